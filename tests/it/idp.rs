@@ -66,7 +66,7 @@ impl Fixture {
         let mut settings = oidc::OidcSettings {
             clients: vec![
                 oidc::OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK)
-                    .landing_at("https://sso.example/"),
+                    .with_post_logout_redirect_uri("https://sso.example/"),
             ],
             clock: clock.clock(),
             ..oidc::OidcSettings::default()

@@ -99,7 +99,8 @@ async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
     let policies = trust_policies(&host, account.id())?;
     assert_eq!(policies.len(), 1, "{policies:?}");
     for (role, policy) in policies {
-        let lasting = Role::trusting(policy).lasting(Duration::from_secs(14_400));
+        let lasting =
+            Role::with_trust_policy(policy).with_max_session_duration(Duration::from_secs(14_400));
         account.role(&role, lasting)?;
     }
     let mut browser = Browser::new()?;
@@ -114,7 +115,7 @@ async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
     for (role, mut policy) in trust_policies(&host, account.id())? {
         let conditions = &mut policy["Statement"][0]["Condition"];
         conditions["StringEquals"]["aws:RequestTag/rolecall:account"] = "444455556666".into();
-        account.role(&role, Role::trusting(policy))?;
+        account.role(&role, Role::with_trust_policy(policy))?;
     }
     browser.open(stack.url()).await?;
     let page = browser.press("Credentials", &[]).await?;

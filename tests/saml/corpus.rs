@@ -12,7 +12,7 @@ use rolecall_core::sign_in::RejectReason;
 use rolecall_core::sign_in::RejectReason::{
     Algorithm, Decryption, Destination, Expired, NotYetValid, Signature, Structure,
 };
-use rolecall_testkit::canary::{Canary, Trap};
+use rolecall_testkit::canary::{Canary, CanaryFile};
 use rolecalld::idp::saml::verify;
 
 use super::samples::{Sample, samples};
@@ -225,7 +225,7 @@ fn nothing_in_a_document_is_followed() -> Result<()> {
     let Some(all) = samples()? else {
         return Ok(());
     };
-    let (canary, trap) = (Canary::start()?, Trap::set()?);
+    let (canary, trap) = (Canary::start()?, CanaryFile::create()?);
     // Once, so that nothing is loaded for the first time later.
     let first = all.samples.first().context("no samples")?;
     ask(first, &first.xml, true)?;
@@ -244,7 +244,7 @@ fn nothing_in_a_document_is_followed() -> Result<()> {
         let mut sprung = false;
         // Whoever opens the trap waits there until he is seen.
         while wait.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
-            sprung |= trap.is_sprung();
+            sprung |= trap.was_opened();
         }
         (sprung, worker.join())
     });

@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use anyhow::{Context, Result, ensure};
 use rolecall_core::sign_in::ProviderError;
 use rolecall_harness::saml_verifier::{SamlVerifier, SamlVerifierFixture};
-use rolecall_testkit::saml::Signed;
+use rolecall_testkit::saml::SignedElements;
 use rolecalld::idp::saml::VerifiedAssertion;
 
 /// Set in the process that a test has started: what it is there for is the test's own name.
@@ -24,7 +24,7 @@ struct Genuine {
 }
 
 impl Genuine {
-    async fn new(signed: Signed) -> Result<Self> {
+    async fn new(signed: SignedElements) -> Result<Self> {
         let fixture = SamlVerifierFixture::start(|settings| settings.signed = signed)?;
         Ok(Self {
             response: fixture.response().await?,
@@ -73,9 +73,9 @@ async fn ten_thousand_verifications_leave_nothing_behind() -> Result<()> {
     if !alone("endurance::ten_thousand_verifications_leave_nothing_behind")? {
         return Ok(());
     }
-    let genuine = Genuine::new(Signed::Both).await?;
+    let genuine = Genuine::new(SignedElements::Both).await?;
     // Refusals at every station leave as little: the guard, the signature, the checks.
-    let other = Genuine::new(Signed::Both).await?;
+    let other = Genuine::new(SignedElements::Both).await?;
     let cut = &genuine.response[..genuine.response.len() / 8 * 4];
     let round = |at: usize| -> Result<()> {
         ensure!(match at % 10 {
@@ -109,7 +109,7 @@ async fn sixteen_threads_may_be_the_first() -> Result<()> {
 }
 
 async fn race() -> Result<()> {
-    let genuine = Genuine::new(Signed::Assertion).await?;
+    let genuine = Genuine::new(SignedElements::Assertion).await?;
     let start = Barrier::new(THREADS);
     let ended = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)

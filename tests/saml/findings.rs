@@ -39,9 +39,9 @@ pub const FINDINGS: &[Finding] = &[
         "structure: elements of the Response",
         &[
             "xsw3_fresh_ids",
-            "wrapped_evil_after",
-            "wrapped_two_assertions",
-            "hidden_forged_beside",
+            "wrapping_evil_after",
+            "wrapping_two_assertions",
+            "encrypted_forged_sibling",
         ],
         "The genuine part is signed; beside it stands what is not, or it is out of order",
     ),
@@ -57,9 +57,9 @@ pub const FINDINGS: &[Finding] = &[
             "node-saml/valid/response.root-unsigned.assertion-signed.1advice-unsigned.xml",
             "xsw4_fresh_ids",
             "xsw7_fresh_ids",
-            "wrapped_genuine_in_extensions",
-            "wrapped_genuine_in_status_detail",
-            "wrapped_genuine_in_advice",
+            "wrapping_genuine_in_extensions",
+            "wrapping_genuine_in_status_detail",
+            "wrapping_genuine_in_advice",
         ],
         "The genuine assertion is signed, and there is another one (signature wrapping)",
     ),
@@ -105,7 +105,7 @@ pub const FINDINGS: &[Finding] = &[
     ),
     (
         "structure: a signature does not refer",
-        &["wrapped_signature_moved", "samlify/response_signed.xml"],
+        &["wrapping_signature_moved", "samlify/response_signed.xml"],
         "The signature is good, and in another element than the one it signs",
     ),
     (
@@ -132,7 +132,7 @@ pub const FINDINGS: &[Finding] = &[
         "structure: there is an unknown",
         &[
             "xsw2_fresh_ids",
-            "wrapped_response_in_response",
+            "wrapping_response_in_response",
             "document_assertion_namespace",
             "document_foreign_assertion",
             "document_foreign_child",

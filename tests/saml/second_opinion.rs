@@ -10,7 +10,7 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecall_harness::saml_verifier::{EXPECTED, SamlVerifierFixture};
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
-use rolecall_testkit::saml::{ALL, Fault, Signed};
+use rolecall_testkit::saml::{ALL, Fault, SignedElements};
 use rolecalld::idp::saml::guard::{GuardedXml, Shape};
 use rolecalld::idp::saml::signature::{VerifiedXml, XmlSignature, Xmlsec};
 use rolecalld::idp::saml::{SigningKeys, verify_with};
@@ -100,7 +100,7 @@ async fn on_every_lie() -> Result<()> {
     let mut documents = 0;
     for case in ALL {
         let fixture = SamlVerifierFixture::with_fault(case.fault)?;
-        if matches!(case.fault, Fault::Delivery(_)) {
+        if matches!(case.fault, Fault::PostBinding(_)) {
             continue;
         }
         let response = fixture.response().await?;
@@ -145,7 +145,11 @@ impl XmlSignature for Both {
 #[tokio::test]
 async fn on_every_genuine_response_to_the_byte() -> Result<()> {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-        for signed in [Signed::Response, Signed::Assertion, Signed::Both] {
+        for signed in [
+            SignedElements::Response,
+            SignedElements::Assertion,
+            SignedElements::Both,
+        ] {
             for content in [None, Some(Content::Aes256Gcm)] {
                 let fixture = SamlVerifierFixture::start(|settings| {
                     settings.keys = vec![algorithm];

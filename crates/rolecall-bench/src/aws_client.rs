@@ -74,7 +74,7 @@ impl AwsClient {
         let (_, code) = code.with_context(|| format!("no code: {answer}"))?;
         let request = self
             .client
-            .by_authorization_code(&code, LISTENING, VERIFIER);
+            .authorization_code_request(&code, LISTENING, VERIFIER);
         let request = self.token(&request)?;
         let tokens: CreateTokenResponse =
             ask(&mut Connection::open(self.gateway).await?, &request).await?;
@@ -89,7 +89,7 @@ impl AwsClient {
         for address in addresses {
             let begin = with_header(&begin, "X-Forwarded-For", address)?;
             let begun: StartDeviceAuthorizationResponse = ask(&mut connection, &begin).await?;
-            let request = self.client.by_device_code(begun.device_code.expose());
+            let request = self.client.device_code_request(begun.device_code.expose());
             polls.push(self.token(&request)?);
         }
         Ok(polls)
@@ -104,7 +104,7 @@ impl AwsClient {
 
     /// CreateToken with this refresh token.
     pub fn refresh(&self, token: &str) -> anyhow::Result<Vec<u8>> {
-        self.token(&self.client.by_refresh_token(token))
+        self.token(&self.client.refresh_token_request(token))
     }
 
     /// `client_id`

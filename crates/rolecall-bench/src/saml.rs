@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use rolecall_harness::saml_verifier::{
     ACS_URL, ENTITY_ID, REQUEST_ID, SamlVerifier, SamlVerifierFixture,
 };
-use rolecall_testkit::saml::Signed;
+use rolecall_testkit::saml::SignedElements;
 use rolecall_testkit::{node, python};
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ struct Sample {
 impl Sample {
     async fn new() -> Result<Self> {
         let fixture = SamlVerifierFixture::start(|settings| {
-            settings.signed = Signed::Assertion;
+            settings.signed = SignedElements::Assertion;
             settings.lifetime = LIFETIME;
         })?;
         let response = fixture.response().await?;

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_core::sign_in::ProviderError;
 use rolecall_harness::saml_verifier::{SamlVerifier, SamlVerifierFixture};
-use rolecall_testkit::saml::Signed;
+use rolecall_testkit::saml::SignedElements;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecalld::idp::saml::VerifiedAssertion;
 
@@ -53,11 +53,11 @@ impl Genuine {
         let plain = |signed| (signed, None);
         let sealed = |signed, content| (signed, Some(Encryption::with(content)));
         let kinds = [
-            plain(Signed::Response),
-            plain(Signed::Assertion),
-            plain(Signed::Both),
-            sealed(Signed::Response, Content::Aes128Cbc),
-            sealed(Signed::Assertion, Content::Aes256Gcm),
+            plain(SignedElements::Response),
+            plain(SignedElements::Assertion),
+            plain(SignedElements::Both),
+            sealed(SignedElements::Response, Content::Aes128Cbc),
+            sealed(SignedElements::Assertion, Content::Aes256Gcm),
         ];
         let mut all = Self {
             documents: Vec::new(),
@@ -69,7 +69,7 @@ impl Genuine {
         Ok(all)
     }
 
-    async fn add(&mut self, signed: Signed, encryption: Option<Encryption>) -> Result<()> {
+    async fn add(&mut self, signed: SignedElements, encryption: Option<Encryption>) -> Result<()> {
         let fixture = SamlVerifierFixture::start(|settings| {
             settings.signed = signed;
             settings.encryption = encryption;

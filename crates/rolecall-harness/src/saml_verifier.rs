@@ -83,7 +83,7 @@ impl SamlVerifierFixture {
     pub fn with_fault(fault: Fault) -> Result<Self> {
         Self::start(|settings| {
             // An RSA key takes long to generate. Only faults in signatures and in keys need one.
-            if !matches!(fault, Fault::Forgery(_) | Fault::Concealed(_)) {
+            if !matches!(fault, Fault::Forgery(_) | Fault::EncryptedAssertion(_)) {
                 settings.keys = vec![Algorithm::Es256];
             }
             settings.faults.push(fault);

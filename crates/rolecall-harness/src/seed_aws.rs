@@ -71,7 +71,7 @@ pub(crate) fn seed_aws(
             ] });
             account.role(
                 &format!("rolecall/{permission_set}"),
-                Role::trusting(trust).lasting(ROLE_SESSION_MAX),
+                Role::with_trust_policy(trust).with_max_session_duration(ROLE_SESSION_MAX),
             )?;
         }
     }

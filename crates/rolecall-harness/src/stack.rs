@@ -166,7 +166,7 @@ fn start_provider(settings: &TestStackSettings, public_url: &str) -> anyhow::Res
     let redirect_uri = format!("{public_url}/sign-in/{PROVIDER_ID}/callback");
     provider.clients.push(
         OidcClient::new(CLIENT_ID, CLIENT_SECRET, &redirect_uri)
-            .landing_at(&format!("{public_url}/signed-out")),
+            .with_post_logout_redirect_uri(&format!("{public_url}/signed-out")),
     );
     OidcProvider::start(provider)
 }

@@ -14,32 +14,32 @@ use serde_json::Value;
 use crate::clock::{self, Clock};
 use crate::serve::LocalServer;
 
-mod asked;
 mod assertion;
+mod assume_role_parameters;
 mod condition;
+mod error;
 mod fault;
 mod iam;
 mod issuers;
 mod keys;
 mod pages;
 mod pattern;
-mod refusal;
+mod saml;
 mod server;
 mod session;
 mod signin;
 mod sigv4;
+mod state;
 mod tags;
 mod token;
 mod trust;
 mod web_identity;
 mod wire;
-mod with_saml;
-mod world;
 
 pub use fault::Fault;
-pub use world::{Issued, SeenRequest};
+pub use state::{IssuedSession, RecordedRequest};
 
-use world::World;
+use state::AwsState;
 
 /// How an [`Aws`] is started.
 pub struct AwsSettings {
@@ -67,7 +67,7 @@ impl Default for AwsSettings {
 
 /// A running AWS. Dropping it stops its server.
 pub struct Aws {
-    world: Arc<World>,
+    state: Arc<AwsState>,
     server: LocalServer,
 }
 
@@ -78,12 +78,12 @@ impl Aws {
     /// When the port is taken, the server cannot start, or `issuer_authority` is no certificate.
     pub fn start(settings: AwsSettings) -> anyhow::Result<Aws> {
         let port = settings.port;
-        let world = Arc::new(World::new(settings)?);
-        let served = Arc::clone(&world);
+        let state = Arc::new(AwsState::new(settings)?);
+        let served = Arc::clone(&state);
         let server = LocalServer::start(port, move |routes| {
             server::routes(routes, Arc::clone(&served))
         })?;
-        Ok(Aws { world, server })
+        Ok(Aws { state, server })
     }
 
     /// The one origin of everything, without a trailing slash: the STS endpoint, and the sign-in endpoint below it.
@@ -101,33 +101,33 @@ impl Aws {
             id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()),
             "an AWS account number has twelve digits, not {id:?}"
         );
-        self.world.open_account(id);
+        self.state.create_account(id);
         Ok(Account {
-            world: Arc::clone(&self.world),
+            state: Arc::clone(&self.state),
             id: id.to_owned(),
         })
     }
 
     /// Makes AWS misbehave from now on; counted faults end by themselves, the others with [`Aws::clear_faults`].
-    pub fn fault(&self, fault: Fault) {
-        self.world.faults.add(fault);
+    pub fn inject_fault(&self, fault: Fault) {
+        self.state.faults.add(fault);
     }
 
     /// Ends every fault.
     pub fn clear_faults(&self) {
-        self.world.faults.clear();
+        self.state.faults.clear();
     }
 
     /// The requests that reached STS and the sign-in endpoint, oldest first, as many as `requests_kept` says.
     #[must_use]
-    pub fn requests(&self) -> Vec<SeenRequest> {
-        self.world.requests()
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.state.requests()
     }
 
     /// The role sessions issued and not yet forgotten (the last 20,000 are known), oldest first.
     #[must_use]
-    pub fn issued(&self) -> Vec<Arc<Issued>> {
-        self.world.issued()
+    pub fn issued(&self) -> Vec<Arc<IssuedSession>> {
+        self.state.issued()
     }
 }
 
@@ -142,7 +142,7 @@ pub struct Role {
 impl Role {
     /// A role that this document trusts people into, for one hour at most, which is AWS's default.
     #[must_use]
-    pub fn trusting(trust_policy: Value) -> Role {
+    pub fn with_trust_policy(trust_policy: Value) -> Role {
         Role {
             trust_policy,
             max_session_duration: Duration::from_secs(3_600),
@@ -151,7 +151,7 @@ impl Role {
 
     /// The same role with a longer MaxSessionDuration.
     #[must_use]
-    pub fn lasting(self, max_session_duration: Duration) -> Role {
+    pub fn with_max_session_duration(self, max_session_duration: Duration) -> Role {
         Role {
             max_session_duration,
             ..self
@@ -162,7 +162,7 @@ impl Role {
 /// One account, to set up its IAM.
 #[derive(Clone)]
 pub struct Account {
-    world: Arc<World>,
+    state: Arc<AwsState>,
     id: String,
 }
 
@@ -182,7 +182,7 @@ impl Account {
     pub fn oidc_provider(&self, issuer: &str, client_ids: &[&str]) -> anyhow::Result<String> {
         let provider = iam::OidcProvider::new(&self.id, issuer, client_ids)?;
         let arn = provider.arn.clone();
-        self.world.in_account(&self.id, |account| {
+        self.state.update_account(&self.id, |account| {
             account
                 .providers
                 .insert(issuer.to_owned(), Arc::new(provider))
@@ -191,9 +191,9 @@ impl Account {
     }
 
     /// `iam:DeleteOpenIDConnectProvider`: forgets the issuer.
-    pub fn forget_oidc_provider(&self, issuer: &str) {
-        self.world
-            .in_account(&self.id, |account| account.providers.remove(issuer));
+    pub fn delete_oidc_provider(&self, issuer: &str) {
+        self.state
+            .update_account(&self.id, |account| account.providers.remove(issuer));
     }
 
     /// `iam:CreateSAMLProvider` (or its update): registers the metadata; returns the provider's ARN.
@@ -203,7 +203,7 @@ impl Account {
     pub fn saml_provider(&self, name: &str, metadata: &str) -> anyhow::Result<String> {
         let provider = iam::SamlProvider::new(&self.id, name, metadata)?;
         let arn = provider.arn.clone();
-        self.world.in_account(&self.id, |account| {
+        self.state.update_account(&self.id, |account| {
             account
                 .saml_providers
                 .insert(arn.clone(), Arc::new(provider))
@@ -212,9 +212,9 @@ impl Account {
     }
 
     /// `iam:DeleteSAMLProvider`: forgets the provider of this ARN.
-    pub fn forget_saml_provider(&self, arn: &str) {
-        self.world
-            .in_account(&self.id, |account| account.saml_providers.remove(arn));
+    pub fn delete_saml_provider(&self, arn: &str) {
+        self.state
+            .update_account(&self.id, |account| account.saml_providers.remove(arn));
     }
 
     /// `iam:CreateRole` (or its update): `name` may carry a path, as in `rolecall/Developer`; returns the role's ARN.
@@ -225,7 +225,7 @@ impl Account {
     pub fn role(&self, name: &str, role: Role) -> anyhow::Result<String> {
         let role = iam::TrustedRole::new(&self.id, name, &role)?;
         let arn = role.arn.clone();
-        self.world.in_account(&self.id, |account| {
+        self.state.update_account(&self.id, |account| {
             account.roles.insert(arn.clone(), Arc::new(role))
         });
         Ok(arn)

@@ -5,9 +5,9 @@
 //! asked of a host that is not on this machine.
 
 mod cookie;
+mod cross_site;
 mod form;
-mod lure;
-mod memory;
+mod history;
 mod page;
 mod policy;
 mod site;
@@ -127,7 +127,7 @@ impl Browser {
     /// Types an address.
     pub async fn open(&mut self, url: &str) -> Result<Page> {
         let url = Url::parse(url).with_context(|| format!("`{url}` is no address"))?;
-        self.go(Navigation {
+        self.navigate(Navigation {
             method: Method::GET,
             url,
             body: None,
@@ -148,7 +148,7 @@ impl Browser {
     pub async fn click(&mut self, text: &str) -> Result<Page> {
         let from = self.page()?.clone();
         let url = from.link(text)?;
-        self.go(Navigation {
+        self.navigate(Navigation {
             method: Method::GET,
             url,
             body: None,
@@ -183,7 +183,7 @@ impl Browser {
     async fn send(&mut self, submission: Submission) -> Result<Page> {
         let from = self.page()?.clone();
         let Submission { method, url, body } = submission;
-        self.go(Navigation {
+        self.navigate(Navigation {
             method,
             url,
             body,
@@ -195,7 +195,7 @@ impl Browser {
     }
 
     /// Follows a navigation, and the forms that pages send by themselves, and shows what is at the end.
-    async fn go(&mut self, mut navigation: Navigation) -> Result<Page> {
+    async fn navigate(&mut self, mut navigation: Navigation) -> Result<Page> {
         for _ in 0..=REDIRECTS_MAX {
             let page = self.follow(navigation).await?;
             let submission = page.automatic().filter(|_| self.scripts);

@@ -85,30 +85,30 @@ impl Drop for Canary {
 }
 
 /// A file that nobody should open: a pipe without a writer, so that a reader waits for ever, and is seen.
-pub struct Trap {
+pub struct CanaryFile {
     folder: TempDir,
 }
 
-impl Trap {
+impl CanaryFile {
     /// Makes one.
-    pub fn set() -> Result<Self> {
-        let trap = Self {
+    pub fn create() -> Result<Self> {
+        let file = Self {
             folder: tempfile::Builder::new()
-                .prefix("rolecall-trap-")
+                .prefix("rolecall-file-")
                 .tempdir()?,
         };
-        let made = Command::new("mkfifo").arg(trap.path()).status()?;
+        let made = Command::new("mkfifo").arg(file.path()).status()?;
         ensure!(made.success(), "mkfifo failed");
-        Ok(trap)
+        Ok(file)
     }
 
     /// Its path.
     pub fn path(&self) -> String {
-        self.folder.path().join("trap").display().to_string()
+        self.folder.path().join("file").display().to_string()
     }
 
     /// Whether somebody is waiting in it right now. Whoever is, is let go.
-    pub fn is_sprung(&self) -> bool {
+    pub fn was_opened(&self) -> bool {
         // Opening for writing without waiting works when there is a reader, and only then (open(2), ENXIO).
         let writer = OpenOptions::new()
             .write(true)
@@ -133,11 +133,11 @@ mod tests {
 
     #[test]
     fn a_trap_tells_who_is_in_it() -> Result<()> {
-        let trap = Trap::set()?;
-        assert!(!trap.is_sprung());
-        let path = trap.path();
+        let file = CanaryFile::create()?;
+        assert!(!file.was_opened());
+        let path = file.path();
         let reader = std::thread::spawn(move || std::fs::read(path));
-        while !trap.is_sprung() {
+        while !file.was_opened() {
             std::thread::yield_now();
         }
         assert!(reader.join().is_ok());

@@ -1,19 +1,19 @@
 //! An OpenID provider on loopback: honest by default, hostile on demand.
 //!
 //! Discovery, JWK set, code flow with PKCE, userinfo, RP-initiated logout and the `iss` response parameter, as Okta, Entra
-//! or Google would answer. [`Fault`] makes it lie, one lie per variant. Any password is right: nobody real signs in here.
+//! or Google would response. [`Fault`] makes it lie, one lie per variant. Any password is right: nobody real signs in here.
 
-mod answer;
 mod authorize;
 mod cases;
 mod client;
 mod fault;
 mod metadata;
 mod person;
+mod response;
 mod sign_out;
+mod state;
 mod token;
 pub mod variation;
-mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,27 +21,27 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::Result;
 
-pub use answer::Conduct;
 pub use cases::{ALL, Case};
-pub use fault::{Fault, Verdict};
+pub use fault::{ExpectedOutcome, Fault};
 pub use person::{ClientMethod, OidcClient, Person};
+pub use response::EndpointFault;
 
 use crate::canary::Canary;
 use crate::clock::{self, Clock};
 use crate::keys::Algorithm;
 use crate::lock;
 use crate::serve::LocalServer;
-use world::World;
+use state::ProviderState;
 
 /// Where the `groups` claim is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupsIn {
+pub enum GroupsClaim {
     /// In the ID token and at userinfo: Okta, Keycloak.
     IdToken,
     /// At userinfo only.
     Userinfo,
-    /// Nowhere: Google.
-    Nowhere,
+    /// Omitted: Google.
+    Omitted,
 }
 
 /// When an ID token has `auth_time` (OpenID Connect Core 2).
@@ -51,7 +51,7 @@ pub enum AuthTime {
     Always,
     /// Where it must (Core 3.1.2.1, 5.5.1): after `max_age`, or when the `claims` parameter asks for it: Google. Discovery
     /// says that the parameter is known.
-    WhenAsked,
+    WhenRequested,
     /// Never, whatever was asked.
     Never,
 }
@@ -74,7 +74,7 @@ pub struct OidcSettings {
     /// One key per entry; the first signs.
     pub keys: Vec<Algorithm>,
     /// Where groups are told.
-    pub groups: GroupsIn,
+    pub groups: GroupsClaim,
     /// Whether ID tokens have `auth_time`, and discovery says so.
     pub auth_time: AuthTime,
     /// How long an ID token is good.
@@ -91,10 +91,10 @@ impl Default for OidcSettings {
             path: String::new(),
             port: 0,
             clients: Vec::new(),
-            people: Person::cast(),
+            people: Person::samples(),
             clock: clock::system(),
             keys: vec![Algorithm::Es256],
-            groups: GroupsIn::IdToken,
+            groups: GroupsClaim::IdToken,
             auth_time: AuthTime::Always,
             token_lifetime: Duration::from_secs(300),
             faults: Vec::new(),
@@ -106,7 +106,7 @@ impl Default for OidcSettings {
 pub struct OidcProvider {
     server: LocalServer,
     canary: Canary,
-    world: Arc<World>,
+    idp: Arc<ProviderState>,
 }
 
 impl OidcProvider {
@@ -114,8 +114,8 @@ impl OidcProvider {
     pub fn start(settings: OidcSettings) -> Result<Self> {
         let canary = Canary::start()?;
         let (port, path) = (settings.port, settings.path.clone());
-        let world = Arc::new(World::new(settings, canary.url())?);
-        let data = web::Data::from(Arc::clone(&world));
+        let idp = Arc::new(ProviderState::new(settings, canary.url())?);
+        let data = web::Data::from(Arc::clone(&idp));
         let server = LocalServer::start(port, move |routes| {
             routes.service(
                 web::scope(&path)
@@ -126,26 +126,26 @@ impl OidcProvider {
                         web::get().to(metadata::discovery),
                     )
                     .route("/jwks", web::get().to(metadata::jwks))
-                    .route("/authorize", web::get().to(authorize::ask))
-                    .route("/authorize", web::post().to(authorize::answer))
+                    .route("/authorize", web::get().to(authorize::show_form))
+                    .route("/authorize", web::post().to(authorize::submit_form))
                     .route("/token", web::post().to(token::token))
                     .route("/userinfo", web::get().to(token::userinfo))
                     .route("/userinfo", web::post().to(token::userinfo))
-                    .route("/end_session", web::get().to(sign_out::by_link))
-                    .route("/end_session", web::post().to(sign_out::by_form)),
+                    .route("/end_session", web::get().to(sign_out::get))
+                    .route("/end_session", web::post().to(sign_out::post)),
             );
         })?;
-        world.settle(&server.url());
+        idp.settle(&server.url());
         Ok(Self {
             server,
             canary,
-            world,
+            idp,
         })
     }
 
     /// The issuer, as discovery and ID tokens spell it.
     pub fn issuer(&self) -> String {
-        self.world.issuer()
+        self.idp.issuer()
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -155,7 +155,7 @@ impl OidcProvider {
 
     /// Lets `client` ask for sign-ins from now on; one of the same id is replaced.
     pub fn register(&self, client: OidcClient) {
-        self.world.change(|state| {
+        self.idp.change(|state| {
             state.clients.retain(|known| known.id != client.id);
             state.clients.push(client);
         });
@@ -163,7 +163,7 @@ impl OidcProvider {
 
     /// Adds a person, or changes the one of the same username: a new group, another address.
     pub fn put_person(&self, person: Person) {
-        self.world.change(|state| {
+        self.idp.change(|state| {
             state
                 .people
                 .retain(|known| known.username != person.username);
@@ -173,7 +173,7 @@ impl OidcProvider {
 
     /// Removes a person, who cannot sign in any more.
     pub fn remove_person(&self, username: &str) {
-        self.world.change(|state| {
+        self.idp.change(|state| {
             state.people.retain(|known| known.username != username);
             state
                 .sessions
@@ -182,36 +182,33 @@ impl OidcProvider {
     }
 
     /// Does this wrong from now on, beside what it does wrong already.
-    pub fn fault(&self, fault: Fault) {
-        self.world.change(|state| state.faults.push(fault));
+    pub fn inject_fault(&self, fault: Fault) {
+        self.idp.change(|state| state.faults.push(fault));
     }
 
     /// Is honest again.
     pub fn clear_faults(&self) {
-        self.world.change(|state| state.faults.clear());
+        self.idp.change(|state| state.faults.clear());
     }
 
     /// Speaks in this way of its own from now on.
-    pub fn vary(&self, variation: variation::Variation) {
-        self.world.change(|state| state.variation = variation);
+    pub fn set_variation(&self, variation: variation::Variation) {
+        self.idp.change(|state| state.variation = variation);
     }
 
     /// How many answers a fault has changed so far: a hostile test that reads 0 here has tested nothing.
-    pub fn faulty_answers(&self) -> usize {
-        self.world.read(|state| state.faulty_answers)
+    pub fn faulty_responses(&self) -> usize {
+        self.idp.read(|state| state.faulty_responses)
     }
 
     /// Replaces every key by a new one; the old ones are gone from the JWK set at once.
     pub fn rotate_keys(&self) -> Result<()> {
-        self.world.rotate_keys()
+        self.idp.rotate_keys()
     }
 
     /// How often an endpoint was asked, by its path after the issuer: `/jwks`, `/token`, `/.well-known/openid-configuration`.
     pub fn hits(&self, path: &str) -> usize {
-        lock(&self.world.hits)
-            .get(path)
-            .copied()
-            .unwrap_or_default()
+        lock(&self.idp.hits).get(path).copied().unwrap_or_default()
     }
 
     /// The listener that faults point at: whoever follows `jku`, `x5u`, a redirect or a distributed claim is counted here.

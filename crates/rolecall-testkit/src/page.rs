@@ -29,7 +29,7 @@ pub(crate) struct SignIn<'a> {
     /// Who can sign in.
     pub(crate) people: &'a [String],
     /// What was wrong with the last try.
-    pub(crate) trouble: Option<&'a str>,
+    pub(crate) error: Option<&'a str>,
 }
 
 impl SignIn<'_> {
@@ -40,16 +40,16 @@ impl SignIn<'_> {
             .iter()
             .map(|name| format!("<option value=\"{}\">", escape(name)))
             .collect();
-        let trouble = self
-            .trouble
+        let error = self
+            .error
             .map(|text| format!("<p class=\"bad\" role=\"alert\">{}</p>", escape(text)))
             .unwrap_or_default();
-        let status = match self.trouble {
+        let status = match self.error {
             None => StatusCode::OK,
             Some(_) => StatusCode::UNAUTHORIZED,
         };
         let body = format!(
-            "<h1>Sign in to {title}</h1><p>A make-believe identity provider: any password will do. People here: {names}.</p>{trouble}\
+            "<h1>Sign in to {title}</h1><p>A make-believe identity provider: any password will do. People here: {names}.</p>{error}\
              <form method=\"post\" action=\"{action}\" id=\"testkit-sign-in\">\
              <input type=\"hidden\" name=\"request\" value=\"{request}\">\
              <label for=\"username\">Username</label>\
@@ -70,7 +70,7 @@ impl SignIn<'_> {
 }
 
 /// What went wrong, when it cannot be told to the client.
-pub(crate) fn problem(title: &str, text: &str) -> HttpResponse {
+pub(crate) fn error_page(title: &str, text: &str) -> HttpResponse {
     page(
         title,
         StatusCode::BAD_REQUEST,
@@ -88,7 +88,7 @@ pub(crate) fn signed_out(title: &str) -> HttpResponse {
 }
 
 /// A form that sends itself to `action` (SAML Bindings 3.5.4), by POST unless `method` says otherwise.
-pub(crate) fn passing_on(
+pub(crate) fn auto_post(
     title: &str,
     action: &str,
     method: &str,
@@ -105,7 +105,7 @@ pub(crate) fn passing_on(
         })
         .collect();
     let body = format!(
-        "<form method=\"{}\" action=\"{}\" id=\"testkit-passing-on\">{fields}<button class=\"main\">Continue</button></form>\
+        "<form method=\"{}\" action=\"{}\" id=\"testkit-auto-post\">{fields}<button class=\"main\">Continue</button></form>\
          <script>document.forms[0].submit()</script>",
         escape(method),
         escape(action)

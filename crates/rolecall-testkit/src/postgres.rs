@@ -79,7 +79,7 @@ impl Postgres {
         ));
         postgres.args(["-p", &port.to_string(), "-D"]);
         let postgres = on(directory, postgres, &directory.path().join("data"));
-        let mut process = Process::start(postgres)?.ending_by(Signal::Quit);
+        let mut process = Process::start(postgres)?.stopping_with(Signal::Quit);
         process.wait_for_line("ready to accept connections", READY_MAX)?;
         Ok((process, port))
     }

@@ -70,11 +70,11 @@ impl Process {
         Self::start_as_it_is(command)
     }
 
-    /// Starts `command` so that it can be told something by [`Process::tell`].
+    /// Starts `command` so that it can be told something by [`Process::write_line`].
     ///
     /// # Errors
     /// As [`Process::start`].
-    pub fn start_listening(mut command: Command) -> Result<Self> {
+    pub fn start_with_stdin(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::piped());
         Self::start_as_it_is(command)
     }
@@ -103,7 +103,7 @@ impl Process {
     }
 
     /// Ends by this signal when dropped, instead of being killed: for a program that has children of its own.
-    pub fn ending_by(mut self, signal: Signal) -> Self {
+    pub fn stopping_with(mut self, signal: Signal) -> Self {
         self.ends_by = Some(signal);
         self
     }
@@ -117,7 +117,7 @@ impl Process {
     ///
     /// # Errors
     /// When it does not, or has ended.
-    pub fn tell(&mut self, line: &str) -> Result<()> {
+    pub fn write_line(&mut self, line: &str) -> Result<()> {
         let input = self.child.stdin.as_mut();
         let input = input.with_context(|| format!("{} does not listen", self.name))?;
         Ok(writeln!(input, "{line}")?)
@@ -230,7 +230,7 @@ impl Process {
     ///
     /// # Errors
     /// When it has ended.
-    pub fn pace(&mut self) -> Result<()> {
+    pub fn wait_for_output(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} ended ({status}):\n{}", self.name, self.output());
         }

@@ -76,7 +76,7 @@ impl Proxy {
     }
 
     /// What it was asked to connect to, as `host:port`, and how it answered.
-    pub fn asked(&self) -> Vec<(String, u16)> {
+    pub fn requests(&self) -> Vec<(String, u16)> {
         lock(&self.asked).clone()
     }
 }

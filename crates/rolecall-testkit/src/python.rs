@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::keys::Algorithm;
 use crate::oidc::Person;
 use crate::process::{Process, free_ports};
-use crate::saml::Signed;
+use crate::saml::SignedElements;
 use crate::saml::encryption::Content;
 use crate::saml::signature::Credential;
 
@@ -106,7 +106,7 @@ impl SamlPeer {
     /// Starts with these people and no service provider. Any password is right.
     pub async fn start(
         people: Vec<Person>,
-        signed: Signed,
+        signed: SignedElements,
         content: Option<Content>,
     ) -> Result<Self> {
         blocking(move || {
@@ -120,8 +120,8 @@ impl SamlPeer {
             let settings = json!({
                 "key": key,
                 "certificate": certificate,
-                "sign_response": signed != Signed::Assertion,
-                "sign_assertion": signed != Signed::Response,
+                "sign_response": signed != SignedElements::Assertion,
+                "sign_assertion": signed != SignedElements::Response,
                 "content": content.map(Content::uri),
                 "people": people.iter().map(told).collect::<serde_json::Map<_, _>>(),
             });

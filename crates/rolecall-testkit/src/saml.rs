@@ -4,7 +4,6 @@
 //! makes it lie, one lie per variant. Any password is right: nobody real signs in here. It signs without any SAML or XML
 //! Signature library, so that it is a second opinion on whoever verifies.
 
-mod answer;
 mod cases;
 mod draft;
 pub mod encryption;
@@ -15,11 +14,12 @@ mod metadata;
 pub mod names;
 mod plan;
 mod request;
+mod response;
 mod service_provider;
+mod sign_in;
 pub mod signature;
 mod sso;
-mod visit;
-mod world;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,22 +28,22 @@ use actix_web::web;
 use anyhow::Result;
 
 pub use cases::{ALL, Case};
-pub use fault::{Fault, Verdict};
-pub use message::{Binding, Message, Sending};
+pub use fault::{ExpectedOutcome, Fault};
+pub use message::{Binding, Message, OutgoingMessage};
 pub use service_provider::ServiceProvider;
 
-use crate::canary::{Canary, Trap};
+use crate::canary::{Canary, CanaryFile};
 use crate::clock::{self, Clock};
 use crate::keys::Algorithm;
 use crate::lock;
 use crate::oidc::Person;
 use crate::serve::LocalServer;
 use encryption::Encryption;
-use world::World;
+use state::ProviderState;
 
 /// Which elements the provider signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signed {
+pub enum SignedElements {
     /// The response: Keycloak, Okta.
     Response,
     /// The assertion: ADFS, Entra ID, Google.
@@ -81,7 +81,7 @@ pub struct SamlSettings {
     /// One key per entry; the first signs, all are in the metadata.
     pub keys: Vec<Algorithm>,
     /// What is signed.
-    pub signed: Signed,
+    pub signed: SignedElements,
     /// How assertions are encrypted, for service providers that have a certificate for it.
     pub encryption: Option<Encryption>,
     /// The `Format` of what the subject is called.
@@ -108,10 +108,10 @@ impl Default for SamlSettings {
             host: "127.0.0.1".to_owned(),
             port: 0,
             service_providers: Vec::new(),
-            people: Person::cast(),
+            people: Person::samples(),
             clock: clock::system(),
             keys: vec![Algorithm::Rs256],
-            signed: Signed::Assertion,
+            signed: SignedElements::Assertion,
             encryption: None,
             name_id_format: names::PERSISTENT.to_owned(),
             attributes: AttributeNames {
@@ -131,15 +131,15 @@ impl Default for SamlSettings {
 /// A running provider. Ends when dropped.
 pub struct SamlProvider {
     server: LocalServer,
-    world: Arc<World>,
+    idp: Arc<ProviderState>,
 }
 
 impl SamlProvider {
     /// Starts listening; it answers before this returns.
     pub fn start(settings: SamlSettings) -> Result<Self> {
         let port = settings.port;
-        let world = Arc::new(World::new(settings)?);
-        let data = web::Data::from(Arc::clone(&world));
+        let idp = Arc::new(ProviderState::new(settings)?);
+        let data = web::Data::from(Arc::clone(&idp));
         let server = LocalServer::start(port, move |routes| {
             routes
                 .app_data(data.clone())
@@ -148,24 +148,24 @@ impl SamlProvider {
                 .route("/metadata", web::get().to(metadata::metadata))
                 .route("/sso", web::get().to(sso::by_redirect))
                 .route("/sso", web::post().to(sso::by_post))
-                .route("/start", web::get().to(sso::unasked))
-                .route("/sign-in", web::post().to(sso::answer))
+                .route("/start", web::get().to(sso::idp_initiated))
+                .route("/sign-in", web::post().to(sso::submit_form))
                 .route("/slo", web::get().to(logout::by_redirect))
                 .route("/slo", web::post().to(logout::by_post))
-                .route("/sign-out", web::get().to(logout::begin));
+                .route("/sign-out", web::get().to(logout::sign_out));
         })?;
-        world.settle(server.address().port());
-        Ok(Self { server, world })
+        idp.settle(server.address().port());
+        Ok(Self { server, idp })
     }
 
     /// Its entity ID, which is also where its metadata is.
     pub fn entity_id(&self) -> String {
-        self.world.entity_id()
+        self.idp.entity_id()
     }
 
     /// `http://HOST:PORT`.
     pub fn url(&self) -> String {
-        self.world.url()
+        self.idp.url()
     }
 
     /// Where it listens, whatever its host is called.
@@ -175,11 +175,11 @@ impl SamlProvider {
 
     /// Its metadata, as it serves them.
     pub fn metadata(&self) -> Result<String> {
-        metadata::document(&self.world)
+        metadata::document(&self.idp)
     }
 
     /// Where a person goes to be signed in at a service provider that asked for nothing (Profiles 4.1.5).
-    pub fn unasked_url(&self, service_provider: &str, relay_state: Option<&str>) -> String {
+    pub fn idp_initiated_url(&self, service_provider: &str, relay_state: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("sp", service_provider);
         if let Some(relay_state) = relay_state {
@@ -190,12 +190,12 @@ impl SamlProvider {
 
     /// Where a person goes to sign out here, and by that at the service provider (Profiles 4.4).
     pub fn sign_out_url(&self) -> String {
-        self.world.at("/sign-out")
+        self.idp.at("/sign-out")
     }
 
     /// Whether somebody by this name is signed in here, in any browser.
     pub fn is_signed_in(&self, username: &str) -> bool {
-        self.world.read(|state| {
+        self.idp.read(|state| {
             let mut sessions = state.sessions.values();
             sessions.any(|session| session.username == username)
         })
@@ -203,7 +203,7 @@ impl SamlProvider {
 
     /// Lets a service provider ask for sign-ins from now on; one of the same entity ID is replaced.
     pub fn register(&self, service_provider: ServiceProvider) {
-        self.world.change(|state| {
+        self.idp.change(|state| {
             state
                 .service_providers
                 .retain(|known| known.entity_id != service_provider.entity_id);
@@ -213,7 +213,7 @@ impl SamlProvider {
 
     /// Adds a person, or changes the one of the same username.
     pub fn put_person(&self, person: Person) {
-        self.world.change(|state| {
+        self.idp.change(|state| {
             state
                 .people
                 .retain(|known| known.username != person.username);
@@ -222,40 +222,37 @@ impl SamlProvider {
     }
 
     /// Does this wrong from now on, beside what it does wrong already.
-    pub fn fault(&self, fault: Fault) {
-        self.world.change(|state| state.faults.push(fault));
+    pub fn inject_fault(&self, fault: Fault) {
+        self.idp.change(|state| state.faults.push(fault));
     }
 
     /// Is honest again.
     pub fn clear_faults(&self) {
-        self.world.change(|state| state.faults.clear());
+        self.idp.change(|state| state.faults.clear());
     }
 
     /// How many answers a fault has changed so far: a hostile test that reads 0 here has tested nothing.
-    pub fn faulty_answers(&self) -> usize {
-        self.world.read(|state| state.faulty_answers)
+    pub fn faulty_responses(&self) -> usize {
+        self.idp.read(|state| state.faulty_responses)
     }
 
     /// Signs with a new key of the same kind. With `announce`, the old one stays in the metadata (Metadata 2.4.1.1).
     pub fn rotate_keys(&self, announce: bool) -> Result<()> {
-        self.world.rotate_keys(announce)
+        self.idp.rotate_keys(announce)
     }
 
-    /// How often an endpoint was asked, by its path: `/metadata`, `/sso`, `/slo`.
+    /// How often an endpoint was requested, by its path: `/metadata`, `/sso`, `/slo`.
     pub fn hits(&self, path: &str) -> usize {
-        lock(&self.world.hits)
-            .get(path)
-            .copied()
-            .unwrap_or_default()
+        lock(&self.idp.hits).get(path).copied().unwrap_or_default()
     }
 
     /// The listener that faults point at: whoever follows a reference, an entity or a schema location is counted here.
     pub fn canary(&self) -> &Canary {
-        &self.world.canary
+        &self.idp.canary
     }
 
     /// The file that faults point at: whoever opens it waits there for ever.
-    pub fn trap(&self) -> &Trap {
-        &self.world.trap
+    pub fn canary_file(&self) -> &CanaryFile {
+        &self.idp.canary_file
     }
 }

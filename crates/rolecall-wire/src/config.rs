@@ -16,7 +16,7 @@ const NAME: &str = "rolecall";
 const SERVICES: [&str; 3] = ["sso", "sso_oidc", "signin"];
 
 /// Where the profiles lead.
-pub struct Place<'a> {
+pub struct Portal<'a> {
     /// Our own origin, without a trailing slash.
     pub origin: &'a str,
     /// `sso_start_url`
@@ -35,11 +35,11 @@ pub struct Profile {
     /// `sso_role_name`
     pub role: String,
     /// A comment above it, such as what the role asks for beyond this sign-in. One line.
-    pub note: Option<String>,
+    pub comment: Option<String>,
 }
 
 /// Makes names unique: by the account's number, and by counting where even that is not enough.
-pub fn distinguish(mut profiles: Vec<Profile>) -> Vec<Profile> {
+pub fn unique_names(mut profiles: Vec<Profile>) -> Vec<Profile> {
     let count = |profiles: &[Profile]| {
         let mut times: HashMap<String, usize> = HashMap::new();
         for profile in profiles {
@@ -63,12 +63,12 @@ pub fn distinguish(mut profiles: Vec<Profile>) -> Vec<Profile> {
 
 /// The block for `~/.aws/config`, between marks. The AWS CLI and boto3 cannot read a file in which a section occurs twice, so
 /// a new block replaces the old one.
-pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
-    let Place {
+pub fn block(portal: &Portal<'_>, profiles: &[Profile]) -> String {
+    let Portal {
         origin,
         start_url,
         region,
-    } = place;
+    } = portal;
     let mut text = format!(
         "# {NAME} begin: replace the old block, if there is one, up to \"{NAME} end\"\n[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = {ACCOUNT_ACCESS}\n\n[services {NAME}]\n"
     );
@@ -80,12 +80,12 @@ pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
         name,
         account,
         role,
-        note,
+        comment,
     } in profiles
     {
         text.push('\n');
-        if let Some(note) = note {
-            let _ = writeln!(text, "# {note}");
+        if let Some(comment) = comment {
+            let _ = writeln!(text, "# {comment}");
         }
         let _ = writeln!(
             text,
@@ -105,14 +105,14 @@ mod tests {
             name: name.to_owned(),
             account: account.to_owned(),
             role: role.to_owned(),
-            note: None,
+            comment: None,
         }
     }
 
     #[test]
     fn no_two_profiles_share_a_name() {
         let names = |profiles: Vec<Profile>| -> Vec<String> {
-            distinguish(profiles)
+            unique_names(profiles)
                 .into_iter()
                 .map(|one| one.name)
                 .collect()
@@ -142,15 +142,15 @@ mod tests {
 
     #[test]
     fn the_file_is_what_aws_clients_read() {
-        let place = Place {
+        let portal = Portal {
             origin: "https://sso.example.com",
             start_url: "https://sso.example.com/start",
             region: "eu-west-1",
         };
         let mut locked = profile("prod-Dev", "111122223333", "Dev@ro");
-        locked.note = Some("needs a sign-in with a second factor".to_owned());
+        locked.comment = Some("needs a sign-in with a second factor".to_owned());
         assert_eq!(
-            file(&place, &[locked]),
+            block(&portal, &[locked]),
             "# rolecall begin: replace the old block, if there is one, up to \"rolecall end\"\n\
              [sso-session rolecall]\nsso_start_url = https://sso.example.com/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n\n\
              [services rolecall]\nsso =\n  endpoint_url = https://sso.example.com\nsso_oidc =\n  endpoint_url = https://sso.example.com\nsignin =\n  endpoint_url = https://sso.example.com\n\n\

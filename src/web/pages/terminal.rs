@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_wire::config::{self, Place, Profile, extra};
+use rolecall_wire::config::{self, Portal, Profile, extra};
 use serde::Deserialize;
 
 use super::credentials::view::{Snippet, mask};
@@ -39,7 +39,7 @@ pub async fn show(
     let site = &signed_in.scope.site;
     let origin = &signed_in.scope.context.origin;
     let region = site.settings.region.as_str();
-    let place = Place {
+    let place = Portal {
         origin: site.origin(),
         start_url: site.gateway.clients().start_urls().for_profiles(),
         region,
@@ -62,7 +62,7 @@ pub async fn show(
         .into_iter()
         .filter(|profile| !wants_one || profile.name == query.profile)
         .collect();
-    let file = config::file(&place, &shown);
+    let file = config::block(&place, &shown);
     if query.format.as_deref() == Some("text") || reply::wants_text(&request) {
         return Ok(HttpResponse::Ok()
             .content_type(ContentType::plaintext())

@@ -123,7 +123,7 @@ fn fail_calls(live: &Live, call: &str, error: &str, file: &str) -> Option<Proces
     command.args(["-e", &format!("trace={call}"), "-P"]);
     command.arg(live.folder.join(file));
     command.args(["-e", &format!("inject={call}:error={error}")]);
-    let started = Process::start(command).map(|process| process.ending_by(Signal::Term));
+    let started = Process::start(command).map(|process| process.stopping_with(Signal::Term));
     let attached = started.and_then(|mut process| {
         process.wait_for_line("attached", Duration::from_secs(5))?;
         Ok(process)

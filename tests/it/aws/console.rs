@@ -79,7 +79,7 @@ async fn open(url: &str) -> Result<String> {
 async fn a_duration_that_aws_dislikes_is_left_out() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let issued = fixture.issued().await?;
-    fixture.aws.fault(Fault::SigninRefusesDuration);
+    fixture.aws.inject_fault(Fault::SigninRejectsDuration);
     link(&fixture, &issued.credentials, Some(3_600)).await??;
     assert_eq!(durations_asked(&fixture)?, [Some("3600".to_owned()), None]);
     Ok(())
@@ -99,7 +99,7 @@ async fn refusals_and_outages_are_told_apart_and_tell_no_secret() -> Result<()> 
     ] {
         let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
         let issued = fixture.issued().await?;
-        fixture.aws.fault(fault.clone());
+        fixture.aws.inject_fault(fault.clone());
         let error = link(&fixture, &issued.credentials, Some(900))
             .await?
             .err()

@@ -77,7 +77,7 @@ async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
     endpoint
         .link(&issued.credentials, None, &home, &portal)
         .await?;
-    let asked = behind.proxy.asked();
+    let asked = behind.proxy.requests();
     for name in [STS, SIGN_IN] {
         ensure!(asked.contains(&(format!("{name}:443"), 200)), "{asked:?}");
     }
@@ -103,7 +103,7 @@ async fn what_is_excepted_or_local_is_reached_directly() -> Result<()> {
             .await
             .context(local)?;
     }
-    let asked = behind.proxy.asked();
+    let asked = behind.proxy.requests();
     ensure!(asked.is_empty(), "{asked:?}");
     Ok(())
 }

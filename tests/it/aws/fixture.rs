@@ -114,7 +114,8 @@ impl StsFixture {
         );
         account.role(
             "rolecall/Developer",
-            Role::trusting(policy).lasting(std::time::Duration::from_secs(4 * 3_600)),
+            Role::with_trust_policy(policy)
+                .with_max_session_duration(std::time::Duration::from_secs(4 * 3_600)),
         )?;
         Ok(())
     }

@@ -101,7 +101,7 @@ async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
         (Fault::MalformedPolicy, StsRefusal::MalformedPolicy),
     ] {
         let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
-        fixture.aws.fault(fault.clone());
+        fixture.aws.inject_fault(fault.clone());
         let answer = fixture.sts()?.assume(&fixture.request().await?).await;
         let Err(StsError::Refused {
             refusal,
@@ -167,7 +167,9 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
         &provider,
         &["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"],
     );
-    fixture.account.role("Untagged", Role::trusting(untagged))?;
+    fixture
+        .account
+        .role("Untagged", Role::with_trust_policy(untagged))?;
     let request = fixture.request_for("Untagged", &claims()?).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
@@ -182,7 +184,7 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
 
     fixture
         .account
-        .forget_oidc_provider(fixture.issuer.issuer());
+        .delete_oidc_provider(fixture.issuer.issuer());
     let request = fixture.request().await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,

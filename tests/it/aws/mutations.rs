@@ -81,8 +81,8 @@ impl Forge {
                 "Bool": { "sts:RoleAuthorizedByIdp": "true" },
             },
         }]});
-        account.role("rolecall/Developer", Role::trusting(trust.clone()))?;
-        account.role("rolecall/Administrator", Role::trusting(trust))?;
+        account.role("rolecall/Developer", Role::with_trust_policy(trust.clone()))?;
+        account.role("rolecall/Administrator", Role::with_trust_policy(trust))?;
         let role = RoleArn::new(
             Partition::Aws,
             AccountId::parse(ACCOUNT)?,

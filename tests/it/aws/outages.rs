@@ -50,7 +50,7 @@ async fn passing_trouble_is_tried_again() -> Result<()> {
         Fault::IdpCommunicationError { times: 2 },
     ] {
         let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
-        fixture.aws.fault(fault.clone());
+        fixture.aws.inject_fault(fault.clone());
         fixture.issued().await?;
         assert_eq!(fixture.aws.requests().len(), 3, "{fault:?}");
     }
@@ -69,7 +69,7 @@ async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
         (Fault::DropConnection { times: 9 }, None),
     ] {
         let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
-        fixture.aws.fault(fault.clone());
+        fixture.aws.inject_fault(fault.clone());
         match (
             fixture.sts()?.assume(&fixture.request().await?).await,
             meaning,
@@ -91,7 +91,7 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let central = second_aws(&fixture)?;
     let sts = regional(&fixture.aws.url(), &central.url(), "http://127.0.0.1:1")?;
-    fixture.aws.fault(Fault::ServerError { times: 99 });
+    fixture.aws.inject_fault(Fault::ServerError { times: 99 });
     assert_eq!(
         sts.assume(&fixture.request().await?).await?.region,
         "eu-central-1"
@@ -110,7 +110,7 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
     );
     // When the fallback fails as well, the first is asked after all.
     fixture.aws.clear_faults();
-    central.fault(Fault::DropConnection { times: 99 });
+    central.inject_fault(Fault::DropConnection { times: 99 });
     assert_eq!(
         sts.assume(&fixture.request().await?).await?.region,
         "eu-west-1"
@@ -129,7 +129,7 @@ async fn a_refusal_is_final() -> Result<()> {
         (Fault::Throttle { times: 3 }, StsRefusal::Throttled),
     ] {
         fixture.aws.clear_faults();
-        fixture.aws.fault(fault);
+        fixture.aws.inject_fault(fault);
         assert_eq!(
             refusal(sts.assume(&fixture.request().await?).await)?,
             meaning
@@ -147,7 +147,7 @@ async fn the_accounts_own_region_comes_first() -> Result<()> {
     let mut request = fixture.request().await?;
     session(&mut request).region = Some(Region::parse("us-east-1")?);
     assert_eq!(sts.assume(&request).await?.region, "us-east-1");
-    virginia.fault(Fault::DropConnection { times: 99 });
+    virginia.inject_fault(Fault::DropConnection { times: 99 });
     assert_eq!(sts.assume(&request).await?.region, "eu-west-1");
     session(&mut request).region = Some(Region::parse("cn-north-1")?);
     assert_eq!(sts.assume(&request).await?.region, "eu-west-1");
@@ -163,12 +163,12 @@ async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
         (Fault::ServerError { times: 2 }, 0),
     ] {
         let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
-        fixture.aws.fault(fault.clone());
+        fixture.aws.inject_fault(fault.clone());
         let issued = fixture.sts()?.assume(&fixture.request().await?).await?;
         assert_eq!(issued.unanswered, lost, "{fault:?}");
     }
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
-    fixture.aws.fault(Fault::DropConnection { times: 9 });
+    fixture.aws.inject_fault(Fault::DropConnection { times: 9 });
     let answer = fixture.sts()?.assume(&fixture.request().await?).await;
     assert!(
         matches!(answer, Err(StsError::Unanswered { tries: 3, .. })),
@@ -183,7 +183,9 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let sts = fixture.sts()?;
     let request = fixture.request().await?;
-    fixture.aws.fault(Fault::SlowBy(Duration::from_secs(60)));
+    fixture
+        .aws
+        .inject_fault(Fault::SlowBy(Duration::from_secs(60)));
     let (one, two, three) = tokio::join!(
         sts.assume(&request),
         sts.assume(&request),

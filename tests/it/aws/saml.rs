@@ -99,7 +99,8 @@ impl SamlIssuerFixture {
         }] });
         account.role(
             "rolecall/Developer",
-            Role::trusting(policy).lasting(Duration::from_secs(4 * 3_600)),
+            Role::with_trust_policy(policy)
+                .with_max_session_duration(Duration::from_secs(4 * 3_600)),
         )?;
         Ok((aws, account))
     }
@@ -194,7 +195,7 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
     let request = fixture.request(&claims).await?;
     fixture.clock.advance(Duration::from_secs(300));
     assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Expired);
-    account.forget_saml_provider(claims.provider.as_str());
+    account.delete_saml_provider(claims.provider.as_str());
     let request = fixture.request(&claims).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,

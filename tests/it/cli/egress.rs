@@ -118,7 +118,7 @@ async fn check_online_goes_through_the_proxy() -> Result<()> {
         .find(|line| line.starts_with("provider corp: "))
         .context(ran.err.clone())?;
     ensure!(said.contains("[egress]"), "{said}");
-    let asked = proxy.asked();
+    let asked = proxy.requests();
     ensure!(
         asked.first() == Some(&("idp.corp.example:443".to_owned(), 502)),
         "{asked:?}"

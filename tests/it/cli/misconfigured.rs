@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
-use rolecall_testkit::oidc::{Conduct, Fault, OidcSettings};
+use rolecall_testkit::oidc::{EndpointFault, Fault, OidcSettings};
 
 use super::{Ran, rolecalld};
 
@@ -134,7 +134,7 @@ async fn a_document_that_is_not_there_is_named() -> Result<()> {
         ran.err
     );
     let ran = online(
-        vec![Fault::Jwks(Conduct::ServerError)],
+        vec![Fault::Jwks(EndpointFault::ServerError)],
         "[portal]",
         "[portal]",
     )

@@ -265,7 +265,7 @@ async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
     serving
         .stack
         .aws
-        .fault(Fault::SlowBy(Duration::from_millis(1_500)));
+        .inject_fault(Fault::SlowBy(Duration::from_millis(1_500)));
     let asked = serving.stack.aws.requests().len();
     let slow = credentials(&alice, PROD);
     let ending = async {

@@ -64,7 +64,7 @@ async fn online_says_what_the_gateway_would_log() -> Result<()> {
         let Value::Object(discovery) = document else {
             bail!("{name}: {document}");
         };
-        stack.provider.vary(Variation {
+        stack.provider.set_variation(Variation {
             discovery,
             ..Default::default()
         });

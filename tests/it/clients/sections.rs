@@ -51,7 +51,7 @@ impl Fixture {
 }
 
 fn hosts(proxy: &Proxy) -> Vec<String> {
-    proxy.asked().into_iter().map(|(host, _)| host).collect()
+    proxy.requests().into_iter().map(|(host, _)| host).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,7 +66,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     ensure!(
         hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
         "the AWS CLI finds its services without a profile, and the manual may say so: {:?}",
-        outside.asked()
+        outside.requests()
     );
 
     let mut fixture = Fixture::secure().await?;
@@ -99,7 +99,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     std::fs::write(path, token.to_string())?;
     let ran = fixture.caller(&cli, PROFILE).await?;
     ensure!(!ran.is_success(), "{ran:?}");
-    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    ensure!(outside.requests().is_empty(), "{:?}", outside.requests());
     Ok(())
 }
 
@@ -128,7 +128,7 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
     laptop::allow(&mut fixture.browser).await?;
     let ran = running.finish().await?;
     ensure!(ran.is_success(), "{ran:?}");
-    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    ensure!(outside.requests().is_empty(), "{:?}", outside.requests());
     let (account, role) = ("444455556666", "Administrator");
     let ran = fixture.caller(&cli, "by-wizard").await?;
     ensure!(
@@ -170,7 +170,7 @@ async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
         "{ran:?}"
     );
     ensure!(fixture.stack.aws.issued().len() == 1, "not from here");
-    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    ensure!(outside.requests().is_empty(), "{:?}", outside.requests());
 
     std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
     fixture.laptop.edit(".aws/config", |text| {
@@ -180,7 +180,7 @@ async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
     ensure!(
         !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
         "the AWS CLI takes the source profile's services, and the manual may say so: {ran:?}, {:?}",
-        outside.asked()
+        outside.requests()
     );
     Ok(())
 }
@@ -216,7 +216,7 @@ async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> 
         std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
         fixture.expire_token()?;
     }
-    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    ensure!(outside.requests().is_empty(), "{:?}", outside.requests());
     Ok(())
 }
 

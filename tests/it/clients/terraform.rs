@@ -110,6 +110,6 @@ async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
         fixture.access_token()? != first,
         "the token was not renewed"
     );
-    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    ensure!(outside.requests().is_empty(), "{:?}", outside.requests());
     Ok(())
 }

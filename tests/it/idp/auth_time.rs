@@ -25,11 +25,11 @@ fn fixture(says: AuthTime, rule: AuthTimeRule) -> Result<Fixture> {
 
 #[tokio::test]
 async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_new() -> Result<()> {
-    use AuthTime::{Always, Never, WhenAsked};
+    use AuthTime::{Always, Never, WhenRequested};
     use AuthTimeRule::{AssumeNow, Required};
     for (says, rule, plain, demanded) in [
         (Always, Required, Known::Stated, Known::Stated),
-        (WhenAsked, Required, Known::Stated, Known::Stated),
+        (WhenRequested, Required, Known::Stated, Known::Stated),
         (Never, Required, Known::Unstated, Known::Withheld),
         (Always, AssumeNow, Known::Stated, Known::Stated),
         (Never, AssumeNow, Known::Unstated, Known::Assumed),
@@ -61,7 +61,7 @@ async fn the_claims_are_asked_for_where_the_provider_knows_the_parameter() -> Re
                 .0,
         )
     };
-    let url = asked(AuthTime::WhenAsked).await?;
+    let url = asked(AuthTime::WhenRequested).await?;
     let claims: serde_json::Value = serde_json::from_str(&parameter(&url, "claims")?)?;
     let expected = json!({ "id_token": { "auth_time": { "essential": true }, "amr": null } });
     ensure!(claims == expected, "{claims}");

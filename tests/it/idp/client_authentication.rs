@@ -60,7 +60,7 @@ async fn without_a_method_what_discovery_offers_decides() -> Result<()> {
     let mut fixture = fixture(ClientMethod::SecretPost, |_| ())?;
     let offered =
         json!({"token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"]});
-    fixture.upstream.vary(Variation {
+    fixture.upstream.set_variation(Variation {
         discovery: offered.as_object().cloned().unwrap_or_default(),
         ..Variation::default()
     });

@@ -9,7 +9,7 @@ use rolecall_core::identity::Identity;
 use rolecall_core::sign_in::{
     AuthnRequirements, IdentityProvider as _, ProviderError, RejectReason,
 };
-use rolecall_testkit::oidc::{Conduct, Fault};
+use rolecall_testkit::oidc::{EndpointFault, Fault};
 
 use super::{Ended, Fixture, new_state};
 
@@ -80,8 +80,12 @@ async fn keys_that_rotate_while_the_person_is_away_are_fetched_once() -> Result<
 async fn known_keys_outlive_an_outage_for_a_day() -> Result<()> {
     let mut fixture = Fixture::new()?;
     fixture.sign_in("alice").await?;
-    fixture.upstream.fault(Fault::Jwks(Conduct::ServerError));
-    fixture.upstream.fault(Fault::Discovery(Conduct::Html));
+    fixture
+        .upstream
+        .inject_fault(Fault::Jwks(EndpointFault::ServerError));
+    fixture
+        .upstream
+        .inject_fault(Fault::Discovery(EndpointFault::Html));
     fixture.clock.advance(Duration::from_secs(3 * 3600));
     fixture.sign_in("alice").await?;
     ensure!(fixture.upstream.hits("/jwks") == 2, "it was tried");
@@ -96,7 +100,7 @@ async fn known_keys_outlive_an_outage_for_a_day() -> Result<()> {
 async fn an_empty_key_set_replaces_nothing() -> Result<()> {
     let mut fixture = Fixture::new()?;
     fixture.sign_in("alice").await?;
-    fixture.upstream.fault(Fault::JwksEmpty);
+    fixture.upstream.inject_fault(Fault::JwksEmpty);
     fixture.clock.advance(Duration::from_secs(2 * 3600));
     fixture.sign_in("alice").await?;
     Ok(())
@@ -106,7 +110,9 @@ async fn an_empty_key_set_replaces_nothing() -> Result<()> {
 async fn an_unknown_key_in_an_outage_is_an_outage() -> Result<()> {
     let mut fixture = Fixture::new()?;
     fixture.sign_in("alice").await?;
-    fixture.upstream.fault(Fault::Jwks(Conduct::ServerError));
+    fixture
+        .upstream
+        .inject_fault(Fault::Jwks(EndpointFault::ServerError));
     fixture.upstream.rotate_keys()?;
     for _ in 0..2 {
         ensure!(unavailable(&fixture.sign_in("alice").await));
@@ -118,7 +124,7 @@ async fn an_unknown_key_in_an_outage_is_an_outage() -> Result<()> {
 #[tokio::test]
 async fn a_thousand_unknown_keys_cost_two_requests() -> Result<()> {
     let mut fixture = Fixture::new()?;
-    fixture.upstream.fault(Fault::UnknownKid);
+    fixture.upstream.inject_fault(Fault::UnknownKid);
     for _ in 0..1_000 {
         let ended = fixture.sign_in("alice").await;
         ensure!(matches!(
@@ -140,7 +146,7 @@ async fn a_thousand_unknown_keys_cost_two_requests() -> Result<()> {
 async fn one_provider_down_leaves_the_other_alone() -> Result<()> {
     let (mut down, mut up) = (Fixture::new()?, Fixture::new()?);
     down.upstream
-        .fault(Fault::Discovery(Conduct::DropConnection));
+        .inject_fault(Fault::Discovery(EndpointFault::DropConnection));
     ensure!(unavailable(&down.sign_in("alice").await));
     up.sign_in("alice").await?;
     Ok(())

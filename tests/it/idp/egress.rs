@@ -46,7 +46,7 @@ impl Corporate {
         let discovery =
             endpoints.map(|(name, path)| (name.to_owned(), json!(format!("{ISSUER}{path}"))));
         let issuer: Map<String, Value> = Map::from_iter([("iss".to_owned(), json!(ISSUER))]);
-        fixture.upstream.vary(Variation {
+        fixture.upstream.set_variation(Variation {
             discovery: Map::from_iter(discovery),
             claims: issuer.clone(),
             callback: issuer,
@@ -112,7 +112,7 @@ async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> 
     };
     let alice = adapter.complete(correlation, callback).await?.identity;
     ensure!(alice.groups == ["platform", "payments-dev"]);
-    let asked = corporate.proxy.asked();
+    let asked = corporate.proxy.requests();
     ensure!(
         !asked.is_empty() && asked.iter().all(|one| *one == (format!("{NAME}:443"), 200)),
         "{asked:?}"
@@ -164,7 +164,7 @@ async fn what_is_excepted_or_local_does_not_go_through_it() -> Result<()> {
             "{metadata}: {answer:?}"
         );
     }
-    let asked = corporate.proxy.asked();
+    let asked = corporate.proxy.requests();
     ensure!(asked.is_empty(), "{asked:?}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use rolecall_core::identity::EmailDomain;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_testkit::oidc::{Conduct, Fault};
+use rolecall_testkit::oidc::{EndpointFault, Fault};
 
 use super::{CLIENT_SECRET, Ended, Fixture};
 
@@ -97,7 +97,7 @@ fn end_of(fault: Fault) -> End {
 
 async fn meet(fault: Fault) -> Result<()> {
     let mut fixture = Fixture::with(
-        |upstream| fault.arrange(upstream),
+        |upstream| fault.prepare(upstream),
         |adapter| adapter.hosted_domain = EmailDomain::parse(Fault::HOSTED_DOMAIN).ok(),
     )?;
     let outcome = fixture.sign_in("alice").await;
@@ -118,7 +118,7 @@ async fn meet(fault: Fault) -> Result<()> {
     };
     ensure!(end == end_of(fault), "{fault:?} ended in {end:?}: {told}");
     ensure!(
-        fixture.upstream.faulty_answers() > 0,
+        fixture.upstream.faulty_responses() > 0,
         "{fault:?} changed nothing"
     );
     ensure!(

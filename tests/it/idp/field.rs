@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rolecall_core::identity::{EmailAddress, Identity};
 use rolecall_core::sign_in::{AuthnRequirements, ProviderError};
 use rolecall_test_requirements::CORPUS;
-use rolecall_testkit::oidc::variation::{ABSENT, Raw, Variation};
+use rolecall_testkit::oidc::variation::{ABSENT, RawResponse, Variation};
 use rolecalld::idp::oidc::{OidcSettings, UserinfoUse};
 use serde_json::{Map, Value, json};
 
@@ -51,10 +51,10 @@ fn variation(case: &Value) -> Variation {
     }
 }
 
-fn raw(parts: &[Value]) -> Raw {
+fn raw(parts: &[Value]) -> RawResponse {
     let text = |at: usize| parts.get(at).and_then(Value::as_str).unwrap_or_default();
     let status = parts.first().and_then(Value::as_u64).unwrap_or_default();
-    Raw {
+    RawResponse {
         status: status.try_into().unwrap_or_default(),
         body: text(1).to_owned(),
         content_type: text(2).to_owned(),
@@ -72,7 +72,7 @@ async fn alice_with(
     adapter: impl FnOnce(&mut OidcSettings),
 ) -> Result<Identity, Ended> {
     let mut fixture = Fixture::with(|_| (), adapter)?;
-    fixture.upstream.vary(variation);
+    fixture.upstream.set_variation(variation);
     fixture
         .sign_in_as("alice", &AuthnRequirements::default())
         .await
@@ -192,7 +192,7 @@ async fn a_providers_explanation_is_kept() -> Result<()> {
 #[tokio::test]
 async fn the_token_endpoints_explanation_is_cleaned_and_cut() -> Result<()> {
     let answers = Variation {
-        token_endpoint: Some(Raw {
+        token_endpoint: Some(RawResponse {
             status: 401,
             body: json!({"error": "invalid_client", "error_description": format!("AADSTS7000215: Invalid client secret\u{202e}\r\n{}", "x".repeat(5_000))}).to_string(),
             content_type: "application/json; charset=utf-8".to_owned(),

@@ -134,7 +134,7 @@ async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
             |_| (),
             |settings: &mut OidcSettings| settings.userinfo = UserinfoUse::Never,
         )?;
-        fixture.upstream.vary(Variation {
+        fixture.upstream.set_variation(Variation {
             claims: changes.clone(),
             ..Variation::default()
         });

@@ -40,11 +40,11 @@ async fn story(
     method: ClientMethod,
     ours: impl FnOnce(&mut OidcSettings),
 ) -> Result<()> {
-    let mut peer = OidcPeer::start(Person::cast(), algorithm).await?;
+    let mut peer = OidcPeer::start(Person::samples(), algorithm).await?;
     peer.register(
         OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK)
             .by(method)
-            .landing_at("https://sso.example/"),
+            .with_post_logout_redirect_uri("https://sso.example/"),
     )?;
     let mut settings = settings_for(peer.issuer())?;
     ours(&mut settings);

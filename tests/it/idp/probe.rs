@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Fixture, SecretText};
 use anyhow::{Result, ensure};
 use rolecall_core::sign_in::ProviderError;
-use rolecall_testkit::oidc::variation::{Raw, Variation};
+use rolecall_testkit::oidc::variation::{RawResponse, Variation};
 use serde_json::json;
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
         ("invalid_request", "invalid_request"),
     ] {
         let fixture = Fixture::with(|_| (), |_| ())?;
-        fixture.upstream.vary(Variation {
-            token_endpoint: Some(Raw {
+        fixture.upstream.set_variation(Variation {
+            token_endpoint: Some(RawResponse {
                 status: 400,
                 body: json!({ "error": error }).to_string(),
                 content_type: "application/json".to_owned(),

@@ -10,24 +10,24 @@ use rolecall_harness::saml_verifier::SamlVerifierFixture;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption, Transport};
 use rolecall_testkit::saml::fault::{
-    Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
+    EncryptedAssertion, Forgery, Ids, Markup, PostBinding, Statement, Wrapping, XmlDocument,
 };
-use rolecall_testkit::saml::{Fault, Signed, Verdict};
+use rolecall_testkit::saml::{ExpectedOutcome, Fault, SignedElements};
 use rolecalld::idp::saml::VerifiedAssertion;
 
 fn is_alice(verified: &VerifiedAssertion) -> bool {
     verified.subject.as_str() == "00u-alice"
 }
 
-async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
+async fn meet(fault: Fault, outcome: ExpectedOutcome, reasons: &[&str]) -> Result<()> {
     let fixture = SamlVerifierFixture::with_fault(fault)?;
     // What is wrong with the form is not for the verifier, but for whoever reads the form.
-    if matches!(fault, Fault::Delivery(delivery) if delivery != Delivery::WrappedBase64) {
+    if matches!(fault, Fault::PostBinding(delivery) if delivery != PostBinding::WrappedBase64) {
         return Ok(());
     }
     let response = fixture.response().await?;
     ensure!(
-        fixture.provider.faulty_answers() == 1,
+        fixture.provider.faulty_responses() == 1,
         "{fault:?} changed nothing"
     );
     let before = cpu()?;
@@ -42,17 +42,17 @@ async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
         "{fault:?} made us follow an address"
     );
     ensure!(
-        !fixture.provider.trap().is_sprung(),
+        !fixture.provider.canary_file().was_opened(),
         "{fault:?} made us open a file"
     );
-    match (&ended, verdict) {
-        (Ok(verified), Verdict::Accepted | Verdict::Either) => {
+    match (&ended, outcome) {
+        (Ok(verified), ExpectedOutcome::Accepted | ExpectedOutcome::Either) => {
             let forged = verified.subject.as_str() == Fault::FORGED;
             ensure!(!forged, "{fault:?} was believed");
         }
-        (Ok(_), Verdict::Refused) => anyhow::bail!("{fault:?} was believed"),
-        (Err(error), Verdict::Accepted) => anyhow::bail!("{fault:?}: {error:?}"),
-        (Err(error), Verdict::Refused | Verdict::Either) => {
+        (Ok(_), ExpectedOutcome::Rejected) => anyhow::bail!("{fault:?} was believed"),
+        (Err(error), ExpectedOutcome::Accepted) => anyhow::bail!("{fault:?}: {error:?}"),
+        (Err(error), ExpectedOutcome::Rejected | ExpectedOutcome::Either) => {
             let code = match error {
                 ProviderError::Rejected { reason, .. } => reason.code(),
                 ProviderError::Refused { .. } => RejectReason::Status.code(),
@@ -81,11 +81,11 @@ fn cpu() -> Result<Duration> {
 }
 
 macro_rules! tests {
-    ($($name:ident: $fault:expr => $verdict:ident [$($reason:literal),*],)*) => {
+    ($($name:ident: $fault:expr => $outcome:ident [$($reason:literal),*],)*) => {
         $(
             #[tokio::test]
             async fn $name() -> Result<()> {
-                meet($fault, Verdict::$verdict, &[$($reason),*]).await
+                meet($fault, ExpectedOutcome::$outcome, &[$($reason),*]).await
             }
         )*
     };
@@ -102,15 +102,19 @@ async fn every_sound_way_to_sign_and_to_encrypt_is_taken() -> Result<()> {
         Some(Content::Aes256Cbc),
     ];
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-        for signed in [Signed::Response, Signed::Assertion, Signed::Both] {
+        for signed in [
+            SignedElements::Response,
+            SignedElements::Assertion,
+            SignedElements::Both,
+        ] {
             for content in contents {
                 let cbc = matches!(content, Some(Content::Aes128Cbc | Content::Aes256Cbc));
-                if cbc && signed == Signed::Assertion {
+                if cbc && signed == SignedElements::Assertion {
                     continue;
                 }
                 let encryption = content.map(|content| Encryption {
                     transport: Transport::Oaep256,
-                    key_beside: cbc,
+                    detached_key: cbc,
                     ..Encryption::with(content)
                 });
                 let fixture = SamlVerifierFixture::start(|settings| {

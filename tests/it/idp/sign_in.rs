@@ -11,7 +11,7 @@ use rolecall_core::sign_in::{
 };
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
-use rolecall_testkit::oidc::{GroupsIn, Person};
+use rolecall_testkit::oidc::{GroupsClaim, Person};
 use serde_json::json;
 
 use super::{
@@ -46,11 +46,11 @@ async fn every_kind_of_key_signs() -> Result<()> {
 
 #[tokio::test]
 async fn groups_may_stand_in_userinfo() -> Result<()> {
-    let mut fixture = Fixture::with(|upstream| upstream.groups = GroupsIn::Userinfo, |_| ())?;
+    let mut fixture = Fixture::with(|upstream| upstream.groups = GroupsClaim::Userinfo, |_| ())?;
     let alice = fixture.sign_in("alice").await?;
     ensure!(alice.groups == ["platform", "payments-dev"]);
     ensure!(fixture.upstream.hits("/userinfo") == 1);
-    let mut nowhere = Fixture::with(|upstream| upstream.groups = GroupsIn::Nowhere, |_| ())?;
+    let mut nowhere = Fixture::with(|upstream| upstream.groups = GroupsClaim::Omitted, |_| ())?;
     ensure!(nowhere.sign_in("alice").await?.groups.is_empty());
     Ok(())
 }

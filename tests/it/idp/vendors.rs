@@ -12,7 +12,7 @@ use rolecall_core::access::Policy;
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::EmailAddress;
 use rolecall_testkit::keys::Algorithm;
-use rolecall_testkit::oidc::variation::{ABSENT, Raw, Variation};
+use rolecall_testkit::oidc::variation::{ABSENT, RawResponse, Variation};
 use rolecall_testkit::oidc::{ClientMethod, OidcClient};
 use rolecalld::config;
 use rolecalld::idp::ProviderSettings;
@@ -158,7 +158,7 @@ fn variation(vendor: &Vendor, issuer: &str) -> Variation {
         discovery,
         callback: absent(&["iss"]),
         jwks: vendor.jwks,
-        userinfo: Some(Raw {
+        userinfo: Some(RawResponse {
             status: *status,
             body: Value::Object(told).to_string(),
             content_type: "application/json".to_owned(),
@@ -197,7 +197,7 @@ async fn sign_in(
     let issuer = format!("{}{slash}", fixture.upstream.issuer());
     let mut answers = variation(vendor, &issuer);
     answers.claims.extend(changes);
-    fixture.upstream.vary(answers);
+    fixture.upstream.set_variation(answers);
     let identity = fixture.sign_in("alice").await?;
     Ok((identity, fixture.upstream.hits("/userinfo")))
 }

@@ -14,7 +14,7 @@ use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::clock;
 use rolecall_testkit::keys::{Algorithm, SigningKey};
 use rolecall_testkit::oidc::variation::Variation;
-use rolecall_testkit::oidc::{Conduct, Fault, GroupsIn, OidcClient};
+use rolecall_testkit::oidc::{EndpointFault, Fault, GroupsClaim, OidcClient};
 use rolecall_testkit::proxy::TlsFront;
 use rolecall_testkit::saml::fault::{Fault as SamlFault, Statement};
 use serde_json::Map;
@@ -125,7 +125,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         settings: as_usual,
         change: |stack| {
             let issuer = format!("{}/", stack.provider.issuer());
-            stack.provider.vary(Variation {
+            stack.provider.set_variation(Variation {
                 discovery: Map::from_iter([("issuer".to_owned(), issuer.into())]),
                 ..Variation::default()
             });
@@ -191,7 +191,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     },
     Mistake {
         name: "no groups claim",
-        settings: |settings| settings.provider.groups = GroupsIn::Nowhere,
+        settings: |settings| settings.provider.groups = GroupsClaim::Omitted,
         change: unchanged,
         visit: SIGN_IN,
         later: None,
@@ -284,7 +284,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     Mistake {
         name: "provider down at the start",
         settings: |settings| {
-            settings.provider.faults = vec![Fault::Discovery(Conduct::ServerError)]
+            settings.provider.faults = vec![Fault::Discovery(EndpointFault::ServerError)]
         },
         change: unchanged,
         visit: SIGN_IN,
@@ -304,7 +304,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         later: Some(|stack| {
             stack
                 .provider
-                .fault(Fault::TokenEndpoint(Conduct::ServerError))
+                .inject_fault(Fault::TokenEndpoint(EndpointFault::ServerError))
         }),
         said: &[
             (Log, "the token endpoint at http://127.0.0.1:"),

@@ -127,7 +127,9 @@ async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()
     let stack = TestStack::start(TestStackSettings::default()).await?;
     let mut alice = Browser::new()?;
     sign_in(stack.url(), &mut alice, "alice").await?;
-    stack.aws.fault(Fault::SlowBy(Duration::from_secs(2)));
+    stack
+        .aws
+        .inject_fault(Fault::SlowBy(Duration::from_secs(2)));
     let asking = timeout(Duration::from_millis(700), credentials(&alice, PROD));
     ensure!(asking.await.is_err(), "answered at once");
     let trail = format!("sqlite:{}", stack.folder().join("audit.db").display());

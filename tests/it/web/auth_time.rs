@@ -108,7 +108,7 @@ async fn assume_now_accepts_requested_reauthentication() -> Result<()> {
 
 #[tokio::test]
 async fn auth_time_claim_is_requested() -> Result<()> {
-    let fixture = fixture(AuthTime::WhenAsked, "").await?;
+    let fixture = fixture(AuthTime::WhenRequested, "").await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser
         .open(&fixture.at("/device?user_code=BCDF-GHJK"))

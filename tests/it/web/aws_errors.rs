@@ -25,7 +25,7 @@ async fn ensure_error_page(
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let page = browser
-        .lured_to_post(fixture.stack.url(), &fixture.at(path), &fields)
+        .submit_cross_site_form(fixture.stack.url(), &fixture.at(path), &fields)
         .await?;
     let (status, explanation, hint) = expected;
     let text = page.text();
@@ -120,7 +120,7 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
     ];
     for (fault, reason, mut expected) in table {
         expected.1 = expected.1.split('’').next().unwrap_or(expected.1);
-        fixture.stack.aws.fault(fault);
+        fixture.stack.aws.inject_fault(fault);
         let shown = ensure_error_page(&fixture, &mut browser, "/credentials", expected).await?;
         fixture.stack.aws.clear_faults();
         let failed = fixture.events("issue_failed").await?;
@@ -144,7 +144,7 @@ async fn account_without_provider_shows_the_command() -> Result<()> {
         .stack
         .aws
         .account("444455556666")?
-        .forget_oidc_provider(fixture.stack.url());
+        .delete_oidc_provider(fixture.stack.url());
     let command = format!(
         "aws iam create-open-id-connect-provider --url {} --client-id-list sts.amazonaws.com",
         fixture.stack.url()
@@ -190,7 +190,7 @@ async fn outage_is_not_reported_as_denial() -> Result<()> {
         Fault::ServerError { times: many },
         Fault::DropConnection { times: many },
     ] {
-        fixture.stack.aws.fault(fault);
+        fixture.stack.aws.inject_fault(fault);
         let expected = (502, "AWS STS is unavailable", "Try again in a few seconds");
         let shown = ensure_error_page(&fixture, &mut browser, "/credentials", expected).await?;
         fixture.stack.aws.clear_faults();
@@ -236,7 +236,7 @@ async fn sign_in_endpoint_failure_suggests_credentials() -> Result<()> {
             ),
         ),
     ] {
-        fixture.stack.aws.fault(fault);
+        fixture.stack.aws.inject_fault(fault);
         let shown = ensure_error_page(&fixture, &mut browser, "/console", expected).await?;
         fixture.stack.aws.clear_faults();
         let trail = fixture.trail().await?;
@@ -247,7 +247,7 @@ async fn sign_in_endpoint_failure_suggests_credentials() -> Result<()> {
             "{shown}: {trail:?}"
         );
     }
-    fixture.stack.aws.fault(Fault::SigninRefusesDuration);
+    fixture.stack.aws.inject_fault(Fault::SigninRejectsDuration);
     let page = browser.press("Console", &[]).await?;
     ensure!(
         page.text().contains("You are signed in to the console"),
@@ -322,7 +322,7 @@ async fn disconnected_client_is_audited() -> Result<()> {
     fixture
         .stack
         .aws
-        .fault(Fault::SlowBy(Duration::from_millis(1_000)));
+        .inject_fault(Fault::SlowBy(Duration::from_millis(1_000)));
     let asked = fixture.post_json(&pass, "/credentials", &ROLE);
     ensure!(
         tokio::time::timeout(Duration::from_millis(400), asked)

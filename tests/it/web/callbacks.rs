@@ -75,7 +75,9 @@ async fn code_of_another_user_is_rejected() -> Result<()> {
     let callback = fixture.approve(&authorize, "bob").await?;
     let mut victim = fixture.browser()?;
     victim.open(&fixture.at("/")).await?;
-    let page = victim.lured_to("https://evil.example/", &callback).await?;
+    let page = victim
+        .follow_cross_site_link("https://evil.example/", &callback)
+        .await?;
     ensure!(
         page.status().is_some_and(|status| status == 400) && victim.cookie(SESSION).is_none(),
         "{:?} {}",

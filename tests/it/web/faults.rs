@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use rolecall_testkit::oidc::{Conduct, Fault, OidcClient, OidcProvider, OidcSettings, Verdict};
+use rolecall_testkit::oidc::{
+    EndpointFault, ExpectedOutcome, Fault, OidcClient, OidcProvider, OidcSettings,
+};
 
 use super::*;
 
@@ -14,7 +16,7 @@ async fn stack_with(fault: Fault) -> Result<(Fixture, OidcProvider)> {
         clock: clock.clock(),
         ..OidcSettings::default()
     };
-    fault.arrange(&mut settings);
+    fault.prepare(&mut settings);
     let second = OidcProvider::start(settings)?;
     let (issuer, domain) = (second.issuer(), Fault::HOSTED_DOMAIN);
     let mut fixture = Fixture::with(|settings| {
@@ -46,18 +48,18 @@ async fn sign_in(fixture: &Fixture, browser: &mut Browser) -> Result<Page> {
     browser.sign_in_at_provider("alice").await
 }
 
-async fn check(fault: Fault, verdict: Verdict) -> Result<()> {
+async fn check(fault: Fault, outcome: ExpectedOutcome) -> Result<()> {
     let (fixture, second) = stack_with(fault).await?;
     let mut browser = fixture.browser()?;
     let page = sign_in(&fixture, &mut browser).await?;
-    ensure!(second.faulty_answers() > 0, "{fault:?} had no effect");
+    ensure!(second.faulty_responses() > 0, "{fault:?} had no effect");
     ensure!(
         second.canary().hits() == 0,
         "{fault:?} made the gateway open a URL"
     );
     let signed_in = browser.cookie(SESSION).is_some();
     ensure!(
-        verdict != Verdict::Accepted || signed_in,
+        outcome != ExpectedOutcome::Accepted || signed_in,
         "{fault:?}: {}",
         page.text()
     );
@@ -65,7 +67,7 @@ async fn check(fault: Fault, verdict: Verdict) -> Result<()> {
         refused(&fixture, &page).await?;
     }
     ensure!(
-        verdict != Verdict::Refused || !signed_in,
+        outcome != ExpectedOutcome::Rejected || !signed_in,
         "{fault:?} was accepted"
     );
     ensure!(
@@ -125,11 +127,11 @@ async fn refused(fixture: &Fixture, page: &Page) -> Result<()> {
 }
 
 macro_rules! tests {
-    ($($name:ident: $fault:expr => $verdict:ident,)*) => {
+    ($($name:ident: $fault:expr => $outcome:ident,)*) => {
         $(
             #[tokio::test]
             async fn $name() -> Result<()> {
-                check($fault, Verdict::$verdict).await
+                check($fault, ExpectedOutcome::$outcome).await
             }
         )*
     };

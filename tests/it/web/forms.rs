@@ -116,7 +116,7 @@ async fn cross_site_form_is_rejected() -> Result<()> {
         ("csrf", csrf.as_str()),
     ];
     let page = browser
-        .lured_to_post(
+        .submit_cross_site_form(
             "https://evil.example/",
             &fixture.at("/credentials"),
             &fields,

@@ -17,7 +17,7 @@ async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
     .await?;
     let callback = stack.at(&format!("/sign-in/{PROVIDER_ID}/callback"));
     let client = OidcClient::new(CLIENT_ID, CLIENT_SECRET, &callback);
-    peer.register(client.landing_at(&stack.at("/signed-out")))?;
+    peer.register(client.with_post_logout_redirect_uri(&stack.at("/signed-out")))?;
     Ok(stack)
 }
 
@@ -26,7 +26,7 @@ async fn sign_in_works_with_oidc_provider() -> Result<()> {
     if NODE_PEERS.path().is_none() {
         return Ok(());
     }
-    let mut peer = OidcPeer::start(Person::cast(), Algorithm::Es256).await?;
+    let mut peer = OidcPeer::start(Person::samples(), Algorithm::Es256).await?;
     let stack = stack_of(&mut peer).await?;
 
     // The gateway has now loaded the keys of the provider.

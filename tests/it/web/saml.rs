@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rolecall_testkit::browser::{BrowserSettings, Visit};
 use rolecall_testkit::saml::encryption::{Content, Encryption};
-use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
+use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, SignedElements};
 use rolecalld::idp::saml::OwnKey;
 use rolecalld::world::{SystemClock, SystemEntropy};
 use tempfile::TempDir;
@@ -143,7 +143,9 @@ impl SamlFixture {
         relay_state: Option<&str>,
     ) -> Result<Vec<(String, String)>> {
         let mut browser = self.plain_browser()?;
-        let url = self.upstream.unasked_url(&self.entity_id(), relay_state);
+        let url = self
+            .upstream
+            .idp_initiated_url(&self.entity_id(), relay_state);
         browser.open(&url).await?;
         fields(&browser.sign_in_at_provider("alice").await?)
     }
@@ -214,10 +216,10 @@ async fn sign_in_works_across_sites() -> Result<()> {
 #[tokio::test]
 async fn every_signature_and_binding_variant_signs_in() -> Result<()> {
     for (signed, keys) in [
-        (Signed::Response, "request_binding = \"post\""),
-        (Signed::Assertion, "require_signed_assertion = true"),
+        (SignedElements::Response, "request_binding = \"post\""),
+        (SignedElements::Assertion, "require_signed_assertion = true"),
         (
-            Signed::Both,
+            SignedElements::Both,
             "require_signed_assertion = true\nrequire_signed_response = true",
         ),
     ] {
@@ -235,8 +237,8 @@ async fn every_signature_and_binding_variant_signs_in() -> Result<()> {
 async fn encrypted_assertion_signs_in() -> Result<()> {
     let keys = format!("encryption_keys = [{{ file = \"{}\" }}]", key_file()?);
     for (content, signed) in [
-        (Content::Aes256Gcm, Signed::Assertion),
-        (Content::Aes256Cbc, Signed::Both),
+        (Content::Aes256Gcm, SignedElements::Assertion),
+        (Content::Aes256Cbc, SignedElements::Both),
     ] {
         let change = |settings: &mut SamlSettings| {
             settings.signed = signed;

@@ -54,7 +54,7 @@ async fn fixture(roles: &[&str]) -> Result<SamlFixture> {
     }]});
     account.role(
         "Developer",
-        Role::trusting(trust).lasting(Duration::from_secs(12 * 3_600)),
+        Role::with_trust_policy(trust).with_max_session_duration(Duration::from_secs(12 * 3_600)),
     )?;
     Ok(fixture)
 }
@@ -130,7 +130,9 @@ async fn json_clients_are_told_to_use_a_browser() -> Result<()> {
 async fn responses_are_bound_to_their_endpoint() -> Result<()> {
     let fixture = fixture(&[&pair()]).await?;
     let mut browser = fixture.plain_browser()?;
-    let start = fixture.upstream.unasked_url("urn:amazon:webservices", None);
+    let start = fixture
+        .upstream
+        .idp_initiated_url("urn:amazon:webservices", None);
     browser.open(&start).await?;
     let for_aws = fields(&browser.sign_in_at_provider("alice").await?)?;
     let for_us = fixture.undelivered(&mut fixture.plain_browser()?).await?;
@@ -142,7 +144,7 @@ async fn responses_are_bound_to_their_endpoint() -> Result<()> {
         ("/sign-in/adfs/aws-acs", &unsolicited),
     ] {
         let page = browser
-            .lured_to_post(
+            .submit_cross_site_form(
                 &fixture.upstream.url(),
                 &fixture.at(path),
                 &as_str_pairs(fields),
@@ -163,7 +165,11 @@ async fn responses_are_bound_to_their_endpoint() -> Result<()> {
         .register(ServiceProvider::aws(&consumer, &[&pair()], "alice"));
     let mut browser = open.browser()?;
     browser
-        .open(&open.upstream.unasked_url("urn:amazon:webservices", None))
+        .open(
+            &open
+                .upstream
+                .idp_initiated_url("urn:amazon:webservices", None),
+        )
         .await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
@@ -200,7 +206,7 @@ async fn response_must_match_user_and_role() -> Result<()> {
     let bobs = fields(&other.sign_in_at_provider("bob").await?)?;
     let consumer = fixture.at("/sign-in/adfs/aws-acs");
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &consumer, &as_str_pairs(&bobs))
+        .submit_cross_site_form(&fixture.upstream.url(), &consumer, &as_str_pairs(&bobs))
         .await?;
     ensure!(
         page.text().contains("issued for a different user"),
@@ -209,7 +215,7 @@ async fn response_must_match_user_and_role() -> Result<()> {
     );
     // A response is accepted only once.
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &consumer, &as_str_pairs(&bobs))
+        .submit_cross_site_form(&fixture.upstream.url(), &consumer, &as_str_pairs(&bobs))
         .await?;
     ensure!(page.text().contains("already used"), "{}", page.text());
     let refused: Vec<_> = fixture.events("issue_refused").await?;

@@ -2,7 +2,7 @@
 //! nothing is fetched or opened, and a correct provider is accepted afterwards.
 
 use rolecall_testkit::saml::fault::Logout;
-use rolecall_testkit::saml::{ALL, Binding, Case, Fault, Verdict};
+use rolecall_testkit::saml::{ALL, Binding, Case, ExpectedOutcome, Fault};
 
 use super::saml::{SamlFixture, key_file};
 use super::*;
@@ -31,17 +31,17 @@ async fn sign_in(fixture: &SamlFixture, browser: &mut Browser) -> Result<Page> {
 
 async fn check(fixture: &SamlFixture, case: &Case) -> Result<()> {
     let (faulty, refused) = (
-        fixture.upstream.faulty_answers(),
+        fixture.upstream.faulty_responses(),
         fixture.events("sign_in_refused").await?.len(),
     );
-    fixture.upstream.fault(case.fault);
+    fixture.upstream.inject_fault(case.fault);
     let mut browser = fixture.browser()?;
     let page = sign_in(fixture, &mut browser).await?;
     fixture.upstream.clear_faults();
-    ensure!(fixture.upstream.faulty_answers() == faulty + 1);
+    ensure!(fixture.upstream.faulty_responses() == faulty + 1);
     ensure!(fixture.upstream.canary().hits() == 0);
     ensure!(
-        !fixture.upstream.trap().is_sprung(),
+        !fixture.upstream.canary_file().was_opened(),
         "the gateway opened a file"
     );
     ensure!(
@@ -52,7 +52,7 @@ async fn check(fixture: &SamlFixture, case: &Case) -> Result<()> {
     ensure!(!page.body().contains("<script>alert"), "{}", page.body());
     if browser.cookie(SESSION).is_some() {
         ensure!(
-            case.verdict != Verdict::Refused,
+            case.outcome != ExpectedOutcome::Rejected,
             "the sign-in was accepted: {}",
             page.text()
         );
@@ -68,7 +68,7 @@ async fn check(fixture: &SamlFixture, case: &Case) -> Result<()> {
         return Ok(());
     }
     ensure!(
-        case.verdict != Verdict::Accepted,
+        case.outcome != ExpectedOutcome::Accepted,
         "it was refused: {}",
         page.text()
     );
@@ -80,7 +80,7 @@ async fn check(fixture: &SamlFixture, case: &Case) -> Result<()> {
     );
     let events = fixture.events("sign_in_refused").await?;
     // Oversized or malformed forms are rejected before their sign-in is known.
-    let unread = matches!(case.fault, Fault::Delivery(_))
+    let unread = matches!(case.fault, Fault::PostBinding(_))
         || page.status().is_some_and(|status| status == 413);
     if unread && events.len() == refused {
         return Ok(());
@@ -142,7 +142,7 @@ async fn run_group(beginnings: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn wrapped_signatures_are_rejected() -> Result<()> {
-    run_group(&["xsw", "wrapped_"]).await
+    run_group(&["xsw", "wrapping_"]).await
 }
 
 #[tokio::test]
@@ -162,30 +162,30 @@ async fn malformed_documents_are_rejected() -> Result<()> {
 
 #[tokio::test]
 async fn signed_but_invalid_assertions_are_rejected() -> Result<()> {
-    run_group(&["says_"]).await
+    run_group(&["assertion_"]).await
 }
 
 #[tokio::test]
 async fn encrypted_but_invalid_assertions_are_rejected() -> Result<()> {
-    run_group(&["hidden_"]).await
+    run_group(&["encrypted_"]).await
 }
 
 #[tokio::test]
 async fn wrong_bindings_are_rejected() -> Result<()> {
-    run_group(&["delivered_"]).await
+    run_group(&["form_"]).await
 }
 
 #[test]
 fn every_fault_belongs_to_a_group() {
     let families = [
         "xsw",
-        "wrapped_",
+        "wrapping_",
         "signature_",
         "markup_",
         "document_",
-        "says_",
-        "hidden_",
-        "delivered_",
+        "assertion_",
+        "encrypted_",
+        "form_",
     ];
     let lost = ALL
         .iter()
@@ -212,12 +212,12 @@ async fn invalid_logout_requests_are_rejected() -> Result<()> {
         for (fault, reason) in faults {
             let mut browser = fixture.by_saml("alice").await?;
             let refused = fixture.refused("sign_out").await?.len();
-            let faulty = fixture.upstream.faulty_answers();
-            fixture.upstream.fault(Fault::Logout(fault));
+            let faulty = fixture.upstream.faulty_responses();
+            fixture.upstream.inject_fault(Fault::Logout(fault));
             let page = browser.open(&fixture.upstream.sign_out_url()).await?;
             fixture.upstream.clear_faults();
             ensure!(
-                fixture.upstream.faulty_answers() == faulty + 1,
+                fixture.upstream.faulty_responses() == faulty + 1,
                 "{fault:?} had no effect"
             );
             let reasons = fixture.refused("sign_out").await?;

@@ -122,7 +122,7 @@ async fn logout_request_of_another_issuer_is_rejected() -> Result<()> {
     let message = openssl::base64::encode_block(xml.as_bytes());
     let slo = fixture.at("/sign-in/adfs/slo");
     let page = browser
-        .lured_to_post("http://localhost:9/", &slo, &[("SAMLRequest", &message)])
+        .submit_cross_site_form("http://localhost:9/", &slo, &[("SAMLRequest", &message)])
         .await?;
     ensure!(
         page.status() == Some(reqwest::StatusCode::FORBIDDEN),
@@ -136,7 +136,7 @@ async fn logout_request_of_another_issuer_is_rejected() -> Result<()> {
         "?RelayState=x",
     ] {
         let page = browser
-            .lured_to("http://localhost:9/", &format!("{slo}{query}"))
+            .follow_cross_site_link("http://localhost:9/", &format!("{slo}{query}"))
             .await?;
         ensure!(
             page.status().is_some_and(|status| status.is_client_error()),
@@ -145,7 +145,7 @@ async fn logout_request_of_another_issuer_is_rejected() -> Result<()> {
     }
     // A response without a request has no effect.
     let page = browser
-        .lured_to("http://localhost:9/", &format!("{slo}?SAMLResponse=x"))
+        .follow_cross_site_link("http://localhost:9/", &format!("{slo}?SAMLResponse=x"))
         .await?;
     ensure!(
         page.text().contains("You are signed out"),

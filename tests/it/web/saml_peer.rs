@@ -6,7 +6,7 @@ use std::io::Write as _;
 use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::oidc::Person;
 use rolecall_testkit::python::SamlPeer;
-use rolecall_testkit::saml::Signed;
+use rolecall_testkit::saml::SignedElements;
 use rolecall_testkit::saml::encryption::Content;
 use tempfile::NamedTempFile;
 
@@ -16,11 +16,11 @@ use super::*;
 
 /// A stack whose second provider, `peer`, is pysaml2.
 async fn stack(
-    signed: Signed,
+    signed: SignedElements,
     content: Option<Content>,
     binding: &str,
 ) -> Result<(Fixture, SamlPeer)> {
-    let peer = SamlPeer::start(Person::cast(), signed, content).await?;
+    let peer = SamlPeer::start(Person::samples(), signed, content).await?;
     let mut metadata = NamedTempFile::new()?;
     metadata.write_all(peer.metadata().await?.as_bytes())?;
     let (file, key) = (metadata.path().display(), key_file()?);
@@ -68,7 +68,11 @@ async fn sign_in(fixture: &Fixture, peer: &SamlPeer) -> Result<Browser> {
     Ok(browser)
 }
 
-async fn sign_in_and_out(signed: Signed, content: Option<Content>, binding: &str) -> Result<()> {
+async fn sign_in_and_out(
+    signed: SignedElements,
+    content: Option<Content>,
+    binding: &str,
+) -> Result<()> {
     if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
@@ -85,27 +89,32 @@ async fn sign_in_and_out(signed: Signed, content: Option<Content>, binding: &str
 
 #[tokio::test]
 async fn signed_response_signs_in() -> Result<()> {
-    sign_in_and_out(Signed::Response, None, "redirect").await
+    sign_in_and_out(SignedElements::Response, None, "redirect").await
 }
 
 #[tokio::test]
 async fn signed_assertion_signs_in() -> Result<()> {
-    sign_in_and_out(Signed::Assertion, None, "post").await
+    sign_in_and_out(SignedElements::Assertion, None, "post").await
 }
 
 #[tokio::test]
 async fn signed_response_and_assertion_sign_in() -> Result<()> {
-    sign_in_and_out(Signed::Both, None, "redirect").await
+    sign_in_and_out(SignedElements::Both, None, "redirect").await
 }
 
 #[tokio::test]
 async fn signed_and_encrypted_assertion_signs_in() -> Result<()> {
-    sign_in_and_out(Signed::Assertion, Some(Content::Aes256Gcm), "post").await
+    sign_in_and_out(SignedElements::Assertion, Some(Content::Aes256Gcm), "post").await
 }
 
 #[tokio::test]
 async fn encrypted_assertion_in_signed_response_signs_in() -> Result<()> {
-    sign_in_and_out(Signed::Response, Some(Content::Aes128Cbc), "redirect").await
+    sign_in_and_out(
+        SignedElements::Response,
+        Some(Content::Aes128Cbc),
+        "redirect",
+    )
+    .await
 }
 
 #[tokio::test]
@@ -114,7 +123,7 @@ async fn sign_out_ends_the_provider_session() -> Result<()> {
         return Ok(());
     }
     for binding in ["redirect", "post"] {
-        let (fixture, peer) = stack(Signed::Both, None, binding).await?;
+        let (fixture, peer) = stack(SignedElements::Both, None, binding).await?;
         let mut browser = sign_in(&fixture, &peer).await?;
         let landed = sign_out(&mut browser).await?;
         ensure!(browser.cookie(SESSION).is_none());
@@ -140,7 +149,7 @@ async fn provider_logout_ends_the_session() -> Result<()> {
         return Ok(());
     }
     for binding in ["redirect", "post"] {
-        let (fixture, peer) = stack(Signed::Assertion, None, "redirect").await?;
+        let (fixture, peer) = stack(SignedElements::Assertion, None, "redirect").await?;
         let mut browser = sign_in(&fixture, &peer).await?;
         let page = browser
             .open(&peer.at(&format!("/sign-out?by={binding}")))

@@ -13,7 +13,7 @@ async fn response_in_another_browser_is_rejected() -> Result<()> {
     let acs = fixture.at("/sign-in/adfs/acs");
     let mut victim = fixture.browser()?;
     let page = victim
-        .lured_to_post("http://localhost:9/", &acs, &as_str_pairs(&stolen))
+        .submit_cross_site_form("http://localhost:9/", &acs, &as_str_pairs(&stolen))
         .await?;
     ensure!(page.status() == Some(reqwest::StatusCode::BAD_REQUEST));
     ensure!(page.text().contains("another browser"), "{}", page.text());
@@ -59,7 +59,7 @@ async fn rejected_response_cannot_be_replayed() -> Result<()> {
     ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     let acs = fixture.at("/sign-in/adfs/acs");
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &acs, &as_str_pairs(&fields))
+        .submit_cross_site_form(&fixture.upstream.url(), &acs, &as_str_pairs(&fields))
         .await?;
     ensure!(page.text().contains("Sign-in expired"), "{}", page.text());
     ensure!(fixture.refusals().await? == ["expired_state"]);
@@ -130,7 +130,7 @@ async fn unsolicited_response_requires_configuration() -> Result<()> {
     let mut browser = fixture.browser()?;
     let fields = fixture.unsolicited(Some("/console?account=1")).await?;
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &acs, &as_str_pairs(&fields))
+        .submit_cross_site_form(&fixture.upstream.url(), &acs, &as_str_pairs(&fields))
         .await?;
     ensure!(page.status() == Some(reqwest::StatusCode::FORBIDDEN));
     ensure!(fixture.refusals().await? == ["unsolicited"]);
@@ -139,7 +139,11 @@ async fn unsolicited_response_requires_configuration() -> Result<()> {
     let mut browser = fixture.browser()?;
     let place = Some("https://evil.example/");
     browser
-        .open(&fixture.upstream.unasked_url(&fixture.entity_id(), place))
+        .open(
+            &fixture
+                .upstream
+                .idp_initiated_url(&fixture.entity_id(), place),
+        )
         .await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
@@ -149,7 +153,7 @@ async fn unsolicited_response_requires_configuration() -> Result<()> {
     let mut fields = fixture.undelivered(&mut fixture.plain_browser()?).await?;
     fields.retain(|(name, _)| name != "RelayState");
     let page = browser
-        .lured_to_post(
+        .submit_cross_site_form(
             &fixture.upstream.url(),
             &fixture.at("/sign-in/adfs/acs"),
             &as_str_pairs(&fields),

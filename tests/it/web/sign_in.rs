@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rolecall_testkit::browser::SameSite;
-use rolecall_testkit::oidc::{Conduct, Fault, OidcClient, OidcProvider, OidcSettings, Person};
+use rolecall_testkit::oidc::{
+    EndpointFault, Fault, OidcClient, OidcProvider, OidcSettings, Person,
+};
 
 use super::*;
 use crate::operate::until;
@@ -217,7 +219,7 @@ async fn late_callback_reports_expired_sign_in() -> Result<()> {
 #[tokio::test]
 async fn provider_outage_returns_502() -> Result<()> {
     let fixture = Fixture::with(|settings| {
-        settings.provider.faults = vec![Fault::Discovery(Conduct::ServerError)];
+        settings.provider.faults = vec![Fault::Discovery(EndpointFault::ServerError)];
     })
     .await?;
     let mut browser = fixture.browser()?;
@@ -271,8 +273,11 @@ async fn disconnected_sign_in_is_audited() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
     let callback = fixture.approve(&authorize, "alice").await?;
-    let slow = Conduct::Slow(Duration::from_millis(1_000));
-    fixture.stack.provider.fault(Fault::TokenEndpoint(slow));
+    let slow = EndpointFault::Slow(Duration::from_millis(1_000));
+    fixture
+        .stack
+        .provider
+        .inject_fault(Fault::TokenEndpoint(slow));
     let returned = fixture.client.get(callback).header("cookie", cookie).send();
     let waited = tokio::time::timeout(Duration::from_millis(300), returned).await;
     ensure!(waited.is_err(), "{waited:?}");

@@ -298,7 +298,7 @@ async fn outage_and_throttling_keep_the_token_valid() -> Result<()> {
         (Fault::ServerError { times: 1_000 }, 500..600),
         (Fault::Throttle { times: 1_000 }, 429..430),
     ] {
-        fixture.stack.aws.fault(fault);
+        fixture.stack.aws.inject_fault(fault);
         let (status, kind, body) = fixture.ask(&token, &path).await?;
         ensure!(expected.contains(&status), "{status} {kind} {body}");
         let name = if status == 429 {

@@ -163,16 +163,16 @@ impl Fixture {
     }
 
     pub async fn poll(&self, client: &Client, device_code: &str) -> Result<Answer> {
-        self.token(&client.by_device_code(device_code)).await
+        self.token(&client.device_code_request(device_code)).await
     }
 
     async fn redeem(&self, client: &Client, code: &str) -> Result<Answer> {
-        let request = client.by_authorization_code(code, LISTENING, VERIFIER);
+        let request = client.authorization_code_request(code, LISTENING, VERIFIER);
         self.token(&request).await
     }
 
     async fn refresh(&self, client: &Client, token: &str) -> Result<Answer> {
-        self.token(&client.by_refresh_token(token)).await
+        self.token(&client.refresh_token_request(token)).await
     }
 
     /// Whether the access token is still valid.

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::error::{AwsError, ErrorCode};
 use super::iam::SamlProvider;
-use super::refusal::{Code, Refusal};
 use super::tags::{SessionTags, parse_source_identity};
 use super::wire::letters_digits;
 use crate::saml::names::{BEARER, SUCCESS};
@@ -50,10 +50,10 @@ impl Assertion {
         provider: &SamlProvider,
         own_host: &str,
         now: DateTime<Utc>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, AwsError> {
         let response = parse(encoded)?;
         if issuer_of(&response) != Some(provider.entity_id.as_str()) {
-            return Err(Refusal::invalid_token(
+            return Err(AwsError::invalid_token(
                 "Issuer not present in specified provider",
             ));
         }
@@ -65,13 +65,13 @@ impl Assertion {
         check_times(assertion, now)?;
         let recipient = recipient(assertion, own_host, now)?;
         if !audiences(assertion).any(|audience| audience == AUDIENCE || audience == recipient) {
-            return Err(Refusal::invalid_token(
+            return Err(AwsError::invalid_token(
                 "Response does not contain the required audience",
             ));
         }
         let name_id = assertion
             .at(&["Subject", "NameID"])
-            .ok_or_else(|| Refusal::invalid_token("NameID is required in AuthnResponse"))?;
+            .ok_or_else(|| AwsError::invalid_token("NameID is required in AuthnResponse"))?;
         let format = name_id.attribute("Format").unwrap_or_default();
         let session_ends = assertion
             .find("AuthnStatement")
@@ -97,7 +97,7 @@ impl Assertion {
     }
 
     /// How long a session may last at most, by what the response says.
-    pub fn seconds_max(&self, now: DateTime<Utc>) -> Option<u64> {
+    pub fn max_seconds(&self, now: DateTime<Utc>) -> Option<u64> {
         let by_end = self
             .session_ends
             .map(|end| u64::try_from((end - now).num_seconds()).unwrap_or(0));
@@ -114,11 +114,11 @@ pub(super) fn claimed_providers(encoded: &str) -> Vec<String> {
     roles.into_iter().map(|(_, provider)| provider).collect()
 }
 
-fn invalid() -> Refusal {
-    Refusal::invalid_token("Your request included an invalid SAML response")
+fn invalid() -> AwsError {
+    AwsError::invalid_token("Your request included an invalid SAML response")
 }
 
-fn parse(encoded: &str) -> Result<Element, Refusal> {
+fn parse(encoded: &str) -> Result<Element, AwsError> {
     let document = STANDARD.decode(encoded).map_err(|_| invalid())?;
     let text = String::from_utf8(document).map_err(|_| invalid())?;
     let response = Element::parse(&text).map_err(|_| invalid())?;
@@ -136,7 +136,7 @@ fn issuer_of(response: &Element) -> Option<&str> {
 }
 
 /// The one assertion, once every signature on the response is the provider's and there is one.
-fn verified<'r>(response: &'r Element, provider: &SamlProvider) -> Result<&'r Element, Refusal> {
+fn verified<'r>(response: &'r Element, provider: &SamlProvider) -> Result<&'r Element, AwsError> {
     let assertions: Vec<&Element> = response
         .elements()
         .filter(|element| element.local_name() == "Assertion")
@@ -153,25 +153,25 @@ fn verified<'r>(response: &'r Element, provider: &SamlProvider) -> Result<&'r El
         count += 1;
         if let Err(error) = signature::verify(element, ancestors, &provider.certificates) {
             tracing::debug!(%error, "a signature is not the provider's");
-            return Err(Refusal::invalid_token("Response signature invalid"));
+            return Err(AwsError::invalid_token("Response signature invalid"));
         }
     }
     match count {
-        0 => Err(Refusal::invalid_token("Response signature invalid")),
+        0 => Err(AwsError::invalid_token("Response signature invalid")),
         _ => Ok(assertion),
     }
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
+fn instant(text: &str) -> Result<DateTime<Utc>, AwsError> {
     DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
         .map_err(|_| invalid())
 }
 
-fn check_times(assertion: &Element, now: DateTime<Utc>) -> Result<(), Refusal> {
+fn check_times(assertion: &Element, now: DateTime<Utc>) -> Result<(), AwsError> {
     let expired = || {
-        Refusal::new(
-            Code::ExpiredTokenException,
+        AwsError::new(
+            ErrorCode::ExpiredTokenException,
             "Token must be redeemed within 5 minutes of issuance",
         )
     };
@@ -189,16 +189,16 @@ fn check_times(assertion: &Element, now: DateTime<Utc>) -> Result<(), Refusal> {
     }
     let early = |from: DateTime<Utc>| now < from - SKEW;
     if early(issued) || time(conditions, "NotBefore")?.is_some_and(early) {
-        return Err(Refusal::invalid_token("The response is not valid yet"));
+        return Err(AwsError::invalid_token("The response is not valid yet"));
     }
     Ok(())
 }
 
 /// The one bearer confirmation's recipient: a sign-in endpoint.
-fn recipient(assertion: &Element, own_host: &str, now: DateTime<Utc>) -> Result<String, Refusal> {
+fn recipient(assertion: &Element, own_host: &str, now: DateTime<Utc>) -> Result<String, AwsError> {
     let subject = assertion
         .find("Subject")
-        .ok_or_else(|| Refusal::invalid_token("NameID is required in AuthnResponse"))?;
+        .ok_or_else(|| AwsError::invalid_token("NameID is required in AuthnResponse"))?;
     let confirmations: Vec<&Element> = subject
         .elements()
         .filter(|element| element.local_name() == "SubjectConfirmation")
@@ -218,13 +218,13 @@ fn recipient(assertion: &Element, own_host: &str, now: DateTime<Utc>) -> Result<
         .unwrap_or_default();
     let amazon = host == "signin.aws.amazon.com" || host.ends_with(".signin.aws.amazon.com");
     if path != "saml" || !(host == own_host || amazon && recipient.starts_with("https://")) {
-        return Err(Refusal::invalid_token(
+        return Err(AwsError::invalid_token(
             "The Recipient of the response is not a sign-in endpoint",
         ));
     }
     if now >= ends {
-        return Err(Refusal::new(
-            Code::ExpiredTokenException,
+        return Err(AwsError::new(
+            ErrorCode::ExpiredTokenException,
             "Token must be redeemed within 5 minutes of issuance",
         ));
     }
@@ -256,18 +256,18 @@ fn attributes(assertion: &Element) -> impl Iterator<Item = (&str, Vec<String>)> 
 }
 
 /// The one value of an attribute.
-fn one(assertion: &Element, name: &str) -> Result<Option<String>, Refusal> {
+fn one(assertion: &Element, name: &str) -> Result<Option<String>, AwsError> {
     let mut found = attributes(assertion).filter(|(known, _)| *known == name);
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
         (Some((_, mut values)), None) if values.len() == 1 => Ok(values.pop()),
-        _ => Err(Refusal::invalid_token(format!(
+        _ => Err(AwsError::invalid_token(format!(
             "{name} in AuthnResponse must have one value"
         ))),
     }
 }
 
-fn roles(assertion: &Element) -> Result<Vec<(String, String)>, Refusal> {
+fn roles(assertion: &Element) -> Result<Vec<(String, String)>, AwsError> {
     let values = attributes(assertion).filter(|(name, _)| *name == "Role");
     let pairs = values.flat_map(|(_, values)| values).map(|value| {
         let (one, other) = value.split_once(',').ok_or_else(invalid)?;
@@ -281,38 +281,38 @@ fn roles(assertion: &Element) -> Result<Vec<(String, String)>, Refusal> {
         let sound = pair.0.contains(":role/") && pair.1.contains(":saml-provider/");
         sound.then_some(pair).ok_or_else(invalid)
     });
-    let pairs = pairs.collect::<Result<Vec<_>, Refusal>>()?;
+    let pairs = pairs.collect::<Result<Vec<_>, AwsError>>()?;
     if pairs.is_empty() {
         return Err(invalid());
     }
     Ok(pairs)
 }
 
-fn session_name(assertion: &Element) -> Result<String, Refusal> {
+fn session_name(assertion: &Element) -> Result<String, AwsError> {
     let name = one(assertion, "RoleSessionName")?
-        .ok_or_else(|| Refusal::invalid_token("RoleSessionName is required in AuthnResponse"))?;
+        .ok_or_else(|| AwsError::invalid_token("RoleSessionName is required in AuthnResponse"))?;
     if (2..=64).contains(&name.len()) && letters_digits(&name, "_+=,.@-") {
         return Ok(name);
     }
-    Err(Refusal::invalid_token(
+    Err(AwsError::invalid_token(
         "RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}",
     ))
 }
 
-fn session_seconds(assertion: &Element) -> Result<Option<u64>, Refusal> {
+fn session_seconds(assertion: &Element) -> Result<Option<u64>, AwsError> {
     let Some(text) = one(assertion, "SessionDuration")? else {
         return Ok(None);
     };
     let seconds = text.parse().ok();
     match seconds.filter(|seconds| (900..=43_200).contains(seconds)) {
         Some(seconds) => Ok(Some(seconds)),
-        None => Err(Refusal::invalid_token(
+        None => Err(AwsError::invalid_token(
             "SessionDuration in AuthnResponse must be between 900 and 43200",
         )),
     }
 }
 
-fn tags(assertion: &Element) -> Result<SessionTags, Refusal> {
+fn tags(assertion: &Element) -> Result<SessionTags, AwsError> {
     let mut found = SessionTags::default();
     for (name, mut values) in attributes(assertion) {
         if name == "TransitiveTagKeys" {
@@ -321,7 +321,7 @@ fn tags(assertion: &Element) -> Result<SessionTags, Refusal> {
             match values.as_slice() {
                 [value] => found.tags.push((key.to_owned(), value.clone())),
                 _ => {
-                    return Err(Refusal::invalid_token(format!(
+                    return Err(AwsError::invalid_token(format!(
                         "{name} in AuthnResponse must have one value"
                     )));
                 }

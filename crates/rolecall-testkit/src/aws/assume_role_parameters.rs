@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::refusal::{Code, Refusal};
+use super::error::{AwsError, ErrorCode};
 use super::wire::Parameters;
 
 /// What AWS grants policies and tags together is not published. Tags count in full and policies, which compress, by a
@@ -10,48 +10,48 @@ use super::wire::Parameters;
 const PACKED_BYTES: usize = 1_024;
 
 /// The parameters that both operations have, within their limits.
-pub(super) struct Asked<'a> {
+pub(super) struct AssumeRoleParameters<'a> {
     pub role_arn: &'a str,
     pub seconds: u64,
     policy: Option<&'a str>,
     policy_arns: Vec<&'a str>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> AssumeRoleParameters<'a> {
     /// Reads them; what is wrong with them is complained of to `parameters`.
     pub fn read(parameters: &mut Parameters<'a>) -> Self {
-        let asked = Asked {
+        let request = AssumeRoleParameters {
             role_arn: parameters.required("RoleArn", 20, 2_048),
             seconds: parameters.duration(),
             policy: parameters.get("Policy"),
             policy_arns: parameters.list("PolicyArns", ".arn"),
         };
-        if let Some(policy) = asked.policy {
+        if let Some(policy) = request.policy {
             parameters.length("policy", policy, 1, 2_048);
         }
-        if asked.policy_arns.len() > 10 {
-            let count = format!("'{} members'", asked.policy_arns.len());
-            parameters.complain(
+        if request.policy_arns.len() > 10 {
+            let count = format!("'{} members'", request.policy_arns.len());
+            parameters.add_error(
                 &count,
                 "policyArns",
                 "Member must have length less than or equal to 10",
             );
         }
-        for (n, arn) in (1..).zip(&asked.policy_arns) {
+        for (n, arn) in (1..).zip(&request.policy_arns) {
             parameters.length(&format!("policyArns.{n}.member.arn"), arn, 20, 2_048);
         }
-        asked
+        request
     }
 
     /// The account of the role ARN.
-    pub fn account(&self) -> Result<&'a str, Refusal> {
+    pub fn account(&self) -> Result<&'a str, AwsError> {
         account_of(self.role_arn)
-            .ok_or_else(|| Refusal::new(Code::ValidationError, "Request ARN is invalid"))
+            .ok_or_else(|| AwsError::new(ErrorCode::ValidationError, "Request ARN is invalid"))
     }
 
     /// Inline session policies must be JSON with statements; they cannot name a principal.
-    pub fn check_policy(&self) -> Result<(), Refusal> {
-        let malformed = |why: &str| Refusal::new(Code::MalformedPolicyDocument, why);
+    pub fn check_policy(&self) -> Result<(), AwsError> {
+        let malformed = |why: &str| AwsError::new(ErrorCode::MalformedPolicyDocument, why);
         let Some(policy) = self.policy else {
             return Ok(());
         };
@@ -77,7 +77,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Percent of the allotted space, when anything is packed.
-    pub fn packed(&self, tags: &[(String, String)]) -> Result<Option<usize>, Refusal> {
+    pub fn packed(&self, tags: &[(String, String)]) -> Result<Option<usize>, AwsError> {
         let tag_bytes: usize = tags
             .iter()
             .map(|(key, value)| key.len() + value.len())
@@ -86,7 +86,7 @@ impl<'a> Asked<'a> {
             + self.policy_arns.iter().map(|arn| arn.len()).sum::<usize>();
         match (tag_bytes + policy_bytes / 4) * 100 / PACKED_BYTES {
             _ if tag_bytes + policy_bytes == 0 => Ok(None),
-            percent if percent > 100 => Err(Refusal::packed_too_large(percent)),
+            percent if percent > 100 => Err(AwsError::packed_too_large(percent)),
             percent => Ok(Some(percent)),
         }
     }

@@ -9,7 +9,7 @@ use super::wire::{NAMESPACE, escape};
 
 /// The codes this emulation answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
+pub(super) enum ErrorCode {
     AccessDenied,
     ExpiredToken,
     ExpiredTokenException,
@@ -30,42 +30,42 @@ pub(super) enum Code {
     ValidationError,
 }
 
-impl Code {
+impl ErrorCode {
     /// The code on the wire and its HTTP status.
     pub fn wire(self) -> (&'static str, u16) {
         match self {
-            Code::AccessDenied => ("AccessDenied", 403),
-            Code::ExpiredToken => ("ExpiredToken", 403),
-            Code::ExpiredTokenException => ("ExpiredTokenException", 400),
-            Code::IdpCommunicationError => ("IDPCommunicationError", 400),
-            Code::IdpRejectedClaim => ("IDPRejectedClaim", 403),
-            Code::IncompleteSignature => ("IncompleteSignature", 400),
-            Code::InternalFailure => ("InternalFailure", 500),
-            Code::InvalidAction => ("InvalidAction", 400),
-            Code::InvalidClientTokenId => ("InvalidClientTokenId", 403),
-            Code::InvalidIdentityToken => ("InvalidIdentityToken", 400),
-            Code::InvalidParameterValue => ("InvalidParameterValue", 400),
-            Code::MalformedPolicyDocument => ("MalformedPolicyDocument", 400),
-            Code::MissingAuthenticationToken => ("MissingAuthenticationToken", 403),
-            Code::PackedPolicyTooLarge => ("PackedPolicyTooLarge", 400),
-            Code::RegionDisabled => ("RegionDisabledException", 403),
-            Code::SignatureDoesNotMatch => ("SignatureDoesNotMatch", 403),
-            Code::Throttling => ("Throttling", 400),
-            Code::ValidationError => ("ValidationError", 400),
+            ErrorCode::AccessDenied => ("AccessDenied", 403),
+            ErrorCode::ExpiredToken => ("ExpiredToken", 403),
+            ErrorCode::ExpiredTokenException => ("ExpiredTokenException", 400),
+            ErrorCode::IdpCommunicationError => ("IDPCommunicationError", 400),
+            ErrorCode::IdpRejectedClaim => ("IDPRejectedClaim", 403),
+            ErrorCode::IncompleteSignature => ("IncompleteSignature", 400),
+            ErrorCode::InternalFailure => ("InternalFailure", 500),
+            ErrorCode::InvalidAction => ("InvalidAction", 400),
+            ErrorCode::InvalidClientTokenId => ("InvalidClientTokenId", 403),
+            ErrorCode::InvalidIdentityToken => ("InvalidIdentityToken", 400),
+            ErrorCode::InvalidParameterValue => ("InvalidParameterValue", 400),
+            ErrorCode::MalformedPolicyDocument => ("MalformedPolicyDocument", 400),
+            ErrorCode::MissingAuthenticationToken => ("MissingAuthenticationToken", 403),
+            ErrorCode::PackedPolicyTooLarge => ("PackedPolicyTooLarge", 400),
+            ErrorCode::RegionDisabled => ("RegionDisabledException", 403),
+            ErrorCode::SignatureDoesNotMatch => ("SignatureDoesNotMatch", 403),
+            ErrorCode::Throttling => ("Throttling", 400),
+            ErrorCode::ValidationError => ("ValidationError", 400),
         }
     }
 }
 
 /// One refusal, ready for the wire.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub code: Code,
+pub(super) struct AwsError {
+    pub code: ErrorCode,
     pub message: String,
 }
 
-impl Refusal {
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Refusal {
+impl AwsError {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        AwsError {
             code,
             message: message.into(),
         }
@@ -74,13 +74,13 @@ impl Refusal {
     /// The trust policy did not say yes; AWS never tells which part of it.
     pub fn access_denied(action: Action) -> Self {
         Self::new(
-            Code::AccessDenied,
+            ErrorCode::AccessDenied,
             format!("Not authorized to perform {}", action.wire()),
         )
     }
 
     pub fn invalid_token(message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidIdentityToken, message)
+        Self::new(ErrorCode::InvalidIdentityToken, message)
     }
 
     /// No usable key: the answer for a broken document, a key without `kid` or `alg`, and a key that is not there.
@@ -92,21 +92,21 @@ impl Refusal {
 
     pub fn idp_unreachable() -> Self {
         Self::new(
-            Code::IdpCommunicationError,
+            ErrorCode::IdpCommunicationError,
             "The identity provider could not be reached to verify the token",
         )
     }
 
     pub fn internal() -> Self {
         Self::new(
-            Code::InternalFailure,
+            ErrorCode::InternalFailure,
             "The request processing has failed because of an unknown error, exception or failure.",
         )
     }
 
     pub fn packed_too_large(percent: usize) -> Self {
         Self::new(
-            Code::PackedPolicyTooLarge,
+            ErrorCode::PackedPolicyTooLarge,
             format!(
                 "Packed policy consumes {percent}% of allotted space, please use smaller policy."
             ),

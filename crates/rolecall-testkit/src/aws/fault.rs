@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::lock;
 
-use super::refusal::{Code, Refusal};
+use super::error::{AwsError, ErrorCode};
 use super::trust::Action;
 
 /// Something that goes wrong at AWS.
@@ -50,7 +50,7 @@ pub enum Fault {
     /// `getSigninToken` answers 400 "Invalid credentials parameter".
     SigninBadRequest,
     /// `getSigninToken` answers 400 whenever a `SessionDuration` is sent, as was seen for odd values.
-    SigninRefusesDuration,
+    SigninRejectsDuration,
     /// `getSigninToken` answers 200 with a page instead of JSON.
     SigninHtml,
     /// `getSigninToken` answers 503.
@@ -77,10 +77,10 @@ pub(super) enum Surface {
 pub(super) enum Effect {
     Wait(Duration),
     Drop,
-    Refuse(Refusal),
+    Fail(AwsError),
     Unavailable,
     BadCredentials,
-    RefuseDuration,
+    RejectDuration,
     Html,
 }
 
@@ -99,7 +99,7 @@ impl Fault {
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy => Surface::Issuing,
             Fault::SigninBadRequest
-            | Fault::SigninRefusesDuration
+            | Fault::SigninRejectsDuration
             | Fault::SigninHtml
             | Fault::SigninServerError { .. }
             | Fault::SigninSlow(_) => Surface::Signin,
@@ -107,38 +107,38 @@ impl Fault {
     }
 
     fn effect(&self) -> Effect {
-        let refuse = |code, message: &str| Effect::Refuse(Refusal::new(code, message));
+        let fail = |code, message: &str| Effect::Fail(AwsError::new(code, message));
         match self {
-            Fault::Throttle { .. } => refuse(Code::Throttling, "Rate exceeded"),
+            Fault::Throttle { .. } => fail(ErrorCode::Throttling, "Rate exceeded"),
             Fault::ServerError { .. } | Fault::SigninServerError { .. } => Effect::Unavailable,
             Fault::DropConnection { .. } => Effect::Drop,
             Fault::SlowBy(time) | Fault::SigninSlow(time) => Effect::Wait(*time),
-            Fault::RegionDisabled => refuse(
-                Code::RegionDisabled,
+            Fault::RegionDisabled => fail(
+                ErrorCode::RegionDisabled,
                 "STS is not activated in this region for account. Your account administrator can activate STS in this region using the IAM Console.",
             ),
             Fault::AccessDenied => {
-                Effect::Refuse(Refusal::access_denied(Action::AssumeRoleWithWebIdentity))
+                Effect::Fail(AwsError::access_denied(Action::AssumeRoleWithWebIdentity))
             }
-            Fault::ExpiredToken => refuse(Code::ExpiredTokenException, "Token expired"),
-            Fault::IdpCommunicationError { .. } => Effect::Refuse(Refusal::idp_unreachable()),
-            Fault::IdpRejectedClaim => refuse(
-                Code::IdpRejectedClaim,
+            Fault::ExpiredToken => fail(ErrorCode::ExpiredTokenException, "Token expired"),
+            Fault::IdpCommunicationError { .. } => Effect::Fail(AwsError::idp_unreachable()),
+            Fault::IdpRejectedClaim => fail(
+                ErrorCode::IdpRejectedClaim,
                 "The identity provider reported that authentication failed",
             ),
-            Fault::PackedPolicyTooLarge => Effect::Refuse(Refusal::packed_too_large(134)),
-            Fault::MalformedPolicy => refuse(
-                Code::MalformedPolicyDocument,
+            Fault::PackedPolicyTooLarge => Effect::Fail(AwsError::packed_too_large(134)),
+            Fault::MalformedPolicy => fail(
+                ErrorCode::MalformedPolicyDocument,
                 "This policy contains invalid Json",
             ),
             Fault::SigninBadRequest => Effect::BadCredentials,
-            Fault::SigninRefusesDuration => Effect::RefuseDuration,
+            Fault::SigninRejectsDuration => Effect::RejectDuration,
             Fault::SigninHtml => Effect::Html,
         }
     }
 
     /// One strike less; whether anything is left of it.
-    fn spend(&mut self) -> bool {
+    fn consume(&mut self) -> bool {
         match self {
             Fault::Throttle { times }
             | Fault::ServerError { times }
@@ -156,7 +156,7 @@ impl Fault {
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy
             | Fault::SigninBadRequest
-            | Fault::SigninRefusesDuration
+            | Fault::SigninRejectsDuration
             | Fault::SigninHtml
             | Fault::SigninSlow(_) => true,
         }
@@ -177,7 +177,7 @@ impl Faults {
     }
 
     /// What a request on these surfaces meets: every delay, then the first thing that ends it.
-    pub fn strike(&self, surfaces: &[Surface]) -> Vec<Effect> {
+    pub fn effects_on(&self, surfaces: &[Surface]) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut ended = false;
         lock(&self.0).retain_mut(|fault| {
@@ -191,7 +191,7 @@ impl Faults {
                 ended = true;
                 effects.push(fault.effect());
             }
-            fault.spend()
+            fault.consume()
         });
         effects
     }
@@ -207,20 +207,20 @@ mod tests {
         faults.add(Fault::Throttle { times: 1 });
         faults.add(Fault::DropConnection { times: 1 });
         faults.add(Fault::SlowBy(Duration::from_millis(1)));
-        assert!(faults.strike(&[Surface::Signin]).is_empty());
+        assert!(faults.effects_on(&[Surface::Signin]).is_empty());
         assert!(matches!(
-            faults.strike(&[Surface::Sts])[..],
-            [Effect::Wait(_), Effect::Refuse(_)]
+            faults.effects_on(&[Surface::Sts])[..],
+            [Effect::Wait(_), Effect::Fail(_)]
         ));
         assert!(matches!(
-            faults.strike(&[Surface::Sts, Surface::Issuing])[..],
+            faults.effects_on(&[Surface::Sts, Surface::Issuing])[..],
             [Effect::Wait(_), Effect::Drop]
         ));
         assert!(matches!(
-            faults.strike(&[Surface::Sts])[..],
+            faults.effects_on(&[Surface::Sts])[..],
             [Effect::Wait(_)]
         ));
         faults.clear();
-        assert!(faults.strike(&[Surface::Sts]).is_empty());
+        assert!(faults.effects_on(&[Surface::Sts]).is_empty());
     }
 }

@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
+use super::error::AwsError;
 use super::keys::{Jwk, Key};
-use super::refusal::Refusal;
 
 const KEPT: TimeDelta = TimeDelta::hours(1);
 const DOCUMENT_LIMIT: usize = 1 << 20;
@@ -66,7 +66,7 @@ impl KeyCache {
         issuer: &str,
         kid: &str,
         now: DateTime<Utc>,
-    ) -> Result<Arc<Key>, Refusal> {
+    ) -> Result<Arc<Key>, AwsError> {
         let before = self.set(issuer);
         if let Some(key) = before.as_ref().and_then(|set| fresh_key(set, kid, now)) {
             return Ok(key);
@@ -85,16 +85,16 @@ impl KeyCache {
                     .write()
                     .unwrap_or_else(PoisonError::into_inner)
                     .insert(issuer.to_owned(), Arc::clone(&set));
-                fresh_key(&set, kid, now).ok_or_else(Refusal::no_verification_key)
+                fresh_key(&set, kid, now).ok_or_else(AwsError::no_verification_key)
             }
-            Err(Unavailable::Unreachable) => Err(Refusal::idp_unreachable()),
+            Err(Unavailable::Unreachable) => Err(AwsError::idp_unreachable()),
             Err(Unavailable::Unusable(reason)) => {
                 tracing::debug!(
                     issuer,
                     reason = format!("{reason:#}"),
                     "the issuer's keys are of no use"
                 );
-                Err(Refusal::no_verification_key())
+                Err(AwsError::no_verification_key())
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The values of a policy: literal text, `*` and `?` where the operator knows them, and policy variables.
 //!
-//! What a variable stands for is always literal: a person named `*` matches nothing but themselves.
+//! What a variable stands for is always literal: a principal named `*` matches nothing but themselves.
 
 use std::collections::HashMap;
 

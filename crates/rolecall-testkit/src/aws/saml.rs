@@ -8,51 +8,51 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha1;
 
-use super::asked::{Asked, account_of};
 use super::assertion::{self, Assertion};
+use super::assume_role_parameters::{AssumeRoleParameters, account_of};
+use super::error::{AwsError, ErrorCode};
 use super::iam::{SamlProvider, TrustedRole};
 use super::pattern::RequestKeys;
-use super::refusal::{Code, Refusal};
-use super::session::{Person, success};
+use super::session::{FederatedPrincipal, success};
+use super::state::{AwsState, IssuedSession};
 use super::trust::Action;
 use super::wire::Parameters;
-use super::world::{Issued, World};
 
 const ACTION: Action = Action::AssumeRoleWithSaml;
 
-/// Answers the operation: the XML of success or a refusal. `host` is the one that was asked.
+/// Answers the operation: the XML of success or a error. `host` is the one that was request.
 pub(super) fn assume(
-    world: &World,
+    state: &AwsState,
     form: &[(String, String)],
     host: &str,
     request_id: &str,
-) -> Result<String, Refusal> {
+) -> Result<String, AwsError> {
     let mut parameters = Parameters::new(form);
-    let mut asked = Asked::read(&mut parameters);
-    let principal = parameters.required("PrincipalArn", 20, 2_048);
+    let mut request = AssumeRoleParameters::read(&mut parameters);
+    let principal_arn = parameters.required("PrincipalArn", 20, 2_048);
     let encoded = parameters.required("SAMLAssertion", 4, 100_000);
     parameters.finish()?;
-    let account = asked.account()?;
-    let provider = world
-        .saml_provider(account, principal)
-        .ok_or_else(|| Refusal::invalid_token("Specified provider doesn't exist"))?;
-    let now = world.now();
+    let account = request.account()?;
+    let provider = state
+        .saml_provider(account, principal_arn)
+        .ok_or_else(|| AwsError::invalid_token("Specified provider doesn't exist"))?;
+    let now = state.now();
     let assertion = Assertion::read(encoded, &provider, host, now)?;
-    let person = person(&assertion, &provider);
-    let role = admitted(world, &assertion, &provider, asked.role_arn)?;
-    person.let_in(&role, keys(&assertion, &provider))?;
-    if asked.seconds > role.max_session_seconds {
-        return Err(Refusal::new(
-            Code::ValidationError,
+    let principal = principal(&assertion, &provider);
+    let role = requested_role(state, &assertion, &provider, request.role_arn)?;
+    principal.authorize(&role, keys(&assertion, &provider))?;
+    if request.seconds > role.max_session_seconds {
+        return Err(AwsError::new(
+            ErrorCode::ValidationError,
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
-    asked.check_policy()?;
-    let packed = asked.packed(&assertion.tags.tags)?;
-    if let Some(seconds) = assertion.seconds_max(now) {
-        asked.seconds = asked.seconds.min(seconds);
+    request.check_policy()?;
+    let packed = request.packed(&assertion.tags.tags)?;
+    if let Some(seconds) = assertion.max_seconds(now) {
+        request.seconds = request.seconds.min(seconds);
     }
-    let session = person.issue(world, account, &role, asked.seconds)?;
+    let session = principal.issue(state, account, &role, request.seconds)?;
     let own = [
         ("Subject", assertion.subject.as_str()),
         ("SubjectType", &assertion.subject_type),
@@ -72,32 +72,32 @@ pub(super) fn assume(
 /// The role session behind a console session that a browser asks for with a response of one role, and how many seconds
 /// the console lasts: not bound by the role's MaxSessionDuration.
 pub(super) fn sign_in(
-    world: &World,
+    state: &AwsState,
     encoded: &str,
     host: &str,
-) -> Result<(Arc<Issued>, u64), Refusal> {
+) -> Result<(Arc<IssuedSession>, u64), AwsError> {
     let providers = assertion::claimed_providers(encoded);
     let provider = providers
         .first()
-        .and_then(|arn| world.saml_provider(arn.split(':').nth(4)?, arn))
-        .ok_or_else(|| Refusal::invalid_token("Specified provider doesn't exist"))?;
-    let now = world.now();
+        .and_then(|arn| state.saml_provider(arn.split(':').nth(4)?, arn))
+        .ok_or_else(|| AwsError::invalid_token("Specified provider doesn't exist"))?;
+    let now = state.now();
     let assertion = Assertion::read(encoded, &provider, host, now)?;
     let [(role_arn, _)] = assertion.roles.as_slice() else {
-        return Err(Refusal::invalid_token(
+        return Err(AwsError::invalid_token(
             "This emulation has no page to choose between several roles",
         ));
     };
-    let person = person(&assertion, &provider);
-    let role = admitted(world, &assertion, &provider, role_arn)?;
-    person.let_in(&role, keys(&assertion, &provider))?;
-    let seconds = assertion.seconds_max(now).unwrap_or(3_600);
-    let session = person.issue(world, &provider.account, &role, seconds)?;
+    let principal = principal(&assertion, &provider);
+    let role = requested_role(state, &assertion, &provider, role_arn)?;
+    principal.authorize(&role, keys(&assertion, &provider))?;
+    let seconds = assertion.max_seconds(now).unwrap_or(3_600);
+    let session = principal.issue(state, &provider.account, &role, seconds)?;
     Ok((session, seconds))
 }
 
-fn person<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> Person<'a> {
-    Person {
+fn principal<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> FederatedPrincipal<'a> {
+    FederatedPrincipal {
         action: ACTION,
         provider_arn: &provider.arn,
         session_name: &assertion.session_name,
@@ -108,20 +108,20 @@ fn person<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> Person<'a
 }
 
 /// The role, if there is one and the response names it together with this provider.
-fn admitted(
-    world: &World,
+fn requested_role(
+    state: &AwsState,
     assertion: &Assertion,
     provider: &SamlProvider,
     role_arn: &str,
-) -> Result<Arc<TrustedRole>, Refusal> {
+) -> Result<Arc<TrustedRole>, AwsError> {
     let named = assertion
         .roles
         .iter()
-        .any(|(role, principal)| role == role_arn && *principal == provider.arn);
+        .any(|(role, principal_arn)| role == role_arn && *principal_arn == provider.arn);
     let of_account = account_of(role_arn) == Some(&provider.account);
-    let role = world.role(&provider.account, role_arn);
+    let role = state.role(&provider.account, role_arn);
     role.filter(|_| named && of_account)
-        .ok_or_else(|| Refusal::access_denied(ACTION))
+        .ok_or_else(|| AwsError::access_denied(ACTION))
 }
 
 /// The condition keys that only this operation has.

@@ -11,18 +11,18 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, rt};
 
+use super::error::{AwsError, ErrorCode};
 use super::fault::{Effect, Surface};
-use super::refusal::{Code, Refusal};
+use super::state::{AwsState, RecordedRequest};
 use super::wire::{NAMESPACE, VERSION, escape};
-use super::world::{SeenRequest, World};
-use super::{pages, signin, sigv4, web_identity, with_saml};
+use super::{pages, saml, signin, sigv4, web_identity};
 
 const BODY_LIMIT: usize = 256 * 1_024;
 
 /// Everything this AWS serves.
-pub(super) fn routes(routes: &mut ServiceConfig, world: Arc<World>) {
+pub(super) fn routes(routes: &mut ServiceConfig, state: Arc<AwsState>) {
     routes
-        .app_data(Data::from(world))
+        .app_data(Data::from(state))
         .app_data(web::PayloadConfig::new(BODY_LIMIT))
         .route("/", web::to(sts))
         .route("/federation", web::to(federation))
@@ -40,7 +40,7 @@ enum Operation {
 }
 
 impl Operation {
-    fn parse(form: &[(String, String)]) -> Result<Self, Refusal> {
+    fn parse(form: &[(String, String)]) -> Result<Self, AwsError> {
         let field = |name: &str| {
             form.iter()
                 .find(|(key, _)| key == name)
@@ -53,17 +53,17 @@ impl Operation {
             }
             "AssumeRoleWithSAML" if version == VERSION => Ok(Operation::AssumeRoleWithSaml),
             "GetCallerIdentity" if version == VERSION => Ok(Operation::GetCallerIdentity),
-            _ => Err(Refusal::new(
-                Code::InvalidAction,
+            _ => Err(AwsError::new(
+                ErrorCode::InvalidAction,
                 format!("Could not find operation {action} for version {version}"),
             )),
         }
     }
 }
 
-async fn sts(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpResponse {
-    let form = receive(&request, &body, &world);
-    let request_id = world.next_request_id();
+async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpResponse {
+    let form = receive(&request, &body, &state);
+    let request_id = state.next_request_id();
     let operation = Operation::parse(&form);
     let surfaces: &[Surface] = match operation {
         Ok(Operation::AssumeRoleWithWebIdentity | Operation::AssumeRoleWithSaml) => {
@@ -71,37 +71,37 @@ async fn sts(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpRespo
         }
         Ok(Operation::GetCallerIdentity) | Err(_) => &[Surface::Sts],
     };
-    let answer = match strike(&world, surfaces).await {
-        Some(Effect::Refuse(refusal)) => Err(refusal),
+    let answer = match apply_faults(&state, surfaces).await {
+        Some(Effect::Fail(error)) => Err(error),
         Some(Effect::Drop) => return dropped(),
         Some(
             Effect::Unavailable
             | Effect::Wait(_)
             | Effect::BadCredentials
-            | Effect::RefuseDuration
+            | Effect::RejectDuration
             | Effect::Html,
         ) => return unavailable(),
         None => match operation {
             Ok(Operation::AssumeRoleWithWebIdentity) => {
-                web_identity::assume(&world, &form, &request_id).await
+                web_identity::assume(&state, &form, &request_id).await
             }
             Ok(Operation::AssumeRoleWithSaml) => {
                 let host = request.connection_info().host().to_owned();
-                with_saml::assume(&world, &form, &host, &request_id)
+                saml::assume(&state, &form, &host, &request_id)
             }
             Ok(Operation::GetCallerIdentity) => {
-                caller_identity(&world, &request, &body, &request_id)
+                caller_identity(&state, &request, &body, &request_id)
             }
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         },
     };
     let (status, xml) = match answer {
         Ok(xml) => (StatusCode::OK, xml),
-        Err(refusal) => {
-            tracing::debug!(code = ?refusal.code, message = refusal.message, "refused");
+        Err(error) => {
+            tracing::debug!(code = ?error.code, message = error.message, "refused");
             (
-                StatusCode::from_u16(refusal.code.wire().1).unwrap_or(StatusCode::BAD_REQUEST),
-                refusal.xml(&request_id),
+                StatusCode::from_u16(error.code.wire().1).unwrap_or(StatusCode::BAD_REQUEST),
+                error.xml(&request_id),
             )
         }
     };
@@ -113,12 +113,12 @@ async fn sts(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpRespo
 
 /// GetCallerIdentity: needs no permission, only a good signature.
 fn caller_identity(
-    world: &World,
+    state: &AwsState,
     request: &HttpRequest,
     body: &[u8],
     request_id: &str,
-) -> Result<String, Refusal> {
-    let session = sigv4::signer(world, request, body)?;
+) -> Result<String, AwsError> {
+    let session = sigv4::signer(state, request, body)?;
     Ok(format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    \
          <Account>{}</Account>\n  </GetCallerIdentityResult>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
@@ -129,29 +129,29 @@ fn caller_identity(
     ))
 }
 
-async fn federation(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpResponse {
-    let form = receive(&request, &body, &world);
+async fn federation(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpResponse {
+    let form = receive(&request, &body, &state);
     match form
         .iter()
         .find(|(key, _)| key == "Action")
         .map(|(_, value)| value.as_str())
     {
-        Some("getSigninToken") => match strike(&world, &[Surface::Signin]).await {
+        Some("getSigninToken") => match apply_faults(&state, &[Surface::Signin]).await {
             Some(Effect::Html) => HttpResponse::Ok()
                 .content_type("text/html")
                 .body("<html><body>Amazon Web Services Sign-In</body></html>"),
-            Some(Effect::RefuseDuration)
+            Some(Effect::RejectDuration)
                 if form.iter().all(|(key, _)| key != "SessionDuration") =>
             {
-                signin_token(&world, &form)
+                signin_token(&state, &form)
             }
-            Some(Effect::RefuseDuration | Effect::BadCredentials) => bad_credentials(),
-            Some(Effect::Unavailable | Effect::Drop | Effect::Wait(_) | Effect::Refuse(_)) => {
+            Some(Effect::RejectDuration | Effect::BadCredentials) => bad_credentials(),
+            Some(Effect::Unavailable | Effect::Drop | Effect::Wait(_) | Effect::Fail(_)) => {
                 unavailable()
             }
-            None => signin_token(&world, &form),
+            None => signin_token(&state, &form),
         },
-        Some("login") => signin::login(&world, &request, &form),
+        Some("login") => signin::login(&state, &request, &form),
         Some(_) | None => pages::notice(
             "Invalid action",
             "The sign-in endpoint knows getSigninToken and login.",
@@ -159,39 +159,39 @@ async fn federation(request: HttpRequest, body: Bytes, world: Data<World>) -> Ht
     }
 }
 
-async fn saml(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpResponse {
-    let form = receive(&request, &body, &world);
-    signin::saml(&world, &request, &form)
+async fn saml(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpResponse {
+    let form = receive(&request, &body, &state);
+    signin::saml(&state, &request, &form)
 }
 
-async fn oauth(request: HttpRequest, world: Data<World>) -> HttpResponse {
-    let form = receive(&request, &[], &world);
+async fn oauth(request: HttpRequest, state: Data<AwsState>) -> HttpResponse {
+    let form = receive(&request, &[], &state);
     match form
         .iter()
         .any(|(key, value)| key == "Action" && value == "logout")
     {
-        true => signin::logout(&world, &request, &form),
+        true => signin::logout(&state, &request, &form),
         false => pages::notice("Invalid action", "This address knows logout."),
     }
 }
 
-async fn console(request: HttpRequest, world: Data<World>) -> HttpResponse {
-    signin::console(&world, &request)
+async fn console(request: HttpRequest, state: Data<AwsState>) -> HttpResponse {
+    signin::console(&state, &request)
 }
 
-fn signin_token(world: &World, form: &[(String, String)]) -> HttpResponse {
-    signin::signin_token(world, form).unwrap_or_else(bad_credentials)
+fn signin_token(state: &AwsState, form: &[(String, String)]) -> HttpResponse {
+    signin::signin_token(state, form).unwrap_or_else(bad_credentials)
 }
 
 /// The parameters, and a note of the request.
-fn receive(request: &HttpRequest, body: &[u8], world: &World) -> Vec<(String, String)> {
+fn receive(request: &HttpRequest, body: &[u8], state: &AwsState) -> Vec<(String, String)> {
     let encoded = if request.method() == Method::POST {
         body
     } else {
         request.query_string().as_bytes()
     };
     let form: Vec<(String, String)> = url::form_urlencoded::parse(encoded).into_owned().collect();
-    world.saw(|| SeenRequest {
+    state.record_request(|| RecordedRequest {
         action: form
             .iter()
             .find(|(key, _)| key == "Action")
@@ -215,15 +215,15 @@ fn receive(request: &HttpRequest, body: &[u8], world: &World) -> Vec<(String, St
 }
 
 /// Waits as the faults say, and returns the one that ends the request.
-async fn strike(world: &World, surfaces: &[Surface]) -> Option<Effect> {
-    for effect in world.faults.strike(surfaces) {
+async fn apply_faults(state: &AwsState, surfaces: &[Surface]) -> Option<Effect> {
+    for effect in state.faults.effects_on(surfaces) {
         match effect {
             Effect::Wait(time) => rt::time::sleep(time).await,
             end @ (Effect::Drop
-            | Effect::Refuse(_)
+            | Effect::Fail(_)
             | Effect::Unavailable
             | Effect::BadCredentials
-            | Effect::RefuseDuration
+            | Effect::RejectDuration
             | Effect::Html) => {
                 return Some(end);
             }

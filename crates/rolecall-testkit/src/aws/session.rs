@@ -1,6 +1,6 @@
 //! From a verified proof to a role session: the trust policy is asked, credentials are made, the answer is written.
 //!
-//! The same for a token and for a SAML response; what differs is in [`Person`].
+//! The same for a token and for a SAML response; what differs is in [`FederatedPrincipal`].
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{SecondsFormat, TimeDelta};
 
+use super::error::AwsError;
 use super::iam::TrustedRole;
 use super::pattern::RequestKeys;
-use super::refusal::Refusal;
+use super::state::{AwsState, IssuedSession};
 use super::tags::SessionTags;
 use super::trust::Action;
 use super::wire::{NAMESPACE, escape, random_letters};
-use super::world::{Issued, World};
 
 /// The largest session token a caller may reserve room for (`MinimumSessionTokenSize`).
 const TOKEN_BYTES: usize = 4_096;
 
 /// Who wants to become a role, as the proof says.
-pub(super) struct Person<'a> {
+pub(super) struct FederatedPrincipal<'a> {
     /// The operation.
     pub action: Action,
     /// The provider's ARN in the account.
@@ -34,9 +34,9 @@ pub(super) struct Person<'a> {
     pub source_identity: Option<String>,
 }
 
-impl Person<'_> {
+impl FederatedPrincipal<'_> {
     /// Asks the trust policy for the session itself and for what the proof adds to it. `keys` are the operation's own.
-    pub fn let_in(&self, role: &TrustedRole, mut keys: RequestKeys) -> Result<(), Refusal> {
+    pub fn authorize(&self, role: &TrustedRole, mut keys: RequestKeys) -> Result<(), AwsError> {
         for (key, value) in &self.tags.tags {
             keys.add(&format!("aws:RequestTag/{key}"), value);
             keys.add("aws:TagKeys", key);
@@ -63,7 +63,7 @@ impl Person<'_> {
                     ?action,
                     "the trust policy does not allow it"
                 );
-                Err(Refusal::access_denied(self.action))
+                Err(AwsError::access_denied(self.action))
             }
             None => Ok(()),
         }
@@ -72,29 +72,29 @@ impl Person<'_> {
     /// Credentials for so many seconds.
     pub fn issue(
         self,
-        world: &World,
+        state: &AwsState,
         account: &str,
         role: &TrustedRole,
         seconds: u64,
-    ) -> Result<Arc<Issued>, Refusal> {
-        self.make(world, account, role, seconds)
-            .map_err(|_| Refusal::internal())
+    ) -> Result<Arc<IssuedSession>, AwsError> {
+        self.make(state, account, role, seconds)
+            .map_err(|_| AwsError::internal())
     }
 
     fn make(
         self,
-        world: &World,
+        state: &AwsState,
         account: &str,
         role: &TrustedRole,
         seconds: u64,
-    ) -> anyhow::Result<Arc<Issued>> {
+    ) -> anyhow::Result<Arc<IssuedSession>> {
         let mut random = [0_u8; 330];
         openssl::rand::rand_bytes(&mut random)?;
         let (secret, token) = random.split_at(30);
         // AWS tells whole seconds.
-        let issued_at = world.now();
+        let issued_at = state.now();
         let lasts = TimeDelta::try_seconds(i64::try_from(seconds)?).unwrap_or_default();
-        let session = Arc::new(Issued {
+        let session = Arc::new(IssuedSession {
             access_key_id: format!("ASIA{}", random_letters::<16>()?),
             secret_access_key: STANDARD.encode(secret),
             session_token: STANDARD.encode(token),
@@ -115,7 +115,7 @@ impl Person<'_> {
             tags: self.tags.tags,
             transitive_tag_keys: self.tags.transitive,
         });
-        world.issue(Arc::clone(&session));
+        state.issue(Arc::clone(&session));
         Ok(session)
     }
 }
@@ -123,7 +123,7 @@ impl Person<'_> {
 /// The XML of success; `own` are the elements that only this operation has.
 pub(super) fn success(
     operation: &str,
-    session: &Issued,
+    session: &IssuedSession,
     own: &[(&str, &str)],
     packed: Option<usize>,
     request_id: &str,

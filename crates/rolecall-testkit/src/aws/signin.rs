@@ -15,17 +15,17 @@ use url::Url;
 use crate::lock;
 
 use super::pages;
+use super::saml;
+use super::state::{AwsState, IssuedSession, Recent};
 use super::wire::random_letters;
-use super::with_saml;
-use super::world::{Issued, Recent, World};
 
 const COOKIE: &str = "emulated-aws-console";
 const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
 const KEPT: usize = 1_000;
 
 /// A sign-in token not yet forgotten.
-struct Ticket {
-    session: Arc<Issued>,
+struct SigninToken {
+    session: Arc<IssuedSession>,
     expires: DateTime<Utc>,
     console_ends: DateTime<Utc>,
     /// The console session it was turned into.
@@ -35,7 +35,7 @@ struct Ticket {
 /// A console session of some browser.
 #[derive(Clone)]
 pub(super) struct Console {
-    pub session: Arc<Issued>,
+    pub session: Arc<IssuedSession>,
     pub ends: DateTime<Utc>,
     pub destination: String,
     /// Where to sign in again.
@@ -43,21 +43,21 @@ pub(super) struct Console {
 }
 
 /// Tokens handed out and console sessions open.
-pub(super) struct Desk {
-    tickets: Mutex<Recent<Ticket>>,
+pub(super) struct ConsoleSessions {
+    tokens: Mutex<Recent<SigninToken>>,
     consoles: Mutex<Recent<Console>>,
 }
 
-impl Default for Desk {
+impl Default for ConsoleSessions {
     fn default() -> Self {
-        Desk {
-            tickets: Mutex::new(Recent::new(KEPT)),
+        ConsoleSessions {
+            tokens: Mutex::new(Recent::new(KEPT)),
             consoles: Mutex::new(Recent::new(KEPT)),
         }
     }
 }
 
-impl Desk {
+impl ConsoleSessions {
     fn console(&self, request: &HttpRequest, now: DateTime<Utc>) -> Option<(String, Console)> {
         let id = request.cookie(COOKIE)?.value().to_owned();
         let consoles = lock(&self.consoles);
@@ -70,7 +70,7 @@ impl Desk {
 }
 
 /// `getSigninToken`: the token for these credentials; `None` is "Invalid credentials parameter".
-pub(super) fn signin_token(world: &World, form: &[(String, String)]) -> Option<HttpResponse> {
+pub(super) fn signin_token(state: &AwsState, form: &[(String, String)]) -> Option<HttpResponse> {
     #[derive(Deserialize)]
     struct Credentials {
         #[serde(rename = "sessionId")]
@@ -80,9 +80,9 @@ pub(super) fn signin_token(world: &World, form: &[(String, String)]) -> Option<H
         #[serde(rename = "sessionToken")]
         token: String,
     }
-    let now = world.now();
+    let now = state.now();
     let credentials: Credentials = serde_json::from_str(field(form, "Session")?).ok()?;
-    let session = world.session(&credentials.id)?;
+    let session = state.session(&credentials.id)?;
     if session.secret_access_key != credentials.key
         || session.session_token != credentials.token
         || session.expiration <= now
@@ -100,13 +100,13 @@ pub(super) fn signin_token(world: &World, form: &[(String, String)]) -> Option<H
         }
     };
     let token = random_letters::<64>().ok()?;
-    let ticket = Ticket {
+    let entry = SigninToken {
         session,
         expires: now + TOKEN_LIFE,
         console_ends,
         used_for: None,
     };
-    lock(&world.desk.tickets).insert(token.clone(), ticket);
+    lock(&state.console_sessions.tokens).insert(token.clone(), entry);
     Some(
         HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -116,7 +116,7 @@ pub(super) fn signin_token(world: &World, form: &[(String, String)]) -> Option<H
 
 /// `login`: turns the token into a console session and shows the console.
 pub(super) fn login(
-    world: &World,
+    state: &AwsState,
     request: &HttpRequest,
     form: &[(String, String)],
 ) -> HttpResponse {
@@ -126,19 +126,19 @@ pub(super) fn login(
             "The sign-in link needs a Destination that is an http(s) URL.",
         );
     };
-    let now = world.now();
-    let open = world.desk.console(request, now);
-    let mut tickets = lock(&world.desk.tickets);
-    let Some(ticket) = field(form, "SigninToken")
-        .and_then(|token| tickets.get_mut(token))
-        .filter(|ticket| ticket.expires > now)
+    let now = state.now();
+    let open = state.console_sessions.console(request, now);
+    let mut tokens = lock(&state.console_sessions.tokens);
+    let Some(entry) = field(form, "SigninToken")
+        .and_then(|token| tokens.get_mut(token))
+        .filter(|entry| entry.expires > now)
     else {
         return pages::notice(
             "Invalid sign-in token",
             "The sign-in token is not known here or is older than 15 minutes. Ask for a new link.",
         );
     };
-    match (&open, &ticket.used_for) {
+    match (&open, &entry.used_for) {
         (Some((id, console)), Some(used)) if id == used => return pages::console(console),
         (_, Some(_)) => {
             return pages::notice(
@@ -147,7 +147,7 @@ pub(super) fn login(
             );
         }
         (Some((_, console)), None)
-            if console.session.assumed_role_arn != ticket.session.assumed_role_arn =>
+            if console.session.assumed_role_arn != entry.session.assumed_role_arn =>
         {
             return pages::log_out_first(console, request.uri());
         }
@@ -156,36 +156,36 @@ pub(super) fn login(
     let Ok(id) = random_letters::<32>() else {
         return HttpResponse::InternalServerError().finish();
     };
-    ticket.used_for = Some(id.clone());
+    entry.used_for = Some(id.clone());
     let console = Console {
-        session: Arc::clone(&ticket.session),
-        ends: ticket.console_ends,
+        session: Arc::clone(&entry.session),
+        ends: entry.console_ends,
         destination: destination.to_owned(),
         issuer: field(form, "Issuer")
             .filter(|url| is_web(url))
             .map(str::to_owned),
     };
-    drop(tickets);
-    opened(world, id, console)
+    drop(tokens);
+    opened(state, id, console)
 }
 
 /// A SAML response that a browser posts: straight into the console.
 pub(super) fn saml(
-    world: &World,
+    state: &AwsState,
     request: &HttpRequest,
     form: &[(String, String)],
 ) -> HttpResponse {
     let host = request.connection_info().host().to_owned();
     let response = field(form, "SAMLResponse").unwrap_or_default();
-    let (session, seconds) = match with_saml::sign_in(world, response, &host) {
+    let (session, seconds) = match saml::sign_in(state, response, &host) {
         Ok(signed_in) => signed_in,
-        Err(refusal) => {
-            tracing::debug!(code = ?refusal.code, message = refusal.message, "refused");
-            return pages::notice("Your request could not be signed in", &refusal.message);
+        Err(error) => {
+            tracing::debug!(code = ?error.code, message = error.message, "refused");
+            return pages::notice("Your request could not be signed in", &error.message);
         }
     };
-    let now = world.now();
-    let open = world.desk.console(request, now);
+    let now = state.now();
+    let open = state.console_sessions.console(request, now);
     if let Some((_, console)) = &open
         && console.session.assumed_role_arn != session.assumed_role_arn
     {
@@ -203,13 +203,13 @@ pub(super) fn saml(
             .to_owned(),
         issuer: None,
     };
-    opened(world, id, console)
+    opened(state, id, console)
 }
 
 /// The console's page, and the cookie by which the browser comes back to it.
-fn opened(world: &World, id: String, console: Console) -> HttpResponse {
+fn opened(state: &AwsState, id: String, console: Console) -> HttpResponse {
     let mut response = pages::console(&console);
-    lock(&world.desk.consoles).insert(id.clone(), console);
+    lock(&state.console_sessions.consoles).insert(id.clone(), console);
     let cookie = Cookie::build(COOKIE, id)
         .path("/")
         .http_only(true)
@@ -222,8 +222,8 @@ fn opened(world: &World, id: String, console: Console) -> HttpResponse {
 }
 
 /// The console of this browser, for a reload.
-pub(super) fn console(world: &World, request: &HttpRequest) -> HttpResponse {
-    match world.desk.console(request, world.now()) {
+pub(super) fn console(state: &AwsState, request: &HttpRequest) -> HttpResponse {
+    match state.console_sessions.console(request, state.now()) {
         Some((_, console)) => pages::console(&console),
         None => pages::notice(
             "You are signed out",
@@ -234,12 +234,12 @@ pub(super) fn console(world: &World, request: &HttpRequest) -> HttpResponse {
 
 /// `logout`: ends the console session and goes where `redirect_uri` says.
 pub(super) fn logout(
-    world: &World,
+    state: &AwsState,
     request: &HttpRequest,
     form: &[(String, String)],
 ) -> HttpResponse {
     if let Some(cookie) = request.cookie(COOKIE) {
-        lock(&world.desk.consoles).remove(cookie.value());
+        lock(&state.console_sessions.consoles).remove(cookie.value());
     }
     let mut response = match field(form, "redirect_uri") {
         Some(target) if is_web(target) => HttpResponse::Found()

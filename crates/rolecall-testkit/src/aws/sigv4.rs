@@ -10,8 +10,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::refusal::{Code, Refusal};
-use super::world::{Issued, World};
+use super::error::{AwsError, ErrorCode};
+use super::state::{AwsState, IssuedSession};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW: TimeDelta = TimeDelta::minutes(15);
@@ -45,19 +45,19 @@ impl<'a> Authorization<'a> {
 
 /// The session that signed the request.
 pub(super) fn signer(
-    world: &World,
+    state: &AwsState,
     request: &HttpRequest,
     body: &[u8],
-) -> Result<Arc<Issued>, Refusal> {
+) -> Result<Arc<IssuedSession>, AwsError> {
     let Some(header) = header(request, "authorization") else {
-        return Err(Refusal::new(
-            Code::MissingAuthenticationToken,
+        return Err(AwsError::new(
+            ErrorCode::MissingAuthenticationToken,
             "Request is missing Authentication Token",
         ));
     };
     let incomplete = |what: &str| {
-        Refusal::new(
-            Code::IncompleteSignature,
+        AwsError::new(
+            ErrorCode::IncompleteSignature,
             format!("Authorization header requires {what}."),
         )
     };
@@ -67,7 +67,7 @@ pub(super) fn signer(
         .ok_or_else(|| incomplete("existence of either a 'X-Amz-Date' or a 'Date' header"))?;
     let (date, [region, service]) = scope(authorization.scope)
         .ok_or_else(|| incomplete("a 'Credential' of date/region/service/aws4_request"))?;
-    let wrong = |why: String| Refusal::new(Code::SignatureDoesNotMatch, why);
+    let wrong = |why: String| AwsError::new(ErrorCode::SignatureDoesNotMatch, why);
     if service != "sts" {
         return Err(wrong(
             "Credential should be scoped to correct service: 'sts'.".into(),
@@ -79,9 +79,9 @@ pub(super) fn signer(
     if !stamp.starts_with(date) {
         return Err(wrong("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.".into()));
     }
-    let now = world.now();
+    let now = state.now();
     in_time(time, now)?;
-    let session = known(world, &authorization, request, now)?;
+    let session = known(state, &authorization, request, now)?;
     if !authorization
         .signed_headers
         .split(';')
@@ -103,7 +103,7 @@ pub(super) fn signer(
             format!("AWS4{}", session.secret_access_key).into_bytes(),
             |key, part| mac(&key, part),
         )
-        .ok_or_else(Refusal::internal)?;
+        .ok_or_else(AwsError::internal)?;
     let expected = hex(&expected);
     if expected.len() != authorization.signature.len()
         || !openssl::memcmp::eq(expected.as_bytes(), authorization.signature.as_bytes())
@@ -118,7 +118,7 @@ pub(super) fn signer(
 }
 
 /// Fifteen minutes either way.
-fn in_time(time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
+fn in_time(time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), AwsError> {
     let shown = |t: DateTime<Utc>| t.format("%Y%m%dT%H%M%SZ").to_string();
     let message = if time < now - SKEW {
         format!(
@@ -137,29 +137,29 @@ fn in_time(time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    Err(Refusal::new(Code::SignatureDoesNotMatch, message))
+    Err(AwsError::new(ErrorCode::SignatureDoesNotMatch, message))
 }
 
 /// The session of the key, when the session token with it is the right one and it has not ended.
 fn known(
-    world: &World,
+    state: &AwsState,
     authorization: &Authorization<'_>,
     request: &HttpRequest,
     now: DateTime<Utc>,
-) -> Result<Arc<Issued>, Refusal> {
+) -> Result<Arc<IssuedSession>, AwsError> {
     let token = header(request, "x-amz-security-token").unwrap_or_default();
-    let session = world
+    let session = state
         .session(authorization.access_key_id)
         .filter(|session| session.session_token == token)
         .ok_or_else(|| {
-            Refusal::new(
-                Code::InvalidClientTokenId,
+            AwsError::new(
+                ErrorCode::InvalidClientTokenId,
                 "The security token included in the request is invalid.",
             )
         })?;
     if session.expiration <= now {
-        return Err(Refusal::new(
-            Code::ExpiredToken,
+        return Err(AwsError::new(
+            ErrorCode::ExpiredToken,
             "The security token included in the request is expired",
         ));
     }

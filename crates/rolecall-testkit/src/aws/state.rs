@@ -16,13 +16,13 @@ use super::AwsSettings;
 use super::fault::Faults;
 use super::iam::{OidcProvider, SamlProvider, TrustedRole};
 use super::issuers::KeyCache;
-use super::signin::Desk;
+use super::signin::ConsoleSessions;
 
 const SESSIONS_KEPT: usize = 20_000;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct SeenRequest {
+pub struct RecordedRequest {
     /// The `Action` parameter; empty when there was none.
     pub action: String,
     /// The HTTP method.
@@ -35,7 +35,7 @@ pub struct SeenRequest {
     pub headers: Vec<(String, String)>,
 }
 
-impl SeenRequest {
+impl RecordedRequest {
     /// The first parameter of this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
@@ -56,7 +56,7 @@ impl SeenRequest {
 }
 
 /// A role session as issued.
-pub struct Issued {
+pub struct IssuedSession {
     /// `ASIA…`
     pub access_key_id: String,
     /// The secret half of the key.
@@ -85,10 +85,10 @@ pub struct Issued {
     pub transitive_tag_keys: Vec<String>,
 }
 
-impl fmt::Debug for Issued {
+impl fmt::Debug for IssuedSession {
     /// Without the secret key and the session token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued")
+        f.debug_struct("IssuedSession")
             .field("access_key_id", &self.access_key_id)
             .field("assumed_role_arn", &self.assumed_role_arn)
             .field("expiration", &self.expiration)
@@ -154,21 +154,21 @@ pub(super) struct AccountState {
 }
 
 /// Everything, shared by the server's thread and the test's.
-pub(super) struct World {
+pub(super) struct AwsState {
     clock: Clock,
     accounts: RwLock<HashMap<String, AccountState>>,
-    sessions: Mutex<Recent<Arc<Issued>>>,
-    seen: Mutex<VecDeque<SeenRequest>>,
+    sessions: Mutex<Recent<Arc<IssuedSession>>>,
+    seen: Mutex<VecDeque<RecordedRequest>>,
     requests_kept: usize,
     answered: AtomicU64,
     pub faults: Faults,
     pub keys: KeyCache,
-    pub desk: Desk,
+    pub console_sessions: ConsoleSessions,
 }
 
-impl World {
+impl AwsState {
     pub fn new(settings: AwsSettings) -> anyhow::Result<Self> {
-        Ok(World {
+        Ok(AwsState {
             clock: settings.clock,
             accounts: RwLock::default(),
             sessions: Mutex::new(Recent::new(SESSIONS_KEPT)),
@@ -177,7 +177,7 @@ impl World {
             answered: AtomicU64::new(0),
             faults: Faults::default(),
             keys: KeyCache::new(settings.issuer_authority.as_deref())?,
-            desk: Desk::default(),
+            console_sessions: ConsoleSessions::default(),
         })
     }
 
@@ -185,7 +185,7 @@ impl World {
         (self.clock)()
     }
 
-    pub fn open_account(&self, id: &str) {
+    pub fn create_account(&self, id: &str) {
         self.accounts
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -194,7 +194,7 @@ impl World {
     }
 
     /// Changes an account that was opened.
-    pub fn in_account<T>(&self, id: &str, change: impl FnOnce(&mut AccountState) -> T) -> T {
+    pub fn update_account<T>(&self, id: &str, change: impl FnOnce(&mut AccountState) -> T) -> T {
         change(
             self.accounts
                 .write()
@@ -243,7 +243,7 @@ impl World {
     }
 
     /// Notes a request; `make` is only called when requests are kept.
-    pub fn saw(&self, make: impl FnOnce() -> SeenRequest) {
+    pub fn record_request(&self, make: impl FnOnce() -> RecordedRequest) {
         if self.requests_kept == 0 {
             return;
         }
@@ -254,24 +254,24 @@ impl World {
         seen.push_back(make());
     }
 
-    pub fn requests(&self) -> Vec<SeenRequest> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.seen).iter().cloned().collect()
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Recent<Arc<Issued>>> {
+    fn sessions(&self) -> MutexGuard<'_, Recent<Arc<IssuedSession>>> {
         lock(&self.sessions)
     }
 
-    pub fn issue(&self, session: Arc<Issued>) {
+    pub fn issue(&self, session: Arc<IssuedSession>) {
         self.sessions()
             .insert(session.access_key_id.clone(), session);
     }
 
-    pub fn session(&self, access_key_id: &str) -> Option<Arc<Issued>> {
+    pub fn session(&self, access_key_id: &str) -> Option<Arc<IssuedSession>> {
         self.sessions().get(access_key_id).cloned()
     }
 
-    pub fn issued(&self) -> Vec<Arc<Issued>> {
+    pub fn issued(&self) -> Vec<Arc<IssuedSession>> {
         self.sessions().in_order().cloned().collect()
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::refusal::{Code, Refusal};
+use super::error::{AwsError, ErrorCode};
 use super::token::Claims;
 use super::wire::Parameters;
 
@@ -23,15 +23,15 @@ pub(super) struct SessionTags {
 
 impl SessionTags {
     /// Reads the claim; no claim, no tags.
-    pub fn of(claims: &Claims) -> Result<Self, Refusal> {
+    pub fn of(claims: &Claims) -> Result<Self, AwsError> {
         claims
             .get(TAGS)
             .map_or_else(|| Ok(Self::default()), Self::read)
     }
 
-    fn read(claim: &Value) -> Result<Self, Refusal> {
+    fn read(claim: &Value) -> Result<Self, AwsError> {
         let shape = || {
-            Refusal::invalid_token(format!(
+            AwsError::invalid_token(format!(
                 "The claim {TAGS} does not have the documented form"
             ))
         };
@@ -58,14 +58,14 @@ impl SessionTags {
     }
 
     /// The limits of the STS API.
-    pub fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), AwsError> {
         let mut limits = Parameters::new(&[]);
         for (name, count) in [
             ("tags", self.tags.len()),
             ("transitiveTagKeys", self.transitive.len()),
         ] {
             if count > 50 {
-                limits.complain(
+                limits.add_error(
                     &format!("'{count} members'"),
                     name,
                     "Member must have length less than or equal to 50",
@@ -82,7 +82,7 @@ impl SessionTags {
             limits.length(&value_member, value, 0, 256);
             for (member, text) in [(&key_member, key), (&value_member, value)] {
                 if !text.chars().all(tag_character) {
-                    limits.complain(
+                    limits.add_error(
                         &format!("'{text}'"),
                         member,
                         "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
@@ -90,7 +90,7 @@ impl SessionTags {
                 }
             }
             if key.to_ascii_lowercase().starts_with("aws:") {
-                limits.complain(
+                limits.add_error(
                     &format!("'{key}'"),
                     &key_member,
                     "Member must not start with the reserved prefix aws:",
@@ -100,8 +100,8 @@ impl SessionTags {
         }
         limits.finish()?;
         if seen.len() != self.tags.len() {
-            return Err(Refusal::new(
-                Code::InvalidParameterValue,
+            return Err(AwsError::new(
+                ErrorCode::InvalidParameterValue,
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
             ));
         }
@@ -110,8 +110,8 @@ impl SessionTags {
             .iter()
             .any(|key| !seen.contains(&key.to_lowercase()))
         {
-            return Err(Refusal::new(
-                Code::InvalidParameterValue,
+            return Err(AwsError::new(
+                ErrorCode::InvalidParameterValue,
                 "The specified transitive tag key must be included in the requested tags.",
             ));
         }
@@ -120,12 +120,12 @@ impl SessionTags {
 }
 
 /// The source identity that a token carries.
-pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal> {
+pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, AwsError> {
     let Some(claim) = claims.get(SOURCE_IDENTITY) else {
         return Ok(None);
     };
     let Some(text) = claim.as_str() else {
-        return Err(Refusal::invalid_token(format!(
+        return Err(AwsError::invalid_token(format!(
             "The claim {SOURCE_IDENTITY} must be a string"
         )));
     };
@@ -133,12 +133,12 @@ pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal
 }
 
 /// 2 to 256 of `[\w+=,.@-]`, not starting with `aws:`.
-pub(super) fn parse_source_identity(text: &str) -> Result<String, Refusal> {
+pub(super) fn parse_source_identity(text: &str) -> Result<String, AwsError> {
     let mut limits = Parameters::new(&[]);
     limits.length("sourceIdentity", text, 2, 256);
     limits.pattern("sourceIdentity", text, "_+=,.@-", "[\\w+=,.@-]*");
     if text.to_ascii_lowercase().starts_with("aws:") {
-        limits.complain(
+        limits.add_error(
             &format!("'{text}'"),
             "sourceIdentity",
             "Member must not start with the reserved prefix aws:",
@@ -159,8 +159,8 @@ mod tests {
 
     use super::*;
 
-    fn refused(claim: &Value) -> Option<Code> {
-        SessionTags::read(claim).err().map(|refusal| refusal.code)
+    fn refused(claim: &Value) -> Option<ErrorCode> {
+        SessionTags::read(claim).err().map(|error| error.code)
     }
 
     #[test]
@@ -175,25 +175,28 @@ mod tests {
             ),
             (json!({"empty": [""]}), None),
             (Value::Object(fifty), None),
-            (Value::Object(more), Some(Code::ValidationError)),
-            (Value::Object(long_key), Some(Code::ValidationError)),
-            (json!({"": ["v"]}), Some(Code::ValidationError)),
-            (json!({"k": ["v".repeat(257)]}), Some(Code::ValidationError)),
-            (json!({"k": ["a\nb"]}), Some(Code::ValidationError)),
-            (json!({"k": ["a*b"]}), Some(Code::ValidationError)),
-            (json!({"AWS:k": ["v"]}), Some(Code::ValidationError)),
+            (Value::Object(more), Some(ErrorCode::ValidationError)),
+            (Value::Object(long_key), Some(ErrorCode::ValidationError)),
+            (json!({"": ["v"]}), Some(ErrorCode::ValidationError)),
+            (
+                json!({"k": ["v".repeat(257)]}),
+                Some(ErrorCode::ValidationError),
+            ),
+            (json!({"k": ["a\nb"]}), Some(ErrorCode::ValidationError)),
+            (json!({"k": ["a*b"]}), Some(ErrorCode::ValidationError)),
+            (json!({"AWS:k": ["v"]}), Some(ErrorCode::ValidationError)),
             (
                 json!({"Team": ["a"], "team": ["b"]}),
-                Some(Code::InvalidParameterValue),
+                Some(ErrorCode::InvalidParameterValue),
             ),
-            (json!({"Team": "a"}), Some(Code::InvalidIdentityToken)),
-            (json!({"Team": []}), Some(Code::InvalidIdentityToken)),
+            (json!({"Team": "a"}), Some(ErrorCode::InvalidIdentityToken)),
+            (json!({"Team": []}), Some(ErrorCode::InvalidIdentityToken)),
             (
                 json!({"Team": ["a", "b"]}),
-                Some(Code::InvalidIdentityToken),
+                Some(ErrorCode::InvalidIdentityToken),
             ),
-            (json!({"Team": [1]}), Some(Code::InvalidIdentityToken)),
-            (json!(["Team"]), Some(Code::InvalidIdentityToken)),
+            (json!({"Team": [1]}), Some(ErrorCode::InvalidIdentityToken)),
+            (json!(["Team"]), Some(ErrorCode::InvalidIdentityToken)),
         ] {
             assert_eq!(
                 refused(&json!({"principal_tags": tags})),
@@ -207,12 +210,12 @@ mod tests {
         );
         assert_eq!(
             refused(&json!({"principal_tags": {}, "transitive_tag_keys": ["Team"]})),
-            Some(Code::InvalidParameterValue)
+            Some(ErrorCode::InvalidParameterValue)
         );
         assert_eq!(
             refused(&json!({"principal_tags": {}, "transitive_tag_keys": "Team"})),
-            Some(Code::InvalidIdentityToken)
+            Some(ErrorCode::InvalidIdentityToken)
         );
-        assert_eq!(refused(&json!({})), Some(Code::InvalidIdentityToken));
+        assert_eq!(refused(&json!({})), Some(ErrorCode::InvalidIdentityToken));
     }
 }

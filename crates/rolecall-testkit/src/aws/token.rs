@@ -8,16 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::error::{AwsError, ErrorCode};
 use super::iam::OidcProvider;
 use super::keys::Key;
-use super::refusal::{Code, Refusal};
 
 const GRACE_SECONDS: i64 = 300;
 /// The roles that the token may be used for.
 const ROLES: &str = "https://aws.amazon.com/roles";
 
 /// A token taken apart and not yet believed.
-pub(super) struct Unverified<'a> {
+pub(super) struct UnverifiedToken<'a> {
     pub kid: String,
     pub issuer: String,
     alg: String,
@@ -26,13 +26,13 @@ pub(super) struct Unverified<'a> {
     signature: Vec<u8>,
 }
 
-impl<'a> Unverified<'a> {
-    pub fn parse(token: &'a str) -> Result<Self, Refusal> {
-        Self::take_apart(token)
-            .ok_or_else(|| Refusal::invalid_token("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"))
+impl<'a> UnverifiedToken<'a> {
+    pub fn parse(token: &'a str) -> Result<Self, AwsError> {
+        Self::split(token)
+            .ok_or_else(|| AwsError::invalid_token("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"))
     }
 
-    fn take_apart(token: &'a str) -> Option<Self> {
+    fn split(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         let header: Map<String, Value> =
@@ -42,7 +42,7 @@ impl<'a> Unverified<'a> {
         let text = |map: &Map<String, Value>, name: &str| {
             map.get(name).and_then(Value::as_str).map(str::to_owned)
         };
-        Some(Unverified {
+        Some(UnverifiedToken {
             // A token without `kid` finds no key.
             kid: text(&header, "kid").unwrap_or_default(),
             alg: text(&header, "alg")?,
@@ -59,9 +59,9 @@ impl<'a> Unverified<'a> {
         key: &Key,
         provider: &OidcProvider,
         now: DateTime<Utc>,
-    ) -> Result<Claims, Refusal> {
+    ) -> Result<Claims, AwsError> {
         if !key.verifies(&self.alg, self.signed.as_bytes(), &self.signature) {
-            return Err(Refusal::invalid_token(
+            return Err(AwsError::invalid_token(
                 "The signature of the token is not valid",
             ));
         }
@@ -70,14 +70,16 @@ impl<'a> Unverified<'a> {
             let message = format!(
                 "Token expired: current date/time {now} must be before the expiration date/time {exp}"
             );
-            return Err(Refusal::new(Code::ExpiredTokenException, message));
+            return Err(AwsError::new(ErrorCode::ExpiredTokenException, message));
         }
         if iat > now.saturating_add(GRACE_SECONDS) {
-            return Err(Refusal::invalid_token("The token was issued in the future"));
+            return Err(AwsError::invalid_token(
+                "The token was issued in the future",
+            ));
         }
         let subject = self.text("sub")?;
         if !(6..=255).contains(&subject.chars().count()) {
-            return Err(Refusal::invalid_token(
+            return Err(AwsError::invalid_token(
                 "The subject of the token has 6 to 255 characters",
             ));
         }
@@ -89,24 +91,24 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    fn text(&self, claim: &str) -> Result<&str, Refusal> {
+    fn text(&self, claim: &str) -> Result<&str, AwsError> {
         self.claims
             .get(claim)
             .and_then(Value::as_str)
             .ok_or_else(|| missing(claim))
     }
 
-    fn time(&self, claim: &str) -> Result<i64, Refusal> {
+    fn time(&self, claim: &str) -> Result<i64, AwsError> {
         match self.claims.get(claim) {
             None => Err(missing(claim)),
             Some(value) => value.as_i64().ok_or_else(|| {
-                Refusal::invalid_token(format!("The claim {claim} must be an integer"))
+                AwsError::invalid_token(format!("The claim {claim} must be an integer"))
             }),
         }
     }
 
     /// `azp` stands in for `aud` where there is one; of several audiences, one must be registered.
-    fn audience(&self, provider: &OidcProvider) -> Result<String, Refusal> {
+    fn audience(&self, provider: &OidcProvider) -> Result<String, AwsError> {
         let named: Vec<&str> = match (self.claims.get("azp"), self.claims.get("aud")) {
             (_, None) => return Err(missing("aud")),
             (Some(azp), Some(_)) => azp.as_str().into_iter().collect(),
@@ -117,12 +119,12 @@ impl<'a> Unverified<'a> {
             .into_iter()
             .find(|name| provider.client_ids.iter().any(|id| id == name))
             .map(str::to_owned)
-            .ok_or_else(|| Refusal::invalid_token("Incorrect token audience"))
+            .ok_or_else(|| AwsError::invalid_token("Incorrect token audience"))
     }
 }
 
-fn missing(claim: &str) -> Refusal {
-    Refusal::invalid_token(format!("Missing a required claim: {claim}"))
+fn missing(claim: &str) -> AwsError {
+    AwsError::invalid_token(format!("Missing a required claim: {claim}"))
 }
 
 /// What a verified token says.
@@ -140,7 +142,7 @@ impl Claims {
 
     /// Whether the token names roles and the requested one is among them; without the claim, the trust policy decides
     /// alone. ARNs are compared as a whole, without wildcards, and before the trust policy is read.
-    pub fn authorizes(&self, role_arn: &str) -> Result<bool, Refusal> {
+    pub fn authorizes(&self, role_arn: &str) -> Result<bool, AwsError> {
         let Some(claim) = self.get(ROLES) else {
             return Ok(false);
         };
@@ -150,7 +152,7 @@ impl Claims {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
         };
         listed.then_some(true).ok_or_else(|| {
-            Refusal::invalid_token(
+            AwsError::invalid_token(
                 "The target role ARN is not present in the roles claim of the identity token",
             )
         })

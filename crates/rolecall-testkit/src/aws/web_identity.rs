@@ -3,43 +3,43 @@
 //! In the order of AWS: parameters, token, issuer, key, claims, tags, trust policy, duration, policies, size. It is an
 //! unsigned operation; whoever sends no valid token learns nothing about the role.
 
-use super::asked::Asked;
+use super::assume_role_parameters::AssumeRoleParameters;
+use super::error::{AwsError, ErrorCode};
 use super::pattern::RequestKeys;
-use super::refusal::{Code, Refusal};
-use super::session::{Person, success};
+use super::session::{FederatedPrincipal, success};
+use super::state::AwsState;
 use super::tags::{SessionTags, source_identity};
-use super::token::Unverified;
+use super::token::UnverifiedToken;
 use super::trust::Action;
 use super::wire::Parameters;
-use super::world::World;
 
 const ACTION: Action = Action::AssumeRoleWithWebIdentity;
 
 /// Answers the operation: the XML of success or a refusal.
 pub(super) async fn assume(
-    world: &World,
+    state: &AwsState,
     form: &[(String, String)],
     request_id: &str,
-) -> Result<String, Refusal> {
+) -> Result<String, AwsError> {
     let mut parameters = Parameters::new(form);
-    let asked = Asked::read(&mut parameters);
+    let request = AssumeRoleParameters::read(&mut parameters);
     let session_name = parameters.required("RoleSessionName", 2, 64);
     parameters.pattern("roleSessionName", session_name, "_+=,.@-", "[\\w+=,.@-]*");
     let token = parameters.required("WebIdentityToken", 4, 20_000);
     parameters.finish()?;
-    let account = asked.account()?;
-    let token = Unverified::parse(token)?;
-    let provider = world.provider(account, &token.issuer).ok_or_else(|| {
+    let account = request.account()?;
+    let token = UnverifiedToken::parse(token)?;
+    let provider = state.provider(account, &token.issuer).ok_or_else(|| {
         let issuer: String = token.issuer.chars().take(255).collect();
-        Refusal::invalid_token(format!(
+        AwsError::invalid_token(format!(
             "No OpenIDConnect provider found in your account for {issuer}"
         ))
     })?;
-    let now = world.now();
-    let key = world.keys.key(&token.issuer, &token.kid, now).await?;
+    let now = state.now();
+    let key = state.keys.key(&token.issuer, &token.kid, now).await?;
     let claims = token.verify(&key, &provider, now)?;
-    let authorized_by_idp = claims.authorizes(asked.role_arn)?;
-    let person = Person {
+    let authorized_by_idp = claims.authorizes(request.role_arn)?;
+    let principal = FederatedPrincipal {
         action: ACTION,
         provider_arn: &provider.arn,
         session_name,
@@ -47,9 +47,9 @@ pub(super) async fn assume(
         tags: SessionTags::of(&claims)?,
         source_identity: source_identity(&claims)?,
     };
-    let role = world
-        .role(account, asked.role_arn)
-        .ok_or_else(|| Refusal::access_denied(ACTION))?;
+    let role = state
+        .role(account, request.role_arn)
+        .ok_or_else(|| AwsError::access_denied(ACTION))?;
     let mut keys = RequestKeys::default();
     let prefix = &provider.condition_prefix;
     keys.add(&format!("{prefix}:aud"), &claims.audience);
@@ -60,16 +60,16 @@ pub(super) async fn assume(
     if authorized_by_idp {
         keys.add("sts:RoleAuthorizedByIdp", "true");
     }
-    person.let_in(&role, keys)?;
-    if asked.seconds > role.max_session_seconds {
-        return Err(Refusal::new(
-            Code::ValidationError,
+    principal.authorize(&role, keys)?;
+    if request.seconds > role.max_session_seconds {
+        return Err(AwsError::new(
+            ErrorCode::ValidationError,
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
-    asked.check_policy()?;
-    let packed = asked.packed(&person.tags.tags)?;
-    let session = person.issue(world, account, &role, asked.seconds)?;
+    request.check_policy()?;
+    let packed = request.packed(&principal.tags.tags)?;
+    let session = principal.issue(state, account, &role, request.seconds)?;
     let own = [
         ("SubjectFromWebIdentityToken", claims.subject.as_str()),
         ("Audience", &claims.audience),

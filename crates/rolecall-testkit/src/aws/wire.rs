@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::refusal::{Code, Refusal};
+use super::error::{AwsError, ErrorCode};
 
 /// The XML namespace of every STS answer.
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -14,14 +14,14 @@ pub(super) const VERSION: &str = "2011-06-15";
 /// The parameters of one request and what is wrong with them so far.
 pub(super) struct Parameters<'a> {
     form: &'a [(String, String)],
-    complaints: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl<'a> Parameters<'a> {
     pub fn new(form: &'a [(String, String)]) -> Self {
         Parameters {
             form,
-            complaints: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
@@ -40,7 +40,7 @@ impl<'a> Parameters<'a> {
                 value
             }
             None => {
-                self.complain("null", &member(name), "Member must not be null");
+                self.add_error("null", &member(name), "Member must not be null");
                 ""
             }
         }
@@ -56,13 +56,13 @@ impl<'a> Parameters<'a> {
     pub fn length(&mut self, member: &str, value: &str, min: usize, max: usize) {
         let length = value.chars().count();
         if length < min {
-            self.complain(
+            self.add_error(
                 &quoted(value),
                 member,
                 &format!("Member must have length greater than or equal to {min}"),
             );
         } else if length > max {
-            self.complain(
+            self.add_error(
                 &quoted(value),
                 member,
                 &format!("Member must have length less than or equal to {max}"),
@@ -73,7 +73,7 @@ impl<'a> Parameters<'a> {
     /// `[\w<more>]*`, as Java reads it: ASCII.
     pub fn pattern(&mut self, member: &str, value: &str, more: &str, shown: &str) {
         if !letters_digits(value, more) {
-            self.complain(
+            self.add_error(
                 &quoted(value),
                 member,
                 &format!("Member must satisfy regular expression pattern: {shown}"),
@@ -87,7 +87,7 @@ impl<'a> Parameters<'a> {
             return 3_600;
         };
         let Ok(seconds) = text.parse::<i64>() else {
-            self.complain(
+            self.add_error(
                 &quoted(text),
                 "durationSeconds",
                 "Member must be an integer",
@@ -95,13 +95,13 @@ impl<'a> Parameters<'a> {
             return 0;
         };
         if seconds < 900 {
-            self.complain(
+            self.add_error(
                 &quoted(text),
                 "durationSeconds",
                 "Member must have value greater than or equal to 900",
             );
         } else if seconds > 43_200 {
-            self.complain(
+            self.add_error(
                 &quoted(text),
                 "durationSeconds",
                 "Member must have value less than or equal to 43200",
@@ -110,26 +110,23 @@ impl<'a> Parameters<'a> {
         u64::try_from(seconds).unwrap_or(0)
     }
 
-    pub fn complain(&mut self, value: &str, member: &str, constraint: &str) {
-        self.complaints.push(format!(
+    pub fn add_error(&mut self, value: &str, member: &str, constraint: &str) {
+        self.errors.push(format!(
             "Value {value} at '{member}' failed to satisfy constraint: {constraint}"
         ));
     }
 
     /// Everything found wrong, as one ValidationError.
-    pub fn finish(self) -> Result<(), Refusal> {
-        match self.complaints.len() {
+    pub fn finish(self) -> Result<(), AwsError> {
+        match self.errors.len() {
             0 => Ok(()),
-            1 => Err(Refusal::new(
-                Code::ValidationError,
-                format!("1 validation error detected: {}", self.complaints.join("")),
+            1 => Err(AwsError::new(
+                ErrorCode::ValidationError,
+                format!("1 validation error detected: {}", self.errors.join("")),
             )),
-            n => Err(Refusal::new(
-                Code::ValidationError,
-                format!(
-                    "{n} validation errors detected: {}",
-                    self.complaints.join("; ")
-                ),
+            n => Err(AwsError::new(
+                ErrorCode::ValidationError,
+                format!("{n} validation errors detected: {}", self.errors.join("; ")),
             )),
         }
     }
@@ -201,9 +198,9 @@ mod tests {
         let name = parameters.required("RoleSessionName", 2, 64);
         parameters.pattern("roleSessionName", name, "_+=,.@-", "[\\w+=,.@-]*");
         parameters.duration();
-        let refusal = parameters.finish().expect_err("three mistakes");
+        let error = parameters.finish().expect_err("three mistakes");
         assert_eq!(
-            refusal.message,
+            error.message,
             "3 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; \
              Value 'a b' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*; \
              Value '60' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"

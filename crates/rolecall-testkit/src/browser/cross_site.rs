@@ -8,9 +8,9 @@ use super::{Browser, Navigation, Page};
 
 impl Browser {
     /// What a hostile page at `from` can make this browser do: follow a link.
-    pub async fn lured_to(&mut self, from: &str, url: &str) -> Result<Page> {
+    pub async fn follow_cross_site_link(&mut self, from: &str, url: &str) -> Result<Page> {
         let from = Page::blank(Url::parse(from)?);
-        self.go(Navigation {
+        self.navigate(Navigation {
             method: Method::GET,
             url: Url::parse(url)?,
             body: None,
@@ -22,7 +22,7 @@ impl Browser {
     }
 
     /// What a hostile page at `from` can make this browser do: post a form with these fields.
-    pub async fn lured_to_post(
+    pub async fn submit_cross_site_form(
         &mut self,
         from: &str,
         url: &str,
@@ -32,7 +32,7 @@ impl Browser {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        self.go(Navigation {
+        self.navigate(Navigation {
             method: Method::POST,
             url: Url::parse(url)?,
             body: Some(body),

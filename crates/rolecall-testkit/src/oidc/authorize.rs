@@ -11,8 +11,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::answer::{Answer, Place};
-use super::world::{Request, Session, World};
+use super::response::{ResponseDraft, ResponseKind};
+use super::state::{ProviderState, Request, Session};
 use crate::keys::random_text;
 use crate::page;
 
@@ -20,96 +20,107 @@ type Query = web::Query<Vec<(String, String)>>;
 type Form = web::Form<HashMap<String, String>>;
 
 /// `GET /authorize`
-pub(super) async fn ask(world: web::Data<World>, http: HttpRequest, query: Query) -> HttpResponse {
-    world.hit("/authorize");
-    let asked = match Asked::parse(&world, query.into_inner()) {
-        Ok(asked) => asked,
-        Err(Refusal::Shown(text)) => return page::problem(&world.title, text),
-        Err(Refusal::Sent(request, error)) => return back_with_error(&world, &request, error),
+pub(super) async fn show_form(
+    idp: web::Data<ProviderState>,
+    http: HttpRequest,
+    query: Query,
+) -> HttpResponse {
+    idp.hit("/authorize");
+    let requested = match AuthorizationRequest::parse(&idp, query.into_inner()) {
+        Ok(requested) => requested,
+        Err(RequestError::Page(text)) => return page::error_page(&idp.title, text),
+        Err(RequestError::Redirect(request, error)) => {
+            return redirect_with_error(&idp, &request, error);
+        }
     };
-    let session = session(&world, &http).filter(|session| asked.is_fresh(session, world.now()));
-    let silent = asked.prompt.contains(&"none".to_owned());
-    let form_wanted = !silent && !asked.prompt.is_empty();
+    let session = session(&idp, &http).filter(|session| requested.is_fresh(session, idp.now()));
+    let silent = requested.prompt.contains(&"none".to_owned());
+    let form_wanted = !silent && !requested.prompt.is_empty();
     match session {
-        Some(session) if !form_wanted => back_with_code(&world, asked.request, session),
-        Some(_) | None if silent => back_with_error(&world, &asked.request, "login_required"),
+        Some(session) if !form_wanted => redirect_with_code(&idp, requested.request, session),
+        Some(_) | None if silent => redirect_with_error(&idp, &requested.request, "login_required"),
         Some(_) | None => match random_text(16) {
             Ok(id) => {
-                world.change(|state| state.requests.insert(id.clone(), asked.request));
+                idp.change(|state| state.requests.insert(id.clone(), requested.request));
                 sign_in(
-                    &world,
+                    &idp,
                     &id,
-                    asked.login_hint.as_deref().unwrap_or_default(),
+                    requested.login_hint.as_deref().unwrap_or_default(),
                     None,
                 )
             }
-            Err(error) => page::problem(&world.title, &error.to_string()),
+            Err(error) => page::error_page(&idp.title, &error.to_string()),
         },
     }
 }
 
 /// `POST /authorize`: the form comes back.
-pub(super) async fn answer(world: web::Data<World>, form: Form) -> HttpResponse {
-    world.hit("/authorize");
+pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> HttpResponse {
+    idp.hit("/authorize");
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let id = field("request");
-    let Some(request) = world.read(|state| state.requests.get(id).cloned()) else {
-        return page::problem(
-            &world.title,
+    let Some(request) = idp.read(|state| state.requests.get(id).cloned()) else {
+        return page::error_page(
+            &idp.title,
             "This sign-in form is used up. Go back to the application and start again.",
         );
     };
     if field("decision") == "cancel" {
-        world.change(|state| state.requests.remove(id));
-        return back_with_error(&world, &request, "access_denied");
+        idp.change(|state| state.requests.remove(id));
+        return redirect_with_error(&idp, &request, "access_denied");
     }
     let username = field("username").trim();
     let username = username.strip_suffix("@example.com").unwrap_or(username);
-    if world.person(username).is_none() {
-        return sign_in(&world, id, username, Some("Nobody by that name here."));
+    if idp.person(username).is_none() {
+        return sign_in(&idp, id, username, Some("Nobody by that name here."));
     }
-    world.change(|state| state.requests.remove(id));
+    idp.change(|state| state.requests.remove(id));
     let session = Session {
         username: username.to_owned(),
-        auth_time: world.now(),
+        auth_time: idp.now(),
     };
     let Ok(value) = random_text(32) else {
-        return page::problem(&world.title, "No randomness.");
+        return page::error_page(&idp.title, "No randomness.");
     };
-    world.change(|state| state.sessions.insert(value.clone(), session.clone()));
-    let mut response = back_with_code(&world, request, session);
-    let cookie = Cookie::build(world.cookie_name(), value)
-        .path(world.cookie_path())
+    idp.change(|state| state.sessions.insert(value.clone(), session.clone()));
+    let mut response = redirect_with_code(&idp, request, session);
+    let cookie = Cookie::build(idp.cookie_name(), value)
+        .path(idp.cookie_path())
         .http_only(true)
         .same_site(SameSite::Lax)
         .finish();
     match response.add_cookie(&cookie) {
         Ok(()) => response,
-        Err(error) => page::problem(&world.title, &error.to_string()),
+        Err(error) => page::error_page(&idp.title, &error.to_string()),
     }
 }
 
-/// The form. `username` is filled in; `trouble` says what was wrong with the last try.
-fn sign_in(world: &World, request: &str, username: &str, trouble: Option<&str>) -> HttpResponse {
+/// The form. `username` is filled in; `error` says what was wrong with the last try.
+fn sign_in(
+    idp: &ProviderState,
+    request: &str,
+    username: &str,
+    error: Option<&str>,
+) -> HttpResponse {
     page::SignIn {
-        title: &world.title,
-        action: &format!("{}/authorize", world.issuer()),
+        title: &idp.title,
+        action: &format!("{}/authorize", idp.issuer()),
         request,
         username,
-        people: &world.usernames(),
-        trouble,
+        people: &idp.usernames(),
+        error,
     }
     .show()
 }
 
 /// Whose cookie this is.
-pub(super) fn session(world: &World, http: &HttpRequest) -> Option<Session> {
-    let cookie = http.cookie(&world.cookie_name())?;
-    world.read(|state| state.sessions.get(cookie.value()).cloned())
+pub(super) fn session(idp: &ProviderState, http: &HttpRequest) -> Option<Session> {
+    let cookie = http.cookie(&idp.cookie_name())?;
+    idp.read(|state| state.sessions.get(cookie.value()).cloned())
 }
 
 /// An authorization request as it came.
-struct Asked {
+struct AuthorizationRequest {
     request: Request,
     prompt: Vec<String>,
     max_age: Option<i64>,
@@ -117,28 +128,30 @@ struct Asked {
 }
 
 /// Why a request is not answered with a form.
-enum Refusal {
+enum RequestError {
     /// Told to the person, who came from we know not where.
-    Shown(&'static str),
+    Page(&'static str),
     /// Told to the client.
-    Sent(Box<Request>, &'static str),
+    Redirect(Box<Request>, &'static str),
 }
 
-impl Asked {
-    fn parse(world: &World, query: Vec<(String, String)>) -> Result<Self, Refusal> {
+impl AuthorizationRequest {
+    fn parse(idp: &ProviderState, query: Vec<(String, String)>) -> Result<Self, RequestError> {
         let mut fields = HashMap::new();
         for (name, value) in query {
             if fields.insert(name, value).is_some() {
-                return Err(Refusal::Shown("A parameter was sent twice."));
+                return Err(RequestError::Page("A parameter was sent twice."));
             }
         }
         let claims: &str = fields.get("claims").map_or("", String::as_str);
         let asks_for_auth_time = fields.contains_key("max_age") || claims.contains("auth_time");
         let mut take = |name: &str| fields.remove(name).filter(|value| !value.is_empty());
-        let client = take("client_id").and_then(|id| world.client(&id));
-        let client = client.ok_or(Refusal::Shown("This application is not registered here."))?;
+        let client = take("client_id").and_then(|id| idp.client(&id));
+        let client = client.ok_or(RequestError::Page(
+            "This application is not registered here.",
+        ))?;
         let redirect_uri = take("redirect_uri").filter(|uri| client.redirect_uris.contains(uri));
-        let redirect_uri = redirect_uri.ok_or(Refusal::Shown(
+        let redirect_uri = redirect_uri.ok_or(RequestError::Page(
             "The redirect URI is not one of the application's.",
         ))?;
         let request = Request {
@@ -149,25 +162,25 @@ impl Asked {
             code_challenge: take("code_challenge").unwrap_or_default(),
             asks_for_auth_time,
         };
-        let refuse = |error| Refusal::Sent(Box::new(request.clone()), error);
+        let redirect_error = |error| RequestError::Redirect(Box::new(request.clone()), error);
         let words = |text: Option<String>| -> Vec<String> {
             let text = text.unwrap_or_default();
             text.split_ascii_whitespace().map(str::to_owned).collect()
         };
         if take("response_type").as_deref() != Some("code") {
-            return Err(refuse("unsupported_response_type"));
+            return Err(redirect_error("unsupported_response_type"));
         }
         if !words(take("scope")).contains(&"openid".to_owned()) {
-            return Err(refuse("invalid_scope"));
+            return Err(redirect_error("invalid_scope"));
         }
         let method = take("code_challenge_method");
         if request.code_challenge.len() != 43 || method.as_deref() != Some("S256") {
-            return Err(refuse("invalid_request"));
+            return Err(redirect_error("invalid_request"));
         }
         let max_age = take("max_age")
             .map(|seconds| seconds.parse::<i64>())
             .transpose();
-        let max_age = max_age.map_err(|_| refuse("invalid_request"))?;
+        let max_age = max_age.map_err(|_| redirect_error("invalid_request"))?;
         let (prompt, login_hint) = (words(take("prompt")), take("login_hint"));
         Ok(Self {
             request,
@@ -184,42 +197,46 @@ impl Asked {
     }
 }
 
-fn back_with_code(world: &World, request: Request, session: Session) -> HttpResponse {
-    match world.code(request.clone(), session) {
-        Ok(code) => back(
-            world,
+fn redirect_with_code(idp: &ProviderState, request: Request, session: Session) -> HttpResponse {
+    match idp.code(request.clone(), session) {
+        Ok(code) => redirect_to_client(
+            idp,
             &request,
             Map::from_iter([("code".to_owned(), json!(code))]),
         ),
-        Err(error) => page::problem(&world.title, &error.to_string()),
+        Err(error) => page::error_page(&idp.title, &error.to_string()),
     }
 }
 
-fn back_with_error(world: &World, request: &Request, error: &str) -> HttpResponse {
-    back(
-        world,
+fn redirect_with_error(idp: &ProviderState, request: &Request, error: &str) -> HttpResponse {
+    redirect_to_client(
+        idp,
         request,
         Map::from_iter([("error".to_owned(), json!(error))]),
     )
 }
 
 /// 303 to the client, with `state` and `iss` (RFC 9207), and never 307 (RFC 9700 4.12).
-fn back(world: &World, request: &Request, mut parameters: Map<String, Value>) -> HttpResponse {
-    parameters.insert("iss".to_owned(), json!(world.issuer()));
+fn redirect_to_client(
+    idp: &ProviderState,
+    request: &Request,
+    mut parameters: Map<String, Value>,
+) -> HttpResponse {
+    parameters.insert("iss".to_owned(), json!(idp.issuer()));
     if let Some(state) = &request.state {
         parameters.insert("state".to_owned(), json!(state));
     }
-    let answer = Answer::new(Place::Callback, Value::Object(parameters));
-    let answer = world.bend(answer, &request.client_id);
-    match (answer, Url::parse(&request.redirect_uri)) {
-        (Ok(answer), Ok(mut url)) => {
-            url.query_pairs_mut().extend_pairs(answer.parameters());
+    let response = ResponseDraft::new(ResponseKind::Callback, Value::Object(parameters));
+    let response = idp.apply_faults(response, &request.client_id);
+    match (response, Url::parse(&request.redirect_uri)) {
+        (Ok(response), Ok(mut url)) => {
+            url.query_pairs_mut().extend_pairs(response.parameters());
             HttpResponse::SeeOther()
                 .insert_header((header::LOCATION, url.as_str()))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .finish()
         }
-        (Err(error), Ok(_) | Err(_)) => page::problem(&world.title, &error.to_string()),
-        (Ok(_), Err(error)) => page::problem(&world.title, &error.to_string()),
+        (Err(error), Ok(_) | Err(_)) => page::error_page(&idp.title, &error.to_string()),
+        (Ok(_), Err(error)) => page::error_page(&idp.title, &error.to_string()),
     }
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::world::World;
+use super::state::ProviderState;
 use super::{ClientMethod, OidcClient};
 use crate::keys;
 
@@ -20,7 +20,7 @@ const ASSERTION_LIFE_MAX: i64 = 300;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// How a request proves which client sends it.
-enum Shown<'a> {
+enum PresentedCredentials<'a> {
     Basic(String),
     Post(String),
     Assertion(&'a str),
@@ -29,38 +29,41 @@ enum Shown<'a> {
 
 /// The client that the request proves to come from.
 pub(super) fn authenticate(
-    world: &World,
+    idp: &ProviderState,
     http: &HttpRequest,
     form: &HashMap<String, String>,
 ) -> Option<OidcClient> {
     let field = |name: &str| form.get(name).cloned();
     let basic = http.headers().get(header::AUTHORIZATION);
-    let (id, shown) = match (basic, field("client_secret"), form.get("client_assertion")) {
+    let (id, presented) = match (basic, field("client_secret"), form.get("client_assertion")) {
         (Some(value), None, None) => {
             let basic = STANDARD
                 .decode(value.to_str().ok()?.strip_prefix("Basic ")?)
                 .ok()?;
             let (id, secret) = std::str::from_utf8(&basic).ok()?.split_once(':')?;
-            (decoded(id), Shown::Basic(decoded(secret)))
+            (decoded(id), PresentedCredentials::Basic(decoded(secret)))
         }
-        (None, Some(secret), None) => (field("client_id")?, Shown::Post(secret)),
-        (None, None, Some(token)) => (field("client_id")?, Shown::Assertion(token)),
-        (None, None, None) => (field("client_id")?, Shown::Nothing),
+        (None, Some(secret), None) => (field("client_id")?, PresentedCredentials::Post(secret)),
+        (None, None, Some(token)) => (field("client_id")?, PresentedCredentials::Assertion(token)),
+        (None, None, None) => (field("client_id")?, PresentedCredentials::Nothing),
         _ => return None,
     };
-    let client = world.client(&id)?;
+    let client = idp.client(&id)?;
     let secret = client.secret.as_ref();
-    let proven = match (&client.method, &shown) {
-        (ClientMethod::Secret | ClientMethod::SecretBasic, Shown::Basic(sent)) => {
+    let proven = match (&client.method, &presented) {
+        (ClientMethod::Secret | ClientMethod::SecretBasic, PresentedCredentials::Basic(sent)) => {
             secret == Some(sent)
         }
-        (ClientMethod::Secret | ClientMethod::SecretPost, Shown::Post(sent)) => {
+        (ClientMethod::Secret | ClientMethod::SecretPost, PresentedCredentials::Post(sent)) => {
             secret == Some(sent)
         }
-        (ClientMethod::Secret, Shown::Nothing) => secret.is_none(),
-        (ClientMethod::PrivateKeyJwt { jwks, for_issuer }, Shown::Assertion(token)) => {
+        (ClientMethod::Secret, PresentedCredentials::Nothing) => secret.is_none(),
+        (
+            ClientMethod::PrivateKeyJwt { jwks, for_issuer },
+            PresentedCredentials::Assertion(token),
+        ) => {
             form.get("client_assertion_type").map(String::as_str) == Some(ASSERTION_TYPE)
-                && asserted(world, &client.id, jwks, *for_issuer, token).is_ok()
+                && verify_assertion(idp, &client.id, jwks, *for_issuer, token).is_ok()
         }
         _ => false,
     };
@@ -68,15 +71,21 @@ pub(super) fn authenticate(
 }
 
 /// RFC 7523 3: signature, `iss`, `sub`, `aud`, a short life, and a `jti` that was not seen before.
-fn asserted(world: &World, id: &str, jwks: &Value, for_issuer: bool, token: &str) -> Result<()> {
+fn verify_assertion(
+    idp: &ProviderState,
+    id: &str,
+    jwks: &Value,
+    for_issuer: bool,
+    token: &str,
+) -> Result<()> {
     let claims = keys::verify(jwks, token)?;
     ensure!(claims["iss"] == id && claims["sub"] == id, "another client");
     let audience = match for_issuer {
-        true => world.issuer(),
-        false => format!("{}/token", world.issuer()),
+        true => idp.issuer(),
+        false => format!("{}/token", idp.issuer()),
     };
     ensure!(claims["aud"] == audience.as_str(), "for another server");
-    let now = world.now();
+    let now = idp.now();
     let expires = claims["exp"].as_i64().context("exp")?;
     ensure!(
         expires > now && expires <= now + ASSERTION_LIFE_MAX,
@@ -84,7 +93,7 @@ fn asserted(world: &World, id: &str, jwks: &Value, for_issuer: bool, token: &str
     );
     let id = claims["jti"].as_str().context("jti")?.to_owned();
     ensure!(
-        world.change(|state| state.assertions.insert(id)),
+        idp.change(|state| state.assertions.insert(id)),
         "seen before"
     );
     Ok(())

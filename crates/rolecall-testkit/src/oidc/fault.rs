@@ -5,8 +5,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Conduct, Place, Shape, Signature};
-use super::{GroupsIn, OidcSettings};
+use super::response::{EndpointFault, ResponseDraft, ResponseKind, Signature, TokenFormat};
+use super::{GroupsClaim, OidcSettings};
 use crate::keys::{Algorithm, SigningKey, base64url};
 
 /// Beyond a leeway of one minute: seconds.
@@ -124,9 +124,9 @@ pub enum Fault {
     /// Userinfo does not say of whom.
     UserinfoMissingSub,
     /// Userinfo misbehaves.
-    Userinfo(Conduct),
+    Userinfo(EndpointFault),
     /// The token endpoint misbehaves.
-    TokenEndpoint(Conduct),
+    TokenEndpoint(EndpointFault),
     /// Discovery names another issuer (Discovery 4.3).
     DiscoveryIssuerMismatch,
     /// Discovery sends codes and secrets to a plain-http endpoint on the network.
@@ -134,11 +134,11 @@ pub enum Fault {
     /// Discovery names no JWK set.
     DiscoveryMissingJwksUri,
     /// Discovery misbehaves.
-    Discovery(Conduct),
+    Discovery(EndpointFault),
     /// The JWK set is empty.
     JwksEmpty,
     /// The JWK set misbehaves.
-    Jwks(Conduct),
+    Jwks(EndpointFault),
     /// `iss` beside the code is another provider (RFC 9207 2.4).
     WrongIssParameter,
     /// No `iss` beside the code, though discovery promises it.
@@ -157,9 +157,9 @@ pub enum Fault {
 
 /// What a sound relying party does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ExpectedOutcome {
     /// No session, and an audited reason.
-    Refused,
+    Rejected,
     /// A session, as if nothing had been.
     Accepted,
     /// One or the other, cleanly.
@@ -167,20 +167,20 @@ pub enum Verdict {
 }
 
 /// What a fault may use.
-pub(super) struct Facts<'a> {
+pub(super) struct FaultContext<'a> {
     pub(super) key: &'a SigningKey,
-    pub(super) stranger: &'a SigningKey,
+    pub(super) unpublished_key: &'a SigningKey,
     pub(super) canary: &'a str,
     pub(super) client_secret: Option<&'a str>,
     pub(super) now: i64,
 }
 
 impl Fault {
-    /// The `hd` of everybody at a provider that [`Fault::arrange`] set up.
+    /// The `hd` of everybody at a provider that [`Fault::prepare`] set up.
     pub const HOSTED_DOMAIN: &'static str = "example.com";
 
     /// Sets a provider up so that this fault can bite: the keys it needs, groups where it lies about them.
-    pub fn arrange(self, settings: &mut OidcSettings) {
+    pub fn prepare(self, settings: &mut OidcSettings) {
         for person in &mut settings.people {
             person.hosted_domain = Some(Self::HOSTED_DOMAIN.to_owned());
         }
@@ -188,7 +188,7 @@ impl Fault {
             self,
             Self::Userinfo(_) | Self::UserinfoOtherSubject | Self::UserinfoMissingSub
         ) {
-            settings.groups = GroupsIn::Userinfo;
+            settings.groups = GroupsClaim::Userinfo;
         }
         if matches!(self, Self::AlgHs256WithPublicKey) {
             settings.keys = vec![Algorithm::Rs256];
@@ -199,150 +199,168 @@ impl Fault {
         settings.faults.push(self);
     }
 
-    /// Changes `answer`, when it is one that this fault is about.
-    pub(super) fn apply(self, answer: &mut Answer, facts: &Facts<'_>) -> Result<()> {
-        let (past, future) = (facts.now - BEYOND_LEEWAY, facts.now + BEYOND_LEEWAY);
+    /// Changes `response`, when it is one that this fault is about.
+    pub(super) fn apply(
+        self,
+        response: &mut ResponseDraft,
+        context: &FaultContext<'_>,
+    ) -> Result<()> {
+        let (past, future) = (context.now - BEYOND_LEEWAY, context.now + BEYOND_LEEWAY);
         match self {
-            Self::WrongIssuer => answer.claim("iss", EVIL),
+            Self::WrongIssuer => response.set_claim("iss", EVIL),
             Self::IssuerWithSlash => {
-                let issuer = answer
+                let issuer = response
                     .body
                     .get("iss")
                     .and_then(Value::as_str)
                     .unwrap_or_default();
-                answer.claim("iss", format!("{issuer}/"));
+                response.set_claim("iss", format!("{issuer}/"));
             }
-            Self::MissingIssuer => answer.without(Place::IdToken, "iss"),
-            Self::WrongAudience => answer.claim("aud", "somebody-else"),
+            Self::MissingIssuer => response.remove(ResponseKind::IdToken, "iss"),
+            Self::WrongAudience => response.set_claim("aud", "somebody-else"),
             Self::ExtraAudience => {
-                let honest = answer.body.get("aud").cloned();
-                answer.claim("aud", json!([honest, "somebody-else"]));
+                let audience = response.body.get("aud").cloned();
+                response.set_claim("aud", json!([audience, "somebody-else"]));
             }
-            Self::MissingAudience => answer.without(Place::IdToken, "aud"),
-            Self::EmptyAudience => answer.claim("aud", json!([])),
-            Self::MissingSubject => answer.without(Place::IdToken, "sub"),
-            Self::EmptySubject => answer.claim("sub", ""),
-            Self::SubjectAsNumber => answer.claim("sub", 7),
-            Self::MissingExp => answer.without(Place::IdToken, "exp"),
-            Self::MissingIat => answer.without(Place::IdToken, "iat"),
+            Self::MissingAudience => response.remove(ResponseKind::IdToken, "aud"),
+            Self::EmptyAudience => response.set_claim("aud", json!([])),
+            Self::MissingSubject => response.remove(ResponseKind::IdToken, "sub"),
+            Self::EmptySubject => response.set_claim("sub", ""),
+            Self::SubjectAsNumber => response.set_claim("sub", 7),
+            Self::MissingExp => response.remove(ResponseKind::IdToken, "exp"),
+            Self::MissingIat => response.remove(ResponseKind::IdToken, "iat"),
             Self::ExpiredToken => {
-                answer.claim("iat", past - 300);
-                answer.claim("exp", past);
+                response.set_claim("iat", past - 300);
+                response.set_claim("exp", past);
             }
-            Self::NotYetValid => answer.claim("nbf", future),
-            Self::IssuedInFuture => answer.claim("iat", future),
-            Self::ExpAsString => answer.claim("exp", (facts.now + 300).to_string()),
-            Self::NbfAsString => answer.claim("nbf", facts.now.to_string()),
-            Self::WrongNonce => answer.claim("nonce", "of-another-sign-in"),
-            Self::MissingNonce => answer.without(Place::IdToken, "nonce"),
-            Self::WrongAtHash => answer.claim("at_hash", base64url([7; 16])),
-            Self::WrongAzp => answer.claim("azp", "somebody-else"),
-            Self::WrongHd => answer.claim("hd", "evil.example"),
-            Self::MissingHd => answer.without(Place::IdToken, "hd"),
-            Self::DuplicateClaims => answer.twice(Place::IdToken, "sub", "00u-somebody-else"),
+            Self::NotYetValid => response.set_claim("nbf", future),
+            Self::IssuedInFuture => response.set_claim("iat", future),
+            Self::ExpAsString => response.set_claim("exp", (context.now + 300).to_string()),
+            Self::NbfAsString => response.set_claim("nbf", context.now.to_string()),
+            Self::WrongNonce => response.set_claim("nonce", "of-another-sign-in"),
+            Self::MissingNonce => response.remove(ResponseKind::IdToken, "nonce"),
+            Self::WrongAtHash => response.set_claim("at_hash", base64url([7; 16])),
+            Self::WrongAzp => response.set_claim("azp", "somebody-else"),
+            Self::WrongHd => response.set_claim("hd", "evil.example"),
+            Self::MissingHd => response.remove(ResponseKind::IdToken, "hd"),
+            Self::DuplicateClaims => {
+                response.duplicate(ResponseKind::IdToken, "sub", "00u-somebody-else")
+            }
             Self::GroupsOverage => {
-                answer.without(Place::IdToken, "groups");
-                answer.claim("_claim_names", json!({ "groups": "src1" }));
-                answer.claim(
+                response.remove(ResponseKind::IdToken, "groups");
+                response.set_claim("_claim_names", json!({ "groups": "src1" }));
+                response.set_claim(
                     "_claim_sources",
-                    json!({ "src1": { "endpoint": format!("{}/groups", facts.canary) } }),
+                    json!({ "src1": { "endpoint": format!("{}/groups", context.canary) } }),
                 );
             }
             Self::HasGroups => {
-                answer.without(Place::IdToken, "groups");
-                answer.claim("hasgroups", true);
+                response.remove(ResponseKind::IdToken, "groups");
+                response.set_claim("hasgroups", true);
             }
             Self::HugeGroups(count) => {
-                answer.claim(
+                response.set_claim(
                     "groups",
                     (0..count)
                         .map(|n| format!("group-{n:06}"))
                         .collect::<Vec<_>>(),
                 );
             }
-            Self::HugeToken => answer.claim("padding", "x".repeat(128 * 1024)),
+            Self::HugeToken => response.set_claim("padding", "x".repeat(128 * 1024)),
             Self::AlgNone => {
-                answer.header("alg", "none");
-                answer.signed(Signature::Missing);
+                response.set_header("alg", "none");
+                response.set_signature(Signature::Missing);
             }
             Self::AlgHs256WithClientSecret => {
-                answer.header("alg", "HS256");
-                answer.signed(Signature::Hmac(
-                    facts.client_secret.unwrap_or_default().into(),
+                response.set_header("alg", "HS256");
+                response.set_signature(Signature::Hmac(
+                    context.client_secret.unwrap_or_default().into(),
                 ));
             }
             Self::AlgHs256WithPublicKey => {
-                answer.header("alg", "HS256");
-                answer.signed(Signature::Hmac(facts.key.public_pem()?));
+                response.set_header("alg", "HS256");
+                response.set_signature(Signature::Hmac(context.key.public_pem()?));
             }
             Self::AlgHs256WithPublishedKey => {
                 let kid = "symmetric";
                 let jwk = json!({ "kty": "oct", "kid": kid, "alg": "HS256", "use": "sig", "k": base64url(PUBLISHED_SECRET) });
-                if let (Place::Jwks, Some(Value::Array(keys))) =
-                    (answer.place, answer.body.get_mut("keys"))
+                if let (ResponseKind::Jwks, Some(Value::Array(keys))) =
+                    (response.kind, response.body.get_mut("keys"))
                 {
                     keys.push(jwk);
                 }
-                answer.header("alg", "HS256");
-                answer.header("kid", kid);
-                answer.signed(Signature::Hmac(PUBLISHED_SECRET.to_vec()));
+                response.set_header("alg", "HS256");
+                response.set_header("kid", kid);
+                response.set_signature(Signature::Hmac(PUBLISHED_SECRET.to_vec()));
             }
             Self::EmbeddedJwk => {
-                answer.header("jwk", facts.stranger.jwk()?);
-                answer.signed(Signature::Stranger);
+                response.set_header("jwk", context.unpublished_key.jwk()?);
+                response.set_signature(Signature::UnpublishedKey);
             }
             Self::JkuHeader => {
-                answer.header("jku", format!("{}/jwks", facts.canary));
-                answer.signed(Signature::Stranger);
+                response.set_header("jku", format!("{}/jwks", context.canary));
+                response.set_signature(Signature::UnpublishedKey);
             }
             Self::X5uHeader => {
-                answer.header("x5u", format!("{}/certificate.pem", facts.canary));
-                answer.signed(Signature::Stranger);
+                response.set_header("x5u", format!("{}/certificate.pem", context.canary));
+                response.set_signature(Signature::UnpublishedKey);
             }
             Self::CritHeader => {
-                answer.header("crit", json!(["testkit"]));
-                answer.header("testkit", true);
+                response.set_header("crit", json!(["testkit"]));
+                response.set_header("testkit", true);
             }
-            Self::WrongTyp => answer.header("typ", "logout+jwt"),
+            Self::WrongTyp => response.set_header("typ", "logout+jwt"),
             Self::UnknownKid => {
-                answer.header("kid", "never-published");
-                answer.signed(Signature::Stranger);
+                response.set_header("kid", "never-published");
+                response.set_signature(Signature::UnpublishedKey);
             }
-            Self::MissingKid | Self::MissingKidAmongMany => answer.without_header("kid"),
-            Self::TamperedSignature => answer.signed(Signature::BitTurned),
-            Self::TamperedClaims => answer.signed(Signature::OfOtherClaims),
-            Self::MissingSignature => answer.signed(Signature::Missing),
-            Self::Es256ZeroSignature => answer.signed(Signature::Zeros),
-            Self::SignedByOtherKey => answer.signed(Signature::Stranger),
-            Self::JweToken => answer.written(Shape::Jwe),
-            Self::ExtraDots => answer.written(Shape::ExtraDots),
-            Self::PaddedToken => answer.written(Shape::Padded),
-            Self::GarbageToken => answer.written(Shape::Garbage),
-            Self::MissingIdToken => answer.without(Place::Token, "id_token"),
-            Self::UserinfoOtherSubject => answer.put(Place::Userinfo, "sub", "00u-somebody-else"),
-            Self::UserinfoMissingSub => answer.without(Place::Userinfo, "sub"),
-            Self::Userinfo(conduct) => answer.behave(Place::Userinfo, conduct),
-            Self::TokenEndpoint(conduct) => answer.behave(Place::Token, conduct),
-            Self::DiscoveryIssuerMismatch => answer.put(Place::Discovery, "issuer", EVIL),
-            Self::DiscoveryPlainHttp => answer.put(
-                Place::Discovery,
+            Self::MissingKid | Self::MissingKidAmongMany => response.remove_header("kid"),
+            Self::TamperedSignature => response.set_signature(Signature::BitFlipped),
+            Self::TamperedClaims => response.set_signature(Signature::OverOtherClaims),
+            Self::MissingSignature => response.set_signature(Signature::Missing),
+            Self::Es256ZeroSignature => response.set_signature(Signature::Zeros),
+            Self::SignedByOtherKey => response.set_signature(Signature::UnpublishedKey),
+            Self::JweToken => response.set_format(TokenFormat::Jwe),
+            Self::ExtraDots => response.set_format(TokenFormat::ExtraDots),
+            Self::PaddedToken => response.set_format(TokenFormat::Padded),
+            Self::GarbageToken => response.set_format(TokenFormat::Garbage),
+            Self::MissingIdToken => response.remove(ResponseKind::Token, "id_token"),
+            Self::UserinfoOtherSubject => {
+                response.put(ResponseKind::Userinfo, "sub", "00u-somebody-else")
+            }
+            Self::UserinfoMissingSub => response.remove(ResponseKind::Userinfo, "sub"),
+            Self::Userinfo(endpoint_fault) => {
+                response.set_endpoint_fault(ResponseKind::Userinfo, endpoint_fault)
+            }
+            Self::TokenEndpoint(endpoint_fault) => {
+                response.set_endpoint_fault(ResponseKind::Token, endpoint_fault)
+            }
+            Self::DiscoveryIssuerMismatch => response.put(ResponseKind::Discovery, "issuer", EVIL),
+            Self::DiscoveryPlainHttp => response.put(
+                ResponseKind::Discovery,
                 "token_endpoint",
                 "http://idp.example.com/token",
             ),
-            Self::DiscoveryMissingJwksUri => answer.without(Place::Discovery, "jwks_uri"),
-            Self::Discovery(conduct) => answer.behave(Place::Discovery, conduct),
-            Self::JwksEmpty => answer.put(Place::Jwks, "keys", json!([])),
-            Self::Jwks(conduct) => answer.behave(Place::Jwks, conduct),
-            Self::WrongIssParameter => answer.put(Place::Callback, "iss", EVIL),
-            Self::MissingIssParameter => answer.without(Place::Callback, "iss"),
-            Self::ErrorCallback(error) => {
-                answer.without(Place::Callback, "code");
-                answer.put(Place::Callback, "error", error);
+            Self::DiscoveryMissingJwksUri => response.remove(ResponseKind::Discovery, "jwks_uri"),
+            Self::Discovery(endpoint_fault) => {
+                response.set_endpoint_fault(ResponseKind::Discovery, endpoint_fault)
             }
-            Self::WrongState => answer.put(Place::Callback, "state", "of-another-sign-in"),
-            Self::MissingState => answer.without(Place::Callback, "state"),
-            Self::DuplicateState => answer.twice(Place::Callback, "state", "of-another-sign-in"),
-            Self::MissingCode => answer.without(Place::Callback, "code"),
+            Self::JwksEmpty => response.put(ResponseKind::Jwks, "keys", json!([])),
+            Self::Jwks(endpoint_fault) => {
+                response.set_endpoint_fault(ResponseKind::Jwks, endpoint_fault)
+            }
+            Self::WrongIssParameter => response.put(ResponseKind::Callback, "iss", EVIL),
+            Self::MissingIssParameter => response.remove(ResponseKind::Callback, "iss"),
+            Self::ErrorCallback(error) => {
+                response.remove(ResponseKind::Callback, "code");
+                response.put(ResponseKind::Callback, "error", error);
+            }
+            Self::WrongState => response.put(ResponseKind::Callback, "state", "of-another-sign-in"),
+            Self::MissingState => response.remove(ResponseKind::Callback, "state"),
+            Self::DuplicateState => {
+                response.duplicate(ResponseKind::Callback, "state", "of-another-sign-in")
+            }
+            Self::MissingCode => response.remove(ResponseKind::Callback, "code"),
         }
         Ok(())
     }

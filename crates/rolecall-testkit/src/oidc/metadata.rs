@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::AuthTime;
-use super::answer::Place;
-use super::world::World;
+use super::response::ResponseKind;
+use super::state::ProviderState;
 use crate::keys;
 
-pub(super) async fn discovery(world: web::Data<World>) -> HttpResponse {
-    world.hit("/.well-known/openid-configuration");
-    let issuer = world.issuer();
-    let mut algorithms = world.read(|state| {
+pub(super) async fn discovery(idp: web::Data<ProviderState>) -> HttpResponse {
+    idp.hit("/.well-known/openid-configuration");
+    let issuer = idp.issuer();
+    let mut algorithms = idp.read(|state| {
         state
             .keys
             .iter()
@@ -29,7 +29,7 @@ pub(super) async fn discovery(world: web::Data<World>) -> HttpResponse {
         "amr",
         "acr",
     ];
-    claims.extend((world.auth_time != AuthTime::Never).then_some("auth_time"));
+    claims.extend((idp.auth_time != AuthTime::Never).then_some("auth_time"));
     let document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
@@ -47,16 +47,16 @@ pub(super) async fn discovery(world: web::Data<World>) -> HttpResponse {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "scopes_supported": ["openid", "email", "profile", "groups"],
         "claims_supported": claims,
-        "claims_parameter_supported": world.auth_time == AuthTime::WhenAsked,
+        "claims_parameter_supported": idp.auth_time == AuthTime::WhenRequested,
         "authorization_response_iss_parameter_supported": true,
     });
-    world.say(Place::Discovery, document, "").await
+    idp.respond(ResponseKind::Discovery, document, "").await
 }
 
-pub(super) async fn jwks(world: web::Data<World>) -> HttpResponse {
-    world.hit("/jwks");
-    match world.read(|state| keys::jwks(&state.keys)) {
-        Ok(set) => world.say(Place::Jwks, set, "").await,
+pub(super) async fn jwks(idp: web::Data<ProviderState>) -> HttpResponse {
+    idp.hit("/jwks");
+    match idp.read(|state| keys::jwks(&state.keys)) {
+        Ok(set) => idp.respond(ResponseKind::Jwks, set, "").await,
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
     }
 }

@@ -67,7 +67,7 @@ impl Person {
     }
 
     /// The people of the demo: `alice` (two groups, two factors), `bob` (one group, one factor), `carol` (no group).
-    pub fn cast() -> Vec<Self> {
+    pub fn samples() -> Vec<Self> {
         let two_factors = ["pwd", "otp", "mfa"];
         vec![
             Self::new("alice")
@@ -132,7 +132,7 @@ impl OidcClient {
     }
 
     /// With a place to land after signing out.
-    pub fn landing_at(mut self, uri: &str) -> Self {
+    pub fn with_post_logout_redirect_uri(mut self, uri: &str) -> Self {
         self.post_logout_redirect_uris.push(uri.to_owned());
         self
     }

@@ -12,12 +12,12 @@ use actix_web::web::Bytes;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::variation::Raw;
+use super::variation::RawResponse;
 use crate::keys::{SigningKey, base64url, hs256, signing_input};
 
 /// Which answer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ResponseKind {
     /// The discovery document.
     Discovery,
     /// The JWK set.
@@ -34,7 +34,7 @@ pub(super) enum Place {
 
 /// How an endpoint misbehaves, whatever it has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conduct {
+pub enum EndpointFault {
     /// 200 with an HTML page, as a captive portal sends.
     Html,
     /// 500.
@@ -43,7 +43,7 @@ pub enum Conduct {
     Empty,
     /// 200 with a gigabyte that begins like an answer.
     Endless,
-    /// The right answer, called `text/html`.
+    /// The right response, called `text/html`.
     WrongContentType,
     /// 302 to somewhere else.
     Redirect,
@@ -59,9 +59,9 @@ pub enum Conduct {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
     /// The provider's key.
-    Honest,
+    Valid,
     /// A key the provider never published, of the same kind and, unless the header says otherwise, the same `kid`.
-    Stranger,
+    UnpublishedKey,
     /// HMAC-SHA256 under this secret.
     Hmac(Vec<u8>),
     /// An empty third part.
@@ -69,14 +69,14 @@ pub(super) enum Signature {
     /// 64 bytes of zero: r = s = 0.
     Zeros,
     /// The honest one with one bit turned.
-    BitTurned,
+    BitFlipped,
     /// The honest one, over other claims than those sent.
-    OfOtherClaims,
+    OverOtherClaims,
 }
 
 /// How an ID token is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum TokenFormat {
     /// Three parts (RFC 7515 7.1).
     Compact,
     /// Five parts, like a JWE.
@@ -91,159 +91,161 @@ pub(super) enum Shape {
 
 /// An answer on its way out.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Answer {
-    pub(super) place: Place,
+pub(super) struct ResponseDraft {
+    pub(super) kind: ResponseKind,
     pub(super) body: Map<String, Value>,
     /// Members that are said once more, before the others.
-    pub(super) repeated: Vec<(&'static str, Value)>,
+    pub(super) duplicates: Vec<(&'static str, Value)>,
     /// The protected header of an ID token.
     pub(super) header: Map<String, Value>,
     pub(super) signature: Signature,
-    pub(super) shape: Shape,
-    pub(super) conduct: Option<Conduct>,
+    pub(super) shape: TokenFormat,
+    pub(super) endpoint_fault: Option<EndpointFault>,
     /// Sent instead of the body.
-    pub(super) raw: Option<Raw>,
+    pub(super) raw: Option<RawResponse>,
     /// What the body is called, where it is not `application/json`.
     pub(super) content_type: Option<String>,
 }
 
-impl Answer {
+impl ResponseDraft {
     /// `body` is a JSON object.
-    pub(super) fn new(place: Place, body: Value) -> Self {
+    pub(super) fn new(kind: ResponseKind, body: Value) -> Self {
         let body = if let Value::Object(body) = body {
             body
         } else {
             Map::new()
         };
         Self {
-            place,
+            kind,
             body,
-            repeated: Vec::new(),
+            duplicates: Vec::new(),
             header: Map::new(),
-            signature: Signature::Honest,
-            shape: Shape::Compact,
-            conduct: None,
+            signature: Signature::Valid,
+            shape: TokenFormat::Compact,
+            endpoint_fault: None,
             raw: None,
             content_type: None,
         }
     }
 
     /// With this protected header.
-    pub(super) fn under(self, header: Map<String, Value>) -> Self {
+    pub(super) fn with_header(self, header: Map<String, Value>) -> Self {
         Self { header, ..self }
     }
 
-    /// Says `value` in place of what an answer of this kind would say.
-    pub(super) fn put(&mut self, place: Place, name: &str, value: impl Into<Value>) {
-        if self.place == place {
+    /// Says `value` in kind of what an response of this kind would say.
+    pub(super) fn put(&mut self, kind: ResponseKind, name: &str, value: impl Into<Value>) {
+        if self.kind == kind {
             self.body.insert(name.to_owned(), value.into());
         }
     }
 
     /// Leaves a member out.
-    pub(super) fn without(&mut self, place: Place, name: &str) {
-        if self.place == place {
+    pub(super) fn remove(&mut self, kind: ResponseKind, name: &str) {
+        if self.kind == kind {
             self.body.remove(name);
         }
     }
 
     /// Says a member once more, with another value.
-    pub(super) fn twice(&mut self, place: Place, name: &'static str, value: &str) {
-        if self.place == place {
-            self.repeated.push((name, value.into()));
+    pub(super) fn duplicate(&mut self, kind: ResponseKind, name: &'static str, value: &str) {
+        if self.kind == kind {
+            self.duplicates.push((name, value.into()));
         }
     }
 
     /// Misbehaves.
-    pub(super) fn behave(&mut self, place: Place, conduct: Conduct) {
-        if self.place == place {
-            self.conduct = Some(conduct);
+    pub(super) fn set_endpoint_fault(&mut self, kind: ResponseKind, endpoint_fault: EndpointFault) {
+        if self.kind == kind {
+            self.endpoint_fault = Some(endpoint_fault);
         }
     }
 
     /// A claim of the ID token.
-    pub(super) fn claim(&mut self, name: &str, value: impl Into<Value>) {
-        self.put(Place::IdToken, name, value);
+    pub(super) fn set_claim(&mut self, name: &str, value: impl Into<Value>) {
+        self.put(ResponseKind::IdToken, name, value);
     }
 
     /// A header parameter of the ID token.
-    pub(super) fn header(&mut self, name: &str, value: impl Into<Value>) {
-        if self.place == Place::IdToken {
+    pub(super) fn set_header(&mut self, name: &str, value: impl Into<Value>) {
+        if self.kind == ResponseKind::IdToken {
             self.header.insert(name.to_owned(), value.into());
         }
     }
 
     /// Leaves a header parameter of the ID token out.
-    pub(super) fn without_header(&mut self, name: &str) {
-        if self.place == Place::IdToken {
+    pub(super) fn remove_header(&mut self, name: &str) {
+        if self.kind == ResponseKind::IdToken {
             self.header.remove(name);
         }
     }
 
     /// How the ID token is signed.
-    pub(super) fn signed(&mut self, signature: Signature) {
-        if self.place == Place::IdToken {
+    pub(super) fn set_signature(&mut self, signature: Signature) {
+        if self.kind == ResponseKind::IdToken {
             self.signature = signature;
         }
     }
 
     /// How the ID token is written.
-    pub(super) fn written(&mut self, shape: Shape) {
-        if self.place == Place::IdToken {
+    pub(super) fn set_format(&mut self, shape: TokenFormat) {
+        if self.kind == ResponseKind::IdToken {
             self.shape = shape;
         }
     }
 
     /// The body as JSON text, repeated members first.
     fn json(&self) -> Result<String> {
-        let honest = serde_json::to_string(&self.body)?;
+        let members = serde_json::to_string(&self.body)?;
         let mut text = String::from("{");
-        for (name, value) in &self.repeated {
+        for (name, value) in &self.duplicates {
             text.push_str(&format!("\"{name}\":{value},"));
         }
-        Ok(text + honest.trim_start_matches('{'))
+        Ok(text + members.trim_start_matches('{'))
     }
 
     /// The body as parameters, repeated ones last.
     pub(super) fn parameters(&self) -> Vec<(&str, &str)> {
-        let honest = self.body.iter().map(|(name, value)| (name.as_str(), value));
-        let repeated = self.repeated.iter().map(|(name, value)| (*name, value));
-        honest
-            .chain(repeated)
+        let members = self.body.iter().map(|(name, value)| (name.as_str(), value));
+        let duplicates = self.duplicates.iter().map(|(name, value)| (*name, value));
+        members
+            .chain(duplicates)
             .filter_map(|(name, value)| Some((name, value.as_str()?)))
             .collect()
     }
 
     /// The ID token.
-    pub(super) fn into_jws(self, key: &SigningKey, stranger: &SigningKey) -> Result<String> {
+    pub(super) fn into_jws(self, key: &SigningKey, unpublished_key: &SigningKey) -> Result<String> {
         let input = signing_input(&self.header, self.json()?.as_bytes())?;
         let signature = match self.signature {
-            Signature::Honest => key.sign(input.as_bytes())?,
-            Signature::Stranger => stranger.sign(input.as_bytes())?,
+            Signature::Valid => key.sign(input.as_bytes())?,
+            Signature::UnpublishedKey => unpublished_key.sign(input.as_bytes())?,
             Signature::Hmac(secret) => hs256(&secret, input.as_bytes())?,
             Signature::Missing => Vec::new(),
             Signature::Zeros => vec![0; 64],
-            Signature::BitTurned => {
+            Signature::BitFlipped => {
                 let mut signature = key.sign(input.as_bytes())?;
                 if let Some(byte) = signature.first_mut() {
                     *byte ^= 1;
                 }
                 signature
             }
-            Signature::OfOtherClaims => key.sign(signing_input(&self.header, b"{}")?.as_bytes())?,
+            Signature::OverOtherClaims => {
+                key.sign(signing_input(&self.header, b"{}")?.as_bytes())?
+            }
         };
         let token = format!("{input}.{}", base64url(signature));
         Ok(match self.shape {
-            Shape::Compact => token,
-            Shape::Jwe => format!("{token}.{}.{}", base64url("ciphertext"), base64url("tag")),
-            Shape::ExtraDots => format!("{token}."),
-            Shape::Padded => format!("{token}=="),
-            Shape::Garbage => "not.a-token".to_owned(),
+            TokenFormat::Compact => token,
+            TokenFormat::Jwe => format!("{token}.{}.{}", base64url("ciphertext"), base64url("tag")),
+            TokenFormat::ExtraDots => format!("{token}."),
+            TokenFormat::Padded => format!("{token}=="),
+            TokenFormat::Garbage => "not.a-token".to_owned(),
         })
     }
 
     /// The answer as HTTP.
-    pub(super) async fn respond(self, elsewhere: &str) -> HttpResponse {
+    pub(super) async fn respond(self, redirect_url: &str) -> HttpResponse {
         if let Some(raw) = &self.raw {
             return raw.respond();
         }
@@ -254,33 +256,33 @@ impl Answer {
         let mut ok = HttpResponse::Ok();
         ok.insert_header((header::CACHE_CONTROL, "no-store"))
             .content_type(self.content_type.as_deref().unwrap_or("application/json"));
-        let Some(conduct) = self.conduct else {
+        let Some(endpoint_fault) = self.endpoint_fault else {
             return ok.body(json);
         };
-        match conduct {
-            Conduct::Html => ok
+        match endpoint_fault {
+            EndpointFault::Html => ok
                 .content_type("text/html")
                 .body("<!doctype html><title>Please log in to the Wi-Fi</title>"),
-            Conduct::ServerError => HttpResponse::InternalServerError().json(Value::Null),
-            Conduct::Empty => ok.finish(),
-            Conduct::Endless => ok.body(Endless { left: 1 << 30 }),
-            Conduct::WrongContentType => ok.content_type("text/html").body(json),
-            Conduct::Redirect => HttpResponse::Found()
-                .insert_header((header::LOCATION, elsewhere))
+            EndpointFault::ServerError => HttpResponse::InternalServerError().json(Value::Null),
+            EndpointFault::Empty => ok.finish(),
+            EndpointFault::Endless => ok.body(Endless { left: 1 << 30 }),
+            EndpointFault::WrongContentType => ok.content_type("text/html").body(json),
+            EndpointFault::Redirect => HttpResponse::Found()
+                .insert_header((header::LOCATION, redirect_url))
                 .finish(),
-            Conduct::Slow(delay) => {
+            EndpointFault::Slow(delay) => {
                 actix_web::rt::time::sleep(delay).await;
                 ok.body(json)
             }
-            Conduct::DropConnection => ok.body(Broken {
+            EndpointFault::DropConnection => ok.body(Broken {
                 size: json.len() as u64 + 1,
             }),
-            Conduct::DeepJson => ok.body("[".repeat(100_000) + &"]".repeat(100_000)),
+            EndpointFault::DeepJson => ok.body("[".repeat(100_000) + &"]".repeat(100_000)),
         }
     }
 }
 
-impl Raw {
+impl RawResponse {
     pub(super) fn respond(&self) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::IM_A_TEAPOT);
         let mut response = HttpResponse::build(status);

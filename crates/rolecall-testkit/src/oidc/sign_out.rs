@@ -10,58 +10,58 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use url::Url;
 
-use super::world::World;
+use super::state::ProviderState;
 use crate::page;
 
 type Fields = HashMap<String, String>;
 
 /// `GET /end_session`
-pub(super) async fn by_link(
-    world: web::Data<World>,
+pub(super) async fn get(
+    idp: web::Data<ProviderState>,
     http: HttpRequest,
     fields: web::Query<Fields>,
 ) -> HttpResponse {
-    end(&world, &http, &fields)
+    end_session(&idp, &http, &fields)
 }
 
 /// `POST /end_session`
-pub(super) async fn by_form(
-    world: web::Data<World>,
+pub(super) async fn post(
+    idp: web::Data<ProviderState>,
     http: HttpRequest,
     fields: web::Form<Fields>,
 ) -> HttpResponse {
-    end(&world, &http, &fields)
+    end_session(&idp, &http, &fields)
 }
 
-fn end(world: &World, http: &HttpRequest, fields: &Fields) -> HttpResponse {
-    world.hit("/end_session");
-    if let Some(cookie) = http.cookie(&world.cookie_name()) {
-        world.change(|state| state.sessions.remove(cookie.value()));
+fn end_session(idp: &ProviderState, http: &HttpRequest, fields: &Fields) -> HttpResponse {
+    idp.hit("/end_session");
+    if let Some(cookie) = http.cookie(&idp.cookie_name()) {
+        idp.change(|state| state.sessions.remove(cookie.value()));
     }
-    let mut response = match landing(world, fields) {
+    let mut response = match redirect_target(idp, fields) {
         Some(url) => HttpResponse::SeeOther()
             .insert_header((header::LOCATION, url.as_str()))
             .finish(),
-        None => page::signed_out(&world.title),
+        None => page::signed_out(&idp.title),
     };
-    let mut gone = Cookie::build(world.cookie_name(), "")
-        .path(world.cookie_path())
+    let mut gone = Cookie::build(idp.cookie_name(), "")
+        .path(idp.cookie_path())
         .finish();
     gone.make_removal();
     match response.add_cookie(&gone) {
         Ok(()) => response,
-        Err(error) => page::problem(&world.title, &error.to_string()),
+        Err(error) => page::error_page(&idp.title, &error.to_string()),
     }
 }
 
 /// Where to go: only to a registered place, of the client that the hint or `client_id` names, with its `state`.
-fn landing(world: &World, fields: &Fields) -> Option<Url> {
+fn redirect_target(idp: &ProviderState, fields: &Fields) -> Option<Url> {
     let client = fields
         .get("client_id")
         .cloned()
         .or_else(|| audience(fields.get("id_token_hint")?))?;
     let wanted = fields.get("post_logout_redirect_uri")?;
-    let client = world.client(&client)?;
+    let client = idp.client(&client)?;
     client
         .post_logout_redirect_uris
         .contains(wanted)

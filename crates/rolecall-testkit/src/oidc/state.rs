@@ -7,10 +7,10 @@ use actix_web::HttpResponse;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Place};
-use super::fault::Facts;
+use super::fault::FaultContext;
+use super::response::{ResponseDraft, ResponseKind};
 use super::variation::Variation;
-use super::{AuthTime, Fault, GroupsIn, OidcClient, OidcSettings, Person};
+use super::{AuthTime, Fault, GroupsClaim, OidcClient, OidcSettings, Person};
 use crate::clock::Clock;
 use crate::keys::{Algorithm, SigningKey, random_text};
 use crate::lock;
@@ -19,28 +19,28 @@ use crate::lock;
 const CODE_LIFETIME: i64 = 60;
 
 /// One provider's memory, shared by its handlers.
-pub(super) struct World {
+pub(super) struct ProviderState {
     pub(super) title: String,
     pub(super) clock: Clock,
-    pub(super) groups: GroupsIn,
+    pub(super) groups: GroupsClaim,
     pub(super) auth_time: AuthTime,
     pub(super) token_lifetime: i64,
     pub(super) hits: Mutex<HashMap<&'static str, usize>>,
     algorithms: Vec<Algorithm>,
     path: String,
     canary: String,
-    stranger: SigningKey,
-    state: Mutex<State>,
+    unpublished_key: SigningKey,
+    state: Mutex<Records>,
 }
 
 /// What changes.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct Records {
     pub(super) issuer: String,
     pub(super) clients: Vec<OidcClient>,
     pub(super) people: Vec<Person>,
     pub(super) faults: Vec<Fault>,
-    pub(super) faulty_answers: usize,
+    pub(super) faulty_responses: usize,
     pub(super) variation: Variation,
     /// `jti`s of client assertions, each of which counts once.
     pub(super) assertions: HashSet<String>,
@@ -82,17 +82,17 @@ pub(super) struct Code {
     pub(super) expires_at: i64,
 }
 
-impl World {
+impl ProviderState {
     pub(super) fn new(settings: OidcSettings, canary: String) -> Result<Self> {
         let keys = generate(&settings.keys)?;
         let first = keys.first().context("a provider needs a key")?;
-        let stranger = SigningKey::generate(first.algorithm())?.with_kid(first.kid());
-        let state = State {
+        let unpublished_key = SigningKey::generate(first.algorithm())?.with_kid(first.kid());
+        let state = Records {
             clients: settings.clients,
             people: settings.people,
             faults: settings.faults,
             keys,
-            ..State::default()
+            ..Records::default()
         };
         Ok(Self {
             title: settings.title,
@@ -104,7 +104,7 @@ impl World {
             algorithms: settings.keys,
             path: settings.path,
             canary,
-            stranger,
+            unpublished_key,
             state: Mutex::new(state),
         })
     }
@@ -141,11 +141,11 @@ impl World {
         *lock(&self.hits).entry(path).or_default() += 1;
     }
 
-    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
         look(&lock(&self.state))
     }
 
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Records) -> T) -> T {
         change(&mut lock(&self.state))
     }
 
@@ -213,34 +213,43 @@ impl World {
         claims
     }
 
-    /// Says `answer`, after every fault had its way with it.
-    pub(super) fn bend(&self, mut answer: Answer, client_id: &str) -> Result<Answer> {
+    /// Says `response`, after every fault had its way with it.
+    pub(super) fn apply_faults(
+        &self,
+        mut response: ResponseDraft,
+        client_id: &str,
+    ) -> Result<ResponseDraft> {
         let client = self.client(client_id);
         let now = self.now();
         self.change(|state| {
-            let facts = Facts {
+            let context = FaultContext {
                 key: state.keys.first().context("a provider has a key")?,
-                stranger: &self.stranger,
+                unpublished_key: &self.unpublished_key,
                 canary: &self.canary,
                 client_secret: client.as_ref().and_then(|client| client.secret.as_deref()),
                 now,
             };
-            state.variation.apply(&mut answer);
+            state.variation.apply(&mut response);
             for fault in &state.faults {
-                let honest = answer.clone();
-                fault.apply(&mut answer, &facts)?;
-                if answer != honest {
-                    state.faulty_answers += 1;
+                let before = response.clone();
+                fault.apply(&mut response, &context)?;
+                if response != before {
+                    state.faulty_responses += 1;
                 }
             }
-            Ok(answer)
+            Ok(response)
         })
     }
 
     /// Answers a request for JSON.
-    pub(super) async fn say(&self, place: Place, body: Value, client_id: &str) -> HttpResponse {
-        match self.bend(Answer::new(place, body), client_id) {
-            Ok(answer) => answer.respond(&self.canary).await,
+    pub(super) async fn respond(
+        &self,
+        kind: ResponseKind,
+        body: Value,
+        client_id: &str,
+    ) -> HttpResponse {
+        match self.apply_faults(ResponseDraft::new(kind, body), client_id) {
+            Ok(response) => response.respond(&self.canary).await,
             Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
         }
     }
@@ -250,8 +259,9 @@ impl World {
         let key = self
             .read(|state| state.keys.first().cloned())
             .context("a provider has a key")?;
-        let answer = Answer::new(Place::IdToken, claims).under(key.header());
-        self.bend(answer, client_id)?.into_jws(&key, &self.stranger)
+        let response = ResponseDraft::new(ResponseKind::IdToken, claims).with_header(key.header());
+        self.apply_faults(response, client_id)?
+            .into_jws(&key, &self.unpublished_key)
     }
 }
 

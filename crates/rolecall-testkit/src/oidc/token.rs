@@ -9,23 +9,23 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::answer::Place;
-use super::world::{Code, World};
-use super::{AuthTime, GroupsIn, OidcClient, client};
+use super::response::ResponseKind;
+use super::state::{Code, ProviderState};
+use super::{AuthTime, GroupsClaim, OidcClient, client};
 use crate::keys::{base64url, random_text};
 
 /// `POST /token`
 pub(super) async fn token(
-    world: web::Data<World>,
+    idp: web::Data<ProviderState>,
     http: HttpRequest,
     form: web::Form<HashMap<String, String>>,
 ) -> HttpResponse {
-    world.hit("/token");
+    idp.hit("/token");
     // It says the same whatever it is asked.
-    if let Some(raw) = world.read(|state| state.variation.token_endpoint.clone()) {
+    if let Some(raw) = idp.read(|state| state.variation.token_endpoint.clone()) {
         return raw.respond();
     }
-    let Some(client) = client::authenticate(&world, &http, &form) else {
+    let Some(client) = client::authenticate(&idp, &http, &form) else {
         return HttpResponse::Unauthorized()
             .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"token\""))
             .json(json!({ "error": "invalid_client" }));
@@ -35,19 +35,19 @@ pub(super) async fn token(
     }
     let code = form
         .get("code")
-        .and_then(|code| world.change(|state| state.codes.remove(code)));
-    let Some(code) = code.filter(|code| fits(code, &client, &form, world.now())) else {
+        .and_then(|code| idp.change(|state| state.codes.remove(code)));
+    let Some(code) = code.filter(|code| fits(code, &client, &form, idp.now())) else {
         return HttpResponse::BadRequest().json(json!({ "error": "invalid_grant" }));
     };
-    match tokens(&world, &client, &code) {
-        Ok(response) => world.say(Place::Token, response, &client.id).await,
+    match tokens(&idp, &client, &code) {
+        Ok(response) => idp.respond(ResponseKind::Token, response, &client.id).await,
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
     }
 }
 
 /// `GET` and `POST /userinfo`
-pub(super) async fn userinfo(world: web::Data<World>, http: HttpRequest) -> HttpResponse {
-    world.hit("/userinfo");
+pub(super) async fn userinfo(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
+    idp.hit("/userinfo");
     let token = http
         .headers()
         .get(header::AUTHORIZATION)
@@ -55,20 +55,19 @@ pub(super) async fn userinfo(world: web::Data<World>, http: HttpRequest) -> Http
     let token = token
         .and_then(|value| value.strip_prefix("Bearer "))
         .unwrap_or_default();
-    let username = world.read(|state| state.access_tokens.get(token).cloned());
-    let Some(person) = username.and_then(|username| world.person(&username)) else {
+    let username = idp.read(|state| state.access_tokens.get(token).cloned());
+    let Some(person) = username.and_then(|username| idp.person(&username)) else {
         return HttpResponse::Unauthorized()
             .insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))
             .finish();
     };
-    let groups = world.groups != GroupsIn::Nowhere;
-    world
-        .say(
-            Place::Userinfo,
-            Value::Object(world.claims(&person, groups)),
-            "",
-        )
-        .await
+    let groups = idp.groups != GroupsClaim::Omitted;
+    idp.respond(
+        ResponseKind::Userinfo,
+        Value::Object(idp.claims(&person, groups)),
+        "",
+    )
+    .await
 }
 
 fn fits(code: &Code, client: &OidcClient, form: &HashMap<String, String>, now: i64) -> bool {
@@ -82,26 +81,26 @@ fn fits(code: &Code, client: &OidcClient, form: &HashMap<String, String>, now: i
         && now <= code.expires_at
 }
 
-fn tokens(world: &World, client: &OidcClient, code: &Code) -> anyhow::Result<Value> {
-    let person = world.person(&code.session.username);
+fn tokens(idp: &ProviderState, client: &OidcClient, code: &Code) -> anyhow::Result<Value> {
+    let person = idp.person(&code.session.username);
     let person = person.ok_or_else(|| anyhow::anyhow!("the person is gone"))?;
     let access_token = random_text(32)?;
-    world.change(|state| {
+    idp.change(|state| {
         state
             .access_tokens
             .insert(access_token.clone(), person.username.clone())
     });
-    let now = world.now();
-    let mut claims = world.claims(&person, world.groups == GroupsIn::IdToken);
+    let now = idp.now();
+    let mut claims = idp.claims(&person, idp.groups == GroupsClaim::IdToken);
     let mut put = |name: &str, value: Value| {
         claims.entry(name.to_owned()).or_insert(value);
     };
-    put("iss", json!(world.issuer()));
+    put("iss", json!(idp.issuer()));
     put("aud", json!(client.id));
-    put("exp", json!(now + world.token_lifetime));
+    put("exp", json!(now + idp.token_lifetime));
     put("iat", json!(now));
     let asked = code.request.asks_for_auth_time;
-    if world.auth_time == AuthTime::Always || (asked && world.auth_time == AuthTime::WhenAsked) {
+    if idp.auth_time == AuthTime::Always || (asked && idp.auth_time == AuthTime::WhenRequested) {
         put("auth_time", json!(code.session.auth_time));
     }
     put(
@@ -118,7 +117,7 @@ fn tokens(world: &World, client: &OidcClient, code: &Code) -> anyhow::Result<Val
     Ok(json!({
         "access_token": access_token,
         "token_type": "Bearer",
-        "expires_in": world.token_lifetime,
-        "id_token": world.id_token(Value::Object(claims), &client.id)?,
+        "expires_in": idp.token_lifetime,
+        "id_token": idp.id_token(Value::Object(claims), &client.id)?,
     }))
 }

@@ -5,14 +5,14 @@
 
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Place};
+use super::response::{ResponseDraft, ResponseKind};
 
 /// A member with this value is left out.
 pub const ABSENT: &str = "__absent__";
 
 /// Another body than the honest one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Raw {
+pub struct RawResponse {
     /// The status.
     pub status: u16,
     /// The body.
@@ -41,34 +41,34 @@ pub struct Variation {
     /// What the key set is called.
     pub jwks_content_type: Option<String>,
     /// What userinfo answers instead.
-    pub userinfo: Option<Raw>,
+    pub userinfo: Option<RawResponse>,
     /// What the token endpoint answers instead.
-    pub token_endpoint: Option<Raw>,
+    pub token_endpoint: Option<RawResponse>,
 }
 
 impl Variation {
     /// Changes an answer of the kind it is about.
-    pub(super) fn apply(&self, answer: &mut Answer) {
+    pub(super) fn apply(&self, response: &mut ResponseDraft) {
         let none = Map::new();
-        let members = match answer.place {
-            Place::Discovery => &self.discovery,
-            Place::Callback => &self.callback,
-            Place::IdToken => &self.claims,
-            Place::Token => &self.token,
-            Place::Jwks | Place::Userinfo => &none,
+        let members = match response.kind {
+            ResponseKind::Discovery => &self.discovery,
+            ResponseKind::Callback => &self.callback,
+            ResponseKind::IdToken => &self.claims,
+            ResponseKind::Token => &self.token,
+            ResponseKind::Jwks | ResponseKind::Userinfo => &none,
         };
-        put(&mut answer.body, members);
-        match answer.place {
-            Place::Jwks => {
+        put(&mut response.body, members);
+        match response.kind {
+            ResponseKind::Jwks => {
                 if let Some(change) = self.jwks {
-                    change(&mut answer.body);
+                    change(&mut response.body);
                 }
-                answer.content_type.clone_from(&self.jwks_content_type);
+                response.content_type.clone_from(&self.jwks_content_type);
             }
-            Place::IdToken => put(&mut answer.header, &self.header),
-            Place::Userinfo => answer.raw.clone_from(&self.userinfo),
-            Place::Token => answer.raw.clone_from(&self.token_endpoint),
-            Place::Discovery | Place::Callback => {}
+            ResponseKind::IdToken => put(&mut response.header, &self.header),
+            ResponseKind::Userinfo => response.raw.clone_from(&self.userinfo),
+            ResponseKind::Token => response.raw.clone_from(&self.token_endpoint),
+            ResponseKind::Discovery | ResponseKind::Callback => {}
         }
     }
 }

@@ -115,7 +115,7 @@ impl Node {
                 "not settled within {deadline:?}:\n{}",
                 self.process.output()
             );
-            self.process.pace()?;
+            self.process.wait_for_output()?;
         }
         Ok(())
     }

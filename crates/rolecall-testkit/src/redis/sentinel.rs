@@ -19,7 +19,7 @@ pub struct RedisSentinel {
     nodes: Vec<Node>,
     port: u16,
     directory: tempfile::TempDir,
-    watchman: Process,
+    sentinel_process: Process,
 }
 
 impl Redis {
@@ -46,26 +46,26 @@ impl RedisSentinel {
         std::fs::write(&file, config)?;
         let mut command = std::process::Command::new("redis-sentinel");
         command.arg(&file);
-        let mut watchman = Process::start(command)?;
-        watchman.wait_for_line("+monitor master", SETTLED_MAX)?;
-        let mut world = Self {
+        let mut sentinel_process = Process::start(command)?;
+        sentinel_process.wait_for_line("+monitor master", SETTLED_MAX)?;
+        let mut cluster = Self {
             nodes: vec![master, replica],
             port,
             directory,
-            watchman,
+            sentinel_process,
         };
-        world.settle("the replica to be in step and known", |world| {
-            let in_step = world.nodes.last().is_some_and(|replica| {
+        cluster.settle("the replica to be in step and known", |cluster| {
+            let in_step = cluster.nodes.last().is_some_and(|replica| {
                 replica
                     .cli(&["info", "replication"])
                     .is_ok_and(|info| info.contains("master_link_status:up"))
             });
             in_step
-                && world
+                && cluster
                     .ask(&["sentinel", "replicas", MASTER])
                     .is_ok_and(|known| known.contains("127.0.0.1"))
         })?;
-        Ok(world)
+        Ok(cluster)
     }
 
     /// `redis-sentinel://127.0.0.1:PORT/rolecall/0`
@@ -93,16 +93,17 @@ impl RedisSentinel {
                 .find(|node| node.port() == before)
                 .context("the master is ours")?;
             dies.stop()?;
-            self.settle("another master", |world| {
-                let Ok(now) = world.master_port() else {
+            self.settle("another master", |cluster| {
+                let Ok(now) = cluster.master_port() else {
                     return false;
                 };
-                let heir = world
+                let new_master = cluster
                     .nodes
                     .iter()
                     .find(|node| node.port() == now && now != before);
-                heir.is_some_and(|heir| {
-                    heir.cli(&["role"])
+                new_master.is_some_and(|new_master| {
+                    new_master
+                        .cli(&["role"])
                         .is_ok_and(|role| role.starts_with("master"))
                 })
             })?;
@@ -131,15 +132,15 @@ impl RedisSentinel {
     }
 
     fn settle(&mut self, what: &str, mut settled: impl FnMut(&Self) -> bool) -> Result<()> {
-        // The watchman's output paces the looking; it is out of `self` while everything else is looked at.
+        // The sentinel_process's output paces the looking; it is out of `self` while everything else is looked at.
         let begun = std::time::Instant::now();
         while !settled(self) {
             anyhow::ensure!(
                 begun.elapsed() < SETTLED_MAX,
                 "no {what}:\n{}",
-                self.watchman.output()
+                self.sentinel_process.output()
             );
-            self.watchman.pace()?;
+            self.sentinel_process.wait_for_output()?;
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub struct Encryption {
     /// And its key with what.
     pub transport: Transport,
     /// The key stands beside the data, where a `RetrievalMethod` leads to it, and not within.
-    pub key_beside: bool,
+    pub detached_key: bool,
 }
 
 impl Encryption {
@@ -56,7 +56,7 @@ impl Encryption {
         Self {
             content,
             transport: Transport::OaepMgf1p,
-            key_beside: false,
+            detached_key: false,
         }
     }
 
@@ -84,7 +84,7 @@ impl Encryption {
             .child(method(self.transport.uri()).children(self.transport.parameters()))
             .child(value(&key));
         let info = Element::new("ds:KeyInfo").with("xmlns:ds", DSIG);
-        let (info, beside) = match self.key_beside {
+        let (info, beside) = match self.detached_key {
             false => (info.child(key), None),
             true => {
                 let retrieval = Element::new("ds:RetrievalMethod")
@@ -267,7 +267,7 @@ mod tests {
                 let encryption = Encryption {
                     content,
                     transport,
-                    key_beside: transport == Transport::Oaep256,
+                    detached_key: transport == Transport::Oaep256,
                 };
                 let encrypted = encryption.encrypt("<a/>", ours.certificate())?;
                 let encrypted = Element::parse(&encrypted.write())?;

@@ -6,65 +6,69 @@ use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 
 use super::ServiceProvider;
-use super::answer::name_id;
 use super::draft::{issuer, message as blank, written};
-use super::fault::Parting;
-use super::message::{Binding, Message, Sending};
+use super::fault::LogoutMessage;
+use super::message::{Binding, Message, OutgoingMessage};
 use super::names::SUCCESS;
 use super::request::sender;
-use super::sso::shown;
-use super::world::World;
+use super::response::name_id;
+use super::sso::page_or_error;
+use super::state::ProviderState;
 use crate::page;
 use crate::xml::Element;
 
 /// `GET /slo`
-pub(super) async fn by_redirect(world: web::Data<World>, http: HttpRequest) -> HttpResponse {
+pub(super) async fn by_redirect(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
     let message = Message::read(Binding::Redirect, http.query_string());
-    shown(&world, came(&world, Binding::Redirect, message))
+    page_or_error(&idp, handle_message(&idp, Binding::Redirect, message))
 }
 
 /// `POST /slo`
-pub(super) async fn by_post(world: web::Data<World>, body: String) -> HttpResponse {
+pub(super) async fn by_post(idp: web::Data<ProviderState>, body: String) -> HttpResponse {
     let message = Message::read(Binding::Post, &body);
-    shown(&world, came(&world, Binding::Post, message))
+    page_or_error(&idp, handle_message(&idp, Binding::Post, message))
 }
 
 /// `GET /sign-out`: the person signs out here, and the service provider is told.
-pub(super) async fn begin(world: web::Data<World>, http: HttpRequest) -> HttpResponse {
-    world.hit("/sign-out");
-    let mut response = shown(&world, ask(&world, &http));
-    let mut gone = Cookie::build(world.cookie_name(), "").path("/").finish();
+pub(super) async fn sign_out(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
+    idp.hit("/sign-out");
+    let mut response = page_or_error(&idp, request_logout(&idp, &http));
+    let mut gone = Cookie::build(idp.cookie_name(), "").path("/").finish();
     gone.make_removal();
     match response.add_cookie(&gone) {
         Ok(()) => response,
-        Err(error) => page::problem(world.title(), &error.to_string()),
+        Err(error) => page::error_page(idp.title(), &error.to_string()),
     }
 }
 
 /// A message of a service provider's.
-fn came(world: &World, binding: Binding, message: Result<Message>) -> Result<HttpResponse> {
-    world.hit("/slo");
+fn handle_message(
+    idp: &ProviderState,
+    binding: Binding,
+    message: Result<Message>,
+) -> Result<HttpResponse> {
+    idp.hit("/slo");
     let message = message?;
-    let service_provider = sender(world, &message, "/slo")?;
+    let service_provider = sender(idp, &message, "/slo")?;
     let name = message.document.local_name().to_owned();
     if message.is_request && name == "LogoutRequest" {
-        return answer(world, binding, &message, &service_provider);
+        return respond(idp, binding, &message, &service_provider);
     }
     ensure!(
         !message.is_request && name == "LogoutResponse",
         "`{name}` is no logout message"
     );
-    let asked = message
+    let requested = message
         .document
         .attribute("InResponseTo")
         .unwrap_or_default();
-    let known = world.change(|state| {
-        let place = state.partings.iter().position(|id| id == asked);
-        place.map(|place| state.partings.remove(place))
+    let known = idp.change(|state| {
+        let place = state.pending_logouts.iter().position(|id| id == requested);
+        place.map(|place| state.pending_logouts.remove(place))
     });
     ensure!(
         known.is_some(),
-        "it answers nothing that we asked: `{asked}`"
+        "it answers nothing that we requested: `{requested}`"
     );
     let status = message.document.at(&["Status", "StatusCode"]);
     let status = status
@@ -74,12 +78,12 @@ fn came(world: &World, binding: Binding, message: Result<Message>) -> Result<Htt
         status == SUCCESS,
         "the application could not sign out: {status}"
     );
-    Ok(page::signed_out(world.title()))
+    Ok(page::signed_out(idp.title()))
 }
 
 /// Ends the sessions that a request names, and says so.
-fn answer(
-    world: &World,
+fn respond(
+    idp: &ProviderState,
     binding: Binding,
     message: &Message,
     service_provider: &ServiceProvider,
@@ -94,25 +98,25 @@ fn answer(
         .filter(|element| element.local_name() == "SessionIndex")
         .map(Element::own_text)
         .collect();
-    let people = world.read(|state| state.people.clone());
-    let person = people.iter().find(|person| name_id(world, person) == named);
+    let people = idp.read(|state| state.people.clone());
+    let person = people.iter().find(|person| name_id(idp, person) == named);
     let person = person.with_context(|| format!("`{named}` is nobody"))?;
-    world.change(|state| {
+    idp.change(|state| {
         state.sessions.retain(|_, session| {
             session.username != person.username
                 || !(indexes.is_empty() || indexes.contains(&session.index))
         });
     });
     let status = Element::new("samlp:StatusCode").with("Value", SUCCESS);
-    let response = blank("samlp:LogoutResponse", &world.id()?, world.now())
+    let response = blank("samlp:LogoutResponse", &idp.id()?, idp.now())
         .with_some("InResponseTo", request.attribute("ID"))
-        .child(issuer(&world.entity_id()))
+        .child(issuer(&idp.entity_id()))
         .child(Element::new("samlp:Status").child(status));
     send(
-        world,
+        idp,
         service_provider,
         Some(binding),
-        Leaving {
+        LogoutParts {
             document: response,
             is_request: false,
             relay_state: message.relay_state.as_deref(),
@@ -121,34 +125,34 @@ fn answer(
 }
 
 /// Asks the service provider of this browser's session to end its own.
-fn ask(world: &World, http: &HttpRequest) -> Result<HttpResponse> {
+fn request_logout(idp: &ProviderState, http: &HttpRequest) -> Result<HttpResponse> {
     let cookie = http
-        .cookie(&world.cookie_name())
+        .cookie(&idp.cookie_name())
         .context("nobody is signed in here")?;
-    let session = world.change(|state| state.sessions.remove(cookie.value()));
+    let session = idp.change(|state| state.sessions.remove(cookie.value()));
     let session = session.context("nobody is signed in here")?;
-    let Some(service_provider) = session.at.and_then(|name| world.service_provider(&name)) else {
-        return Ok(page::signed_out(world.title()));
+    let Some(service_provider) = session.at.and_then(|name| idp.service_provider(&name)) else {
+        return Ok(page::signed_out(idp.title()));
     };
-    let person = world
+    let person = idp
         .person(&session.username)
         .context("the person is gone")?;
-    let id = world.id()?;
-    world.change(|state| state.partings.push(id.clone()));
-    let until = world.now() + TimeDelta::minutes(5);
+    let id = idp.id()?;
+    idp.change(|state| state.pending_logouts.push(id.clone()));
+    let until = idp.now() + TimeDelta::minutes(5);
     let name = Element::new("saml:NameID")
-        .with("Format", &world.settings.name_id_format)
-        .text(name_id(world, &person));
-    let request = blank("samlp:LogoutRequest", &id, world.now())
+        .with("Format", &idp.settings.name_id_format)
+        .text(name_id(idp, &person));
+    let request = blank("samlp:LogoutRequest", &id, idp.now())
         .with("NotOnOrAfter", written(until))
-        .child(issuer(&world.entity_id()))
+        .child(issuer(&idp.entity_id()))
         .child(name)
         .child(Element::new("samlp:SessionIndex").text(session.index));
     send(
-        world,
+        idp,
         &service_provider,
-        world.settings.logout_binding,
-        Leaving {
+        idp.settings.logout_binding,
+        LogoutParts {
             document: request,
             is_request: true,
             relay_state: None,
@@ -157,7 +161,7 @@ fn ask(world: &World, http: &HttpRequest) -> Result<HttpResponse> {
 }
 
 /// A message about to be sent.
-struct Leaving<'a> {
+struct LogoutParts<'a> {
     document: Element,
     is_request: bool,
     relay_state: Option<&'a str>,
@@ -165,36 +169,36 @@ struct Leaving<'a> {
 
 /// Sends it where the service provider wants it, by the binding that is wished for, where it has that one.
 fn send(
-    world: &World,
+    idp: &ProviderState,
     service_provider: &ServiceProvider,
-    wished: Option<Binding>,
-    leaving: Leaving<'_>,
+    preferred: Option<Binding>,
+    parts: LogoutParts<'_>,
 ) -> Result<HttpResponse> {
     let mut services = service_provider.logout.iter();
     let service = services
         .clone()
-        .find(|(binding, _)| Some(*binding) == wished);
+        .find(|(binding, _)| Some(*binding) == preferred);
     let (binding, endpoint) = service
         .or(services.next())
         .context("it wants no logout messages")?;
-    let mut document = leaving.document;
+    let mut document = parts.document;
     document.set("Destination", endpoint);
-    let mut parting = Parting {
+    let mut message_draft = LogoutMessage {
         document,
-        credential: Some(world.credential()?),
+        credential: Some(idp.credential()?),
         altered: false,
     };
-    for fault in world.read(|state| state.faults.clone()) {
-        parting = fault.part(parting, world)?;
+    for fault in idp.read(|state| state.faults.clone()) {
+        message_draft = fault.apply_to_logout(message_draft, idp)?;
     }
-    if parting.altered {
-        world.change(|state| state.faulty_answers += 1);
+    if message_draft.altered {
+        idp.change(|state| state.faulty_responses += 1);
     }
-    let sending = Sending {
-        document: parting.document,
-        is_request: leaving.is_request,
-        relay_state: leaving.relay_state,
-        credential: parting.credential.as_ref(),
+    let outgoing = OutgoingMessage {
+        document: message_draft.document,
+        is_request: parts.is_request,
+        relay_state: parts.relay_state,
+        credential: message_draft.credential.as_ref(),
     };
-    sending.send(*binding, endpoint, world.title())
+    outgoing.send(*binding, endpoint, idp.title())
 }

@@ -38,11 +38,11 @@ pub struct Message {
     pub is_request: bool,
     /// `RelayState`
     pub relay_state: Option<String>,
-    signature: Seal,
+    signature: MessageSignature,
 }
 
 #[derive(Clone, Debug)]
-enum Seal {
+enum MessageSignature {
     /// In the document, or nowhere.
     Inside,
     /// Beside it: what was signed, the method, the value.
@@ -73,7 +73,7 @@ impl Message {
         let bytes = STANDARD.decode(text).context("the message is no base64")?;
         let relay_state = field("RelayState")?;
         let (document, signature) = match binding {
-            Binding::Post => (String::from_utf8(bytes)?, Seal::Inside),
+            Binding::Post => (String::from_utf8(bytes)?, MessageSignature::Inside),
             Binding::Redirect => {
                 let mut document = String::new();
                 DeflateDecoder::new(bytes.as_slice())
@@ -84,9 +84,9 @@ impl Message {
                         let relay = relay_state.map(|state| format!("&RelayState={state}"));
                         let signed =
                             format!("{name}={raw}{}&SigAlg={method}", relay.unwrap_or_default());
-                        Seal::Beside(signed, decoded(method), decoded(value))
+                        MessageSignature::Beside(signed, decoded(method), decoded(value))
                     }
-                    (None, None) => Seal::Inside,
+                    (None, None) => MessageSignature::Inside,
                     (Some(_), None) | (None, Some(_)) => bail!("half a signature"),
                 };
                 (document, signature)
@@ -103,8 +103,8 @@ impl Message {
     /// Whether it carries any signature.
     pub fn is_signed(&self) -> bool {
         match &self.signature {
-            Seal::Inside => self.document.find("Signature").is_some(),
-            Seal::Beside(..) => true,
+            MessageSignature::Inside => self.document.find("Signature").is_some(),
+            MessageSignature::Beside(..) => true,
         }
     }
 
@@ -114,8 +114,8 @@ impl Message {
     /// When it has none, or one that none of these certificates made.
     pub fn verify(&self, certificates: &[X509]) -> Result<()> {
         match &self.signature {
-            Seal::Inside => signature::verify(&self.document, &[], certificates),
-            Seal::Beside(signed, method, value) => {
+            MessageSignature::Inside => signature::verify(&self.document, &[], certificates),
+            MessageSignature::Beside(signed, method, value) => {
                 signature::verify_query(signed, method, value, certificates)
             }
         }
@@ -123,7 +123,7 @@ impl Message {
 }
 
 /// A message to be sent.
-pub struct Sending<'a> {
+pub struct OutgoingMessage<'a> {
     /// The document, unsigned.
     pub document: Element,
     /// `SAMLRequest`, or else `SAMLResponse`.
@@ -134,7 +134,7 @@ pub struct Sending<'a> {
     pub credential: Option<&'a Credential>,
 }
 
-impl Sending<'_> {
+impl OutgoingMessage<'_> {
     /// The address that carries it to `endpoint` by Redirect.
     pub fn redirect(&self, endpoint: &str) -> Result<String> {
         let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
@@ -183,7 +183,7 @@ impl Sending<'_> {
                 .insert_header((header::LOCATION, self.redirect(endpoint)?))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .finish(),
-            Binding::Post => page::passing_on(title, endpoint, "post", &self.fields()?),
+            Binding::Post => page::auto_post(title, endpoint, "post", &self.fields()?),
         })
     }
 

@@ -4,13 +4,13 @@ use actix_web::{HttpResponse, web};
 use anyhow::Result;
 
 use super::names::{DSIG, METADATA, POST, REDIRECT};
-use super::world::World;
+use super::state::ProviderState;
 use crate::xml::Element;
 
 /// `GET /metadata`
-pub(super) async fn metadata(world: web::Data<World>) -> HttpResponse {
-    world.hit("/metadata");
-    match document(&world) {
+pub(super) async fn metadata(idp: web::Data<ProviderState>) -> HttpResponse {
+    idp.hit("/metadata");
+    match document(&idp) {
         Ok(document) => HttpResponse::Ok()
             .content_type("application/samlmetadata+xml")
             .body(document),
@@ -19,8 +19,8 @@ pub(super) async fn metadata(world: web::Data<World>) -> HttpResponse {
 }
 
 /// What it says.
-pub(super) fn document(world: &World) -> Result<String> {
-    let credentials = world.read(|state| state.credentials.clone());
+pub(super) fn document(idp: &ProviderState) -> Result<String> {
+    let credentials = idp.read(|state| state.credentials.clone());
     let keys = credentials.iter().map(|credential| {
         let key_info = credential.key_info()?.with("xmlns:ds", DSIG);
         Ok(Element::new("md:KeyDescriptor")
@@ -30,9 +30,9 @@ pub(super) fn document(world: &World) -> Result<String> {
     let endpoint = |name: &str, binding: &str, path: &str| {
         Element::new(name)
             .with("Binding", binding)
-            .with("Location", world.at(path))
+            .with("Location", idp.at(path))
     };
-    let wants_signed = world.settings.wants_requests_signed.to_string();
+    let wants_signed = idp.settings.wants_requests_signed.to_string();
     let role = Element::new("md:IDPSSODescriptor")
         .with("WantAuthnRequestsSigned", wants_signed)
         .with("protocolSupportEnumeration", super::names::PROTOCOL)
@@ -41,14 +41,14 @@ pub(super) fn document(world: &World) -> Result<String> {
             endpoint("md:SingleLogoutService", REDIRECT, "/slo"),
             endpoint("md:SingleLogoutService", POST, "/slo"),
         ])
-        .child(Element::new("md:NameIDFormat").text(&world.settings.name_id_format))
+        .child(Element::new("md:NameIDFormat").text(&idp.settings.name_id_format))
         .children([
             endpoint("md:SingleSignOnService", REDIRECT, "/sso"),
             endpoint("md:SingleSignOnService", POST, "/sso"),
         ]);
     let entity = Element::new("md:EntityDescriptor")
         .with("xmlns:md", METADATA)
-        .with("entityID", world.entity_id())
+        .with("entityID", idp.entity_id())
         .child(role);
     Ok(entity.write())
 }

@@ -6,18 +6,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::ServiceProvider;
 use super::message::Message;
 use super::names::{POST, PROTOCOL};
-use super::world::World;
+use super::state::ProviderState;
 
 /// How far a request's time may be from ours, either way.
 const AGE_MAX: TimeDelta = TimeDelta::minutes(5);
 
 /// A sign-in that is wanted.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct SignInRequest {
     pub(super) service_provider: ServiceProvider,
     /// Where the answer goes.
     pub(super) consumer: String,
-    /// `None` where nobody asked.
+    /// `None` where nobody requested.
     pub(super) in_response_to: Option<String>,
     pub(super) relay_state: Option<String>,
     pub(super) force: bool,
@@ -26,30 +26,30 @@ pub(super) struct Asked {
     pub(super) contexts: Vec<String>,
 }
 
-impl Asked {
+impl SignInRequest {
     /// What a message asks for.
     ///
     /// # Errors
     /// Says which part of the request is not as it must be.
-    pub(super) fn parse(world: &World, message: &Message) -> Result<Self> {
+    pub(super) fn parse(idp: &ProviderState, message: &Message) -> Result<Self> {
         let request = &message.document;
         ensure!(
             message.is_request && request.local_name() == "AuthnRequest",
             "no authentication request"
         );
-        let service_provider = sender(world, message, "/sso")?;
+        let service_provider = sender(idp, message, "/sso")?;
         let id = request.attribute("ID").context("a request has an ID")?;
         ensure!(id.len() >= 17, "an ID of less than 128 bits: `{id}`");
         let consumer = match request.attribute("AssertionConsumerServiceURL") {
             None => service_provider.consumers.first(),
-            Some(asked) => {
+            Some(requested) => {
                 let mut known = service_provider.consumers.iter();
                 Some(
                     known
-                        .find(|known| known.as_str() == asked)
+                        .find(|known| known.as_str() == requested)
                         .with_context(|| {
                             format!(
-                                "`{asked}` is no consumer of `{}`",
+                                "`{requested}` is no consumer of `{}`",
                                 service_provider.entity_id
                             )
                         })?,
@@ -78,12 +78,12 @@ impl Asked {
     }
 
     /// A sign-in that the provider begins (Profiles 4.1.5).
-    pub(super) fn unasked(
-        world: &World,
+    pub(super) fn idp_initiated(
+        idp: &ProviderState,
         entity_id: &str,
         relay_state: Option<String>,
     ) -> Result<Self> {
-        let service_provider = world
+        let service_provider = idp
             .service_provider(entity_id)
             .context("this application is not registered here")?;
         let consumer = service_provider.consumers.first();
@@ -102,7 +102,11 @@ impl Asked {
 }
 
 /// Who sent a request, after what every request has is as it must be (Core 3.2.1), its signature included.
-pub(super) fn sender(world: &World, message: &Message, path: &str) -> Result<ServiceProvider> {
+pub(super) fn sender(
+    idp: &ProviderState,
+    message: &Message,
+    path: &str,
+) -> Result<ServiceProvider> {
     let request = &message.document;
     let declared = request
         .attributes
@@ -111,21 +115,21 @@ pub(super) fn sender(world: &World, message: &Message, path: &str) -> Result<Ser
     ensure!(declared, "no message of the SAML protocol");
     ensure!(request.attribute("Version") == Some("2.0"), "not SAML 2.0");
     let issuer = request.find("Issuer").context("nobody sent it")?.own_text();
-    let Some(service_provider) = world.service_provider(&issuer) else {
+    let Some(service_provider) = idp.service_provider(&issuer) else {
         bail!("`{issuer}` is not registered here");
     };
     if message.is_signed() {
         message.verify(&service_provider.certificates)?;
     } else {
         ensure!(
-            !world.settings.wants_requests_signed,
+            !idp.settings.wants_requests_signed,
             "requests are to be signed here"
         );
     }
     // Bindings 3.4.5.2 and 3.5.5.2: what is signed says where it goes.
     match request.attribute("Destination") {
         Some(destination) => ensure!(
-            destination == world.at(path),
+            destination == idp.at(path),
             "it is for `{destination}`, not for us"
         ),
         None => ensure!(!message.is_signed(), "signed, and for nobody"),
@@ -134,7 +138,7 @@ pub(super) fn sender(world: &World, message: &Message, path: &str) -> Result<Ser
         .attribute("IssueInstant")
         .context("no IssueInstant")?;
     ensure!(instant.ends_with('Z'), "`{instant}` is not UTC");
-    let age = world.now() - instant.parse::<DateTime<Utc>>()?;
+    let age = idp.now() - instant.parse::<DateTime<Utc>>()?;
     ensure!(age.abs() <= AGE_MAX, "it is from another time: {instant}");
     if let Some(relay_state) = &message.relay_state {
         ensure!(

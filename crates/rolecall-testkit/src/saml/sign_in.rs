@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use url::form_urlencoded;
 
 use super::SamlProvider;
-use super::message::Sending;
+use super::message::OutgoingMessage;
 use super::names::{ASSERTION, PROTOCOL};
 use crate::browser::Browser;
 use crate::xml::Element;
@@ -15,14 +15,14 @@ impl SamlProvider {
     ///
     /// # Errors
     /// When the provider knows no such service provider or person.
-    pub async fn fields_for(
+    pub async fn response_fields(
         &self,
         service_provider: &str,
         request: &str,
         username: &str,
     ) -> Result<Vec<(String, String)>> {
-        let sso = self.world.at("/sso");
-        let now = self.world.now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let sso = self.idp.at("/sso");
+        let now = self.idp.now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
         let document = Element::new("samlp:AuthnRequest")
             .with("xmlns:samlp", PROTOCOL)
             .with("xmlns:saml", ASSERTION)
@@ -31,14 +31,14 @@ impl SamlProvider {
             .with("IssueInstant", now)
             .with("Destination", &sso)
             .child(Element::new("saml:Issuer").text(service_provider));
-        let sending = Sending {
+        let outgoing = OutgoingMessage {
             document,
             is_request: true,
             relay_state: None,
             credential: None,
         };
         let mut browser = Browser::new()?;
-        browser.open(&sending.redirect(&sso)?).await?;
+        browser.open(&outgoing.redirect(&sso)?).await?;
         browser.sign_in_at_provider(username).await?;
         let visit = browser.visits().last().context("it went nowhere")?;
         let sent = visit.body.as_deref().or(visit.url.query());
@@ -50,14 +50,16 @@ impl SamlProvider {
     /// The `SAMLResponse` among them.
     ///
     /// # Errors
-    /// Those of [`Self::fields_for`], and when there is none.
+    /// Those of [`Self::response_fields`], and when there is none.
     pub async fn response_for(
         &self,
         service_provider: &str,
         request: &str,
         username: &str,
     ) -> Result<String> {
-        let fields = self.fields_for(service_provider, request, username).await?;
+        let fields = self
+            .response_fields(service_provider, request, username)
+            .await?;
         let mut named = fields
             .into_iter()
             .filter(|(name, _)| name == "SAMLResponse");

@@ -6,37 +6,37 @@ use std::sync::{Mutex, OnceLock};
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::request::Asked;
+use super::request::SignInRequest;
 use super::signature::Credential;
 use super::{Fault, SamlSettings, ServiceProvider};
-use crate::canary::{Canary, Trap};
+use crate::canary::{Canary, CanaryFile};
 use crate::keys::{Algorithm, random_text};
 use crate::lock;
 use crate::oidc::Person;
 
 /// One provider's memory, shared by its handlers.
-pub(super) struct World {
+pub(super) struct ProviderState {
     pub(super) settings: SamlSettings,
     pub(super) hits: Mutex<HashMap<&'static str, usize>>,
     pub(super) canary: Canary,
-    pub(super) trap: Trap,
-    state: Mutex<State>,
+    pub(super) canary_file: CanaryFile,
+    state: Mutex<Records>,
 }
 
 /// What changes.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct Records {
     port: u16,
     pub(super) service_providers: Vec<ServiceProvider>,
     pub(super) people: Vec<Person>,
     pub(super) faults: Vec<Fault>,
-    pub(super) faulty_answers: usize,
+    pub(super) faulty_responses: usize,
     /// By the value of the provider's cookie.
     pub(super) sessions: HashMap<String, Session>,
     /// Requests whose form is open, by the form's hidden field.
-    pub(super) requests: HashMap<String, Asked>,
+    pub(super) requests: HashMap<String, SignInRequest>,
     /// Logout requests that wait for an answer, by ID.
-    pub(super) partings: Vec<String>,
+    pub(super) pending_logouts: Vec<String>,
     /// The first signs.
     pub(super) credentials: Vec<Credential>,
 }
@@ -51,21 +51,21 @@ pub(super) struct Session {
     pub(super) at: Option<String>,
 }
 
-impl World {
+impl ProviderState {
     pub(super) fn new(settings: SamlSettings) -> Result<Self> {
         let credentials = settings.keys.iter().copied().map(Credential::generate);
-        let state = State {
+        let state = Records {
             service_providers: settings.service_providers.clone(),
             people: settings.people.clone(),
             faults: settings.faults.clone(),
             credentials: credentials.collect::<Result<_>>()?,
-            ..State::default()
+            ..Records::default()
         };
         Ok(Self {
             settings,
             hits: Mutex::default(),
             canary: Canary::start()?,
-            trap: Trap::set()?,
+            canary_file: CanaryFile::create()?,
             state: Mutex::new(state),
         })
     }
@@ -111,11 +111,11 @@ impl World {
         *lock(&self.hits).entry(path).or_default() += 1;
     }
 
-    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
         look(&lock(&self.state))
     }
 
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Records) -> T) -> T {
         change(&mut lock(&self.state))
     }
 
@@ -148,7 +148,7 @@ impl World {
     }
 
     /// A key of the same kind that nobody knows. There is one of each kind for everybody: making one takes a while.
-    pub(super) fn stranger(&self) -> Result<Credential> {
+    pub(super) fn unknown_key(&self) -> Result<Credential> {
         static RSA: OnceLock<Credential> = OnceLock::new();
         static EC: OnceLock<Credential> = OnceLock::new();
         let algorithm = self.algorithm();

@@ -7,7 +7,7 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::{Credentials, Region};
 use aws_sdk_sts::error::ProvideErrorMetadata as _;
-use rolecall_testkit::aws::Issued;
+use rolecall_testkit::aws::IssuedSession;
 
 use crate::setup::Setup;
 
@@ -24,7 +24,7 @@ fn sdk(setup: &Setup, credentials: Option<Credentials>) -> Client {
     Client::from_conf(config.build())
 }
 
-fn credentials(session: &Issued) -> Credentials {
+fn credentials(session: &IssuedSession) -> Credentials {
     Credentials::new(
         &session.access_key_id,
         &session.secret_access_key,
@@ -130,7 +130,7 @@ async fn credentials_that_are_not_right_are_refused() -> Result<()> {
 #[tokio::test]
 async fn credentials_end() -> Result<()> {
     let setup = Setup::new().await?;
-    // Issued an hour ago by AWS's clock, so that the SDK's own clock signs in time.
+    // IssuedSession an hour ago by AWS's clock, so that the SDK's own clock signs in time.
     let now = setup.clock.now();
     setup.clock.set(now - Duration::from_secs(3_600));
     let session = setup.session().await?;

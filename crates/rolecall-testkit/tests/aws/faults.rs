@@ -29,7 +29,7 @@ async fn sts_refuses_on_demand() -> Result<()> {
             fault,
             Fault::Throttle { .. } | Fault::IdpCommunicationError { .. }
         );
-        setup.aws.fault(fault);
+        setup.aws.inject_fault(fault);
         setup
             .present(&setup.token()?)
             .await?
@@ -49,11 +49,11 @@ async fn sts_refuses_on_demand() -> Result<()> {
 #[tokio::test]
 async fn sts_breaks_on_demand() -> Result<()> {
     let setup = Setup::new().await?;
-    setup.aws.fault(Fault::ServerError { times: 2 });
+    setup.aws.inject_fault(Fault::ServerError { times: 2 });
     for _ in 0..2 {
         assert_eq!(setup.present(&setup.token()?).await?.status, 503);
     }
-    setup.aws.fault(Fault::DropConnection { times: 1 });
+    setup.aws.inject_fault(Fault::DropConnection { times: 1 });
     let response = setup
         .http
         .post(setup.aws.url())
@@ -61,7 +61,9 @@ async fn sts_breaks_on_demand() -> Result<()> {
         .send()
         .await;
     assert!(response.is_err(), "{response:?}");
-    setup.aws.fault(Fault::SlowBy(Duration::from_millis(60)));
+    setup
+        .aws
+        .inject_fault(Fault::SlowBy(Duration::from_millis(60)));
     let started = Instant::now();
     setup.present(&setup.token()?).await?.granted();
     assert!(started.elapsed() >= Duration::from_millis(60));
@@ -94,7 +96,7 @@ async fn the_sign_in_endpoint_breaks_on_demand() -> Result<()> {
             "Invalid credentials parameter",
         ),
         (
-            Fault::SigninRefusesDuration,
+            Fault::SigninRejectsDuration,
             400,
             "Invalid credentials parameter",
         ),
@@ -106,13 +108,13 @@ async fn the_sign_in_endpoint_breaks_on_demand() -> Result<()> {
             "SigninToken",
         ),
     ] {
-        setup.aws.fault(fault);
+        setup.aws.inject_fault(fault);
         let (answered, body) = ask("SessionDuration").await?;
         assert_eq!(answered, status);
         assert!(body.contains(shown), "{shown} in {body}");
         setup.aws.clear_faults();
     }
-    setup.aws.fault(Fault::SigninRefusesDuration);
+    setup.aws.inject_fault(Fault::SigninRejectsDuration);
     assert_eq!(ask("Unknown").await?.0, 200);
     Ok(())
 }

@@ -61,7 +61,7 @@ async fn what_is_not_signed_by_the_provider_is_nothing() -> Result<()> {
     let both = metadata(&[&stranger.credential, &setup.credential])?;
     setup.account.saml_provider("rolecall", &both)?;
     setup.present(&setup.fine()?).await?.granted();
-    setup.account.forget_saml_provider(PROVIDER);
+    setup.account.delete_saml_provider(PROVIDER);
     setup.present(&setup.fine()?).await?.refused(
         400,
         "InvalidIdentityToken",

@@ -72,7 +72,7 @@ impl Setup {
             "Condition": { "StringEquals": equals },
         }]});
         self.account
-            .role("rolecall/Developer", Role::trusting(policy))?;
+            .role("rolecall/Developer", Role::with_trust_policy(policy))?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Context as _, Result};
 use chrono::DateTime;
-use rolecall_testkit::aws::{Aws, AwsSettings, Issued, Role};
+use rolecall_testkit::aws::{Aws, AwsSettings, IssuedSession, Role};
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::{Algorithm, SigningKey, jwks};
 use rolecall_testkit::serve::LocalServer;
@@ -91,7 +91,7 @@ impl Setup {
         let provider = account.oidc_provider(&issuer, &[AUDIENCE, "second"])?;
         let role_arn = account.role(
             "rolecall/Developer",
-            Role::trusting(trust(&provider, &issuer)),
+            Role::with_trust_policy(trust(&provider, &issuer)),
         )?;
         Ok(Setup {
             aws,
@@ -179,7 +179,7 @@ impl Setup {
     }
 
     /// A session, the last one issued.
-    pub async fn session(&self) -> Result<Arc<Issued>> {
+    pub async fn session(&self) -> Result<Arc<IssuedSession>> {
         self.present(&self.token()?).await?.granted();
         self.aws.issued().pop().context("nothing was issued")
     }

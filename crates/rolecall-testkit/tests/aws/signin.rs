@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rolecall_testkit::aws::Issued;
+use rolecall_testkit::aws::IssuedSession;
 use rolecall_testkit::http;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::setup::Setup;
 
 const DESTINATION: &str = "https://eu-west-1.console.aws.amazon.com/s3/home?region=eu-west-1";
 
-fn credentials(session: &Issued) -> Value {
+fn credentials(session: &IssuedSession) -> Value {
     json!({"sessionId": session.access_key_id, "sessionKey": session.secret_access_key, "sessionToken": session.session_token})
 }
 
@@ -28,7 +28,7 @@ async fn ask(setup: &Setup, session: &Value, duration: Option<&str>) -> Result<(
     Ok((response.status().as_u16(), response.text().await?))
 }
 
-async fn signin_token(setup: &Setup, session: &Issued) -> Result<String> {
+async fn signin_token(setup: &Setup, session: &IssuedSession) -> Result<String> {
     let (status, body) = ask(setup, &credentials(session), Some("3600")).await?;
     assert_eq!(status, 200, "{body}");
     let answer: Value = serde_json::from_str(&body)?;

@@ -14,7 +14,7 @@ async fn with_trust(change: impl FnOnce(&mut Value, &str)) -> Result<(Setup, u16
     setup
         .aws
         .account(ACCOUNT)?
-        .role("rolecall/Developer", Role::trusting(document))?;
+        .role("rolecall/Developer", Role::with_trust_policy(document))?;
     let answer = setup.present(&setup.token()?).await?;
     if answer.status != 200 {
         answer.refused(
@@ -131,7 +131,7 @@ async fn another_account_or_role_is_another_matter() -> Result<()> {
     let foreign = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{}", setup.prefix());
     other.role(
         "rolecall/Developer",
-        Role::trusting(crate::setup::trust(&foreign, &setup.issuer)),
+        Role::with_trust_policy(crate::setup::trust(&foreign, &setup.issuer)),
     )?;
     setup
         .post(&elsewhere)
@@ -140,7 +140,7 @@ async fn another_account_or_role_is_another_matter() -> Result<()> {
     setup
         .aws
         .account(ACCOUNT)?
-        .forget_oidc_provider(&setup.issuer);
+        .delete_oidc_provider(&setup.issuer);
     setup.present(&setup.token()?).await?.refused(
         400,
         "InvalidIdentityToken",
@@ -155,15 +155,22 @@ async fn what_iam_would_not_create_is_refused() -> Result<()> {
     let account = setup.aws.account(ACCOUNT)?;
     assert!(setup.aws.account("1111").is_err());
     let anyone = || json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:*"}});
-    assert!(account.role("Anyone", Role::trusting(anyone())).is_ok());
+    assert!(
+        account
+            .role("Anyone", Role::with_trust_policy(anyone()))
+            .is_ok()
+    );
     for name in ["", "a/", "with space", &"x".repeat(65)] {
         assert!(
-            account.role(name, Role::trusting(anyone())).is_err(),
+            account
+                .role(name, Role::with_trust_policy(anyone()))
+                .is_err(),
             "{name:?}"
         );
     }
     for seconds in [3_599, 43_201] {
-        let role = Role::trusting(anyone()).lasting(std::time::Duration::from_secs(seconds));
+        let role = Role::with_trust_policy(anyone())
+            .with_max_session_duration(std::time::Duration::from_secs(seconds));
         assert!(account.role("Anyone", role).is_err(), "{seconds}");
     }
     Ok(())

@@ -81,7 +81,7 @@ async fn what_it_says_about_itself_depends_on_where_it_comes_from() -> Result<()
         ),
     ] {
         let posted = browser
-            .lured_to_post(&from, &echo, &[("a", "b c")])
+            .submit_cross_site_form(&from, &echo, &[("a", "b c")])
             .await?
             .json()?;
         assert_eq!(header(&posted, "sec-fetch-site"), Some(site));
@@ -92,7 +92,7 @@ async fn what_it_says_about_itself_depends_on_where_it_comes_from() -> Result<()
     // The worst hop of a chain is the one that is told.
     let there_and_back = format!("{}/go?{echo}", theirs.url());
     let back = browser
-        .lured_to(&format!("{}/page", ours.url()), &there_and_back)
+        .follow_cross_site_link(&format!("{}/page", ours.url()), &there_and_back)
         .await?
         .json()?;
     assert_eq!(header(&back, "sec-fetch-site"), Some("same-site"));
@@ -178,12 +178,12 @@ async fn cookies_travel_by_the_rules() -> Result<()> {
         Some("__Host-s=1; strict=1; t=1; old=1")
     );
     let link = browser
-        .lured_to("https://evil.example", &echo)
+        .follow_cross_site_link("https://evil.example", &echo)
         .await?
         .json()?;
     assert_eq!(header(&link, "cookie"), Some("__Host-s=1; t=1; old=1"));
     let post = browser
-        .lured_to_post("https://evil.example", &echo, &[])
+        .submit_cross_site_form("https://evil.example", &echo, &[])
         .await?
         .json()?;
     assert_eq!(header(&post, "cookie"), Some("t=1"));

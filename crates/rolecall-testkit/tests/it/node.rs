@@ -19,10 +19,11 @@ async fn a_certified_provider_signs_people_in_and_out() -> Result<()> {
         return Ok(());
     }
     for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
-        let mut peer = OidcPeer::start(Person::cast(), algorithm).await?;
+        let mut peer = OidcPeer::start(Person::samples(), algorithm).await?;
         let secret = "a-secret-that-is-long-enough";
         peer.register(
-            OidcClient::new("rp", secret, CALLBACK).landing_at("https://rp.example/bye"),
+            OidcClient::new("rp", secret, CALLBACK)
+                .with_post_logout_redirect_uri("https://rp.example/bye"),
         )?;
         let discovery: Value = reqwest::get(format!(
             "{}/.well-known/openid-configuration",

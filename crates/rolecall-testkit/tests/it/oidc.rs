@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::{self, Algorithm, base64url};
-use rolecall_testkit::oidc::{GroupsIn, OidcClient, OidcProvider, OidcSettings, Person};
+use rolecall_testkit::oidc::{GroupsClaim, OidcClient, OidcProvider, OidcSettings, Person};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -17,7 +17,8 @@ const CALLBACK: &str = "https://rp.example/callback";
 pub(super) const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
 
 pub(super) fn settings() -> OidcSettings {
-    let client = OidcClient::new("rp", "s3cret&=", CALLBACK).landing_at("https://rp.example/bye");
+    let client = OidcClient::new("rp", "s3cret&=", CALLBACK)
+        .with_post_logout_redirect_uri("https://rp.example/bye");
     OidcSettings {
         clients: vec![client],
         ..OidcSettings::default()
@@ -326,9 +327,9 @@ async fn providers_are_strangers_and_keys_rotate() -> Result<()> {
 #[tokio::test]
 async fn groups_are_told_where_the_settings_say() -> Result<()> {
     for (groups, in_token) in [
-        (GroupsIn::IdToken, true),
-        (GroupsIn::Userinfo, false),
-        (GroupsIn::Nowhere, false),
+        (GroupsClaim::IdToken, true),
+        (GroupsClaim::Userinfo, false),
+        (GroupsClaim::Omitted, false),
     ] {
         let provider = OidcProvider::start(OidcSettings {
             groups,

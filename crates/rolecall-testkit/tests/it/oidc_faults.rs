@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rolecall_testkit::browser::Browser;
-use rolecall_testkit::oidc::{ALL, Conduct, Fault, OidcProvider, Verdict};
+use rolecall_testkit::oidc::{ALL, EndpointFault, ExpectedOutcome, Fault, OidcProvider};
 use serde_json::Value;
 
 use super::oidc::{VERIFIER, code, redeem, settings};
@@ -38,28 +38,28 @@ async fn gullible(provider: &OidcProvider) -> Result<()> {
     Ok(())
 }
 
-async fn bites(fault: Fault, verdict: Verdict) -> Result<()> {
+async fn bites(fault: Fault, expected: ExpectedOutcome) -> Result<()> {
     let mut settings = settings();
-    fault.arrange(&mut settings);
+    fault.prepare(&mut settings);
     let provider = OidcProvider::start(settings)?;
     // Some lies are obstacles even to the gullible.
     let outcome = gullible(&provider).await;
     assert_ne!(
-        provider.faulty_answers(),
+        provider.faulty_responses(),
         0,
         "{fault:?} changed nothing ({outcome:?})"
     );
     provider.clear_faults();
     gullible(&provider)
         .await
-        .with_context(|| format!("honest again after {fault:?} ({verdict:?})"))
+        .with_context(|| format!("honest again after {fault:?} ({expected:?})"))
 }
 
 macro_rules! each_bites {
     ($($name:ident: $fault:expr => $verdict:ident,)*) => {
         mod each {
             use super::*;
-            $(#[tokio::test] async fn $name() -> Result<()> { bites($fault, Verdict::$verdict).await })*
+            $(#[tokio::test] async fn $name() -> Result<()> { bites($fault, ExpectedOutcome::$verdict).await })*
         }
     };
 }

@@ -9,7 +9,9 @@ use rolecall_testkit::clock::{Clock, ManualClock};
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::names::{ASSERTION, PROTOCOL};
 use rolecall_testkit::saml::signature::{self, Credential};
-use rolecall_testkit::saml::{SamlProvider, SamlSettings, Sending, ServiceProvider, Signed};
+use rolecall_testkit::saml::{
+    OutgoingMessage, SamlProvider, SamlSettings, ServiceProvider, SignedElements,
+};
 use rolecall_testkit::xml::Element;
 use url::form_urlencoded;
 
@@ -39,8 +41,8 @@ pub(super) fn request(idp: &SamlProvider, clock: &Clock) -> Element {
         .child(Element::new("saml:Issuer").text(ENTITY))
 }
 
-pub(super) fn sending(document: Element, credential: Option<&Credential>) -> Sending<'_> {
-    Sending {
+pub(super) fn sending(document: Element, credential: Option<&Credential>) -> OutgoingMessage<'_> {
+    OutgoingMessage {
         document,
         is_request: true,
         relay_state: Some("relay & state"),
@@ -83,9 +85,9 @@ pub(super) async fn sign_in(idp: &SamlProvider, clock: &Clock, username: &str) -
 #[tokio::test]
 async fn a_person_is_told_about_and_what_is_said_is_signed() -> Result<()> {
     for (signed, algorithm) in [
-        (Signed::Response, Algorithm::Rs256),
-        (Signed::Assertion, Algorithm::Es256),
-        (Signed::Both, Algorithm::Rs256),
+        (SignedElements::Response, Algorithm::Rs256),
+        (SignedElements::Assertion, Algorithm::Es256),
+        (SignedElements::Both, Algorithm::Rs256),
     ] {
         let clock = ManualClock::starting_now().clock();
         let idp = SamlProvider::start(SamlSettings {
@@ -116,8 +118,14 @@ async fn a_person_is_told_about_and_what_is_said_is_signed() -> Result<()> {
         let certificates = certificates(&idp)?;
         let outer = signature::verify(&response, &[], &certificates);
         let inner = signature::verify(assertion, &[&response], &certificates);
-        ensure!(outer.is_ok() == (signed != Signed::Assertion), "{outer:?}");
-        ensure!(inner.is_ok() == (signed != Signed::Response), "{inner:?}");
+        ensure!(
+            outer.is_ok() == (signed != SignedElements::Assertion),
+            "{outer:?}"
+        );
+        ensure!(
+            inner.is_ok() == (signed != SignedElements::Response),
+            "{inner:?}"
+        );
     }
     Ok(())
 }
@@ -195,7 +203,7 @@ async fn requests_are_read_strictly_by_either_binding() -> Result<()> {
             .collect();
         let by_redirect = Browser::new()?.open(&sending.redirect(&sso)?).await?;
         let by_post = Browser::new()?
-            .lured_to_post("https://sp.example/", &sso, &fields)
+            .submit_cross_site_form("https://sp.example/", &sso, &fields)
             .await?;
         for page in [by_redirect, by_post] {
             match trouble {
@@ -269,7 +277,7 @@ async fn the_provider_can_begin() -> Result<()> {
     let idp = SamlProvider::start(settings())?;
     let mut browser = Browser::new()?;
     browser
-        .open(&idp.unasked_url(ENTITY, Some("relay & state")))
+        .open(&idp.idp_initiated_url(ENTITY, Some("relay & state")))
         .await?;
     browser.sign_in_at_provider("carol").await?;
     ensure!(response(&browser)?.attribute("InResponseTo").is_none());

@@ -7,10 +7,10 @@ use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::Content;
 use rolecall_testkit::saml::fault::{
-    Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
+    EncryptedAssertion, Forgery, Ids, Markup, PostBinding, Statement, Wrapping, XmlDocument,
 };
 use rolecall_testkit::saml::signature::{self, Credential};
-use rolecall_testkit::saml::{ALL, Fault, SamlProvider, Verdict};
+use rolecall_testkit::saml::{ALL, ExpectedOutcome, Fault, SamlProvider};
 
 use super::saml::{certificates, response, settings, sign_in};
 
@@ -23,7 +23,7 @@ fn decryption() -> Result<&'static Credential> {
     KEY.get().context("it was just made")
 }
 
-async fn bites(fault: Fault, verdict: Verdict) -> Result<()> {
+async fn bites(fault: Fault, outcome: ExpectedOutcome) -> Result<()> {
     let clock = ManualClock::starting_now().clock();
     let ours = decryption()?;
     let mut settings = settings();
@@ -32,7 +32,10 @@ async fn bites(fault: Fault, verdict: Verdict) -> Result<()> {
     settings.faults.push(fault);
     let provider = SamlProvider::start(settings)?;
     let browser = sign_in(&provider, &clock, "alice").await?;
-    ensure!(provider.faulty_answers() == 1, "{fault:?} changed nothing");
+    ensure!(
+        provider.faulty_responses() == 1,
+        "{fault:?} changed nothing"
+    );
     let certificates = certificates(&provider)?;
     if let Fault::Statement(_) = fault {
         // The signatures are sound, so that nothing but what is said can be refused.
@@ -44,9 +47,9 @@ async fn bites(fault: Fault, verdict: Verdict) -> Result<()> {
     }
     provider.clear_faults();
     let browser = sign_in(&provider, &clock, "alice").await?;
-    let honest = response(&browser).with_context(|| format!("after {fault:?} ({verdict:?})"))?;
+    let honest = response(&browser).with_context(|| format!("after {fault:?} ({outcome:?})"))?;
     let assertion = honest.find("Assertion").context("an assertion")?;
-    ensure!(provider.faulty_answers() == 1 && provider.canary().hits() == 0);
+    ensure!(provider.faulty_responses() == 1 && provider.canary().hits() == 0);
     signature::verify(assertion, &[&honest], &certificates)
         .with_context(|| format!("honest again after {fault:?}"))
 }
@@ -55,7 +58,7 @@ macro_rules! each_bites {
     ($($name:ident: $fault:expr => $verdict:ident [$($reason:literal),*],)*) => {
         mod each {
             use super::*;
-            $(#[tokio::test] async fn $name() -> Result<()> { bites($fault, Verdict::$verdict).await })*
+            $(#[tokio::test] async fn $name() -> Result<()> { bites($fault, ExpectedOutcome::$verdict).await })*
         }
     };
 }

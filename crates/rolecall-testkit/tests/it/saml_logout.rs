@@ -7,7 +7,7 @@ use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::names::SUCCESS;
 use rolecall_testkit::saml::signature::Credential;
 use rolecall_testkit::saml::{
-    Binding, Message, SamlProvider, SamlSettings, Sending, ServiceProvider,
+    Binding, Message, OutgoingMessage, SamlProvider, SamlSettings, ServiceProvider,
 };
 use rolecall_testkit::xml::Element;
 
@@ -80,7 +80,7 @@ async fn a_service_provider_signs_a_person_out() -> Result<()> {
                     .map(|(name, value)| (name.as_str(), value.as_str()))
                     .collect();
                 browser
-                    .lured_to_post("https://sp.example/", &slo, &fields)
+                    .submit_cross_site_form("https://sp.example/", &slo, &fields)
                     .await?;
             }
         }
@@ -109,7 +109,7 @@ async fn a_person_signs_out_here_and_the_service_provider_is_asked() -> Result<(
         document.set("Destination", format!("{}/slo", idp.url()));
         document.set("InResponseTo", id);
         document.append(Element::new("samlp:Status").child(code));
-        let sending = Sending {
+        let sending = OutgoingMessage {
             document,
             is_request: false,
             relay_state: None,

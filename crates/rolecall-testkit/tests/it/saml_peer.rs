@@ -12,7 +12,7 @@ use rolecall_testkit::python::SamlPeer;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecall_testkit::saml::names::{DSIG, METADATA, POST, PROTOCOL};
 use rolecall_testkit::saml::signature::{self, Credential};
-use rolecall_testkit::saml::{SamlProvider, Signed};
+use rolecall_testkit::saml::{SamlProvider, SignedElements};
 use rolecall_testkit::xml::Element;
 
 use super::saml::{CONSUMER, ENTITY, certificates_of, request, response, sending, settings};
@@ -47,14 +47,14 @@ async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
         return Ok(());
     }
     for (signed, content) in [
-        (Signed::Response, None),
-        (Signed::Assertion, None),
-        (Signed::Both, None),
-        (Signed::Assertion, Some(Content::Aes256Gcm)),
-        (Signed::Response, Some(Content::Aes128Cbc)),
+        (SignedElements::Response, None),
+        (SignedElements::Assertion, None),
+        (SignedElements::Both, None),
+        (SignedElements::Assertion, Some(Content::Aes256Gcm)),
+        (SignedElements::Response, Some(Content::Aes128Cbc)),
     ] {
         let ours = Credential::generate(Algorithm::Rs256)?;
-        let peer = SamlPeer::start(Person::cast(), signed, content).await?;
+        let peer = SamlPeer::start(Person::samples(), signed, content).await?;
         peer.register(&metadata(&ours)?).await?;
         let idp = SamlProvider::start(settings())?;
         let mut document = request(&idp, &clock::system());
@@ -70,7 +70,7 @@ async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let page = browser
-            .lured_to_post("https://sp.example/", &peer.at("/sso"), &fields)
+            .submit_cross_site_form("https://sp.example/", &peer.at("/sso"), &fields)
             .await?;
         ensure!(!page.select("form")?.is_empty(), "{}", peer.output());
         browser
@@ -97,11 +97,11 @@ async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
         let outer = signature::verify(&response, &[], &certificates);
         let inner = signature::verify(assertion, &[&response], &certificates);
         ensure!(
-            outer.is_ok() == (signed != Signed::Assertion),
+            outer.is_ok() == (signed != SignedElements::Assertion),
             "{signed:?} {content:?}: {outer:?}"
         );
         ensure!(
-            inner.is_ok() == (signed != Signed::Response),
+            inner.is_ok() == (signed != SignedElements::Response),
             "{signed:?} {content:?}: {inner:?}"
         );
     }

@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// Asks for the tokens of a device code.
-    pub fn by_device_code(&self, device_code: &str) -> CreateTokenRequest {
+    pub fn device_code_request(&self, device_code: &str) -> CreateTokenRequest {
         CreateTokenRequest {
             device_code: Some(device_code.into()),
             ..self.create_token(grant::DEVICE_CODE)
@@ -40,7 +40,7 @@ impl Client {
     }
 
     /// Asks for the tokens of an authorization code, which was sent to `redirect_uri` (RFC 6749 4.1.3, RFC 7636 4.5).
-    pub fn by_authorization_code(
+    pub fn authorization_code_request(
         &self,
         code: &str,
         redirect_uri: &str,
@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// Asks for new tokens.
-    pub fn by_refresh_token(&self, refresh_token: &str) -> CreateTokenRequest {
+    pub fn refresh_token_request(&self, refresh_token: &str) -> CreateTokenRequest {
         CreateTokenRequest {
             refresh_token: Some(refresh_token.into()),
             ..self.create_token(grant::REFRESH_TOKEN)

@@ -104,18 +104,21 @@ fn requests_are_written_as_aws_s_clients_write_them() {
         json(&start),
         r#"{"clientId":"id","clientSecret":"hidden","startUrl":"https://sso.example.com/start"}"#
     );
-    let device = client.by_device_code("hidden");
+    let device = client.device_code_request("hidden");
     assert_eq!(
         json(&device),
         r#"{"clientId":"id","clientSecret":"hidden","grantType":"urn:ietf:params:oauth:grant-type:device_code","deviceCode":"hidden"}"#
     );
-    let code =
-        client.by_authorization_code("hidden", "http://127.0.0.1:33389/oauth/callback", "hidden");
+    let code = client.authorization_code_request(
+        "hidden",
+        "http://127.0.0.1:33389/oauth/callback",
+        "hidden",
+    );
     assert_eq!(
         json(&code),
         r#"{"clientId":"id","clientSecret":"hidden","grantType":"authorization_code","code":"hidden","redirectUri":"http://127.0.0.1:33389/oauth/callback","codeVerifier":"hidden"}"#
     );
-    let refresh = client.by_refresh_token("hidden");
+    let refresh = client.refresh_token_request("hidden");
     assert_eq!(
         json(&refresh),
         r#"{"clientId":"id","clientSecret":"hidden","grantType":"refresh_token","refreshToken":"hidden"}"#

@@ -62,7 +62,7 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
     let userinfo = json!({"sub": "00u-alice", "email": "alice@example.com", "email_verified": "true", "groups": []});
     let answers = Variation {
         claims: object(json!({"email": ABSENT, "email_verified": ABSENT})),
-        userinfo: Some(Raw {
+        userinfo: Some(RawResponse {
             status: 200,
             body: userinfo.to_string(),
             content_type: "application/json".to_owned(),

@@ -20,7 +20,7 @@ async fn alice_by(
         |settings| settings.client_authentication = method,
     )?;
     let discovery = json!({ "token_endpoint_auth_methods_supported": listed });
-    fixture.upstream.vary(Variation {
+    fixture.upstream.set_variation(Variation {
         discovery: object(discovery),
         ..Variation::default()
     });

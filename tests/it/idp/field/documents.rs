@@ -7,7 +7,7 @@ async fn optional_parts_of_discovery_refuse_nobody() -> Result<()> {
     for id in ["T1", "T3"] {
         if let Some(case) = corpus(id)? {
             let mut fixture = Fixture::new()?;
-            fixture.upstream.vary(variation(&case));
+            fixture.upstream.set_variation(variation(&case));
             let alice = fixture.sign_in("alice").await;
             is_alice(id, alice)?;
         }
@@ -42,20 +42,20 @@ async fn optional_parts_of_discovery_refuse_nobody() -> Result<()> {
 
 #[tokio::test]
 async fn a_document_that_moved_says_where_it_is() -> Result<()> {
-    use rolecall_testkit::oidc::{Conduct, Fault};
+    use rolecall_testkit::oidc::{EndpointFault, Fault};
     for (what, fault) in [
         (
             "the discovery document",
-            Fault::Discovery(Conduct::Redirect),
+            Fault::Discovery(EndpointFault::Redirect),
         ),
-        ("the key set", Fault::Jwks(Conduct::Redirect)),
+        ("the key set", Fault::Jwks(EndpointFault::Redirect)),
         (
             "the token endpoint",
-            Fault::TokenEndpoint(Conduct::Redirect),
+            Fault::TokenEndpoint(EndpointFault::Redirect),
         ),
     ] {
         let mut fixture = Fixture::new()?;
-        fixture.upstream.fault(fault);
+        fixture.upstream.inject_fault(fault);
         let elsewhere = fixture.upstream.canary().url();
         let (_, said) = refused(what, fixture.sign_in("alice").await)?;
         ensure!(
@@ -71,7 +71,7 @@ async fn a_document_that_moved_says_where_it_is() -> Result<()> {
 async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
     use rolecall_core::sign_in::IdentityProvider as _;
     let mut fixture = Fixture::new()?;
-    fixture.upstream.vary(Variation {
+    fixture.upstream.set_variation(Variation {
         discovery: object(json!({"end_session_endpoint": "http://idp.example/logout"})),
         ..Variation::default()
     });

@@ -12,7 +12,7 @@ async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<
         |upstream| upstream.auth_time = says,
         |ours| ours.auth_time = rule,
     )?;
-    fixture.upstream.vary(Variation {
+    fixture.upstream.set_variation(Variation {
         claims: object(sent),
         ..Variation::default()
     });
@@ -25,7 +25,7 @@ async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<
 
 #[tokio::test]
 async fn a_sign_in_again_completes_whatever_is_told_of_its_time() -> Result<()> {
-    use AuthTime::{Always, Never, WhenAsked};
+    use AuthTime::{Always, Never, WhenRequested};
     use AuthTimeRule::{AssumeNow, Required};
     let soon = super::super::ManualClock::starting_now().now().timestamp();
     if let Some(case) = corpus("G1")? {
@@ -51,7 +51,7 @@ async fn a_sign_in_again_completes_whatever_is_told_of_its_time() -> Result<()> 
         ),
         (
             "Auth0: after max_age",
-            WhenAsked,
+            WhenRequested,
             Required,
             json!({}),
             Known::Stated,

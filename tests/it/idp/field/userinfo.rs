@@ -5,7 +5,7 @@ use super::*;
 fn answer(status: u16, body: &str, challenge: Option<&str>) -> Variation {
     Variation {
         claims: object(json!({"groups": ABSENT})),
-        userinfo: Some(Raw {
+        userinfo: Some(RawResponse {
             status,
             body: body.to_owned(),
             content_type: "application/json".to_owned(),

@@ -66,7 +66,7 @@ impl Desk {
     async fn begin(&self, arguments: &[&str]) -> Result<(Process, String)> {
         let command = self.command(&self.aws, arguments);
         tokio::task::spawn_blocking(move || {
-            let mut login = Process::start_listening(command)?;
+            let mut login = Process::start_with_stdin(command)?;
             let line = login.wait_for_line("/v1/authorize?", CLIENT_MAX)?;
             Ok((login, line.trim().to_owned()))
         })
@@ -236,7 +236,7 @@ async fn remote_sign_in() -> Result<()> {
         )
         .await?;
     let shown = browser.page()?.select("#code")?;
-    login.tell(shown.first().context("no code")?)?;
+    login.write_line(shown.first().context("no code")?)?;
     let output = Desk::wait(login).await?;
     let arn = ARN.replace("Developer", "Developer@readonly");
     ensure!(output.contains(&arn), "{output}");

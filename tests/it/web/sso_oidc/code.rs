@@ -207,7 +207,7 @@ async fn code_is_bound_to_client_redirect_uri_and_verifier() -> Result<()> {
     let (client, other) = (fixture.register().await?, fixture.register().await?);
     let pass = fixture.pass("alice").await?;
     let redeem = |client: &Client, code: &str, redirect: &str, verifier: &str| {
-        let request = client.by_authorization_code(code, redirect, verifier);
+        let request = client.authorization_code_request(code, redirect, verifier);
         let fixture = &fixture;
         async move { fixture.token(&request).await }
     };

@@ -304,7 +304,7 @@ async fn parallel_renewals_all_succeed() -> Result<()> {
     fixture.clock.advance(std::time::Duration::from_secs(1_800));
     let mut renewals = Vec::new();
     for session in &sessions {
-        let request = client.by_refresh_token(&session.refresh_token()?);
+        let request = client.refresh_token_request(&session.refresh_token()?);
         for _ in 0..10 {
             let (fixture, request) = (&fixture, request.clone());
             renewals.push(async move { fixture.token(&request).await });

@@ -52,7 +52,7 @@ async fn one_of_a_hundred_device_code_redemptions_succeeds() -> Result<()> {
     let started = fixture.start_device(&client).await?;
     let pass = fixture.pass("alice").await?;
     fixture.allow_device(&pass, &started.user_code()?).await?;
-    let body = client.by_device_code(&started.device_code()?);
+    let body = client.device_code_request(&started.device_code()?);
     let winners = winners(&fixture, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
     ensure!(fixture.opens(&winners[0]).await?);
@@ -65,7 +65,7 @@ async fn concurrent_code_redemptions_revoke_the_session() -> Result<()> {
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
     let code = fixture.allowed_code(&pass, &client, "s").await?;
-    let body = client.by_authorization_code(&code, LISTENING, VERIFIER);
+    let body = client.authorization_code_request(&code, LISTENING, VERIFIER);
     let winners = winners(&fixture, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
     ensure!(!fixture.opens(&winners[0]).await?);
@@ -120,7 +120,7 @@ async fn session_end_applies_to_both_replicas() -> Result<()> {
             == 303
     );
     ensure!(!opens(other.granted()?).await?);
-    let body = client.by_refresh_token(&other.refresh_token()?);
+    let body = client.refresh_token_request(&other.refresh_token()?);
     Answer::of(token_at(&fixture, Some(&replica), &body))
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")

@@ -117,7 +117,7 @@ async fn session_end_during_issue_withholds_credentials() -> Result<()> {
     fixture
         .stack
         .aws
-        .fault(Fault::SlowBy(Duration::from_millis(2_200)));
+        .inject_fault(Fault::SlowBy(Duration::from_millis(2_200)));
     let query = "account_id=111122223333&role_name=Developer";
     let asked = fixture
         .get(&format!("/federation/credentials?{query}"))

@@ -174,7 +174,7 @@ async fn sign_out_ticket_form_requires_csrf_token() -> Result<()> {
     let csrf = csrf.first().context("no form")?;
     let fields = [("csrf", csrf.as_str())];
     let page = browser
-        .lured_to_post("https://evil.example/", &fixture.at(END), &fields)
+        .submit_cross_site_form("https://evil.example/", &fixture.at(END), &fields)
         .await?;
     ensure!(page.status().map(u16::from) == Some(403));
     ensure!(fixture.opens(&token).await?);

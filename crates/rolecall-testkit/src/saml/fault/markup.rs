@@ -1,6 +1,6 @@
 //! Markup that readers disagree about: comments, CDATA and instructions in names; document types and entities.
 
-use super::{Facts, step, step_at};
+use super::{FaultContext, step, step_at};
 use crate::saml::plan::Plan;
 use crate::xml::{Element, Node};
 
@@ -50,7 +50,7 @@ pub enum Markup {
 }
 
 impl Markup {
-    pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) {
+    pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) {
         let text = |text: &str| Node::Text(text.to_owned());
         let subject = |plan: &mut Plan, value: Vec<Node>| {
             plan.draft.assertion(|assertion| {
@@ -83,9 +83,12 @@ impl Markup {
                     attribute.values = vec![evil];
                 }
             }),
-            Self::CommentInIssuer => plan.unsigned.push(step_at(&["Issuer"], |issuer| {
-                issuer.children.push(Node::Comment("really".to_owned()));
-            })),
+            Self::CommentInIssuer => {
+                plan.before_assertion_signature
+                    .push(step_at(&["Issuer"], |issuer| {
+                        issuer.children.push(Node::Comment("really".to_owned()));
+                    }))
+            }
             Self::CommentElsewhere => comments(plan, 1),
             Self::ManyComments(count) => comments(plan, count),
             Self::InstructionInSubject => subject(
@@ -97,7 +100,7 @@ impl Markup {
                 ],
             ),
             Self::StyleSheet => {
-                let href = facts.canary.to_owned();
+                let href = context.canary.to_owned();
                 before(
                     plan,
                     format!("<?xml-stylesheet href=\"{href}/style.xsl\" type=\"text/xsl\"?>"),
@@ -110,7 +113,7 @@ impl Markup {
                 doctype(plan, "<!ENTITY e \"00u-alice\">");
             }
             Self::ExternalDocumentType => {
-                let canary = facts.canary;
+                let canary = context.canary;
                 before(
                     plan,
                     format!("<!DOCTYPE samlp:Response SYSTEM \"{canary}/saml.dtd\">"),
@@ -119,18 +122,21 @@ impl Markup {
             Self::ParameterEntity => {
                 doctype(
                     plan,
-                    &format!("<!ENTITY % p SYSTEM \"{}/p.dtd\"> %p;", facts.canary),
+                    &format!("<!ENTITY % p SYSTEM \"{}/p.dtd\"> %p;", context.canary),
                 );
             }
             Self::ExternalEntity => {
                 subject(plan, vec![entity("e")]);
-                doctype(plan, &format!("<!ENTITY e SYSTEM \"{}/e\">", facts.canary));
+                doctype(
+                    plan,
+                    &format!("<!ENTITY e SYSTEM \"{}/e\">", context.canary),
+                );
             }
             Self::FileEntity => {
                 subject(plan, vec![entity("e")]);
                 doctype(
                     plan,
-                    &format!("<!ENTITY e SYSTEM \"file://{}\">", facts.trap),
+                    &format!("<!ENTITY e SYSTEM \"file://{}\">", context.canary_file),
                 );
             }
             Self::BillionLaughs => {
@@ -151,7 +157,7 @@ impl Markup {
             }
             Self::AttributeList => doctype(plan, "<!ATTLIST saml:Assertion Version ID #IMPLIED>"),
             Self::EntityInId => {
-                plan.written.push(Box::new(|document| {
+                plan.on_text.push(Box::new(|document| {
                     let end = document.find("\" Version=").unwrap_or_default();
                     let (head, tail) = document.split_at(end);
                     format!("{head}&e;{tail}")
@@ -161,19 +167,21 @@ impl Markup {
             Self::Include => {
                 let include = Element::new("xi:include")
                     .with("xmlns:xi", "http://www.w3.org/2001/XInclude")
-                    .with("href", format!("file://{}", facts.trap))
+                    .with("href", format!("file://{}", context.canary_file))
                     .with("parse", "text");
-                plan.unsigned
-                    .push(step_at(&["Subject", "NameID"], move |name_id| {
+                plan.before_assertion_signature.push(step_at(
+                    &["Subject", "NameID"],
+                    move |name_id| {
                         name_id.append(include.clone());
-                    }));
+                    },
+                ));
             }
             Self::SchemaLocation => {
                 let location = format!(
                     "urn:oasis:names:tc:SAML:2.0:protocol {}/p.xsd",
-                    facts.canary
+                    context.canary
                 );
-                plan.finished.push(step(move |response| {
+                plan.after_response_signature.push(step(move |response| {
                     response.set("xmlns:xsi", crate::saml::names::XSI);
                     response.set("xsi:schemaLocation", &location);
                 }));
@@ -183,7 +191,7 @@ impl Markup {
 }
 
 fn comments(plan: &mut Plan, count: usize) {
-    plan.finished
+    plan.after_response_signature
         .push(step_at(&["Assertion"], move |assertion| {
             let comments = (0..count).map(|n| Node::Comment(format!(" {n} ")));
             assertion.children.splice(1..1, comments);
@@ -191,7 +199,7 @@ fn comments(plan: &mut Plan, count: usize) {
 }
 
 fn before(plan: &mut Plan, text: String) {
-    plan.written
+    plan.on_text
         .push(Box::new(move |document| format!("{text}{document}")));
 }
 

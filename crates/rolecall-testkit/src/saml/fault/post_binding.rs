@@ -3,12 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use super::Facts;
+use super::FaultContext;
 use crate::saml::plan::{Fields, Plan};
 
 /// What is wrong with the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum PostBinding {
     /// It goes by GET.
     ByGet,
     /// Base64 in lines: sound, as many products send it.
@@ -43,11 +43,11 @@ pub enum Delivery {
     Huge,
 }
 
-impl Delivery {
-    pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) {
+impl PostBinding {
+    pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) {
         let relay = |plan: &mut Plan, value: String| {
             let value = value.clone();
-            plan.filled.push(Box::new(move |fields| {
+            plan.on_form.push(Box::new(move |fields| {
                 fields.retain(|(name, _)| name != "RelayState");
                 fields.push(("RelayState".to_owned(), value.clone()));
             }));
@@ -62,7 +62,7 @@ impl Delivery {
                 URL_SAFE_NO_PAD.encode(STANDARD.decode(text).unwrap_or_default())
             }),
             Self::BadBase64 => respond(plan, |text| format!("{text}*")),
-            Self::Deflated => plan.encoded.push(Box::new(|bytes| {
+            Self::Deflated => plan.on_bytes.push(Box::new(|bytes| {
                 let mut deflated = Vec::new();
                 let mut encoder = flate2::read::DeflateEncoder::new(
                     bytes.as_slice(),
@@ -72,28 +72,28 @@ impl Delivery {
                 std::io::Read::read_to_end(&mut encoder, &mut deflated).unwrap_or_default();
                 deflated
             })),
-            Self::NoResponse => plan.filled.push(Box::new(|fields| {
+            Self::NoResponse => plan.on_form.push(Box::new(|fields| {
                 fields.retain(|(name, _)| name != "SAMLResponse");
             })),
             Self::EmptyResponse => respond(plan, |_| String::new()),
-            Self::TwoResponses => plan.filled.push(Box::new(|fields| {
+            Self::TwoResponses => plan.on_form.push(Box::new(|fields| {
                 let first = fields.first().cloned();
                 fields.extend(first);
             })),
-            Self::RequestBeside => plan.filled.push(Box::new(|fields| {
+            Self::RequestBeside => plan.on_form.push(Box::new(|fields| {
                 fields.push(("SAMLRequest".to_owned(), "AAAA".to_owned()));
             })),
-            Self::NoRelayState => plan.filled.push(Box::new(|fields| {
+            Self::NoRelayState => plan.on_form.push(Box::new(|fields| {
                 fields.retain(|(name, _)| name != "RelayState");
             })),
             Self::OtherRelayState => relay(plan, "of-another-sign-in".to_owned()),
-            Self::TwoRelayStates => plan.filled.push(Box::new(|fields| {
+            Self::TwoRelayStates => plan.on_form.push(Box::new(|fields| {
                 fields.push(("RelayState".to_owned(), "of-another-sign-in".to_owned()));
             })),
-            Self::RelayStateElsewhere => relay(plan, format!("{}/landed", facts.canary)),
+            Self::RelayStateElsewhere => relay(plan, format!("{}/landed", context.canary)),
             Self::RelayStateMarkup => relay(plan, "\"><script>alert(1)</script>".to_owned()),
             Self::RelayStateHuge => relay(plan, "x".repeat(100 * 1024)),
-            Self::Huge => plan.filled.push(Box::new(|fields| {
+            Self::Huge => plan.on_form.push(Box::new(|fields| {
                 fields.push(("padding".to_owned(), "x".repeat(2 * 1024 * 1024)));
             })),
         }
@@ -101,7 +101,7 @@ impl Delivery {
 }
 
 fn respond(plan: &mut Plan, change: impl Fn(&str) -> String + 'static) {
-    plan.filled.push(Box::new(move |fields: &mut Fields| {
+    plan.on_form.push(Box::new(move |fields: &mut Fields| {
         for (name, value) in fields {
             if name == "SAMLResponse" {
                 *value = change(value);

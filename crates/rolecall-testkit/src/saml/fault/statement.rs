@@ -4,7 +4,7 @@
 
 use chrono::TimeDelta;
 
-use super::Facts;
+use super::FaultContext;
 use crate::saml::draft::{Attribute, Confirmation, ConfirmationData, Draft};
 use crate::saml::names::{RESPONDER, SUCCESS};
 use crate::saml::plan::Plan;
@@ -59,7 +59,7 @@ pub enum Statement {
     /// The confirmation answers another request.
     ConfirmationInResponseTo,
     /// The confirmation answers no request, the response does.
-    ConfirmationUnasked,
+    ConfirmationUnsolicited,
     /// The confirmation has a beginning (Profiles 4.1.4.2 forbids it).
     ConfirmationNotBefore,
     /// The confirmation has no end.
@@ -79,7 +79,7 @@ pub enum Statement {
     /// Response and confirmation answer another request.
     AnotherRequest,
     /// Nothing says what it answers.
-    Unasked,
+    Unsolicited,
     /// The response was sent elsewhere.
     WrongDestination,
     /// The response was sent nowhere, and is signed.
@@ -135,7 +135,7 @@ pub enum Statement {
 }
 
 impl Statement {
-    pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) {
+    pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) {
         let draft = &mut plan.draft;
         let audience = draft
             .assertion
@@ -215,11 +215,12 @@ impl Statement {
                     conditions.not_on_or_after = Some(until);
                 });
             }
-            Self::BadTime => plan
-                .unsigned
-                .push(super::step_at(&["Conditions"], |conditions| {
+            Self::BadTime => plan.before_assertion_signature.push(super::step_at(
+                &["Conditions"],
+                |conditions| {
                     conditions.set("NotOnOrAfter", "tomorrow");
-                })),
+                },
+            )),
             Self::WrongRecipient => confirmation(draft, |data| data.recipient = Some(evil)),
             Self::NoRecipient => confirmation(draft, |data| data.recipient = None),
             Self::ConfirmationInResponseTo => {
@@ -227,7 +228,7 @@ impl Statement {
                     data.in_response_to = Some("_another".to_owned())
                 });
             }
-            Self::ConfirmationUnasked => confirmation(draft, |data| data.in_response_to = None),
+            Self::ConfirmationUnsolicited => confirmation(draft, |data| data.in_response_to = None),
             Self::ConfirmationNotBefore => {
                 let before = draft.issue_instant - BEYOND_LEEWAY;
                 confirmation(draft, |data| data.not_before = Some(before));
@@ -255,12 +256,12 @@ impl Statement {
                     data.in_response_to = Some("_another".to_owned())
                 });
             }
-            Self::Unasked => {
+            Self::Unsolicited => {
                 draft.in_response_to = None;
                 confirmation(draft, |data| data.in_response_to = None);
             }
             Self::WrongDestination => {
-                draft.destination = Some(format!("{}/elsewhere", facts.consumer))
+                draft.destination = Some(format!("{}/elsewhere", context.consumer))
             }
             Self::NoDestination => draft.destination = None,
             Self::WrongIssuer => draft.issuer = Some(evil),
@@ -295,12 +296,17 @@ impl Statement {
             Self::NoNameId => draft.assertion(|assertion| assertion.name_id = None),
             Self::EmptyNameId => name(draft, String::new()),
             Self::BlankNameId => name(draft, " \n ".to_owned()),
-            Self::NoSubject => plan.unsigned.push(super::step(|assertion| {
-                assertion.take("Subject");
-            })),
-            Self::TwoNameIds => plan.unsigned.push(super::step_at(&["Subject"], |subject| {
-                subject.prepend(Element::new("saml:NameID").text("00u-bob"));
-            })),
+            Self::NoSubject => plan
+                .before_assertion_signature
+                .push(super::step(|assertion| {
+                    assertion.take("Subject");
+                })),
+            Self::TwoNameIds => {
+                plan.before_assertion_signature
+                    .push(super::step_at(&["Subject"], |subject| {
+                        subject.prepend(Element::new("saml:NameID").text("00u-bob"));
+                    }))
+            }
             Self::LongNameId(length) => name(draft, "x".repeat(length)),
             Self::NameIdWithLineBreak => name(draft, "00u-alice\n00u-bob".to_owned()),
             Self::AttributeTwice => draft.assertion(|assertion| {
@@ -309,17 +315,20 @@ impl Statement {
                     name.map(|name| Attribute::new(&name, ["mallory@example.com".to_owned()]));
                 assertion.attributes.extend(again);
             }),
-            Self::SecondAttributeStatement => plan.unsigned.push(super::step(|assertion| {
-                let mut second = assertion
-                    .find("AttributeStatement")
-                    .cloned()
-                    .unwrap_or_default();
-                second.children.truncate(1);
-                if let Some(value) = second.at_mut(&["Attribute", "AttributeValue"]) {
-                    value.set_text("mallory@example.com");
-                }
-                assertion.append(second);
-            })),
+            Self::SecondAttributeStatement => {
+                plan.before_assertion_signature
+                    .push(super::step(|assertion| {
+                        let mut second = assertion
+                            .find("AttributeStatement")
+                            .cloned()
+                            .unwrap_or_default();
+                        second.children.truncate(1);
+                        if let Some(value) = second.at_mut(&["Attribute", "AttributeValue"]) {
+                            value.set_text("mallory@example.com");
+                        }
+                        assertion.append(second);
+                    }))
+            }
             Self::ManyGroups(count) => {
                 attribute(draft, "groups", (0..count).map(|n| format!("group-{n:06}")))
             }

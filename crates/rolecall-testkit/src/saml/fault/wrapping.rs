@@ -2,7 +2,7 @@
 //!
 //! Each is what the tools of the trade produce; the signature of the genuine part verifies in all of them.
 
-use super::{Signed, falsify, step};
+use super::{SignedElements, forge_subject, step};
 use crate::saml::names::{DSIG, RESPONDER, SUCCESS};
 use crate::saml::plan::Plan;
 use crate::saml::signature::Digest;
@@ -63,14 +63,14 @@ pub enum Wrapping {
 }
 
 impl Wrapping {
-    pub(super) fn signed(self) -> Signed {
+    pub(super) fn signed(self) -> SignedElements {
         match self {
             Self::One(_)
             | Self::Two(_)
             | Self::ResponseInResponse
             | Self::SignedErrorDecoy
-            | Self::Replaced => Signed::Response,
-            Self::InnerSignatureRemoved => Signed::Both,
+            | Self::Replaced => SignedElements::Response,
+            Self::InnerSignatureRemoved => SignedElements::Both,
             Self::Three(_)
             | Self::Four(_)
             | Self::Five(_)
@@ -84,7 +84,7 @@ impl Wrapping {
             | Self::DigestSmuggle
             | Self::TwoAssertions
             | Self::SignatureMoved
-            | Self::SignatureTwice => Signed::Assertion,
+            | Self::SignatureTwice => SignedElements::Assertion,
         }
     }
 
@@ -99,11 +99,11 @@ impl Wrapping {
                 .map(|assertion| assertion.element());
             plan.draft.assertion = None;
             plan.draft.status = vec![RESPONDER.to_owned()];
-            plan.finished.push(step(move |response| {
+            plan.after_response_signature.push(step(move |response| {
                 let mut evil = genuine.clone();
                 evil.set("ID", "_forged-response");
                 let mut assertion = assertion.clone().unwrap_or_default();
-                falsify(&mut assertion);
+                forge_subject(&mut assertion);
                 evil.append(assertion);
                 let mut refusal = response.clone();
                 if let Some(mut signature) = refusal.take("Signature") {
@@ -116,7 +116,7 @@ impl Wrapping {
         }
         if self == Self::TwoAssertions {
             let other = plan.draft.assertion.clone();
-            plan.also = other.map(|mut other| {
+            plan.second_assertion = other.map(|mut other| {
                 other.id = Some("_another-assertion".to_owned());
                 if let Some(name_id) = &mut other.name_id {
                     name_id.value = vec![Node::Text("00u-bob".to_owned())];
@@ -125,7 +125,7 @@ impl Wrapping {
             });
             return;
         }
-        plan.finished.push(step(move |response| {
+        plan.after_response_signature.push(step(move |response| {
             self.wrap(response);
         }));
     }
@@ -142,7 +142,7 @@ impl Wrapping {
             if ids == Ids::Fresh {
                 forged.set("ID", "_forged-assertion");
             }
-            falsify(&mut forged);
+            forge_subject(&mut forged);
             forged
         };
         let forged_response = |ids| {
@@ -153,7 +153,7 @@ impl Wrapping {
                 forged.set("ID", "_forged-response");
                 forged.find_mut("Assertion")?.set("ID", "_forged-assertion");
             }
-            falsify(forged.find_mut("Assertion")?);
+            forge_subject(forged.find_mut("Assertion")?);
             Some((forged, bare, signature))
         };
         let at_place = |response: &mut Element, element: Element| {

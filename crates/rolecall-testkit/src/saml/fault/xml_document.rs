@@ -7,7 +7,7 @@ use crate::xml::{Element, Node};
 
 /// What is wrong with the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Envelope {
+pub enum XmlDocument {
     /// The response is in an element of nobody's.
     ForeignRoot,
     /// The response is in a SOAP envelope.
@@ -90,7 +90,7 @@ pub enum Envelope {
     Extensions,
 }
 
-impl Envelope {
+impl XmlDocument {
     pub(super) fn apply(self, plan: &mut Plan) {
         match self {
             Self::ForeignRoot => {
@@ -101,26 +101,26 @@ impl Envelope {
                 "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>",
                 "</s:Body></s:Envelope>",
             ),
-            Self::AssertionAlone => plan.finished.push(step(|response| {
+            Self::AssertionAlone => plan.after_response_signature.push(step(|response| {
                 *response = response.take("Assertion").unwrap_or_default();
             })),
-            Self::OtherMessage => plan.finished.push(step(|response| {
+            Self::OtherMessage => plan.after_response_signature.push(step(|response| {
                 response.name = "samlp:LogoutResponse".to_owned();
             })),
-            Self::TwoRoots => plan.written.push(Box::new(|text| format!("{text}{text}"))),
+            Self::TwoRoots => plan.on_text.push(Box::new(|text| format!("{text}{text}"))),
             Self::TrailingText => around(plan, "", "and more"),
             Self::TrailingNul => around(plan, "", "\0<evil/>"),
             Self::LeadingText => around(plan, "more and ", ""),
-            Self::Truncated => plan.written.push(Box::new(|text| {
+            Self::Truncated => plan.on_text.push(Box::new(|text| {
                 text.strip_suffix("</samlp:Response>")
                     .unwrap_or_default()
                     .to_owned()
             })),
             Self::Utf16 => {
                 around(plan, "<?xml version=\"1.0\" encoding=\"UTF-16\"?>", "");
-                plan.encoded.push(Box::new(|bytes| utf16(&bytes)));
+                plan.on_bytes.push(Box::new(|bytes| utf16(&bytes)));
             }
-            Self::Utf16Bare => plan.encoded.push(Box::new(|bytes| utf16(&bytes))),
+            Self::Utf16Bare => plan.on_bytes.push(Box::new(|bytes| utf16(&bytes))),
             Self::ByteOrderMark => around(plan, "\u{feff}", ""),
             Self::Utf7Declared => around(plan, "<?xml version=\"1.0\" encoding=\"UTF-7\"?>", ""),
             Self::Latin1Declared => {
@@ -128,17 +128,17 @@ impl Envelope {
             }
             Self::Xml11 => around(plan, "<?xml version=\"1.1\" encoding=\"UTF-8\"?>", ""),
             Self::Declared => around(plan, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", ""),
-            Self::InvalidUtf8 => plan.encoded.push(Box::new(|mut bytes| {
+            Self::InvalidUtf8 => plan.on_bytes.push(Box::new(|mut bytes| {
                 let middle = bytes.len() / 2;
                 bytes.insert(middle, 0xff);
                 bytes
             })),
-            Self::Empty => plan.encoded.push(Box::new(|_| Vec::new())),
+            Self::Empty => plan.on_bytes.push(Box::new(|_| Vec::new())),
             Self::NotXml => plan
-                .written
+                .on_text
                 .push(Box::new(|_| "no document at all".to_owned())),
             Self::Json => plan
-                .written
+                .on_text
                 .push(Box::new(|_| "{\"sub\":\"00u-alice\"}".to_owned())),
             Self::Deep(depth) => extend(plan, move || {
                 // As text: a tree this deep could not be written down by recursion.
@@ -164,14 +164,16 @@ impl Envelope {
             Self::ManyElements(count) => {
                 extend(plan, move || vec![Element::new("samlp:Many"); count]);
             }
-            Self::ManyAssertions(count) => plan.finished.push(step(move |response| {
-                let assertion = response.find("Assertion").cloned();
-                for assertion in std::iter::repeat_n(assertion, count).flatten() {
-                    response.append(assertion);
-                }
-            })),
+            Self::ManyAssertions(count) => {
+                plan.after_response_signature.push(step(move |response| {
+                    let assertion = response.find("Assertion").cloned();
+                    for assertion in std::iter::repeat_n(assertion, count).flatten() {
+                        response.append(assertion);
+                    }
+                }))
+            }
             Self::ManySignatures(count) => {
-                plan.finished
+                plan.after_response_signature
                     .push(step_at(&["Assertion"], move |assertion| {
                         let signature = assertion.find("Signature").cloned();
                         for signature in std::iter::repeat_n(signature, count).flatten() {
@@ -189,23 +191,25 @@ impl Envelope {
             Self::ColonAttribute => {
                 extend(plan, || vec![Element::new("samlp:Odd").with("::", "1")])
             }
-            Self::AssertionNamespace => plan.unsigned.push(step(|assertion| {
+            Self::AssertionNamespace => plan.before_assertion_signature.push(step(|assertion| {
                 assertion.set("xmlns:saml", "urn:oasis:names:tc:SAML:1.0:assertion");
             })),
-            Self::ForeignAssertion => plan.finished.push(step(|response| {
+            Self::ForeignAssertion => plan.after_response_signature.push(step(|response| {
                 let foreign = Element::new("x:Assertion").with("xmlns:x", "urn:example:any");
                 response.append(foreign.text("not one of ours"));
             })),
-            Self::PrefixedId => plan.finished.push(step(|response| {
+            Self::PrefixedId => plan.after_response_signature.push(step(|response| {
                 let genuine = response.attribute("ID").unwrap_or_default().to_owned();
                 response.attributes.insert(0, ("x:ID".to_owned(), genuine));
                 response.set("xmlns:x", "urn:example:any");
             })),
-            Self::ProtocolIdOnAssertion => plan.unsigned.push(step(|assertion| {
-                assertion.set("xmlns:samlp", PROTOCOL);
-                assertion.set("samlp:ID", "_forged");
-            })),
-            Self::XmlId => plan.finished.push(step(|response| {
+            Self::ProtocolIdOnAssertion => {
+                plan.before_assertion_signature.push(step(|assertion| {
+                    assertion.set("xmlns:samlp", PROTOCOL);
+                    assertion.set("samlp:ID", "_forged");
+                }))
+            }
+            Self::XmlId => plan.after_response_signature.push(step(|response| {
                 let genuine = response
                     .find("Assertion")
                     .and_then(|one| one.attribute("ID"));
@@ -213,20 +217,20 @@ impl Envelope {
                 let evil = Element::new("samlp:Evil").with("xml:id", genuine);
                 response.insert_after("Issuer", Element::new("samlp:Extensions").child(evil));
             })),
-            Self::IdSpelling => plan.unsigned.push(step(|assertion| {
+            Self::IdSpelling => plan.before_assertion_signature.push(step(|assertion| {
                 let id = assertion.attribute("ID").unwrap_or_default().to_owned();
                 assertion.set("Id", id);
             })),
-            Self::RelativeNamespace => plan.unsigned.push(step(relative)),
+            Self::RelativeNamespace => plan.before_assertion_signature.push(step(relative)),
             Self::VoidDigest => {
-                plan.unsigned.push(step(relative));
-                plan.signing
+                plan.before_assertion_signature.push(step(relative));
+                plan.on_signed_info
                     .push(step_at(&["Reference", "DigestValue"], |value| {
                         // SHA-256 of no bytes.
                         value.set_text("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
                     }));
             }
-            Self::ForeignChild => plan.finished.push(step(|response| {
+            Self::ForeignChild => plan.after_response_signature.push(step(|response| {
                 response.append(Element::new("x:Any").with("xmlns:x", "urn:example:any"));
             })),
             Self::Extensions => extend(plan, || {
@@ -250,13 +254,13 @@ fn relative(assertion: &mut Element) {
 }
 
 fn around(plan: &mut Plan, head: &'static str, tail: &'static str) {
-    plan.written
+    plan.on_text
         .push(Box::new(move |text| format!("{head}{text}{tail}")));
 }
 
 /// Puts these into `samlp:Extensions` of the response, which nobody signs.
 fn extend(plan: &mut Plan, elements: impl Fn() -> Vec<Element> + 'static) {
-    plan.finished.push(step(move |response| {
+    plan.after_response_signature.push(step(move |response| {
         response.insert_after(
             "Issuer",
             Element::new("samlp:Extensions").children(elements()),
