@@ -1,8 +1,8 @@
-//! Roles that the person's own identity provider convinces AWS of: the browser goes there, and what it brings back is for
-//! AWS alone.
+//! Roles of accounts that trust the person's identity provider directly: the browser fetches a SAML response from the
+//! provider, which is only for AWS.
 //!
-//! The response signs nobody in and is kept no longer than the browser takes to follow a redirect. It must be about the
-//! person whose session this is, and about the role that today's policy grants.
+//! The response does not sign anyone in, and is held only until the browser follows a redirect. It must be about the
+//! person of the session, and must name the role that the current policy grants.
 
 use super::request::IssueRequest;
 use crate::access::{Grant, RoleRequest, RoleSessionAttributes};
@@ -17,37 +17,37 @@ use crate::session::Session;
 use crate::sign_in::{HeldResponse, Message, OrderedBy, ResponseForAws, SignInError};
 use serde::{Deserialize, Serialize};
 
-/// What somebody was about to do when they were sent to their provider.
+/// Request during which the person was sent to the provider.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Purpose {
     /// Open the console.
     Console(ConsoleRequest),
-    /// Take credentials along.
+    /// Get credentials.
     Credentials,
 }
 
-/// A provider's response for AWS, of the person whose session this is.
+/// Verified response for AWS about the person of the session.
 #[derive(Clone)]
 pub(super) struct Proven {
-    /// What it says.
+    /// Content of the response.
     pub(super) said: ResponseForAws,
-    /// What STS is shown.
+    /// The response for STS.
     pub(super) response: SamlResponse,
 }
 
-/// In what a provider's response for AWS does not fit.
+/// Reason why a provider's response for AWS does not match the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseMismatch {
-    /// It is about somebody else than this session's person.
+    /// It is about another person than that of the session.
     Subject,
-    /// It does not name the role that was asked for, with the account's provider.
+    /// It does not contain the requested role with the provider of its account.
     Role,
-    /// `SourceIdentity` is not what the permission set demands.
+    /// `SourceIdentity` is not the value that the permission set requires.
     SourceIdentity,
 }
 
 impl ResponseMismatch {
-    /// A stable word for the audit trail and for metrics.
+    /// Stable code for the audit trail and for metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::Subject => "other_subject",
@@ -58,15 +58,15 @@ impl ResponseMismatch {
 
     pub(crate) fn said(self) -> &'static str {
         match self {
-            Self::Subject => "about somebody else",
+            Self::Subject => "about another person",
             Self::Role => "not for this role",
-            Self::SourceIdentity => "with another source identity than this role needs",
+            Self::SourceIdentity => "with a source identity that this role does not permit",
         }
     }
 }
 
 impl Proven {
-    /// Whether it is for this role. Which roles the response names beside it does not matter: STS is asked for this one.
+    /// Checks that it matches this role. Other roles in the response do not matter: STS is called for this one.
     pub(crate) fn fits(
         &self,
         grant: &Grant,
@@ -85,18 +85,18 @@ impl Proven {
     }
 }
 
-/// What a ticket from the provider led to.
+/// Result of redeeming a ticket.
 #[derive(Debug)]
 pub enum ProofOutcome {
-    /// The console.
+    /// A link to the console.
     Visit(ConsoleVisit),
     /// Credentials.
     Issued(Box<IssuedRole>),
-    /// Nothing: it was used, is too old, or nothing was asked for in this session.
+    /// None: the ticket was used or has expired, or the session has no pending request.
     Spent,
 }
 
-/// What a session waits for while its browser is at the provider; one at a time.
+/// Pending request of a session whose browser is at the provider; at most one.
 #[derive(Serialize, Deserialize)]
 struct PendingAtProvider {
     role: RoleRequest,
@@ -107,7 +107,7 @@ impl Record for PendingAtProvider {
     const KIND: &'static str = "at-provider";
 }
 
-/// A verified response on the way to its session.
+/// Verified response that is held for its session.
 #[derive(Serialize, Deserialize)]
 struct HeldProof {
     provider: ProviderId,
@@ -125,8 +125,8 @@ fn waiting(session: SessionId) -> SecretDigest {
 }
 
 impl Issuer {
-    /// Remembers what was asked for. Returns why nothing is issued yet: the browser must fetch the provider's response first,
-    /// cannot, or the store is unavailable.
+    /// Stores the request. Returns the reason why nothing is issued yet: the browser must fetch the provider's response
+    /// first, cannot fetch it, or the store is unavailable.
     pub(super) async fn go_to_provider(
         &self,
         caller: Caller<'_>,
@@ -154,8 +154,8 @@ impl Issuer {
         }
     }
 
-    /// Verifies a response that the provider made for AWS, and keeps it until its browser comes with its session. It
-    /// signs nobody in, whatever it says.
+    /// Verifies a response that the provider created for AWS, and holds it until the browser presents its session. It
+    /// never signs anyone in.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -185,7 +185,7 @@ impl Issuer {
         drop(turn);
         let packed = saml.pack(&response)?;
         let ticket = ProofTicket::new(random_token(self.entropy.as_ref()));
-        // Room first: without it the response is not used up.
+        // Reserve capacity first: without it the response is not consumed.
         let room = self
             .sign_ins
             .reserve_held(ticket.digest(), packed.bytes())?;
@@ -202,7 +202,7 @@ impl Issuer {
         Ok(ticket)
     }
 
-    /// Goes on with what the session was about to do, once, with the provider's response for AWS.
+    /// Resumes the pending request of the session, once, with the provider's response for AWS.
     ///
     /// # Errors
     /// [`IssueError`].

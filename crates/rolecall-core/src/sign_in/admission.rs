@@ -1,4 +1,4 @@
-//! Rate limits of sign-ins: who is counted where.
+//! Rate limits of sign-ins.
 
 use crate::audit::RequestContext;
 use crate::base::secret::{SecretDigest, SessionSecret};
@@ -9,8 +9,8 @@ use crate::record::rate_limit::{
 use super::SignIns;
 
 impl SignIns {
-    /// Takes a place for a sign-in that begins: the address's, or where it has none left, one of the live session that
-    /// the browser shows. What comes back is to be kept until the sign-in is completed.
+    /// Acquires a slot for a new sign-in: of the address, or, if it has none left, of the live session of the browser.
+    /// The result is stored until the sign-in is complete.
     pub(super) async fn admit_sign_in(
         &self,
         context: &RequestContext,
@@ -37,25 +37,25 @@ impl SignIns {
         Ok(None)
     }
 
-    /// Gives the places of a sign-in back that could not begin.
+    /// Releases the slots of a sign-in that could not start.
     pub(super) async fn give_sign_in_back(&self, begun: Option<&AddressSlots>) {
         let Some(taken) = begun else {
             return;
         };
         let (limit, rate) = (LimitName::SignIn, self.rates.limits().sign_in);
-        // A place that is not given back is free again when its window ends.
+        // A slot that is not released becomes free when its window ends.
         match self.rates.release_for_address(limit, rate, taken).await {
             Ok(()) | Err(_) => {}
         }
     }
 
-    /// Gives the places of a sign-in back that was completed, and remembers its address.
+    /// Releases the slots of a completed sign-in, and records its address as known.
     pub(super) async fn sign_in_completed(&self, begun: Option<&AddressSlots>) {
         let Some(taken) = begun else {
             return;
         };
         let (limit, rate) = (LimitName::SignIn, self.rates.limits().sign_in);
-        // As above; the address is remembered the next time.
+        // As above. The address is recorded after its next sign-in.
         match self
             .rates
             .release_completed_for_address(limit, rate, taken)
@@ -65,18 +65,18 @@ impl SignIns {
         }
     }
 
-    /// Takes one of the few SAML responses that are verified for the sign-in of this `state`.
+    /// Acquires one of the few SAML responses that are verified for the sign-in with this `state`.
     pub(super) async fn admit_response(&self, state: SecretDigest) -> Result<(), RateLimitError> {
         let bucket = state.to_string();
         let slot = RateLimitSlot::new(LimitName::SamlResponses, SAML_RESPONSES, &bucket);
         self.rates.acquire(&[slot]).await.map(drop)
     }
 
-    /// Gives the place back of a response that could not be verified for want of the provider or the store.
+    /// Releases the slot of a response that could not be verified because the provider or the store was unavailable.
     pub(super) async fn give_response_back(&self, state: SecretDigest) {
         let bucket = state.to_string();
         let slot = RateLimitSlot::new(LimitName::SamlResponses, SAML_RESPONSES, &bucket);
-        // One that is not given back is one response less.
+        // Without the release, one response less is verified.
         match self.rates.release(&[slot]).await {
             Ok(()) | Err(_) => {}
         }

@@ -1,7 +1,7 @@
-//! How much waits in the store until its browser comes: one ceiling for all of it.
+//! Limit on the total size of the responses that are held in the store for their browsers.
 //!
-//! Each replica counts what it has stored itself, so that the ceiling of the installation is that of one replica times their
-//! number.
+//! Each replica counts the responses that it stored itself. The limit of an installation is therefore that of one
+//! replica times the number of replicas.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,17 +12,17 @@ use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::record::StoreError;
 
-/// The bytes that were stored, not taken out here, and have not expired.
+/// Counts the bytes that were stored, not removed here, and have not expired.
 #[derive(Debug, Default)]
 pub(crate) struct HeldBytes(Mutex<Held>);
 
 #[derive(Debug)]
 struct Held {
-    /// The ceiling.
+    /// Limit in bytes.
     bytes_max: usize,
-    /// Under which key, and how many bytes.
+    /// Size by key.
     bytes: HashMap<SecretDigest, usize>,
-    /// Until when; the oldest first. What was taken out stays here until then.
+    /// Expiration by key, oldest first. Removed entries stay until then.
     until: VecDeque<(DateTime<Utc>, SecretDigest)>,
     total: usize,
 }
@@ -46,7 +46,7 @@ impl Held {
     }
 }
 
-/// Room that was taken; it is given back unless something is kept in it.
+/// Reserved capacity. It is released on drop unless [`Room::keep`] is called.
 #[derive(Debug)]
 pub(crate) struct Room<'h> {
     held: &'h HeldBytes,
@@ -55,11 +55,11 @@ pub(crate) struct Room<'h> {
 }
 
 impl HeldBytes {
-    /// Takes room for a response that is stored under `key` and expires at `until`.
+    /// Reserves capacity for a response that is stored under `key` and expires at `until`.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when something is stored under this key, [`StoreError::Unavailable`] when there is no room
-    /// left.
+    /// [`StoreError::Exists`] if something is stored under this key, [`StoreError::Unavailable`] if the limit is
+    /// reached.
     pub(super) fn reserve(
         &self,
         key: SecretDigest,
@@ -76,7 +76,7 @@ impl HeldBytes {
             return Err(StoreError::Exists);
         }
         if total > held.bytes_max {
-            let full = "responses that wait for their browsers fill the room there is for them";
+            let full = "the limit on held responses is reached";
             return Err(StoreError::Unavailable(full.into()));
         }
         held.total = total;
@@ -89,12 +89,12 @@ impl HeldBytes {
         })
     }
 
-    /// Gives the room of a response back that was taken out of the store. Another replica may have stored it.
+    /// Releases the capacity of a response that was removed from the store. Another replica may have stored it.
     pub(crate) fn release(&self, key: &SecretDigest) {
         self.lock().remove(key);
     }
 
-    /// Sets another ceiling than [`limits::HELD_RESPONSES_BYTES_MAX`].
+    /// Overrides [`limits::HELD_RESPONSES_BYTES_MAX`].
     pub(super) fn limit(&self, bytes_max: usize) {
         self.lock().bytes_max = bytes_max;
     }
@@ -105,12 +105,12 @@ impl HeldBytes {
 }
 
 impl Room<'_> {
-    /// Under which key something is to be stored.
+    /// Key under which the response is stored.
     pub(crate) fn key(&self) -> SecretDigest {
         self.key
     }
 
-    /// Something is kept in it, until it is taken out or expires.
+    /// Keeps the reservation until the response is removed or expires.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }
@@ -145,12 +145,12 @@ mod tests {
             room.map(Room::keep).is_ok()
         };
         assert!((0..fits - 1).all(|number| keep(number, one, now, later)));
-        // What was not stored after all takes no room.
+        // A response that was not stored uses no capacity.
         assert!((0..10).all(|_| held.reserve(key(fits), one, now, later).is_ok()));
         assert!(keep(fits, one, now, later));
         assert!(!keep(fits + 1, 1, now, later));
         assert!(!keep(fits + 1, 1, later - TimeDelta::seconds(1), later));
-        // What was taken out makes room at once.
+        // Removal releases capacity at once.
         held.release(&key(3));
         held.release(&key(3));
         assert!(keep(fits + 1, one, now, later));

@@ -1,8 +1,8 @@
-//! Refusals: which of them count against an address, and which get an event of their own in the audit trail.
+//! Refused sign-ins: which of them count against an address, and which have their own event in the audit trail.
 //!
-//! A request that shows nothing of ours can be made any number of times, so its refusals are summarised. Messages that were
-//! verified in vain cost processor time, so they count apart from everything else; beyond their limit they are answered with
-//! it. When they are verified, [`crate::sign_in::turns`] says.
+//! A request without valid gateway data can be repeated without limit, so its refusals are summarized. A message that
+//! fails verification costs processor time, so it has a separate limit; beyond that limit, the response is 429.
+//! [`crate::sign_in::turns`] determines when messages are verified.
 
 use crate::audit::{AuditEventKind, Refusals, RequestContext};
 use crate::identity::ProviderId;
@@ -10,7 +10,7 @@ use crate::record::rate_limit::LimitName;
 use crate::sign_in::{ProviderError, RejectReason, SignInError, SignIns};
 
 impl SignIns {
-    /// Refuses a sign-in that shows no live `state`: it is summarised in the trail, see [`Refusals`].
+    /// Refuses a sign-in without a live `state`: the audit trail contains a summary, see [`Refusals`].
     pub(crate) async fn refuse_stranger<T>(
         &self,
         context: &RequestContext,
@@ -31,9 +31,9 @@ impl SignIns {
         Err(exceeded.map_or(error, SignInError::RateLimited))
     }
 
-    /// Refuses a sign-in whose `state` is or was live: with an event of its own, as long as the address has one left and
-    /// there are not too many of all addresses; otherwise it is summarised. Beginning a sign-in is free for everybody, so
-    /// these could be made without end.
+    /// Refuses a sign-in whose `state` is or was live: with its own event while the address has one left and the limit
+    /// for all addresses is not reached, otherwise in a summary. Anyone can start a sign-in, so these refusals can be
+    /// repeated without limit.
     pub(super) async fn refuse_sign_in<T>(
         &self,
         context: &RequestContext,
@@ -62,8 +62,8 @@ impl SignIns {
     }
 }
 
-/// The limit that a refusal without a live `state` counts against. None where it says nothing about the visitor: the
-/// provider does not answer, or does not send what nobody here asked for by the visitor's will.
+/// Limit that a refusal without a live `state` counts against. None if the client is not the cause: the provider does
+/// not respond, or sends an unsolicited response without the user's action.
 fn counted(error: &SignInError) -> Option<LimitName> {
     match error {
         SignInError::Unavailable(_)

@@ -1,4 +1,4 @@
-//! Where a flow goes on: a place on our own origin, fixed when the flow began.
+//! Page to which a flow returns: a path on the gateway's own origin, fixed when the flow starts.
 
 use std::borrow::Cow;
 
@@ -9,19 +9,19 @@ use url::Url;
 
 use crate::base::limits;
 
-/// Bytes of a path that is written as it is.
+/// Maximum length of a path that is not encoded, in bytes.
 const PLAIN_BYTES_MAX: usize = 1_024;
-/// Begins what is written in base64; no path begins so.
+/// Prefix of the base64 form; no path starts with it.
 const PACKED: &str = "~";
 
-/// A place on our own origin: a path with an optional query, that no browser reads as another site.
+/// A path on the gateway's own origin with an optional query, which no browser interprets as another site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReturnTo(String);
 
-/// Why a text is no [`ReturnTo`].
+/// The text is not a [`ReturnTo`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a return path begins with one / and stays on this site")]
+#[error("a return path starts with a single / and stays on this site")]
 pub struct InvalidReturnTo;
 
 impl ReturnTo {
@@ -30,9 +30,9 @@ impl ReturnTo {
         Self("/".to_owned())
     }
 
-    /// Parses a path on our own origin; refuses whatever some browser or proxy might take for another place: `//`,
-    /// backslashes, control characters, spaces, dot segments, encoded slashes, fragments, and anything that does not
-    /// survive a round through the URL Standard unchanged.
+    /// Parses a path on the gateway's own origin. Rejects everything that a browser or proxy could interpret as another
+    /// location: `//`, backslashes, control characters, spaces, dot segments, encoded slashes, fragments, and anything
+    /// that the URL Standard does not preserve.
     ///
     /// # Errors
     /// [`InvalidReturnTo`].
@@ -63,8 +63,8 @@ impl ReturnTo {
         }
     }
 
-    /// As a parameter of an address, which percent-encodes it: a long path with characters that are encoded already is
-    /// written in base64, so that it does not grow beyond what an address may have. [`Self::unpack`] reads either.
+    /// Returns the value for a URL parameter, which percent-encodes it: a long path that contains encoded characters is
+    /// written in base64, so that it does not exceed the maximum length of a URL. [`Self::unpack`] reads both forms.
     pub fn packed(&self) -> Cow<'_, str> {
         match self.0.len() > PLAIN_BYTES_MAX {
             true => Cow::Owned(format!("{PACKED}{}", URL_SAFE_NO_PAD.encode(&self.0))),
@@ -72,7 +72,7 @@ impl ReturnTo {
         }
     }
 
-    /// Reads what [`Self::packed`] wrote, or a plain path.
+    /// Parses the result of [`Self::packed`], or a plain path.
     ///
     /// # Errors
     /// [`InvalidReturnTo`].
@@ -86,7 +86,7 @@ impl ReturnTo {
         Self::parse(std::str::from_utf8(&path).map_err(|_| InvalidReturnTo)?)
     }
 
-    /// Path and query.
+    /// Returns path and query.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,7 +1,7 @@
-//! What a SAML provider can beyond signing people in when they ask for it: our metadata for it, responses nobody asked
-//! for, single logout from either side.
+//! Operations of SAML providers in addition to sign-in: metadata of the gateway, unsolicited responses, and single
+//! logout from either side.
 //!
-//! Every message is untrusted until the adapter has verified its signature; none of them signs anybody in by itself.
+//! Every message is untrusted until the adapter has verified its signature. No message alone signs a person in.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,10 +14,10 @@ use crate::identity::{NameId, Subject};
 use crate::record::Record;
 use crate::record::rate_limit::Share;
 
-/// A `LogoutRequest` or `LogoutResponse` as it arrived: untrusted.
+/// A `LogoutRequest` or `LogoutResponse` as received: untrusted.
 #[derive(Clone, Debug)]
 pub enum LogoutMessage {
-    /// HTTP-Redirect (SAML Bindings 3.4): the query as it was sent, since the signature is over its very letters.
+    /// HTTP-Redirect (SAML Bindings 3.4): the query as received, because the signature covers its exact bytes.
     Redirect(SecretText),
     /// HTTP-POST (SAML Bindings 3.5).
     Post {
@@ -28,41 +28,41 @@ pub enum LogoutMessage {
     },
 }
 
-/// A provider's verified order to end sessions (`LogoutRequest`, SAML Core 3.7.1).
+/// Verified request of a provider to end sessions (`LogoutRequest`, SAML Core 3.7.1).
 #[derive(Clone, Debug)]
 pub struct LogoutOrder {
-    /// Whose.
+    /// Name of the person.
     pub name_id: NameId,
-    /// Which (`SessionIndex`); all of the person's when empty.
+    /// Sessions (`SessionIndex`); all sessions of the person if empty.
     pub session_indexes: Vec<String>,
     /// `IssueInstant`
     pub issued_at: DateTime<Utc>,
-    /// The request counts once.
+    /// The request is accepted once.
     pub once: ReplayKey,
-    /// What the adapter needs for its answer.
+    /// State of the adapter for its response.
     pub reply: Correlation,
 }
 
-/// A response that a provider made for AWS, verified: what it is good for, and for whom.
+/// Verified response that a provider created for AWS.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResponseForAws {
-    /// The person: the same as at a sign-in.
+    /// The person; the same value as at a sign-in.
     pub subject: Subject,
-    /// `Role`: pairs of a role and a provider, as the response writes them.
+    /// `Role`: pairs of a role and a provider, as in the response.
     pub roles: Vec<String>,
     /// `RoleSessionName`
     pub session_name: Option<String>,
     /// `SourceIdentity`
     pub source_identity: Option<String>,
-    /// The keys of `PrincipalTag:…`.
+    /// Keys of `PrincipalTag:…`.
     pub tag_keys: Vec<String>,
-    /// It counts once, here as well.
+    /// The response is accepted once.
     #[serde(skip)]
     pub once: Option<ReplayKey>,
 }
 
 impl ResponseForAws {
-    /// Whether it names this role with this provider, in either order (AWS: "Configure SAML assertions").
+    /// Returns whether it contains this role with this provider, in either order (AWS: "Configure SAML assertions").
     pub fn is_for(&self, role: &str, provider: &str) -> bool {
         self.roles.iter().any(|pair| {
             let parts = pair.split_once(',').map(|(a, b)| (a.trim(), b.trim()));
@@ -71,38 +71,38 @@ impl ResponseForAws {
     }
 }
 
-/// How a browser came with a provider's order to sign out.
+/// How a browser delivered a logout request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderedBy {
-    /// It went there.
+    /// As a navigation.
     Navigation,
-    /// A page loaded it in a frame, where no page of ours is shown.
+    /// In a frame, in which the gateway's pages are not displayed.
     Frame,
 }
 
-/// When a message is verified: addresses take turns, and so do the networks that they are in.
+/// Order in which messages are verified: round-robin over addresses, and over their networks.
 #[derive(Debug)]
 pub enum Turn {
-    /// It has been verified before: it is next.
+    /// The message was verified before and has priority.
     Ours,
-    /// It is of this address. The share is its place among the messages that wait.
+    /// The message is from this address. The share is its position among the waiting messages.
     Of(Share),
 }
 
-/// What only a SAML provider can.
+/// Operations that only SAML providers support.
 #[async_trait]
 pub trait SamlServiceProvider: Send + Sync {
-    /// Our own metadata for this provider (SAML Metadata 2.4.4): XML.
+    /// Returns the gateway's metadata for this provider (SAML Metadata 2.4.4): XML.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when they cannot be made.
+    /// [`ProviderError::Unavailable`] if it cannot be generated.
     fn metadata(&self) -> Result<String, ProviderError>;
 
-    /// Verifies a response as [`super::IdentityProvider::complete`] does, against the sign-in that was begun, and packs it
-    /// for the time until its browser comes. It signs nobody in and uses nothing up.
+    /// Verifies a response against the sign-in in progress, as [`super::IdentityProvider::complete`] does, and packs it
+    /// until its browser fetches the session. Does not sign the person in and consumes nothing.
     ///
     /// # Errors
-    /// [`ProviderError`]; [`super::RejectReason::Malformed`] when it is too large to be held.
+    /// [`ProviderError`]; [`super::RejectReason::Malformed`] if it is too large to be held.
     async fn screen(
         &self,
         correlation: &Correlation,
@@ -110,42 +110,42 @@ pub trait SamlServiceProvider: Send + Sync {
         turn: &Turn,
     ) -> Result<PackedResponse, ProviderError>;
 
-    /// Packs a response that was verified.
+    /// Packs a verified response.
     ///
     /// # Errors
-    /// [`ProviderError`]; [`super::RejectReason::Malformed`] when it is too large to be held.
+    /// [`ProviderError`]; [`super::RejectReason::Malformed`] if it is too large to be held.
     fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError>;
 
-    /// The response that was packed.
+    /// Returns the response that was packed.
     ///
     /// # Errors
-    /// [`ProviderError`] when it is none.
+    /// [`ProviderError`] if it is malformed.
     fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError>;
 
-    /// Verifies a response that nobody here asked for (SAML Profiles 4.1.5), where the provider may send such.
+    /// Verifies an unsolicited response (SAML Profiles 4.1.5), if the provider may send them.
     ///
     /// # Errors
-    /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where it may not.
+    /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] if it may not.
     async fn complete_unsolicited(
         &self,
         response: SamlResponse,
         turn: &Turn,
     ) -> Result<VerifiedSignIn, ProviderError>;
 
-    /// Where the provider starts its application for AWS; none where it has none.
+    /// URL at which the provider starts its application for AWS; none if not configured.
     fn start_for_aws(&self) -> Option<Url>;
 
-    /// Verifies a response that the provider made for AWS. It signs nobody in.
+    /// Verifies a response that the provider created for AWS. Does not sign the person in.
     ///
     /// # Errors
-    /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where the provider has no such application.
+    /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] if no such application is configured.
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
         turn: &Turn,
     ) -> Result<ResponseForAws, ProviderError>;
 
-    /// Verifies a provider's order to end sessions.
+    /// Verifies a logout request of the provider.
     ///
     /// # Errors
     /// [`ProviderError`].
@@ -155,14 +155,15 @@ pub trait SamlServiceProvider: Send + Sync {
         turn: &Turn,
     ) -> Result<LogoutOrder, ProviderError>;
 
-    /// What to send the browser back with once that was done (SAML Profiles 4.4.3.4); none where the provider has no
-    /// place for answers. In a frame a redirect is preferred, since a form of ours is not shown there.
+    /// Returns the message with which the browser goes back to the provider afterwards (SAML Profiles 4.4.3.4); none if
+    /// the provider has no endpoint for responses. In a frame a redirect is preferred, because the gateway's form is
+    /// not displayed there.
     async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge>;
 
-    /// Verifies the provider's answer to our own request (`LogoutResponse`, SAML Core 3.7.2).
+    /// Verifies the provider's response to the gateway's logout request (`LogoutResponse`, SAML Core 3.7.2).
     ///
     /// # Errors
-    /// [`ProviderError`]; [`ProviderError::Refused`] where the session at the provider goes on.
+    /// [`ProviderError`]; [`ProviderError::Refused`] if the session at the provider was not ended.
     async fn logout_answered(
         &self,
         correlation: Correlation,
@@ -171,40 +172,40 @@ pub trait SamlServiceProvider: Send + Sync {
     ) -> Result<(), ProviderError>;
 }
 
-/// A response that was verified, packed by its adapter: at most
-/// [`limits::HELD_RESPONSE_BYTES_MAX`](crate::base::limits::HELD_RESPONSE_BYTES_MAX) in base64.
+/// A verified response, packed by its adapter: at most
+/// [`limits::HELD_RESPONSE_BYTES_MAX`](crate::base::limits::HELD_RESPONSE_BYTES_MAX) bytes in base64.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PackedResponse(#[serde(with = "crate::base::secret::sealed_text")] SecretText);
 
 impl PackedResponse {
-    /// Takes what the adapter packed.
+    /// Wraps the adapter's packed text.
     pub fn new(text: SecretText) -> Self {
         Self(text)
     }
 
-    /// What the adapter packed.
+    /// Returns the adapter's packed text.
     pub fn text(&self) -> &SecretText {
         &self.0
     }
 
-    /// Bytes of it.
+    /// Returns the size in bytes.
     pub fn bytes(&self) -> usize {
         self.0.expose().len()
     }
 }
 
-/// A response that arrived without the browser's cookies, since another site posted it. It waits, for a minute or two,
-/// until the browser comes to fetch its session, under the digest of the sign-in's `state`.
+/// A response that arrived without the browser's cookies because another site posted it. It is held for one or two
+/// minutes, under the digest of the sign-in's `state`, until the browser fetches its session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum HeldResponse {
     /// Verified and packed.
     Packed {
-        /// By [`SamlServiceProvider::pack`].
+        /// Result of [`SamlServiceProvider::pack`].
         packed: PackedResponse,
     },
-    /// `SAMLResponse` as it was posted: what a replica of an earlier version holds.
+    /// `SAMLResponse` as posted: held by a replica of an earlier version.
     Posted {
         /// `SAMLResponse`
         #[serde(with = "crate::base::secret::sealed_text")]
@@ -213,7 +214,7 @@ pub enum HeldResponse {
 }
 
 impl HeldResponse {
-    /// Bytes of it.
+    /// Returns the size in bytes.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Packed { packed } => packed.bytes(),

@@ -1,7 +1,8 @@
-//! Single logout by a SAML provider (SAML Core 3.7, Profiles 4.4): which sessions an order ends.
+//! Single logout by a SAML provider (SAML Core 3.7, Profiles 4.4): the sessions that a logout request ends.
 //!
-//! An order is written down before sessions are looked for, and a sign-in lists its session before it looks for orders.
-//! One of the two always sees the other, so no assertion from before an order signs anybody in after it.
+//! A logout request is stored before sessions are searched, and a sign-in lists its session before it searches logout
+//! requests. One of the two always finds the other, so an assertion that was issued before a logout request cannot sign
+//! in after it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,48 +15,50 @@ use crate::record::{Record, StoreError, VersionedRecord};
 use crate::session::{Owner, Session};
 use crate::sign_in::{LogoutOrder, SignIns};
 
-/// The reason in the audit trail.
+/// Reason in the audit trail.
 pub(crate) const REASON: &str = "ended_by_provider";
 
-/// Who a provider means by a `NameID` that is not the person's subject here.
+/// Subject of the person whom the provider calls by another `NameID`.
 #[derive(Serialize, Deserialize)]
-struct Named {
+struct NameIdOwner {
     subject: Subject,
 }
 
-impl Record for Named {
+impl Record for NameIdOwner {
     const KIND: &'static str = "name-id";
 }
 
-/// The latest order for a name, or for one session of it. It also ends assertions that arrive after it (SAML Core 3.7.3.1).
+/// Latest logout request for a name, or for one session of it. It also ends sessions of assertions that arrive later
+/// (SAML Core 3.7.3.1).
 #[derive(Serialize, Deserialize)]
-struct Ordered {
+struct LogoutRecord {
     issued_at: DateTime<Utc>,
 }
 
-impl Record for Ordered {
+impl Record for LogoutRecord {
     const KIND: &'static str = "logout-order";
 }
 
-impl Ordered {
-    /// For one session of the name, or for all of them.
+impl LogoutRecord {
+    /// Key for one session of the name, or for all sessions.
     fn key(provider: &ProviderId, name_id: &NameId, index: Option<&str>) -> SecretDigest {
         let mut parts = vec![provider.as_str().as_bytes(), name_id.value.as_bytes()];
         parts.extend(index.map(str::as_bytes));
         SecretDigest::of("rolecall/logout-order/v1", &parts)
     }
 
-    /// Whether it came after this authentication. Instants may be whole seconds, so the same second counts.
+    /// Returns whether the request is later than this authentication. Timestamps may be whole seconds, so the same
+    /// second counts.
     fn ends(&self, authenticated_at: DateTime<Utc>) -> bool {
         authenticated_at.timestamp() <= self.issued_at.timestamp()
     }
 }
 
 impl SignIns {
-    /// Writes the order down and ends the sessions that it names. It may be called again after a failure.
+    /// Stores the logout request and ends its sessions. It can be repeated after a failure.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: sessions may live on.
+    /// [`StoreError::Unavailable`]: sessions may still exist.
     pub(super) async fn end_ordered(
         &self,
         context: &RequestContext,
@@ -67,20 +70,20 @@ impl SignIns {
             let owner = Owner::of(provider, &subject);
             for entry in self.sessions.entries(owner.person).await? {
                 let seen: Option<VersionedRecord<Session>> = self.records.get(entry.key).await?;
-                // Where the record is gone, what the session allowed may still be there.
+                // Even if the record is gone, its client sessions may still exist.
                 let evidence = match seen {
                     Some(seen) => Some(seen.record.identity.evidence),
                     None => entry.logout.clone(),
                 };
-                if evidence.is_some_and(|evidence| means(order, &evidence)) {
+                if evidence.is_some_and(|evidence| covers(order, &evidence)) {
                     self.sessions.end(context, &owner, &entry, REASON).await?;
                 }
             }
-            // What a person allowed a client stands on the same word of the provider's.
-            let told = (owner.person, REASON);
+            // Client sessions are based on the same assertion.
+            let cause = (owner.person, REASON);
             self.sessions
-                .end_client_sessions(context, told, |client| {
-                    means(order, &client.identity.evidence)
+                .end_client_sessions(context, cause, |client| {
+                    covers(order, &client.identity.evidence)
                 })
                 .await?;
         }
@@ -93,9 +96,9 @@ impl SignIns {
         order: &LogoutOrder,
     ) -> Result<(), StoreError> {
         let until = self.clock.now() + limits::LOGOUT_REQUEST_LIFE;
-        let latest = |old: Option<Ordered>| {
+        let latest = |old: Option<LogoutRecord>| {
             let issued_at = old.map_or(order.issued_at, |old| old.issued_at.max(order.issued_at));
-            (Ordered { issued_at }, until, ())
+            (LogoutRecord { issued_at }, until, ())
         };
         let indexes = order
             .session_indexes
@@ -103,13 +106,13 @@ impl SignIns {
             .map(|index| Some(index.as_str()));
         let all = order.session_indexes.is_empty().then_some(None);
         for index in indexes.chain(all) {
-            let key = Ordered::key(provider, &order.name_id, index);
+            let key = LogoutRecord::key(provider, &order.name_id, index);
             self.records.update(key, latest).await?;
         }
         Ok(())
     }
 
-    /// Whether the provider has ordered to end this session, which is in its person's list already.
+    /// Returns whether the provider has requested the end of this session, which is already in its person's list.
     pub(super) async fn was_ordered_to_end(&self, session: &Session) -> Result<bool, StoreError> {
         let identity = &session.identity;
         let Evidence::SamlAssertion {
@@ -122,9 +125,9 @@ impl SignIns {
         };
         let index = session_index.as_deref().map(Some);
         for index in index.into_iter().chain([None]) {
-            let key = Ordered::key(&identity.provider, name_id, index);
-            let ordered: Option<VersionedRecord<Ordered>> = self.records.get(key).await?;
-            let ended = |order: &Ordered| {
+            let key = LogoutRecord::key(&identity.provider, name_id, index);
+            let ordered: Option<VersionedRecord<LogoutRecord>> = self.records.get(key).await?;
+            let ended = |order: &LogoutRecord| {
                 identity
                     .authenticated_at()
                     .is_none_or(|authenticated_at| order.ends(authenticated_at))
@@ -136,13 +139,15 @@ impl SignIns {
         Ok(false)
     }
 
-    /// Who the provider may mean: whoever signed in under this name, and whoever is called so here.
+    /// Returns the subjects that the name can refer to: the person who signed in with it, and the person whose subject
+    /// it is.
     async fn subjects_of(
         &self,
         provider: &ProviderId,
         name: &NameId,
     ) -> Result<Vec<Subject>, StoreError> {
-        let named: Option<VersionedRecord<Named>> = self.records.get(name.key(provider)).await?;
+        let named: Option<VersionedRecord<NameIdOwner>> =
+            self.records.get(name.key(provider)).await?;
         let mut subjects: Vec<Subject> =
             named.map(|seen| seen.record.subject).into_iter().collect();
         subjects.extend(Subject::parse(&name.value));
@@ -150,7 +155,7 @@ impl SignIns {
         Ok(subjects)
     }
 
-    /// Remembers under which name a person signed in, where it is not their subject.
+    /// Stores the name with which a person signed in, if it is not their subject.
     pub(super) async fn remember_name_id(&self, session: &Session) -> Result<(), StoreError> {
         let identity = &session.identity;
         let Evidence::SamlAssertion {
@@ -164,17 +169,18 @@ impl SignIns {
             return Ok(());
         }
         let subject = &identity.subject;
-        let named = |_: Option<Named>| {
+        let named = |_: Option<NameIdOwner>| {
             let subject = subject.clone();
-            (Named { subject }, session.ends_at, ())
+            (NameIdOwner { subject }, session.ends_at, ())
         };
         let key = name_id.key(&identity.provider);
         self.records.update(key, named).await
     }
 }
 
-/// Whether the order is about a session of this evidence: its name, and its index where some are named.
-fn means(order: &LogoutOrder, evidence: &Evidence) -> bool {
+/// Returns whether the request covers a session with this evidence: its name, and its index if the request contains
+/// indexes.
+fn covers(order: &LogoutOrder, evidence: &Evidence) -> bool {
     match evidence {
         Evidence::SamlAssertion {
             name_id,
