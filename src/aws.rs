@@ -1,7 +1,8 @@
-//! Adapter: AWS. STS, the console's sign-in endpoint, and the gateway's own keys and tokens that IAM trusts.
+//! Adapter for AWS: STS, the console sign-in endpoint, and the gateway's own keys, tokens and SAML responses that IAM
+//! trusts.
 //!
-//! The gateway holds no AWS credential: a role is assumed with a proof, its own or the provider's. What AWS answers is turned into
-//! core's words at once; nothing of a token or of credentials reaches an error or a log from here.
+//! The gateway holds no AWS credentials: roles are assumed with a token or assertion of the gateway or of the provider.
+//! Responses of AWS are converted to types of core; tokens and credentials never appear in errors or logs.
 
 mod federation;
 mod http;
@@ -17,11 +18,10 @@ pub use saml_issuer::{
 };
 pub use settings::{AwsSettings, WrongRegion};
 pub use sts::{Endpoints, StsClient, http_client};
-pub use token_issuer::{Document, MintError, TokenIssuer};
+pub use token_issuer::{IssuerDocument, MintError, TokenIssuer};
 
-/// Directives of `tracing_subscriber`'s `EnvFilter`, to stand after whatever an operator asks for: below these levels the
-/// SDK and the HTTP libraries print requests and answers. Today's versions wrap bodies so that they do not show; nobody
-/// has promised that of tomorrow's.
+/// `EnvFilter` directives that are appended to the configured log filter. Below these levels the SDK and the HTTP
+/// libraries could log whole requests and responses, including secrets.
 pub const LOG_CEILING: &[&str] = &[
     "aws_config=warn",
     "aws_runtime=warn",

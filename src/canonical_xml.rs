@@ -1,7 +1,7 @@
-//! XML that we sign: written by templates in its canonical form, so that what is written is what is digested (Exclusive XML
-//! Canonicalization 1.0, XML Signature 1.1). No parser and no canonicaliser sees what goes into it.
+//! XML that the gateway signs. Templates write it in canonical form, so that its bytes are digested directly (Exclusive
+//! XML Canonicalization 1.0, XML Signature 1.1), without a parser or canonicalizer.
 //!
-//! A template begins empty elements with both tags, sorts attributes, and declares a namespace where it is first used.
+//! Templates write empty elements with both tags, sort attributes, and declare a namespace where it is first used.
 
 mod escape;
 
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use escape::{Attribute, Text, is_xml};
 
-/// An enveloped signature (SAML Core 2.0 section 5.4) by RSA-SHA256, for `templates/saml/signature.xml`.
+/// An enveloped RSA-SHA256 signature (SAML Core 2.0 section 5.4) for `templates/saml/signature.xml`.
 pub(crate) struct EnvelopedSignature<'a> {
     /// `ID` of the element.
     pub(crate) reference: &'a str,
@@ -20,23 +20,23 @@ pub(crate) struct EnvelopedSignature<'a> {
     pub(crate) digest: String,
     /// `SignatureValue`
     pub(crate) value: String,
-    /// The key's certificate: base64 of DER.
+    /// The certificate of the key, base64 of DER.
     pub(crate) certificate: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "saml/signed_info.xml")]
 struct SignedInfoXml<'a> {
-    /// Whether it stands alone, as it does when it is signed.
+    /// Whether `SignedInfo` is the root element, as it is for signing.
     apex: bool,
     signature: &'a EnvelopedSignature<'a>,
 }
 
 impl<'a> EnvelopedSignature<'a> {
-    /// Signs an element, given in canonical form and without a signature. `rsa_sha256` is PKCS #1 v1.5 with SHA-256.
+    /// Signs an element in canonical form without a signature. `rsa_sha256` is PKCS #1 v1.5 with SHA-256.
     ///
     /// # Errors
-    /// Those of `rsa_sha256`, and when a template fails.
+    /// The errors of `rsa_sha256`, or if a template fails.
     pub(crate) fn of<E: From<askama::Error>>(
         element: &str,
         reference: &'a str,

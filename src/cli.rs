@@ -1,5 +1,5 @@
-//! The command line of `rolecalld`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or wrong configuration.
-//! Errors say what happened, then `hint:` and what to do next.
+//! The command line of `rolecalld`. Exit codes: 0 success, 1 failed or negative result, 2 usage or configuration error.
+//! Errors print the problem, then `hint:` and the next step.
 
 mod audit;
 mod check;
@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Loaded};
 use out::Failure;
 
-/// The gateway between a company's identity providers and its AWS roles.
+/// Gateway between identity providers and AWS: single sign-on to AWS accounts and roles.
 #[derive(Debug, Parser)]
 #[command(name = "rolecalld", version, after_help = EXAMPLES)]
 struct Cli {
@@ -27,35 +27,35 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  rolecalld keys generate --config rolecall.toml     make the key that AWS will trust
-  rolecalld check --config rolecall.toml             find every mistake before serving
-  rolecalld serve --config rolecall.toml             serve
+  rolecalld keys generate --config rolecall.toml     create the signing key that AWS trusts
+  rolecalld check --config rolecall.toml             validate the configuration
+  rolecalld serve --config rolecall.toml             start the gateway
   rolecalld explain --config rolecall.toml --provider okta --claims alice.json
-  rolecalld audit verify --config rolecall.toml      see whether anybody changed the trail";
+  rolecalld audit verify --config rolecall.toml      verify the integrity of the audit trail";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the portal
+    /// Start the gateway
     Serve(serve::Serve),
-    /// Report every mistake in every file, with line and column
+    /// Validate all configuration files; errors are reported with line and column
     Check(check::Check),
-    /// Say which roles a person gets, and why
+    /// Show which roles a user gets, and why
     Explain(explain::Explain),
-    /// Make, list, rotate and retire the keys that AWS trusts
+    /// Create, list, rotate and retire the signing keys that AWS trusts
     #[command(subcommand)]
     Keys(keys::Keys),
-    /// End what people are signed in with
+    /// Revoke the sessions of a user
     #[command(subcommand)]
     Sessions(sessions::Sessions),
-    /// Verify or export the audit trail
+    /// Verify, export or search the audit trail
     #[command(subcommand)]
     Audit(audit::Audit),
 }
 
-/// Which configuration a command works with.
+/// The option `--config` of all commands.
 #[derive(Debug, clap::Args)]
 struct ConfigArg {
-    /// The configuration
+    /// Configuration file
     #[arg(
         long,
         value_name = "FILE",
@@ -65,10 +65,10 @@ struct ConfigArg {
     config: PathBuf,
 }
 
-/// Access files that do not serve yet.
+/// The option `--access`: access files that are not in use yet.
 #[derive(Debug, clap::Args)]
 struct AccessArg {
-    /// Access files or directories to read instead of those that the configuration names; repeatable
+    /// Access files or directories to use instead of those named in the configuration; repeatable
     #[arg(long, value_name = "FILE")]
     access: Vec<PathBuf>,
 }
@@ -83,7 +83,7 @@ impl ConfigArg {
     }
 }
 
-/// Runs the command line of this process.
+/// Runs the command line and returns the exit code of the process.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
@@ -96,15 +96,18 @@ pub fn main() -> ExitCode {
     out::finish(outcome)
 }
 
-/// Runs something asynchronous to its end. What is still under way then is left behind.
+/// Runs a future to completion on a new runtime. Tasks that are still running afterwards are dropped.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    // Pages have threads of their own, one for each core; beside them this runtime talks to Redis, AWS and the database.
+    // HTTP workers have threads of their own, one per core. This runtime serves the connections to Redis, AWS and the
+    // database.
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.div_ceil(2))
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))?;
+        .map_err(|error| {
+            Failure::failed(format!("the async runtime could not be started: {error}"))
+        })?;
     let outcome = runtime.block_on(work);
     runtime.shutdown_background();
     outcome

@@ -1,5 +1,5 @@
-//! The client's address as trusted proxies report it: one header, read by bytes and from the right. An entry that
-//! cannot be read makes the address unknown; it is never skipped.
+//! Determines the client address from one header of trusted proxies, read as bytes from right to left. An entry that
+//! cannot be parsed makes the address unknown; it is never skipped.
 
 mod forwarded;
 mod node;
@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// Entries that are looked at, from the right. A longer chain of trusted proxies leaves the address unknown.
+/// Maximum number of entries that are read, from the right. With more trusted proxies the address is unknown.
 pub const ENTRIES_MAX: usize = 32;
 
-/// `[listen] client_address`: the one header that is read.
+/// `[listen] client_address`: the header that is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressHeader {
     /// `X-Forwarded-For`
@@ -23,15 +23,15 @@ pub enum AddressHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239)
     Forwarded,
-    /// None: the client is whoever opened the connection.
+    /// No header: the client is the peer of the connection.
     Peer,
 }
 
 impl AddressHeader {
-    /// Reads the configured value.
+    /// Parses the configured value.
     ///
     /// # Errors
-    /// With the values that exist.
+    /// If it is not one of the supported values, which the error lists.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
             "x-forwarded-for" => Ok(Self::XForwardedFor),
@@ -41,7 +41,7 @@ impl AddressHeader {
         }
     }
 
-    /// The header's name in lower case; none for [`Self::Peer`].
+    /// The header name in lower case; `None` for [`Self::Peer`].
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::XForwardedFor => Some("x-forwarded-for"),
@@ -50,7 +50,7 @@ impl AddressHeader {
         }
     }
 
-    /// The header that is not read; none for [`Self::Peer`].
+    /// The name of the other header, which is ignored; `None` for [`Self::Peer`].
     pub fn other(self) -> Option<Self> {
         match self {
             Self::XForwardedFor => Some(Self::Forwarded),
@@ -60,17 +60,17 @@ impl AddressHeader {
     }
 }
 
-/// The address of a request's client.
+/// The client address of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAddress {
-    /// The rightmost address that is not a trusted proxy's; IPv4 also where it was written as IPv6.
+    /// The rightmost address that does not belong to a trusted proxy. IPv4-mapped addresses are converted to IPv4.
     Known(IpAddr),
-    /// Not known. It fits no `network` of the access policy.
+    /// Unknown. It does not match any `network` condition of the access policy.
     Unknown(UnknownAddress),
 }
 
 impl ClientAddress {
-    /// The address, where it is known.
+    /// The address, if known.
     pub fn known(self) -> Option<IpAddr> {
         match self {
             Self::Known(address) => Some(address),
@@ -79,39 +79,39 @@ impl ClientAddress {
     }
 }
 
-/// A client's address and where it was found: the answer of `GET /client-address`.
+/// A client address and its source: the response of `GET /client-address`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenAddress {
-    /// The address, where it is known.
+    /// The address, if known.
     pub address: Option<IpAddr>,
-    /// The name of the header that it was read from, or [`SeenAddress::CONNECTION`].
+    /// The header that contained the address, or [`SeenAddress::CONNECTION`].
     pub source: String,
-    /// Which of the headers that carry a client's address arrived, whether they were read or not.
+    /// The forwarding headers of the request, whether they were read or not.
     pub headers: Vec<String>,
-    /// Why the address is not known.
+    /// Why the address is unknown.
     pub unknown: Option<String>,
 }
 
 impl SeenAddress {
-    /// The address is that of whoever opened the connection to the gateway.
+    /// The source is the peer address of the connection.
     pub const CONNECTION: &str = "connection";
 
-    /// Whether no header was read.
+    /// Whether the address is the peer address of the connection.
     pub fn is_of_connection(&self) -> bool {
         self.source == Self::CONNECTION
     }
 }
 
-/// Why an address is not known.
+/// Why an address is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownAddress {
     /// The connection has no peer address.
     NoPeer,
-    /// The search reached an entry that is not an address, at this position from the right, counted from 1.
+    /// An entry that is not an address, at this position from the right, counted from 1.
     Unreadable(usize),
-    /// [`ENTRIES_MAX`] entries were trusted proxies, and there are more.
+    /// More than [`ENTRIES_MAX`] entries.
     TooManyEntries,
-    /// A trusted proxy sent the header that is not read, and not the one that is.
+    /// A trusted proxy sent only the header that is not read.
     OtherHeader,
 }
 
@@ -122,20 +122,20 @@ impl fmt::Display for UnknownAddress {
             Self::Unreadable(position) => {
                 write!(f, "entry {position} from the right is not an address")
             }
-            Self::TooManyEntries => write!(f, "more than {ENTRIES_MAX} entries are proxies"),
-            Self::OtherHeader => f.write_str("the proxy sent the header that is not read"),
+            Self::TooManyEntries => write!(f, "more than {ENTRIES_MAX} entries belong to proxies"),
+            Self::OtherHeader => f.write_str("the proxy sent only the header that is not read"),
         }
     }
 }
 
-/// Whether an address is in one of these networks; IPv4 also where it is written as IPv6.
+/// Whether an address is in one of the networks. IPv4-mapped addresses are compared as IPv4.
 pub fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// The client of a connection from `peer`, by the values of the header that is read, in the order they arrived.
-/// `other_present` says whether the other header arrived.
+/// Determines the client of a connection from `peer`, given the values of the header in order of arrival.
+/// `other_present` tells whether the other header was sent.
 pub fn resolve(
     header: AddressHeader,
     peer: IpAddr,
@@ -167,7 +167,7 @@ pub fn resolve(
     }
 }
 
-/// Goes from proxy to proxy; each has written down who connected to it.
+/// Follows the chain of proxies; each entry is the peer of the proxy to its right.
 fn search(
     peer: IpAddr,
     trusted: &[IpNet],

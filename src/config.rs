@@ -1,7 +1,7 @@
-//! `rolecall.toml` and the access files, read once into types. Every mistake of every file is reported in one run.
+//! Reads `rolecall.toml` and the access files into types. Every error of every file is reported in one run.
 //!
-//! An adapter owns the type of its own section and knows nothing of this module, which fills them all. Secrets are
-//! never inline: they come from a file or from the environment.
+//! Each adapter owns the type of its own section and does not depend on this module, which fills all of them. Secrets
+//! are never inline: they are read from a file or an environment variable.
 
 mod access;
 mod clients;
@@ -37,19 +37,19 @@ use crate::store::StoreSettings;
 pub use access::{AccessFiles, AccessRead};
 pub use listen::{Listen, Tls};
 pub use provider_files::{ProviderFiles, ProviderSource, ProvidersRead};
-pub use secret_ref::complaint;
+pub use secret_ref::secret_file_error;
 pub use sections::SealingKey;
 
-/// Everything that `rolecall.toml` says.
+/// The contents of `rolecall.toml`.
 #[derive(Debug)]
 pub struct Settings {
-    /// Our own origin.
+    /// `public_url`: the gateway's own origin.
     pub public_url: Url,
     /// `[listen]`
     pub listen: Listen,
     /// `[store]`
     pub store: StoreSettings,
-    /// `[store] sealing_keys`: the first seals, all open.
+    /// `[store] sealing_keys`: the first one seals records, all of them open records.
     pub sealing_keys: Vec<SealingKey>,
     /// `[database]`
     pub database: DatabaseUrl,
@@ -59,7 +59,8 @@ pub struct Settings {
     pub clients: ClientRules,
     /// `[limits]` and `[aws] sts_rate`
     pub limits: RateLimits,
-    /// What AWS's clients call this installation: `public_url`, `[clients] start_url_label` and `former_labels`.
+    /// The start URLs that AWS clients use for this installation, from `public_url`, `[clients] start_url_label` and
+    /// `former_labels`.
     pub start_urls: StartUrls,
     /// `[issuer] keys`
     pub issuer_keys: PathBuf,
@@ -69,7 +70,7 @@ pub struct Settings {
     pub egress: Egress,
     /// `[[provider]]`
     pub providers: Vec<ProviderSettings>,
-    /// The files that they name.
+    /// The files that the `[[provider]]` sections name.
     pub provider_files: Vec<ProviderFiles>,
     /// `[portal] contact`
     pub contact: Option<String>,
@@ -77,80 +78,82 @@ pub struct Settings {
     pub access: AccessFiles,
 }
 
-/// A configuration that was read whole.
+/// A complete configuration.
 #[derive(Debug)]
 pub struct Loaded {
     /// `rolecall.toml`
     pub settings: Settings,
-    /// The access files.
+    /// The policy of the access files.
     pub access: AccessRead,
-    /// For reading the files of providers again.
+    /// Reads the files of the providers again.
     pub provider_source: ProviderSource,
-    /// SHA-256 of everything that was read, hexadecimal.
+    /// SHA-256 of all files, hexadecimal.
     pub digest: String,
-    /// What is valid but looks wrong.
+    /// Valid settings that are probably unintended.
     pub warnings: Vec<ConfigError>,
 }
 
-/// One thing that makes a configuration unusable.
+/// An error in a configuration file.
 #[derive(Debug)]
-pub enum Mistake {
-    /// A file cannot be read at all.
+pub enum ConfigFileError {
+    /// A file cannot be read.
     Unreadable {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// Something in a file.
-    InFile(ConfigError),
+    /// An error at a position in a file.
+    Invalid(ConfigError),
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ConfigFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, source } => {
                 let path = path.display();
-                write!(f, "{path}: cannot be read: {source}")?;
+                write!(f, "{path}: cannot read file: {source}")?;
                 match hint_for(source.kind()) {
                     Some(hint) => write!(f, "\n  hint: {hint}"),
                     None => Ok(()),
                 }
             }
-            Self::InFile(error) => error.fmt(f),
+            Self::Invalid(error) => error.fmt(f),
         }
     }
 }
 
-/// What to do about a file of the configuration that cannot be read.
+/// The hint for a configuration file that cannot be read.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the enum is not ours, and open"
+    reason = "the enum of the standard library is non-exhaustive"
 )]
 fn hint_for(kind: ErrorKind) -> Option<&'static str> {
     match kind {
-        ErrorKind::NotFound => {
-            Some("name rolecall.toml with --config; the paths in it are relative to its own folder")
+        ErrorKind::NotFound => Some(
+            "set --config to the path of rolecall.toml; paths in it are relative to its folder",
+        ),
+        ErrorKind::PermissionDenied => {
+            Some("grant read permission to the user that runs the gateway")
         }
-        ErrorKind::PermissionDenied => Some("the user the gateway runs as must be able to read it"),
         ErrorKind::InvalidData => Some("save it as UTF-8 text"),
-        ErrorKind::FileTooLarge => Some("split it: `access` takes several files"),
+        ErrorKind::FileTooLarge => Some("split the file: `access` accepts several files"),
         _ => None,
     }
 }
 
-/// Why a configuration cannot be used: everything that is wrong, in the order of the files and then of their lines.
+/// All errors of a configuration, in the order of files and lines.
 #[derive(Debug)]
-pub struct LoadError(Vec<Mistake>);
+pub struct LoadError(Vec<ConfigFileError>);
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for mistake in &self.0 {
-            writeln!(f, "{mistake}")?;
+        for error in &self.0 {
+            writeln!(f, "{error}")?;
         }
         match self.0.len() {
-            1 => f.write_str("1 mistake in the configuration"),
-            count => write!(f, "{count} mistakes in the configuration"),
+            1 => f.write_str("1 error in the configuration"),
+            count => write!(f, "{count} errors in the configuration"),
         }
     }
 }
@@ -158,50 +161,50 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl LoadError {
-    /// How many mistakes there are.
+    /// Number of errors.
     pub fn count(&self) -> u64 {
         self.0.len() as u64
     }
 
-    /// What is wrong.
-    pub fn mistakes(&self) -> &[Mistake] {
+    /// All errors.
+    pub fn errors(&self) -> &[ConfigFileError] {
         &self.0
     }
 
     fn unreadable(path: &Path, source: std::io::Error) -> Self {
-        Self(vec![Mistake::Unreadable {
+        Self(vec![ConfigFileError::Unreadable {
             path: path.to_owned(),
             source,
         }])
     }
 
     fn in_files(errors: Vec<ConfigError>) -> Self {
-        Self(errors.into_iter().map(Mistake::InFile).collect())
+        Self(errors.into_iter().map(ConfigFileError::Invalid).collect())
     }
 }
 
 /// Reads a configuration: the file at `path` and the access files it names.
 ///
 /// # Errors
-/// [`LoadError`], with every mistake of every file.
+/// [`LoadError`], with all errors of all files.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     load_with_access(path, &[])
 }
 
-/// As [`load`], with other access files than the file at `path` names, where there are any.
+/// As [`load`], with other access files than those the configuration names, unless `access` is empty.
 ///
 /// # Errors
-/// [`LoadError`], with every mistake of every file.
+/// [`LoadError`], with all errors of all files.
 pub fn load_with_access(path: &Path, access: &[PathBuf]) -> Result<Loaded, LoadError> {
     let text = read_text(path)?;
     let mut read = read::settings(path, &text, folder(path));
     if let Some(files) = read.access.as_mut().filter(|_| !access.is_empty()) {
-        access.clone_into(&mut files.places);
+        access.clone_into(&mut files.paths);
     }
-    let mut mistakes = LoadError::in_files(read.findings.errors).0;
+    let mut errors = LoadError::in_files(read.findings.errors).0;
     let access = read.access.map(|access| access.load()).transpose();
     match (read.settings, access) {
-        (Some(settings), Ok(Some(access))) if mistakes.is_empty() => {
+        (Some(settings), Ok(Some(access))) if errors.is_empty() => {
             let mut warnings = read.findings.warnings;
             warnings.extend(access.policy.warnings().iter().cloned());
             let digest = access::digest([text.as_bytes(), access.digest.as_bytes()]);
@@ -213,20 +216,20 @@ pub fn load_with_access(path: &Path, access: &[PathBuf]) -> Result<Loaded, LoadE
                 warnings,
             })
         }
-        (_, Ok(_)) => Err(LoadError(mistakes)),
+        (_, Ok(_)) => Err(LoadError(errors)),
         (_, Err(more)) => {
-            mistakes.extend(more.0);
-            Err(LoadError(mistakes))
+            errors.extend(more.0);
+            Err(LoadError(errors))
         }
     }
 }
 
-/// The folder that relative paths in the file at `path` are relative to.
+/// The folder to which paths in the file at `path` are relative.
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Where the issuer's keys are, by the file at `path`; nothing else of it needs to be right yet.
+/// Reads only `[issuer] keys` of the file at `path`. The other sections can be incomplete.
 ///
 /// # Errors
 /// [`LoadError`].
@@ -234,7 +237,7 @@ pub fn issuer_keys(path: &Path) -> Result<PathBuf, LoadError> {
     read_one(path, read::issuer_keys)
 }
 
-/// Where the audit trail is, by the file at `path`; nothing else of it needs to be right yet.
+/// Reads only `[database]` of the file at `path`. The other sections can be incomplete.
 ///
 /// # Errors
 /// [`LoadError`].
@@ -249,13 +252,13 @@ fn read_one<T>(
     let text = read_text(path)?;
     let document = Document::parse(path, &text);
     let found = read(&document.root(), folder(path));
-    let mistakes = document.into_findings().errors;
+    let errors = document.into_findings().errors;
     found
-        .filter(|_| mistakes.is_empty())
-        .ok_or_else(|| LoadError::in_files(mistakes))
+        .filter(|_| errors.is_empty())
+        .ok_or_else(|| LoadError::in_files(errors))
 }
 
-/// Reads a text that is not larger than any configuration.
+/// Reads a file of at most the maximum size of a configuration file.
 fn read_text(path: &Path) -> Result<String, LoadError> {
     read_bounded(path).map_err(|source| LoadError::unreadable(path, source))
 }
@@ -267,7 +270,7 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
         .take(bound + 1)
         .read_to_string(&mut text)?;
     if text.len() as u64 > bound {
-        let message = format!("it is larger than {bound} bytes");
+        let message = format!("the file is larger than {bound} bytes");
         return Err(std::io::Error::new(ErrorKind::FileTooLarge, message));
     }
     Ok(text)

@@ -1,9 +1,8 @@
-//! The SQL database: its URL, its connections and its schema. What is kept there belongs to the adapters over it, such as
-//! [`crate::audit`].
+//! The SQL database: URL, connections and schema. Adapters such as [`crate::audit`] own their tables.
 
 mod open_error;
 mod pool;
-mod postgres_fault;
+mod postgres_error;
 mod schema;
 mod url;
 

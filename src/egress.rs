@@ -1,10 +1,11 @@
-//! How the gateway reaches identity providers and AWS: `[egress]`. Through which proxy, which hosts without it, and which
-//! authorities count beside the system's.
+//! Outgoing connections to identity providers and AWS, as configured in `[egress]`: proxy, hosts that bypass it, and
+//! additional CA certificates.
 //!
-//! The environment is never read. Loopback and link-local addresses, where clouds keep their metadata services, are never
+//! Proxy settings in the environment are ignored. Loopback and link-local addresses, which include the metadata
+//! services of clouds, are never reached through the proxy.
 //! reached through the proxy.
 
-mod place;
+mod address_class;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,41 +16,41 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use url::{Host, Url};
 
-pub use place::{Place, is_localhost};
+pub use address_class::{AddressClass, is_localhost};
 
-/// The section, parsed. Clones share it.
+/// The parsed section `[egress]`. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Egress(Arc<Parts>);
 
 #[derive(Debug, Default)]
 struct Parts {
     proxy: Option<Proxy>,
-    exceptions: Vec<Exception>,
-    authorities: Vec<Authorities>,
+    no_proxy: Vec<NoProxyRule>,
+    ca_certificates: Vec<CaCertificates>,
 }
 
-/// A proxy that is asked to CONNECT (RFC 9110 9.3.6).
+/// A proxy that supports CONNECT (RFC 9110 9.3.6).
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    /// `http` or `https`: how the proxy itself is reached.
+    /// URL of the proxy, `http` or `https`.
     pub url: Url,
     /// Username and password (Basic, RFC 7617).
     pub credentials: Option<(String, SecretText)>,
 }
 
-/// The certificates of one PEM file.
+/// The CA certificates of one PEM file.
 #[derive(Clone, Debug)]
-pub struct Authorities {
+pub struct CaCertificates {
     pem: String,
 }
 
-/// Not a list of certificates.
+/// The text contains no PEM certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no certificate in PEM in it")]
+#[error("the file does not contain a PEM certificate")]
 pub struct NoCertificate;
 
-impl Authorities {
-    /// Reads the text of a PEM file.
+impl CaCertificates {
+    /// Parses the text of a PEM file.
     ///
     /// # Errors
     /// [`NoCertificate`].
@@ -61,38 +62,38 @@ impl Authorities {
         }
     }
 
-    /// The file's text.
+    /// The text of the file.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 }
 
-/// Hosts that are reached without the proxy.
+/// An entry of `no_proxy`: destinations that bypass the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exception {
-    /// `*`: every host.
+pub enum NoProxyRule {
+    /// `*`: all hosts.
     Every,
-    /// One host, by name.
+    /// One host name.
     Host(String),
-    /// `*.example.com` or `.example.com`: every host below a domain.
+    /// `*.example.com` or `.example.com`: all hosts below a domain.
     Below(String),
-    /// Addresses. A name is not looked up for them.
+    /// A network. Host names are not resolved to match it.
     Net(IpNet),
 }
 
-/// Neither a host, nor a pattern, nor a network.
+/// The text is neither a host, nor a pattern, nor a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "write a host, \"*.corp.example\" for every host below a domain, or a network such as 10.0.0.0/8"
+    "write a host name, \"*.corp.example\" for all hosts below a domain, or a network such as 10.0.0.0/8"
 )]
-pub struct InvalidException;
+pub struct InvalidNoProxyRule;
 
-impl Exception {
-    /// Reads one entry of `no_proxy`.
+impl NoProxyRule {
+    /// Parses an entry of `no_proxy`.
     ///
     /// # Errors
-    /// [`InvalidException`].
-    pub fn parse(text: &str) -> Result<Self, InvalidException> {
+    /// [`InvalidNoProxyRule`].
+    pub fn parse(text: &str) -> Result<Self, InvalidNoProxyRule> {
         if text == "*" {
             return Ok(Self::Every);
         }
@@ -112,7 +113,7 @@ impl Exception {
                     None => Self::Host(name),
                 })
             }
-            Ok(_) | Err(_) => Err(InvalidException),
+            Ok(_) | Err(_) => Err(InvalidNoProxyRule),
         }
     }
 
@@ -135,54 +136,54 @@ impl Exception {
 }
 
 impl Egress {
-    /// The way out as configured.
+    /// Egress with this configuration.
     pub fn new(
         proxy: Option<Proxy>,
-        exceptions: Vec<Exception>,
-        authorities: Vec<Authorities>,
+        no_proxy: Vec<NoProxyRule>,
+        ca_certificates: Vec<CaCertificates>,
     ) -> Self {
         Self(Arc::new(Parts {
             proxy,
-            exceptions,
-            authorities,
+            no_proxy,
+            ca_certificates,
         }))
     }
 
-    /// The proxy, whatever for.
+    /// The configured proxy.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.0.proxy.as_ref()
     }
 
-    /// The proxy through which this URL is reached; none when it is reached directly.
+    /// The proxy for this URL; `None` if the URL is reached directly.
     pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
         let proxy = self.proxy()?;
         let host = url.host()?;
-        let excepted = self.0.exceptions.iter().any(|except| except.covers(&host));
-        (!excepted && Place::of_host(&host) == Place::Elsewhere).then_some(proxy)
+        let bypassed = self.0.no_proxy.iter().any(|rule| rule.covers(&host));
+        (!bypassed && AddressClass::of_host(&host) == AddressClass::Other).then_some(proxy)
     }
 
-    /// The authorities beside the system's.
-    pub fn authorities(&self) -> &[Authorities] {
-        &self.0.authorities
+    /// CA certificates in addition to those of the system.
+    pub fn ca_certificates(&self) -> &[CaCertificates] {
+        &self.0.ca_certificates
     }
 
-    /// The same authorities without the proxy: for the gateway's own `public_url`, which proxies for the way out need not
-    /// reach.
+    /// The same CA certificates without the proxy, for requests to the gateway's own `public_url`.
     pub fn direct(&self) -> Self {
-        Self::new(None, Vec::new(), self.authorities().to_vec())
+        Self::new(None, Vec::new(), self.ca_certificates().to_vec())
     }
 
-    /// A client that goes out this way and by nothing that the environment says.
+    /// Applies proxy and CA certificates to a client, and disables proxies from the environment.
     ///
     /// # Errors
-    /// When an authority's certificate cannot be used.
-    pub fn applied_to(
+    /// If a CA certificate is invalid.
+    pub fn apply_to(
         &self,
         client: reqwest::ClientBuilder,
     ) -> Result<reqwest::ClientBuilder, reqwest::Error> {
         let mut client = client.no_proxy();
-        for authorities in self.authorities() {
-            for certificate in reqwest::Certificate::from_pem_bundle(authorities.pem().as_bytes())?
+        for ca_certificates in self.ca_certificates() {
+            for certificate in
+                reqwest::Certificate::from_pem_bundle(ca_certificates.pem().as_bytes())?
             {
                 client = client.add_root_certificate(certificate);
             }
@@ -200,32 +201,32 @@ impl Egress {
     }
 }
 
-/// Whether this machine knows any certificate authority, in the places where every TLS connection looks.
-pub fn system_has_authorities() -> bool {
+/// Whether the system has any CA certificates in the locations that TLS connections use.
+pub fn system_has_ca_certificates() -> bool {
     !rustls_native_certs::load_native_certs().certs.is_empty()
 }
 
-/// What to do about a connection that failed for these reasons, where the configuration can help.
-pub fn advice(causes: &str) -> Option<&'static str> {
+/// A hint for a failed connection, if the configuration can fix it.
+pub fn hint_for(causes: &str) -> Option<&'static str> {
     if causes.contains("UnknownIssuer") {
         Some(
-            "the server's certificate is issued by an authority that this system does not know; if it is your own, name its PEM file in [egress] ca",
+            "the CA that issued the server certificate is not trusted by this system; for a private CA, add its PEM file to [egress] ca",
         )
     } else if causes.contains("proxy authorization required")
         || causes.contains("ProxyAuthRequired")
     {
-        Some("the proxy asks for credentials; see [egress] proxy, username and password")
+        Some("the proxy requires authentication; set username and password in [egress] proxy")
     } else if causes.contains("tunnel") {
-        Some("the proxy of [egress] made no tunnel to this host")
+        Some("the proxy in [egress] rejected the tunnel to this host")
     } else {
         None
     }
 }
 
-/// The causes, and what to do about them.
-pub fn advised(causes: String) -> String {
-    match advice(&causes) {
-        Some(advice) => format!("{causes}; {advice}"),
+/// Appends the hint, if any, to the error text.
+pub fn with_hint(causes: String) -> String {
+    match hint_for(&causes) {
+        Some(hint) => format!("{causes}; {hint}"),
         None => causes,
     }
 }
@@ -234,15 +235,15 @@ pub fn advised(causes: String) -> String {
 mod tests {
     use super::*;
 
-    fn egress(exceptions: &[&str]) -> Egress {
+    fn egress(no_proxy: &[&str]) -> Egress {
         let proxy = Proxy {
             url: Url::parse("http://proxy.corp.example:3128").unwrap(),
             credentials: Some(("gateway".to_owned(), SecretText::new("hunter2"))),
         };
-        let exceptions = exceptions
+        let no_proxy = no_proxy
             .iter()
-            .map(|text| Exception::parse(text).unwrap());
-        Egress::new(Some(proxy), exceptions.collect(), Vec::new())
+            .map(|text| NoProxyRule::parse(text).unwrap());
+        Egress::new(Some(proxy), no_proxy.collect(), Vec::new())
     }
 
     fn through(egress: &Egress, url: &str) -> bool {
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_hosts_patterns_and_networks() {
+    fn no_proxy_rules_match_hosts_patterns_and_networks() {
         let egress = egress(&[
             "*.corp.example",
             ".lan.example",
@@ -284,13 +285,17 @@ mod tests {
         ] {
             assert!(through(&egress, proxied), "{proxied}");
         }
-        let none = super::Egress::new(egress.proxy().cloned(), vec![Exception::Every], Vec::new());
+        let none = super::Egress::new(
+            egress.proxy().cloned(),
+            vec![NoProxyRule::Every],
+            Vec::new(),
+        );
         assert!(!through(&none, "https://accounts.google.com"));
         assert!(!through(&egress.direct(), "https://accounts.google.com"));
     }
 
     #[test]
-    fn this_machine_and_metadata_are_never_behind_the_proxy() {
+    fn loopback_and_metadata_addresses_bypass_the_proxy() {
         let egress = egress(&[]);
         for here in [
             "http://127.0.0.1:6379",
@@ -312,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_exception_is_refused() {
+    fn invalid_no_proxy_rule_is_rejected() {
         for bad in [
             "",
             "*.*",
@@ -323,44 +328,44 @@ mod tests {
             "a/b",
             "*corp.example",
         ] {
-            assert!(Exception::parse(bad).is_err(), "{bad:?}");
+            assert!(NoProxyRule::parse(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn the_password_is_not_shown() {
+    fn debug_output_hides_the_password() {
         assert!(!format!("{:?}", egress(&[])).contains("hunter2"));
     }
 
     #[test]
-    fn authorities_are_certificates() {
+    fn ca_file_without_certificate_is_rejected() {
         assert_eq!(
-            Authorities::parse("-----BEGIN".to_owned()).map(drop),
+            CaCertificates::parse("-----BEGIN".to_owned()).map(drop),
             Err(NoCertificate)
         );
         assert_eq!(
-            Authorities::parse(String::new()).map(drop),
+            CaCertificates::parse(String::new()).map(drop),
             Err(NoCertificate)
         );
     }
 
     #[test]
-    fn failures_that_the_configuration_can_mend_say_so() {
+    fn known_connection_failures_have_a_hint() {
         assert!(
-            advice("invalid peer certificate: UnknownIssuer")
+            hint_for("invalid peer certificate: UnknownIssuer")
                 .unwrap()
                 .contains("[egress] ca")
         );
         assert!(
-            advice("tunnel error: proxy authorization required")
+            hint_for("tunnel error: proxy authorization required")
                 .unwrap()
                 .contains("password")
         );
         assert!(
-            advice("tunnel error: unsuccessful")
+            hint_for("tunnel error: unsuccessful")
                 .unwrap()
                 .contains("proxy")
         );
-        assert_eq!(advice("connection refused"), None);
+        assert_eq!(hint_for("connection refused"), None);
     }
 }

@@ -1,23 +1,23 @@
-//! How files of this machine that hold the gateway's state are named in URLs.
+//! Parsing of `sqlite:FILE` URLs, which the store and the database share.
 
 use std::path::PathBuf;
 
-/// Why what follows `sqlite:` names no file: the reason, and a hint.
-pub(crate) type NoFile = (&'static str, &'static str);
+/// Why the text after `sqlite:` is not a file name: message and hint.
+pub(crate) type InvalidSqliteFile = (&'static str, &'static str);
 
-/// The file in `sqlite:FILE`, with `//` before it or without.
-pub(crate) fn parse_sqlite(rest: &str) -> Result<PathBuf, NoFile> {
+/// Parses the file name after `sqlite:`, with or without leading `//`.
+pub(crate) fn parse_sqlite(rest: &str) -> Result<PathBuf, InvalidSqliteFile> {
     let file = rest.strip_prefix("//").unwrap_or(rest);
     if file.is_empty() || file.starts_with(':') {
         return Err((
-            "`sqlite:` needs a file",
-            "write sqlite:FILE; nothing else survives a restart",
+            "`sqlite:` requires a file name",
+            "write sqlite:FILE; in-memory databases are lost on restart",
         ));
     }
     if file.contains(['?', '\0']) {
         return Err((
-            "`sqlite:FILE` takes no parameters",
-            "write only the file's path",
+            "`sqlite:FILE` does not accept parameters",
+            "write only the path of the file",
         ));
     }
     Ok(PathBuf::from(file))

@@ -1,7 +1,6 @@
-//! Adapter: identity providers. It verifies what providers say and turns it into the core's `Identity`.
+//! Adapter for identity providers: verifies their responses and converts them to the `Identity` of core.
 //!
-//! Whatever arrives from a browser or a provider is untrusted until every check has passed; nothing is fetched from an
-//! address that a token names.
+//! Input from browsers and providers is untrusted until all checks have passed. URLs in tokens are never fetched.
 
 mod address;
 mod cache;
@@ -18,9 +17,9 @@ pub mod saml;
 pub use http::HttpClient;
 pub use oidc::{
     Algorithm, AssertionAudience, AuthTimeRule, ClaimNames, ClientAuthentication, ClientKey,
-    Finding, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
+    MfaRule, OidcProvider, OidcSettings, SettingsFinding, UserinfoUse,
 };
-pub use probe::Probed;
+pub use probe::ProbeReport;
 pub use provider::ProviderSettings;
 pub use reloadable::Reloadable;
 pub use saml::{SamlProvider, SamlSettings};

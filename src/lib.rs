@@ -1,4 +1,4 @@
-//! The gateway as a library, so that tests and the demo can start one. `ARCHITECTURE.md` is the map.
+//! The gateway as a library, so that tests and the demo can start it. See `ARCHITECTURE.md`.
 
 pub mod audit;
 pub mod aws;

@@ -1,7 +1,8 @@
-//! `rolecalld`: the gateway.
+//! The `rolecalld` binary.
 
-/// Pages and records come and go by the thousand on several threads, on which the system's allocator spends a fifth of the
-/// time (docs/benchmarks.md). Without huge pages, of which each thread would claim one for itself.
+/// mimalloc, because pages and records are short-lived allocations on several threads, for which the system allocator
+/// takes a fifth of the CPU time (docs/benchmarks.md). Built without huge pages, which each thread would reserve for
+/// itself.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,4 @@
-//! AWS Regions by name, for choosing one. A convenience: whatever is not listed can still be written into a
-//! destination.
+//! AWS Regions with their names, for selection lists. Regions that are not listed can still be used in destinations.
 
 use rolecall_core::aws::Partition;
 
@@ -42,7 +41,7 @@ const GOV_CLOUD: &[(&str, &str)] = &[
     ("us-gov-east-1", "AWS GovCloud (US-East)"),
 ];
 
-/// Code and name of the partition's Regions.
+/// Code and name of the Regions of a partition.
 pub fn of(partition: Partition) -> &'static [(&'static str, &'static str)] {
     match partition {
         Partition::Aws => COMMERCIAL,
@@ -57,7 +56,7 @@ mod tests {
     use rolecall_core::aws::Region;
 
     #[test]
-    fn every_region_is_one_and_in_its_partition() {
+    fn listed_regions_belong_to_their_partition() {
         for partition in [Partition::Aws, Partition::China, Partition::GovCloud] {
             for (code, _) in of(partition) {
                 assert!(

@@ -1,5 +1,5 @@
-//! The composition root: settings become adapters, adapters a gateway, the gateway a bound listener that is not yet
-//! running. Nobody else constructs an adapter.
+//! The composition root: builds adapters from the settings, a gateway from the adapters, and bound listeners. No other
+//! module constructs adapters.
 
 mod connections;
 mod embedded;
@@ -35,20 +35,21 @@ use crate::web::metrics::Metrics;
 use crate::web::{PendingWork, Site};
 
 use connections::Connections;
-pub use embedded::TwoNames;
+pub use embedded::HardLinkedFiles;
 use gateway::{Parts, build_gateway};
 use issuers::Issuers;
-pub use probe::{PublicUrlFault, probe};
+pub use probe::{PublicUrlError, probe};
 use providers::Providers;
-use reload::Watched;
+use reload::Reloader;
 use tls::Certificate;
 
-/// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
-const LAST_CALL: Duration = Duration::from_secs(2);
-/// How long the last summaries may take to be written, and again the trail to be closed; an end in order takes a moment.
+/// After a stop request, new connections are accepted for this long while `/readyz` already fails, so that load
+/// balancers notice.
+const DRAIN_DELAY: Duration = Duration::from_secs(2);
+/// Time limit for writing the last summaries, and again for closing the audit trail. Both normally take milliseconds.
 const LAST_WRITES_MAX: Duration = Duration::from_secs(10);
 
-/// What tests use instead of the clock, the random source and the listeners of this machine.
+/// Replacements that tests use for the clock, the random source and the listeners.
 pub struct Overrides {
     /// Replaces the system clock.
     pub clock: Arc<dyn Clock>,
@@ -71,15 +72,15 @@ impl Default for Overrides {
     }
 }
 
-/// A gateway that listens but does not serve yet.
+/// A gateway with bound listeners that does not serve yet.
 pub struct Bound {
-    /// Where people come in.
+    /// Address of the public listener.
     pub public_address: SocketAddr,
-    /// Where probes come in.
+    /// Address of the management listener.
     pub management_address: SocketAddr,
     /// The gateway.
     pub gateway: Arc<Gateway>,
-    /// What is counted.
+    /// The metrics of this gateway.
     pub metrics: Metrics,
     issuers: Issuers,
     certificate: Option<Arc<Certificate>>,
@@ -95,7 +96,7 @@ pub struct Bound {
     management: HttpServerTask,
 }
 
-/// Stops a running gateway.
+/// A handle that stops a running gateway.
 #[derive(Clone)]
 pub struct Stopper {
     draining: Draining,
@@ -103,29 +104,30 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Says by `/readyz` that the end is near, waits until balancers have heard, then stops.
+    /// Makes `/readyz` fail, waits until load balancers have noticed, then stops.
     pub async fn drain_and_stop(&self) {
         self.draining.begin();
-        tokio::time::sleep(LAST_CALL).await;
+        tokio::time::sleep(DRAIN_DELAY).await;
         self.stop().await;
     }
 
-    /// Takes no more connections and lets what was accepted finish.
+    /// Stops accepting connections and completes accepted requests.
     pub async fn stop(&self) {
         self.draining.begin();
         self.public.stop(true).await;
     }
 }
 
-/// The gateway over the configured store, for a command that is run beside the gateway, and the trail, to be closed at the end.
+/// A gateway over the configured store for a command that runs beside the server, with the audit trail, which the
+/// caller must close.
 ///
 /// # Errors
-/// With what could not be built or opened.
+/// If an adapter cannot be built or opened.
 pub async fn gateway_for_cli(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Overrides { clock, entropy, .. } = Overrides::default();
     let issuers = Issuers::open(&loaded.settings, &clock, &entropy)?;
-    embedded::refuse_two_names(&loaded.settings)?;
+    embedded::reject_hard_links(&loaded.settings)?;
     let audit = SqlAudit::open(&loaded.settings.database, clock.as_ref(), entropy.as_ref());
     let audit = Arc::new(audit.await.context("[database]")?);
     let providers = Providers::open(&loaded.settings, clock.clone(), entropy.clone())?;
@@ -140,13 +142,13 @@ pub async fn gateway_for_cli(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<Sql
     Ok((gateway, audit))
 }
 
-/// Builds every adapter, opens the store and the audit trail, and binds both listeners.
+/// Builds all adapters, opens the store and the audit trail, and binds both listeners.
 ///
 /// # Errors
-/// With what could not be built, opened or bound, and what to do about it.
+/// If something cannot be built, opened or bound. The error has a hint.
 pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound> {
-    // Two crypto providers would be a choice at random; this is the one for every TLS connection. A second call fails
-    // and changes nothing, as in tests with several gateways in one process.
+    // rustls needs one default crypto provider for all TLS connections. A second call, as in tests with several
+    // gateways in one process, fails without effect.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Loaded {
         settings,
@@ -162,9 +164,9 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
         management,
     } = overrides;
     let issuers = Issuers::open(&settings, &clock, &entropy)?;
-    issuers.suffice(&access.policy)?;
+    issuers.check_required_keys(&access.policy)?;
     let providers = Providers::open(&settings, clock.clone(), entropy.clone())?;
-    embedded::refuse_two_names(&settings)?;
+    embedded::reject_hard_links(&settings)?;
     let audit = Arc::new(
         SqlAudit::open(&settings.database, clock.as_ref(), entropy.as_ref())
             .await
@@ -225,20 +227,20 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
     })
 }
 
-/// A listener's address is taken, not ours, or not allowed.
+/// A listener address cannot be bound: it is in use, not local or not permitted.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
-pub struct CannotListen {
+pub struct ListenError {
     address: SocketAddr,
     key: &'static str,
     source: std::io::Error,
 }
 
-impl CannotListen {
-    /// What to do next.
+impl ListenError {
+    /// The next step for the operator.
     pub fn hint(&self) -> String {
         format!(
-            "another program may be listening there: stop it, or change {}",
+            "stop the program that uses this address, or change {}",
             self.key
         )
     }
@@ -246,7 +248,7 @@ impl CannotListen {
 
 fn listen(address: SocketAddr, key: &'static str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).map_err(|source| {
-        anyhow::Error::from(CannotListen {
+        anyhow::Error::from(ListenError {
             address,
             key,
             source,
@@ -281,10 +283,10 @@ impl Bound {
         }
     }
 
-    /// Serves until it is stopped; then writes down what is still on its way to the audit trail.
+    /// Serves until stopped; then writes pending events to the audit trail.
     ///
     /// # Errors
-    /// When a listener fails.
+    /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
         if let Err(error) = self
             .gateway
@@ -294,12 +296,12 @@ impl Bound {
         {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the configuration load could not be audited; nothing is issued until the audit trail answers"
+                "the configuration load could not be written to the audit trail; no credentials are issued until the audit trail is available"
             );
         }
         self.metrics.policy_load(true);
         let (gateway, draining) = (self.gateway.clone(), self.draining.clone());
-        let watched = Watched {
+        let watched = Reloader {
             gateway: self.gateway,
             settings: self.settings,
             issuers: self.issuers,
@@ -322,22 +324,22 @@ impl Bound {
             indexing::fill_until(&self.audit, &draining),
             draining.begun().map(|()| Instant::now()),
         );
-        // Callers who hung up are no requests under way, but what was begun for them has an outcome.
+        // Requests of clients that disconnected are not counted by the server, but their work must complete.
         let finished = timeout_at(
-            begun + LAST_CALL + listener::DRAIN,
+            begun + DRAIN_DELAY + listener::DRAIN,
             self.pending_work.finished(),
         );
         if finished.await.is_err() {
             tracing::error!(
-                "work was still under way when the time to stop was over; its outcome is not in the audit trail"
+                "the shutdown timeout expired before all work completed; its outcome is not in the audit trail"
             );
         }
         refusals::write_last(&gateway, LAST_WRITES_MAX).await;
         if timeout(LAST_WRITES_MAX, self.audit.close()).await.is_err() {
             tracing::error!(
-                "the audit trail was not closed in time: its disk or database does not answer"
+                "the audit trail could not be closed in time: its disk or database does not respond"
             );
         }
-        served.context("the listener failed")
+        served.context("the public listener failed")
     }
 }

@@ -1,9 +1,9 @@
-//! A database file of SQLite beside its `-wal` and `-shm`: created for its owner alone, and never opened by anybody but SQLite.
+//! A SQLite database file with its `-wal` and `-shm`, accessible to its owner only, and opened by SQLite only.
 //!
-//! SQLite holds POSIX advisory locks on the database and on `-shm`. A process loses all of its locks on a file as soon as it
-//! closes any descriptor of that file (<https://sqlite.org/howtocorrupt.html>, 2.2), and without them another process takes
-//! itself for the last user and deletes `-wal`. So what is asked of these files here is asked by name: `stat`, `chmod`,
-//! `statvfs`. The `-wal` file carries no locks; [`crate::audit`] may open it to flush it.
+//! SQLite holds POSIX advisory locks on the database and on `-shm`. A process loses all of its locks on a file as soon
+//! as it closes any descriptor of that file (<https://sqlite.org/howtocorrupt.html>, 2.2). Without the locks, another
+//! process assumes that it is the last user and deletes `-wal`. This module therefore uses only functions that take a
+//! path: `stat`, `chmod`, `statvfs`. The `-wal` file carries no locks; [`crate::audit`] may open it to flush it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -12,82 +12,83 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Below this many free bytes the file system counts as full, or below a tenth of it, where that is less. SQLite's log grows to
-/// four megabytes before it is written back, and more under a long reader.
+/// Minimum free space in bytes; a tenth of the file system, if that is less. The WAL grows to 4 MiB before it is
+/// written back, and more while a long read is active.
 const SPACE_MIN: u64 = 64 * 1024 * 1024;
 const SPACE_MIN_SHARE: u64 = 10;
 
-/// As many as the kernel follows.
+/// The limit of the kernel.
 const SYMLINKS_MAX: usize = 40;
 
-/// Held while a new file is created and its descriptor closed: nobody opens the database in between.
+/// Held while a new file is created and its descriptor closed, so that nobody opens the database in between.
 static CREATING: Mutex<()> = Mutex::new(());
 
-/// A database file that exists, and which one it was when it was looked at.
+/// An existing database file, with its inode at the time it was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteFile {
-    /// As configured.
+    /// Path as configured.
     name: PathBuf,
-    /// Without symbolic links, as SQLite names the files beside it.
+    /// Path without symbolic links, from which SQLite derives the names of `-wal` and `-shm`.
     path: PathBuf,
     inode: Inode,
 }
 
-/// Of the file system, in bytes.
+/// Space of a file system, in bytes.
 struct Space {
     free: u64,
     total: u64,
 }
 
-/// Device and number of a file.
+/// Device and inode number of a file.
 type Inode = (u64, u64);
 
-/// Why a database file cannot be used, or not any longer.
+/// Why a database file cannot be used, or cannot be used any longer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileFault {
-    /// Deleted, moved or replaced: what is written now is lost with the last process that has it open.
+    /// The file was deleted, moved or replaced. Its content is lost when the last process closes it.
     #[error(
-        "the database file {0} was deleted or replaced while it was in use; hint: move the original back, or restart rolecalld"
+        "the database file {0} was deleted or replaced while it was in use; hint: restore the original file, or restart rolecalld"
     )]
     Replaced(PathBuf),
-    /// Nearly full: turned away from before writing fails.
+    /// The file system is nearly full. Requests are rejected before writes fail.
     #[error(
-        "the file system of the database file {path} is nearly full: {free} bytes are free, {least} are needed; hint: make room, or move the database"
+        "the file system of the database file {path} is nearly full: {free} bytes are free, {least} are required; hint: free disk space, or move the database"
     )]
     Full {
-        /// The file.
+        /// Path of the database file.
         path: PathBuf,
         /// Free bytes.
         free: u64,
-        /// Bytes that should be free.
+        /// Required free bytes.
         least: u64,
     },
-    /// Other users could read it, and its mode cannot be changed.
+    /// Other users can access the file, and its mode cannot be changed.
     #[error(
-        "the database file {path} is open to other users of this machine (mode {mode:04o}), and its mode cannot be changed; hint: run as its owner: chmod 600 {path}"
+        "other users can access the database file {path} (mode {mode:04o}), and its mode cannot be changed; hint: as its owner, run chmod 600 {path}"
     )]
     Open {
-        /// The file.
+        /// Path of the database file.
         path: PathBuf,
-        /// Its mode.
+        /// Its permission bits.
         mode: u32,
-        /// Why not.
+        /// Error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// The file system.
-    #[error("the database file {path} cannot be used")]
+    /// An I/O error.
+    #[error("cannot use the database file {path}")]
     Io {
-        /// The file.
+        /// Path of the database file.
         path: PathBuf,
-        /// What happened.
+        /// Error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
 impl SqliteFile {
-    /// Creates the file with mode 0600 unless it exists, and takes the permissions of group and world from the three files.
+    /// Creates the file with mode 0600 unless it exists, and removes permissions of group and others from all three
+    /// files.
     ///
     /// # Errors
     /// [`FileFault`].
@@ -98,7 +99,7 @@ impl SqliteFile {
         };
         create_if_missing(name).map_err(failed)?;
         let path = name.canonicalize().map_err(failed)?;
-        // The database first: SQLite creates the others with its mode.
+        // The database first: SQLite creates the other files with its mode.
         for suffix in ["", "-wal", "-shm"] {
             make_private(&beside(&path, suffix))?;
         }
@@ -106,7 +107,7 @@ impl SqliteFile {
         if metadata.nlink() > 1 {
             tracing::warn!(
                 file = %path.display(),
-                "the database file has more than one name; hint: keep one, since SQLite loses transactions when a database is used under two names"
+                "the database file has several hard links; hint: keep one, because SQLite can lose transactions if a database is used under two names"
             );
         }
         Ok(Self {
@@ -116,7 +117,7 @@ impl SqliteFile {
         })
     }
 
-    /// Whether there is room for what a gateway writes while somebody makes more.
+    /// Checks that there is enough free space for the gateway to keep running while an operator frees more.
     ///
     /// # Errors
     /// [`FileFault::Full`], [`FileFault::Io`].
@@ -136,17 +137,17 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Where the database is, without symbolic links.
+    /// Path of the database, without symbolic links.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where SQLite writes commits first.
+    /// Path of the WAL.
     pub(crate) fn wal(&self) -> PathBuf {
         beside(&self.path, "-wal")
     }
 
-    /// Whether the configured name still leads to the file that was opened.
+    /// Checks that the configured path still leads to the file that was opened.
     ///
     /// # Errors
     /// [`FileFault::Replaced`], [`FileFault::Io`].
@@ -154,7 +155,7 @@ impl SqliteFile {
         expect(&self.name, self.inode)
     }
 
-    /// Whether `-wal` is still the file that was opened.
+    /// Checks that `-wal` is still the file that was opened.
     ///
     /// # Errors
     /// As [`SqliteFile::is_in_place`].
@@ -167,7 +168,7 @@ impl SqliteFile {
     }
 }
 
-/// Whether two names lead to one file by more than symbolic links: SQLite would keep a `-wal` for each of them.
+/// Whether two paths are hard links to the same file. SQLite would keep a `-wal` for each of them.
 pub(crate) fn is_hard_linked(one: &Path, other: &Path) -> bool {
     let known = |name: &Path| Some((name.canonicalize().ok()?, inode(&name.metadata().ok()?)));
     match (known(one), known(other)) {
@@ -176,7 +177,7 @@ pub(crate) fn is_hard_linked(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Bytes that are free for us in the file system of this file.
+/// Free bytes in the file system of this file, for this user.
 pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
     space(path).ok().map(|space| space.free)
 }
@@ -214,11 +215,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Creates an empty file of mode 0600; one that exists is not opened.
+/// Creates an empty file of mode 0600, unless it exists.
 fn create_if_missing(name: &Path) -> io::Result<()> {
     let _alone = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut target = name.to_owned();
-    // `O_EXCL` takes a symbolic link for the file.
+    // `O_EXCL` treats a symbolic link as an existing file.
     for _ in 0..SYMLINKS_MAX {
         let Ok(next) = fs::read_link(&target) else {
             break;
@@ -257,7 +258,7 @@ fn make_private(path: &Path) -> Result<(), FileFault> {
             tracing::warn!(
                 file = %path.display(),
                 mode = format!("{mode:04o}"),
-                "the database file was open to other users of this machine; their permissions were removed"
+                "other users could access the database file; their permissions were removed"
             );
             Ok(())
         }
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_created_for_its_owner_alone_and_left_as_it_is_after_that() {
+    fn new_file_is_private_and_existing_file_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         SqliteFile::prepare(&path).unwrap();
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_nothing_creates_what_it_names() {
+    fn dangling_symlink_creates_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let (link, path) = (folder.path().join("link.db"), folder.path().join("real.db"));
         symlink("real.db", &link).unwrap();
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn others_lose_their_permissions_on_all_three_files() {
+    fn permissions_of_others_are_removed_from_all_files() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a.db", "a.db-wal", "a.db-shm"] {
             let path = folder.path().join(name);
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_deleted_or_replaced_is_noticed() {
+    fn deleted_or_replaced_file_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (path, away) = (folder.path().join("a.db"), folder.path().join("b.db"));
         let file = SqliteFile::prepare(&path).unwrap();
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_under_two_names_is_told_from_a_symbolic_link() {
+    fn hard_links_are_detected_and_symlinks_allowed() {
         let folder = tempfile::tempdir().unwrap();
         let name = |name: &str| folder.path().join(name);
         SqliteFile::prepare(&name("a.db")).unwrap();

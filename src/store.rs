@@ -1,6 +1,6 @@
-//! Adapters of [`RecordStore`]: Redis in all its shapes, one SQLite file for a single machine, and memory for tests.
+//! Adapters of [`RecordStore`]: Redis in several topologies, a SQLite file for a single host, and memory for tests.
 //!
-//! Whoever opens a store sees only the port. No adapter reads a value: what is stored was sealed before it came here.
+//! Callers use only the port. Adapters cannot read values, which are sealed before they are stored.
 
 mod memory;
 mod redis;
@@ -18,60 +18,60 @@ pub use self::redis::RedisStore;
 pub use self::sqlite::SqliteStore;
 pub use self::url::{Host, InvalidStoreUrl, RedisUrl, StoreUrl, Topology};
 
-/// Section `[store]` of the configuration, as far as it concerns the adapters.
+/// Section `[store]` of the configuration, without the sealing keys.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
-    /// Where the records are.
+    /// URL of the store.
     pub url: StoreUrl,
-    /// What every key begins with, so that several gateways can share one server.
+    /// Prefix of all keys, so that several gateways can share one server.
     pub prefix: String,
 }
 
-/// Why a store could not be opened. An unreachable Redis is no such reason: the process starts and waits for it.
+/// Why a store could not be opened. An unreachable Redis is not an error: the process starts and reconnects.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
-    /// The file of a private certificate authority cannot be read.
-    #[error("the certificates in {path} cannot be read")]
+    /// The file with a private CA cannot be read.
+    #[error("cannot read the certificates in {path}")]
     Certificates {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What happened.
+        /// Error of the operating system.
         #[source]
         source: Source,
     },
-    /// The Redis client refuses these settings.
-    #[error("the Redis client cannot be set up")]
+    /// The Redis client rejects these settings.
+    #[error("cannot initialize the Redis client")]
     Redis(#[source] Source),
     /// The SQLite file cannot be created, opened or written.
-    #[error("the store {path} cannot be opened")]
+    #[error("cannot open the store {path}")]
     Sqlite {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What happened.
+        /// Error of SQLite or of the operating system.
         #[source]
         source: Source,
     },
 }
 
 impl OpenStoreError {
-    /// What to do next.
+    /// The next step for the operator.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Certificates { .. } => {
-                "`ca` names a PEM file of the authority that signed the server's certificate"
+                "set `ca` to a PEM file with the CA of the server certificate"
             }
-            Self::Redis(_) => "compare the URL with the forms in docs/configuration.md",
+            Self::Redis(_) => "compare the URL with the formats in docs/configuration.md",
             Self::Sqlite { .. } => {
-                "the folder must exist, and the user the gateway runs as must be able to write in it"
+                "check that the folder exists, and that the user that runs the gateway can write to it"
             }
         }
     }
 }
 
-/// Opens the store that the settings name.
+/// Opens the store of the settings.
 ///
 /// # Errors
-/// [`OpenStoreError`]; never because a Redis does not answer.
+/// [`OpenStoreError`]. An unreachable Redis is not an error.
 pub async fn open(
     settings: &StoreSettings,
     clock: Arc<dyn Clock>,

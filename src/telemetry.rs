@@ -1,5 +1,5 @@
-//! Logs: one line an event, JSON or text, on stderr. What an operator asks for is capped for libraries that would
-//! write whole requests, secrets included.
+//! Logging to stderr: one line per event, as text or JSON. Log levels of libraries that could write whole requests,
+//! including secrets, are capped.
 
 mod capture;
 mod throttle;
@@ -17,26 +17,27 @@ use tracing_subscriber::{fmt, registry};
 pub use capture::{Captured, capture_stderr};
 pub use throttle::Throttle;
 
-/// How log lines look.
+/// Log formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// For programs: one JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Sends the process's log lines to stderr. `filter` is a list such as `info,rolecalld=debug`. The directives of `ceiling`
-/// hold beside it: nothing in `filter`, however exact, lets through what they do not.
+/// Installs the log subscriber. `filter` is a list such as `info,rolecalld=debug`. The directives of `ceiling` are
+/// upper limits that `filter` cannot raise.
 ///
 /// # Errors
-/// When the filter cannot be read, stderr cannot be had, or logging was set up before.
+/// If the filter is invalid, stderr is not available, or logging is already installed.
 pub fn install(format: LogFormat, filter: &str, ceiling: &[&str]) -> anyhow::Result<()> {
-    // A descriptor of its own, because `capture_stderr` replaces the process's. The lock keeps each line in one piece.
+    // A separate descriptor, because `capture_stderr` replaces the one of the process. The lock keeps lines in one
+    // piece.
     let stderr: File = std::io::stderr().as_fd().try_clone_to_owned()?.into();
     let lines = fmt::layer().with_writer(Mutex::new(stderr));
     let lines = match format {
-        // On a terminal the library decides: it knows NO_COLOR.
+        // On a terminal the library decides about colors: it respects NO_COLOR.
         LogFormat::Text if std::io::stderr().is_terminal() => lines.boxed(),
         LogFormat::Text => lines.with_ansi(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -45,7 +46,7 @@ pub fn install(format: LogFormat, filter: &str, ceiling: &[&str]) -> anyhow::Res
     Ok(registry().with(lines.with_filter(capped)).try_init()?)
 }
 
-/// Lets everything through except what is above the ceiling.
+/// Caps all levels at the ceiling.
 fn cap(ceiling: &[&str]) -> anyhow::Result<Targets> {
     Ok(format!("trace,{}", ceiling.join(",")).parse()?)
 }

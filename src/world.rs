@@ -1,28 +1,31 @@
-//! The one place each where the time and randomness come in.
+//! The system clock and the system random source, behind the ports `Clock` and `Entropy`.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::{Clock, Entropy};
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    #[expect(clippy::disallowed_methods, reason = "the adapter of the Clock port")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }
 }
 
-/// The operating system's random source.
+/// The random source of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    /// Without randomness nothing here is safe, so a failure ends the request rather than weakening it.
-    #[expect(clippy::disallowed_methods, reason = "this is the entropy")]
+    /// Panics if the operating system provides no randomness: the request fails instead of using weak keys.
+    #[expect(clippy::disallowed_methods, reason = "the adapter of the Entropy port")]
     fn fill(&self, bytes: &mut [u8]) {
         let filled = getrandom::fill(bytes);
-        assert!(filled.is_ok(), "the operating system gives no random bytes");
+        assert!(
+            filled.is_ok(),
+            "the operating system returned no random bytes"
+        );
     }
 }

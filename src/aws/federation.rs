@@ -1,8 +1,8 @@
-//! The console's sign-in endpoint: `getSigninToken` by POST, so that no secret is ever part of an address, and the login
-//! URL made of the token.
+//! The console sign-in endpoint: `getSigninToken` by POST, so that no secret is part of a URL, and the login URL with
+//! the token.
 //!
-//! AWS: IAM User Guide, "Enable custom identity broker access to the AWS console". One fallback Region in an outage;
-//! five seconds for everything.
+//! See the IAM User Guide, "Enable custom identity broker access to the AWS console". There is one fallback Region; the
+//! time limit for all attempts is five seconds.
 
 use std::time::Duration;
 
@@ -19,41 +19,41 @@ use url::Url;
 use super::{AwsSettings, http};
 use crate::egress::{self, Egress};
 
-/// For all tries.
+/// Time limit for all attempts.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// A token has about 2,000 characters.
+/// Maximum size of a response. A token has about 2,000 characters.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// What fits into an address that browsers and proxies take.
+/// Maximum length of a token that fits into a URL for browsers and proxies.
 const TOKEN_CHARS_MAX: usize = 16 * 1024;
-/// The endpoint was seen to refuse odd durations, so they are cut to whole quarters of an hour.
+/// Durations are rounded down to multiples of this, because the endpoint rejects some other values.
 const DURATION_STEP_SECONDS: u32 = 900;
 
-/// AWS's sign-in endpoint.
+/// The AWS sign-in endpoint.
 pub struct SignInEndpoint {
     http: reqwest::Client,
-    /// The origins to ask, in order.
+    /// The origins to call, in order.
     origins: Vec<Url>,
-    /// Where one signs out of the configured Region.
+    /// The origin for sign-out, in the configured Region.
     sign_out: Url,
 }
 
 #[derive(serde::Deserialize)]
-struct SigninTokenAnswer {
+struct SigninTokenResponse {
     #[serde(rename = "SigninToken")]
     token: String,
 }
 
-/// Why one try brought no token.
+/// Why an attempt did not return a token.
 enum Failure {
     Refused(u16),
     Outage(Source),
 }
 
 impl SignInEndpoint {
-    /// The endpoint of the configured Region, and of the first fallback Region for an outage.
+    /// The endpoint of the configured Region and of the first fallback Region.
     ///
     /// # Errors
-    /// When the machine's root certificates cannot be read or a Region makes no address.
+    /// If a CA certificate is invalid, or a Region does not form a valid URL.
     pub fn new(settings: &AwsSettings, egress: &Egress) -> Result<Self, Source> {
         let origins = match &settings.signin_endpoint {
             Some(origin) => vec![origin.clone()],
@@ -74,7 +74,7 @@ impl SignInEndpoint {
         })
     }
 
-    /// `Action=getSigninToken` at one origin, once more without a duration when AWS dislikes it.
+    /// Calls `getSigninToken` at one origin; if AWS rejects the duration, calls it again without one.
     async fn signin_token(
         &self,
         origin: &Url,
@@ -113,7 +113,7 @@ impl SignInEndpoint {
             .send()
             .await
             .map_err(|error| {
-                Failure::Outage(egress::advised(text::chain(&error.without_url())).into())
+                Failure::Outage(egress::with_hint(text::chain(&error.without_url())).into())
             })?;
         match answer.status().as_u16() {
             200 => token_of(answer).await.map_err(Failure::Outage),
@@ -122,7 +122,7 @@ impl SignInEndpoint {
         }
     }
 
-    /// `Action=login`. A secret: who opens it is signed in.
+    /// The `Action=login` URL. It is a secret: opening it signs in.
     fn login_url(&self, origin: &Url, token: &str, destination: &Destination, issuer: &Url) -> Url {
         let mut url = below(origin, "/federation");
         url.query_pairs_mut()
@@ -134,7 +134,7 @@ impl SignInEndpoint {
     }
 }
 
-/// Where tokens are made: the Region's own host; us-east-1's has no prefix.
+/// The origin for sign-in: the regional host; the one of us-east-1 has no prefix.
 fn sign_in_origin(partition: Partition, region: &Region) -> Result<Url, url::ParseError> {
     if region.as_str() == "us-east-1" {
         Url::parse(&format!("https://{}", partition.sign_in_domain()))
@@ -143,8 +143,8 @@ fn sign_in_origin(partition: Partition, region: &Region) -> Result<Url, url::Par
     }
 }
 
-/// Where one signs out: the Region's own host, us-east-1 included; the host without a prefix does not go on to where one
-/// came from.
+/// The origin for sign-out: the regional host, also for us-east-1, because the host without a prefix ignores
+/// `redirect_uri`.
 fn regional_origin(partition: Partition, region: &Region) -> Result<Url, url::ParseError> {
     Url::parse(&format!("https://{region}.{}", partition.sign_in_domain()))
 }
@@ -158,15 +158,15 @@ fn below(origin: &Url, path: &str) -> Url {
 
 async fn token_of(answer: reqwest::Response) -> Result<String, Source> {
     let body = http::body(answer, ANSWER_BYTES_MAX).await?;
-    // serde_json's own message could quote a piece of the answer.
-    let SigninTokenAnswer { token } =
-        serde_json::from_slice(&body).map_err(|_| "the answer holds no sign-in token")?;
+    // The message of serde_json could contain parts of the response.
+    let SigninTokenResponse { token } = serde_json::from_slice(&body)
+        .map_err(|_| "the response does not contain a sign-in token")?;
     let sound = (1..=TOKEN_CHARS_MAX).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_graphic());
     if sound {
         Ok(token)
     } else {
-        Err("the sign-in token is not one line of ASCII of a sensible length".into())
+        Err("the sign-in token is empty, too long or not printable ASCII".into())
     }
 }
 
@@ -186,14 +186,16 @@ impl ConsoleSignIn for SignInEndpoint {
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             let answer =
                 tokio::time::timeout(share, self.signin_token(origin, credentials, duration)).await;
-            match answer.unwrap_or_else(|_| Err(Failure::Outage("no answer in time".into()))) {
+            match answer.unwrap_or_else(|_| {
+                Err(Failure::Outage("no response within the time limit".into()))
+            }) {
                 Ok(token) => {
                     let url = self.login_url(origin, &token, destination, issuer);
                     return Ok(ConsoleLink::new(url));
                 }
                 Err(Failure::Refused(status)) => return Err(SignInError::Refused { status }),
                 Err(Failure::Outage(source)) => {
-                    tracing::warn!(host = origin.host_str(), error = %source, "the console's sign-in endpoint is unavailable");
+                    tracing::warn!(host = origin.host_str(), error = %source, "the AWS sign-in endpoint is unavailable");
                     outage = source;
                 }
             }
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn each_partition_and_region_has_its_host() {
+    fn sign_in_host_depends_on_partition_and_region() {
         for (partition, region, fallback, origins) in [
             (
                 Partition::Aws,
@@ -260,13 +262,13 @@ mod tests {
                 ],
             ),
         ] {
-            let asked = endpoint(partition, region, fallback).origins;
-            assert_eq!(asked.iter().map(Url::as_str).collect::<Vec<_>>(), origins);
+            let actual = endpoint(partition, region, fallback).origins;
+            assert_eq!(actual.iter().map(Url::as_str).collect::<Vec<_>>(), origins);
         }
     }
 
     #[test]
-    fn signing_out_comes_back_to_us() {
+    fn sign_out_redirects_back() {
         let then = Url::parse("https://sso.example.com/console?account=1&x=a b").unwrap();
         let endpoint = endpoint(Partition::Aws, "eu-west-1", "us-east-1");
         let back =

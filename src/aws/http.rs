@@ -1,6 +1,6 @@
-//! The one outbound HTTP client of this adapter that is not the SDK's: for the console's sign-in endpoint.
+//! The HTTP client for the console sign-in endpoint. STS uses the client of the SDK.
 //!
-//! It follows no redirect, takes the way out of `[egress]` and nothing of the environment, and reads no more of an answer than is
+//! It follows no redirects, uses the proxy of `[egress]` and ignores the environment, and limits the size of responses.
 //! allowed.
 
 use std::time::Duration;
@@ -9,16 +9,16 @@ use rolecall_core::base::Source;
 
 use crate::egress::Egress;
 
-/// For one connection, TLS included.
+/// Time limit for a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Makes the client. Deadlines are the caller's.
+/// Builds the client. Deadlines are set by the caller.
 ///
 /// # Errors
-/// When the machine's root certificates cannot be read.
+/// If a CA certificate is invalid.
 #[expect(
     clippy::disallowed_methods,
-    reason = "adapters do not know one another, so this one has a client of its own"
+    reason = "adapters are independent of each other, so this one builds its own client"
 )]
 pub(super) fn client(egress: &Egress) -> Result<reqwest::Client, Source> {
     let client = reqwest::Client::builder()
@@ -26,15 +26,15 @@ pub(super) fn client(egress: &Egress) -> Result<reqwest::Client, Source> {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT);
     egress
-        .applied_to(client)
+        .apply_to(client)
         .and_then(reqwest::ClientBuilder::build)
         .map_err(|error| error.without_url().into())
 }
 
-/// The body of an answer of at most `bytes_max` bytes.
+/// Reads a response body of at most `bytes_max` bytes.
 ///
 /// # Errors
-/// When it is longer, or the connection breaks.
+/// If the body is larger, or the connection fails.
 pub(super) async fn body(
     mut answer: reqwest::Response,
     bytes_max: usize,
@@ -42,7 +42,7 @@ pub(super) async fn body(
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(format!("the answer is longer than {bytes_max} bytes").into());
+            return Err(format!("the response is larger than {bytes_max} bytes").into());
         }
         body.extend_from_slice(&chunk);
     }

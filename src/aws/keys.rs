@@ -1,7 +1,7 @@
-//! The gateway's own keys: a directory with one index and, for each key, its private half and a certificate.
+//! The gateway's own keys: a directory with an index, and a private key and a certificate per key.
 //!
-//! The index is replaced in one step, so every change of states happens whole or not at all, and one lock keeps two
-//! commands apart. Whoever holds an active key is every person in every account: files that others can read are refused.
+//! The index is replaced atomically, and a lock serializes commands. Whoever has an active key can assume every role in
+//! every account, so files that others can read are rejected.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,34 +22,35 @@ mod index;
 mod material;
 mod rights;
 
-/// How long a key is published before it signs, and after it has signed its last token: AWS may remember what it fetched.
+/// How long a key is published before it becomes active, and after it was replaced: AWS may cache the key set this
+/// long.
 const CACHED_BY_AWS: TimeDelta = TimeDelta::hours(24);
-/// IAM takes a token for five minutes after its `exp`.
+/// IAM accepts a token for five minutes after its `exp`.
 const AWS_GRACE: TimeDelta = TimeDelta::minutes(5);
-/// How long a key that was replaced stays published.
+/// How long a replaced key stays published.
 const OVERLAP: TimeDelta = TimeDelta::seconds(
     CACHED_BY_AWS.num_seconds() + WEB_IDENTITY_TOKEN_LIFE.num_seconds() + AWS_GRACE.num_seconds(),
 );
 
 const INDEX: &str = "keys.json";
 
-/// The directory of `[issuer] keys`, as it is seen for one use.
+/// The directory of `[issuer] keys`, opened for one use of keys.
 #[derive(Clone, Debug)]
 pub struct KeyDirectory {
     path: PathBuf,
     use_: KeyUse,
 }
 
-/// What is in force: the key that signs, and every key that is published, that one first.
+/// The keys in use: the active key and all published keys.
 pub struct KeySet {
-    /// Signs.
+    /// The key that signs.
     pub active: Arc<SigningKey>,
-    /// Published, `active` first.
+    /// Published keys, `active` first.
     pub published: Vec<Arc<SigningKey>>,
 }
 
 impl KeyDirectory {
-    /// The directory at the path, for the keys of tokens; it need not be there yet.
+    /// The directory at this path, for keys of tokens. It need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -57,31 +58,32 @@ impl KeyDirectory {
         }
     }
 
-    /// The same directory, for the keys of another use.
+    /// The same directory, for keys of another use.
     #[must_use]
     pub fn used_for(self, use_: KeyUse) -> Self {
         Self { use_, ..self }
     }
 
-    /// Where.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Every key that ever was, of every use, the oldest first.
+    /// Lists all keys of all uses, including retired ones, oldest first.
     ///
     /// # Errors
-    /// When there is no directory, others can read it, or its index does not parse.
+    /// If the directory does not exist or is accessible to others, or the index is invalid.
     pub fn list(&self) -> Result<Vec<KeyRecord>, KeyError> {
         let directory = Directory::open(&self.path)?;
         Ok(read_index(&directory)?.keys)
     }
 
-    /// Makes a key, and the directory with it if there is none. The first key signs at once; a later one is published
-    /// and waits for [`Self::rotate`].
+    /// Creates a key, and the directory if needed. The first key becomes active at once; later ones are published and
+    /// wait for [`Self::rotate`].
     ///
     /// # Errors
-    /// As [`Self::list`]; when another command is at work, there are too many keys, or the algorithm is not for this use.
+    /// As [`Self::list`]; if another command holds the lock, there are too many keys, or the algorithm is not allowed
+    /// for this use.
     pub fn generate(
         &self,
         algorithm: KeyAlgorithm,
@@ -104,38 +106,38 @@ impl KeyDirectory {
         Ok(record)
     }
 
-    /// The key that waits longest becomes the one that signs; the one that signed stays published for a day. Returns the
-    /// key that signs from now on.
+    /// Activates the oldest waiting key and returns it. The replaced key stays published for a day.
     ///
     /// # Errors
-    /// As [`Self::generate`]; when no key waits, or it has been published for less than a day and there is no emergency.
-    pub fn rotate(&self, haste: Urgency, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
+    /// As [`Self::generate`]; if no key is waiting, or if it was published less than a day ago and the rotation is not
+    /// an emergency.
+    pub fn rotate(&self, urgency: Urgency, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
         let directory = Directory::open(&self.path)?;
         let _lock = directory.lock()?;
         let mut index = read_index(&directory)?;
-        let record = index.rotate(self.use_, haste, now)?;
-        // A key that cannot be read must not become the one that signs.
+        let record = index.rotate(self.use_, urgency, now)?;
+        // A key that cannot be read must not become active.
         read_key(&directory, &record)?;
         write_index(&directory, &index)?;
         Ok(record)
     }
 
-    /// Ends a key: it is published no longer and its private half is deleted. In an emergency the active one too, and the
-    /// next takes its place at once.
+    /// Retires a key: it is no longer published, and its private key is deleted. In an emergency the active key can be
+    /// retired as well; the next key then becomes active at once.
     ///
     /// # Errors
-    /// As [`Self::generate`]; when there is no such key, or it is still needed and there is no emergency.
+    /// As [`Self::generate`]; if the key does not exist, or is still in use and there is no emergency.
     pub fn retire(
         &self,
         id: &KeyId,
-        haste: Urgency,
+        urgency: Urgency,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let directory = Directory::open(&self.path)?;
         let _lock = directory.lock()?;
         let mut index = read_index(&directory)?;
-        let record = index.retire(id, haste, now)?;
-        // Only the key that signs from now on must be sound: a broken one must not keep a leaked one published.
+        let record = index.retire(id, urgency, now)?;
+        // Only the new active key must be readable: a damaged one must not prevent the retirement of a leaked one.
         read_key(&directory, index.active(record.use_)?)?;
         write_index(&directory, &index)?;
         directory.remove(&key_file(id))?;
@@ -143,10 +145,10 @@ impl KeyDirectory {
         Ok(record)
     }
 
-    /// The keys in force now.
+    /// Reads the keys in use.
     ///
     /// # Errors
-    /// As [`Self::list`]; when no key is active, or the files of a published key are missing or do not match the index.
+    /// As [`Self::list`]; if no key is active, or the files of a published key are missing or do not match the index.
     pub fn load(&self, now: DateTime<Utc>) -> Result<KeySet, KeyError> {
         let directory = Directory::open(&self.path)?;
         let index = read_index(&directory)?;

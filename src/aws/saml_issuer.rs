@@ -1,8 +1,8 @@
-//! The gateway as IAM's SAML provider: responses for `AssumeRoleWithSAML` and for AWS's sign-in endpoint, and the
-//! metadata by which IAM checks them.
+//! The gateway as SAML provider of IAM: responses for `AssumeRoleWithSAML` and for the AWS sign-in endpoint, and the
+//! metadata for IAM.
 //!
-//! A response is for one role, one account and one sign-in endpoint, for five minutes. Without a key for SAML there are
-//! no metadata and no responses; tokens do not mind.
+//! A response is valid for one role, one account and one sign-in endpoint, for five minutes. Without a key for SAML,
+//! there are neither metadata nor responses; tokens are not affected.
 
 use std::sync::Arc;
 
@@ -18,34 +18,34 @@ use rolecall_core::base::secret::SamlResponse;
 use rolecall_core::base::{Clock, Entropy, Source};
 
 use super::keys::{KeyDirectory, KeyError, KeySet, KeyUse, SigningKey};
-use super::{AwsSettings, Document};
+use super::{AwsSettings, IssuerDocument};
 
 pub use document::{DocumentError, ResponseContent, SamlAttribute};
 
 mod document;
 
-/// What the names of AWS's attributes begin with.
+/// Prefix of the names of AWS attributes.
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
 
-/// Why no response was made.
+/// Why a response could not be issued.
 #[derive(Debug, thiserror::Error)]
 pub enum RespondError {
-    /// Nothing to sign with.
-    #[error("no key signs SAML responses: run `rolecalld keys generate --saml`")]
+    /// There is no active key.
+    #[error("no active key for SAML responses: run `rolecalld keys generate --saml`")]
     NoKey,
-    /// More than AWS takes: tags and their values are too many or too long.
+    /// The response is larger than AWS accepts: there are too many session tags, or their values are too long.
     #[error(
-        "the SAML response has {0} characters, AWS takes {SAML_RESPONSE_CHARS_MAX}: send fewer or shorter session tags"
+        "the SAML response has {0} characters, AWS accepts {SAML_RESPONSE_CHARS_MAX}: configure fewer or shorter session tags"
     )]
     TooLong(usize),
-    /// The Region makes no address.
+    /// The Region does not form a valid URL.
     #[error("the Region has no sign-in endpoint")]
     NoRecipient,
 }
 
-/// Signs responses with the active key for SAML of a directory.
+/// Signs responses with the active key for SAML.
 pub struct ResponseIssuer {
-    /// Our own origin, without a slash at its end.
+    /// The origin of the gateway, without a trailing slash.
     origin: String,
     directory: KeyDirectory,
     aws: AwsSettings,
@@ -54,12 +54,12 @@ pub struct ResponseIssuer {
     current: ArcSwapOption<Current>,
 }
 
-/// What one reading of the directory gave.
+/// The state after reading the directory.
 struct Current {
     key: Arc<SigningKey>,
-    /// Its certificate, base64 of DER.
+    /// The certificate of the active key, base64 of DER.
     certificate: String,
-    metadata: Document,
+    metadata: IssuerDocument,
 }
 
 #[derive(Template)]
@@ -71,11 +71,11 @@ struct MetadataXml<'a> {
 }
 
 impl ResponseIssuer {
-    /// The issuer with the keys of the directory; there need not be one for SAML. `origin` is `public_url` without a
-    /// slash at its end.
+    /// An issuer with the keys of the directory, which need not contain one for SAML. `origin` is `public_url` without
+    /// a trailing slash.
     ///
     /// # Errors
-    /// When the directory or a key cannot be read.
+    /// If the directory or a key cannot be read.
     pub fn open(
         origin: impl Into<String>,
         directory: KeyDirectory,
@@ -95,8 +95,8 @@ impl ResponseIssuer {
         Ok(issuer)
     }
 
-    /// Reads the directory again: after a rotation, and from time to time, so that certificates whose time is over leave
-    /// the metadata. All or nothing: on an error everything stays as it is. Reads files.
+    /// Reads the directory again: after a rotation, and regularly, so that expired certificates are removed from the
+    /// metadata. On an error, the previous keys stay in use. Blocks on file access.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -125,16 +125,16 @@ impl ResponseIssuer {
         Ok(Current {
             key: Arc::clone(&keys.active),
             certificate: certificates.into_iter().next().unwrap_or_default(),
-            metadata: Document::of(metadata),
+            metadata: IssuerDocument::of(metadata),
         })
     }
 
-    /// `entityID`, and `Issuer` of every response: where the metadata are.
+    /// `entityID`, and `Issuer` of every response: the URL of the metadata.
     pub fn entity_id(&self) -> String {
         format!("{}/saml/metadata", self.origin)
     }
 
-    /// Whether responses can be signed.
+    /// Checks that there is an active key.
     ///
     /// # Errors
     /// [`KeyError::NoneActive`].
@@ -145,8 +145,9 @@ impl ResponseIssuer {
         }
     }
 
-    /// `/saml/metadata` (SAML Metadata 2.0): every published certificate, the one that signs first. None without a key.
-    pub fn metadata(&self) -> Option<Document> {
+    /// `/saml/metadata` (SAML Metadata 2.0) with all published certificates, the active one first; `None` without a
+    /// key.
+    pub fn metadata(&self) -> Option<IssuerDocument> {
         let current = self.current.load();
         current.as_ref().map(|current| current.metadata.clone())
     }
@@ -168,7 +169,7 @@ impl ResponseIssuer {
             assertion_id: self.id(),
             issuer: self.entity_id(),
             issued_at: instant(now),
-            // AWS's clock may be behind ours.
+            // The clock of AWS may be behind.
             valid_from: instant(now - LEEWAY),
             expires_at: instant(now + SAML_RESPONSE_LIFE),
             authenticated_at: instant(claims.authenticated_at),
@@ -192,8 +193,8 @@ fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// The attributes as AWS reads them (IAM User Guide, "Configure SAML assertions for the authentication response").
-/// There is no `SessionNotOnOrAfter`: `SessionDuration` says the same and cannot run out on the way.
+/// The attributes for AWS (IAM User Guide, "Configure SAML assertions for the authentication response").
+/// `SessionNotOnOrAfter` is omitted: `SessionDuration` has the same purpose and does not depend on clocks.
 fn attributes(claims: &SamlClaims) -> Vec<SamlAttribute> {
     let mut attributes = Vec::with_capacity(5 + claims.tags.len());
     let mut set = |name: &str, values: Vec<String>| {
@@ -231,7 +232,7 @@ impl SamlIssuer for ResponseIssuer {
         let recipient = self.recipient(claims)?;
         let content = self.content(claims, &recipient);
         let assertion = content.assertion_id.clone();
-        // Two signatures of a millisecond each: not on a thread that serves others.
+        // Two signatures of a millisecond each: use a blocking thread.
         let document =
             tokio::task::spawn_blocking(move || content.signed(&current.key, &current.certificate));
         let response = STANDARD.encode(document.await??);

@@ -1,40 +1,40 @@
-//! The `[aws]` section, parsed: which partition, which Regions in which order, which endpoints instead of AWS's own.
+//! The section `[aws]`: partition, Regions, and endpoints.
 
 use rolecall_core::aws::{Partition, Region};
 use url::Url;
 
-/// Where AWS is.
+/// Partition, Regions and endpoints of AWS.
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
-    /// The partition of every account.
+    /// The partition of all accounts.
     pub partition: Partition,
-    /// The Region whose STS endpoint is asked first, for accounts that name none.
+    /// The Region whose STS endpoint is used first, for accounts without their own.
     pub sts_region: Region,
-    /// Asked in this order when the first cannot be reached.
+    /// Fallback Regions, used in this order if the first is unavailable.
     pub sts_fallback_regions: Vec<Region>,
-    /// Whether the gateway's tokens name the one role that they are for. STS of partition `aws` rejects them for every other
-    /// role; of the other partitions this is not known, so it is off there unless configured.
+    /// Whether the tokens of the gateway contain the requested role. STS of the partition `aws` rejects them for all other
+    /// roles; for other partitions this is unknown, so it is disabled there by default.
     pub role_claim: bool,
-    /// One STS endpoint instead of the Regions' own (VPC endpoint, emulator).
+    /// An STS endpoint that replaces those of all Regions (VPC endpoint, emulator).
     pub sts_endpoint: Option<Url>,
-    /// One sign-in endpoint instead of the Regions' own; `/federation` and `/oauth` are found below its origin.
+    /// A sign-in endpoint that replaces those of all Regions; the paths are `/federation` and `/oauth`.
     pub signin_endpoint: Option<Url>,
 }
 
-/// A Region that cannot serve the partition's accounts.
+/// A Region outside the configured partition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the Region {region} is not in the partition {partition}; credentials never cross partitions"
+    "the Region {region} is not in the partition {partition}; credentials are valid in one partition only"
 )]
 pub struct WrongRegion {
     /// The Region.
     pub region: Region,
-    /// The partition that is configured.
+    /// The configured partition.
     pub partition: Partition,
 }
 
 impl AwsSettings {
-    /// The configured Regions that lie in another partition, each a mistake in the configuration.
+    /// All configured Regions outside the partition.
     pub fn wrong_regions(&self) -> Vec<WrongRegion> {
         std::iter::once(&self.sts_region)
             .chain(&self.sts_fallback_regions)
@@ -46,7 +46,7 @@ impl AwsSettings {
             .collect()
     }
 
-    /// The Regions to ask, in order and each once: the account's own, the configured one, the fallbacks.
+    /// The Regions to call, in order and without duplicates: the account's own, the configured one, the fallbacks.
     pub(super) fn regions_for(&self, account: Option<&Region>) -> Vec<Region> {
         let mut regions = Vec::with_capacity(2 + self.sts_fallback_regions.len());
         for region in account
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn regions_keep_to_the_partition_and_to_their_order() {
+    fn regions_of_the_partition_are_tried_in_order() {
         let settings = AwsSettings {
             partition: Partition::Aws,
             sts_region: region("eu-west-1"),

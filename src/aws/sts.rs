@@ -1,8 +1,8 @@
-//! STS through the SDK, without any AWS credential: one file for each operation, at the Region's endpoint and, in an
-//! outage, at the fallbacks. An answer that AWS gave is final: it is never asked of another Region.
+//! STS through the SDK, without AWS credentials: one file per operation. An outage in a Region leads to the fallback
+//! Regions; a response of AWS is final and never repeated in another Region.
 //!
-//! Time (eight seconds for everything) is shared out among the Regions that are left, so that a silent first Region
-//! cannot eat the time of the second; which Regions are asked, and in which order, is for [`regions`].
+//! The time limit of eight seconds is divided among the remaining Regions, so that an unresponsive first Region leaves
+//! time for the second. For the selection of Regions see [`regions`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,29 +32,30 @@ mod tries;
 mod ways_out;
 mod web_identity;
 
-/// For all tries in all Regions.
+/// Time limit for all attempts in all Regions.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(8);
-/// A Region that did not answer a whole request for so long has failed. Less time says more of the request.
+/// A Region that does not respond to a complete request for this long counts as failed. With less time, the cause may
+/// be the request.
 const SILENCE_MIN: Duration = Duration::from_secs(1);
 
-/// A pool of connections to AWS, cheap to clone. It goes straight and asks no proxy of the environment.
+/// A connection pool to AWS, cheap to clone. It does not use a proxy.
 pub fn http_client() -> SharedHttpClient {
     HttpBuilder::new().tls_provider(RUSTLS).build_https()
 }
 
-/// Which endpoint stands in for a Region's own, if any.
+/// Returns the endpoint that replaces the one of a Region, if any.
 pub type Endpoints = Arc<dyn Fn(&Region) -> Option<Url> + Send + Sync>;
 
-/// AWS's Security Token Service.
+/// AWS Security Token Service.
 pub struct StsClient {
     regions: Regions,
 }
 
 impl StsClient {
-    /// STS as configured, reached as `[egress]` says.
+    /// STS as configured, with the proxy and CA certificates of `[egress]`.
     ///
     /// # Errors
-    /// When an authority's certificate or the proxy's address cannot be used.
+    /// If a CA certificate or the URL of the proxy is invalid.
     pub fn configured(settings: AwsSettings, egress: &Egress) -> Result<Self, Source> {
         let endpoints = configured_endpoint(&settings);
         Ok(Self {
@@ -68,7 +69,7 @@ impl StsClient {
         Self::with_endpoints(settings, http, endpoints)
     }
 
-    /// STS with an endpoint of its own for each Region.
+    /// STS with custom endpoints per Region.
     pub fn with_endpoints(
         settings: AwsSettings,
         http: SharedHttpClient,
@@ -95,7 +96,7 @@ impl Sts for StsClient {
                 refusal: StsRefusal::Other,
                 code: "WrongPartition".to_owned(),
                 message: format!(
-                    "the role is in the partition {}, this gateway speaks to {}",
+                    "the role is in the partition {}, but this gateway is configured for {}",
                     role.partition(),
                     partition
                 ),
@@ -109,7 +110,7 @@ impl Sts for StsClient {
             tracing::warn!(
                 %role,
                 unanswered,
-                "STS did not answer requests that it was sent whole; CloudTrail shows whether it issued credentials for them"
+                "STS did not respond to complete requests; check CloudTrail for whether it issued credentials for them"
             );
         }
         match answer {
@@ -127,13 +128,13 @@ impl Sts for StsClient {
 }
 
 impl StsClient {
-    /// Asks one Region after the other, as long as there is time.
+    /// Calls one Region after the other within the time limit.
     async fn ask(&self, request: &StsRequest, tries: &Tries) -> Result<AssumedRole, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let regions = self.regions.to_ask(request.session().region.as_ref());
         let mut outage = match regions.is_empty() {
-            true => "no Region of the role's partition is configured".into(),
-            false => "STS did not answer the last calls and is given a pause".into(),
+            true => "no Region of the partition of the role is configured".into(),
+            false => "STS did not respond to recent calls and is not called for a while".into(),
         };
         for (index, sts) in regions.iter().enumerate() {
             let Some(leave) = sts.breaker.leave(Instant::now()) else {
@@ -143,7 +144,7 @@ impl StsClient {
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             let answer = tokio::time::timeout(share, sts.assume(request, tries)).await;
             let answer = answer.unwrap_or_else(|_| {
-                let late = "STS did not answer in time".into();
+                let late = "STS did not respond in time".into();
                 Err(match share < SILENCE_MIN {
                     true => Failure::Request(late),
                     false => Failure::Outage(late),
@@ -159,7 +160,7 @@ impl StsClient {
                     leave.answered();
                     return Err(error);
                 }
-                // Nothing is found out about the Region.
+                // The failure does not say anything about the Region.
                 Err(Failure::Request(source)) => {
                     drop(leave);
                     tracing::warn!(region = %sts.region, error = %source, "a request to STS failed");

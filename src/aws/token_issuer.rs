@@ -1,8 +1,8 @@
-//! The gateway as IAM's OpenID provider: tokens for `AssumeRoleWithWebIdentity`, and the two documents by which AWS
-//! checks them.
+//! The gateway as OpenID provider of IAM: tokens for `AssumeRoleWithWebIdentity`, and the discovery document and key
+//! set for AWS.
 //!
-//! A token says what AWS reads and nothing else; `aud` is one text and there is never an `azp`, which would take its
-//! place in trust policies.
+//! A token contains only what AWS evaluates. `aud` is a single string, and there is no `azp`, which would replace `aud`
+//! in trust policies.
 
 use std::sync::Arc;
 
@@ -24,35 +24,35 @@ use sha2::{Digest as _, Sha256};
 
 use super::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeySet, SigningKey};
 
-/// `sub`, as AWS gives it back (`SubjectFromWebIdentityToken`).
+/// Length of `sub` that AWS returns (`SubjectFromWebIdentityToken`).
 const SUBJECT_CHARS: std::ops::RangeInclusive<usize> = 6..=255;
 
 /// A published document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    /// The bytes, always the same for the same keys.
+pub struct IssuerDocument {
+    /// The body; the same bytes for the same keys.
     pub body: Arc<str>,
-    /// A strong entity tag, quotes included (RFC 9110 section 8.8.3).
+    /// A strong entity tag, including quotes (RFC 9110 section 8.8.3).
     pub etag: Arc<str>,
 }
 
-/// Why no token was made.
+/// Why a token could not be issued.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// More than STS takes: tags and their values are too many or too long.
+    /// The token is larger than STS accepts: there are too many session tags, or their values are too long.
     #[error(
-        "the token for AWS has {0} characters, AWS takes {WEB_IDENTITY_TOKEN_CHARS_MAX}: send fewer or shorter session tags"
+        "the token for AWS has {0} characters, AWS accepts {WEB_IDENTITY_TOKEN_CHARS_MAX}: configure fewer or shorter session tags"
     )]
     TooLong(usize),
-    /// AWS takes 6 to 255 characters.
-    #[error("the subject of a token for AWS has 6 to 255 characters, not {0}")]
+    /// AWS accepts 6 to 255 characters.
+    #[error("the subject of a token for AWS has {0} characters, AWS accepts 6 to 255")]
     Subject(usize),
-    /// OpenSSL's answer.
-    #[error("the token could not be signed")]
+    /// An error of OpenSSL.
+    #[error("could not sign the token")]
     Signature(#[source] Source),
 }
 
-/// Signs tokens with the active key of a directory.
+/// Signs tokens with the active key.
 pub struct TokenIssuer {
     issuer: String,
     directory: KeyDirectory,
@@ -60,21 +60,21 @@ pub struct TokenIssuer {
     current: ArcSwap<Current>,
 }
 
-/// What one reading of the directory gave.
+/// The state after reading the directory.
 struct Current {
     active: Arc<SigningKey>,
-    /// Signs the ID tokens of `aws login`; derived from `active`, and not in the JWKS.
+    /// Signs ID tokens of `aws login`; derived from `active`, not in the JWKS.
     login: Arc<SigningKey>,
-    discovery: Document,
-    jwks: Document,
+    discovery: IssuerDocument,
+    jwks: IssuerDocument,
 }
 
 impl TokenIssuer {
-    /// The issuer with the keys of the directory. `issuer` is `public_url`, an origin without a slash at its end: IAM
-    /// compares it byte for byte.
+    /// An issuer with the keys of the directory. `issuer` is `public_url`, an origin without a trailing slash: IAM
+    /// compares it byte by byte.
     ///
     /// # Errors
-    /// When no key can be loaded.
+    /// If no key can be loaded.
     pub fn open(
         issuer: impl Into<String>,
         directory: KeyDirectory,
@@ -91,8 +91,8 @@ impl TokenIssuer {
         })
     }
 
-    /// Reads the directory again: after a rotation, and from time to time, so that keys whose time is over leave the
-    /// JWKS. All or nothing: on an error the keys stay as they are. Reads files.
+    /// Reads the directory again: after a rotation, and regularly, so that expired keys are removed from the JWKS. On
+    /// an error, the previous keys stay in use. Blocks on file access.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -104,23 +104,23 @@ impl TokenIssuer {
         Ok(())
     }
 
-    /// `iss`
+    /// The issuer, `iss`.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
     /// `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3).
-    pub fn discovery(&self) -> Document {
+    pub fn discovery(&self) -> IssuerDocument {
         self.current.load().discovery.clone()
     }
 
-    /// `/jwks` (RFC 7517 section 5): every published key with `kid`, `alg`, `use` and `x5c`.
-    pub fn jwks(&self) -> Document {
+    /// `/jwks` (RFC 7517 section 5): all published keys with `kid`, `alg`, `use` and `x5c`.
+    pub fn jwks(&self) -> IssuerDocument {
         self.current.load().jwks.clone()
     }
 }
 
-/// The claims as AWS reads them (IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity").
+/// The claims for AWS (IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity").
 #[derive(Serialize)]
 struct Payload<'a> {
     iss: &'a str,
@@ -174,8 +174,8 @@ impl Current {
         Ok(Self {
             active: Arc::clone(&keys.active),
             login: Arc::new(keys.active.login_key(now)?),
-            jwks: Document::of(json!({ "keys": jwks }).to_string()),
-            discovery: Document::of(
+            jwks: IssuerDocument::of(json!({ "keys": jwks }).to_string()),
+            discovery: IssuerDocument::of(
                 json!({
                     "issuer": issuer,
                     "jwks_uri": format!("{issuer}/jwks"),
@@ -196,7 +196,7 @@ impl Current {
     }
 }
 
-impl Document {
+impl IssuerDocument {
     pub(super) fn of(body: String) -> Self {
         let etag = format!(
             "\"{}\"",
@@ -209,15 +209,15 @@ impl Document {
     }
 }
 
-/// RFC 7515 section 3.1: header, payload and signature, base64url, with dots between.
+/// A JWS in compact serialization (RFC 7515 section 3.1).
 async fn signed(key: Arc<SigningKey>, payload: Vec<u8>) -> Result<String, Source> {
     let mut token = key.jwt_header().to_owned();
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut token);
     let signature = match key.algorithm() {
-        // Some 40 microseconds.
+        // Takes about 40 microseconds.
         KeyAlgorithm::Es256 => key.sign(token.as_bytes())?,
-        // A millisecond and more: not on a thread that serves others.
+        // Takes a millisecond or more: use a blocking thread.
         KeyAlgorithm::Rs256 => {
             let message = token.clone();
             tokio::task::spawn_blocking(move || key.sign(message.as_bytes())).await??

@@ -1,5 +1,5 @@
-//! How text and attributes are escaped in canonical XML (Canonical XML 1.0 section 2.3, kept by Exclusive XML
-//! Canonicalization 1.0): exactly so, since what is signed is never parsed again.
+//! Escaping of text and attributes in canonical XML (Canonical XML 1.0 section 2.3, also used by Exclusive XML
+//! Canonicalization 1.0).
 
 use std::fmt::{self, Write};
 
@@ -9,7 +9,7 @@ use askama::filters::Escaper;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text;
 
-/// An attribute's value within double quotes.
+/// A double-quoted attribute value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attribute;
 
@@ -55,7 +55,7 @@ fn write(
     to.write_str(&text[plain..])
 }
 
-/// Whether XML 1.0 (section 2.2, `Char`) can hold the character at all, escaped or not.
+/// Whether XML 1.0 allows the character (section 2.2, `Char`), escaped or not.
 pub(crate) fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_no_xml() {
+    fn control_characters_are_not_xml() {
         for c in [
             '\0', '\u{1}', '\u{8}', '\u{b}', '\u{1f}', '\u{fffe}', '\u{ffff}',
         ] {

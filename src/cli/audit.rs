@@ -1,4 +1,4 @@
-//! `rolecalld audit`
+//! `rolecalld audit`: verify, export and search the audit trail.
 
 mod search;
 
@@ -7,22 +7,23 @@ use std::io::{BufWriter, ErrorKind, stdout};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
-use super::out::{self, Done, Failure};
+use super::out::{self, CommandStatus, Failure};
 use super::{ConfigArg, block_on};
 use crate::audit::{self, ExportError, Format, VerifyReport};
 use crate::config;
 use crate::database::Database;
 
-/// A writer is one run of one process; years of restarts would scroll the verdict away.
+/// Upper limit of chain heads in the text output. Each run of a process is a writer, so a long history would scroll the
+/// verdict off the screen.
 const HEADS_PRINTED_MAX: usize = 16;
 
-/// The audit trail.
+/// Verify, export or search the audit trail.
 #[derive(Debug, clap::Subcommand)]
 #[command(
     after_help = "Examples:\n  rolecalld audit verify --config rolecall.toml\n  rolecalld audit export --config rolecall.toml --format csv --since 2026-03-01\n  rolecalld audit search --config rolecall.toml --user alice@example.com --outcome failed --since 2026-03-01"
 )]
 pub enum Audit {
-    /// Find out whether anybody changed, removed, inserted, moved or cut off a row
+    /// Check whether rows were changed, removed, inserted, reordered or truncated
     Verify {
         #[command(flatten)]
         config: ConfigArg,
@@ -30,38 +31,38 @@ pub enum Audit {
         #[arg(long)]
         json: bool,
     },
-    /// Print the trail
+    /// Print all events of the audit trail
     Export {
         #[command(flatten)]
         config: ConfigArg,
-        /// As what
-        #[arg(long, value_enum, default_value_t = Shape::Jsonl)]
-        format: Shape,
-        /// From this day or moment on: 2026-03-01 or 2026-03-01T09:00:00Z
+        /// Output format
+        #[arg(long, value_enum, default_value_t = FormatArg::Jsonl)]
+        format: FormatArg,
+        /// Start at this date or time: 2026-03-01 or 2026-03-01T09:00:00Z
         #[arg(long, value_name = "TIME", value_parser = parse_moment)]
         since: Option<DateTime<Utc>>,
     },
-    /// Find events by person, account, role, outcome, provider, address, session or time, the newest first
+    /// Find events by user, account, role, outcome, provider, address, session or time, newest first
     Search {
         #[command(flatten)]
         config: ConfigArg,
         #[command(flatten)]
-        wanted: Box<search::Wanted>,
+        wanted: Box<search::SearchArgs>,
     },
 }
 
-/// What an export looks like.
+/// Output formats of `audit export`.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Shape {
-    /// One JSON object a line
+pub enum FormatArg {
+    /// One JSON object per line
     Jsonl,
-    /// For spreadsheets
+    /// Comma-separated values, for spreadsheets
     Csv,
 }
 
 impl Audit {
     /// Runs the command.
-    pub fn run(self) -> Result<Done, Failure> {
+    pub fn run(self) -> Result<CommandStatus, Failure> {
         match self {
             Self::Verify { config, json } => {
                 let report = block_on(async {
@@ -75,9 +76,9 @@ impl Audit {
                     print(&report)?
                 }
                 Ok(if report.is_intact() {
-                    Done::Well
+                    CommandStatus::Success
                 } else {
-                    Done::Refused
+                    CommandStatus::Negative
                 })
             }
             Self::Export {
@@ -86,19 +87,19 @@ impl Audit {
                 since,
             } => {
                 let format = match format {
-                    Shape::Jsonl => Format::Jsonl,
-                    Shape::Csv => Format::Csv,
+                    FormatArg::Jsonl => Format::Jsonl,
+                    FormatArg::Csv => Format::Csv,
                 };
                 let exported = block_on(async {
                     let (trail, output) = (open(&config).await?, BufWriter::new(stdout()));
                     Ok(audit::export(&trail, format, since, output).await)
                 })?;
                 match exported {
-                    // Nobody reads any more, as behind `| head`.
+                    // The reader closed the pipe, for example `| head`.
                     Err(ExportError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {}
                     exported => drop(exported.map_err(anyhow::Error::from)?),
                 }
-                Ok(Done::Well)
+                Ok(CommandStatus::Success)
             }
             Self::Search { config, wanted } => wanted.run(&config),
         }
@@ -109,7 +110,7 @@ async fn open(config: &ConfigArg) -> Result<Database, Failure> {
     let url = config::database(&config.config)?;
     let trail = Database::open(&url).await.map_err(anyhow::Error::from)?;
     if let Some(remark) = trail.remark() {
-        out::remark(format!("warning: {remark}"));
+        out::note(format!("warning: {remark}"));
     }
     Ok(trail)
 }
@@ -121,7 +122,7 @@ fn print(report: &VerifyReport) -> Result<(), Failure> {
         .try_for_each(|finding| out::line(format!("tampered: {finding}")))?;
     for intent in &report.open_intents {
         out::line(format!(
-            "open: the issue {} of {} has no outcome ({} {})",
+            "open: issue {} of {} has no outcome ({} {})",
             intent.reference, intent.at, intent.writer, intent.sequence
         ))?;
     }

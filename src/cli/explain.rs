@@ -1,4 +1,4 @@
-//! `rolecalld explain`
+//! `rolecalld explain`: evaluates the access policy for given claims.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use rolecall_core::identity::ProviderId;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde::Serialize;
 
-use super::out::{self, Done, Failure};
+use super::out::{self, CommandStatus, Failure};
 use super::{AccessArg, ConfigArg};
 use crate::idp::{OidcProvider, ProviderSettings, SamlProvider};
 use crate::world::SystemClock;
 
-/// Say which roles a person gets, and why, from the claims an identity provider would send.
+/// Show which roles a user gets, and why, from the claims that an identity provider would send.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  rolecalld explain --config rolecall.toml --provider okta --claims alice.json\n  rolecalld explain --config rolecall.toml --provider okta --claims alice.json --account payments-prod --permission-set Developer"
@@ -27,19 +27,19 @@ pub struct Explain {
     config: ConfigArg,
     #[command(flatten)]
     access: AccessArg,
-    /// The provider the claims are from
+    /// Identity provider that sends the claims
     #[arg(long, value_parser = ProviderId::parse)]
     provider: ProviderId,
-    /// The claims: a JSON object as in an ID token
+    /// File with the claims, a JSON object as in an ID token
     #[arg(long, value_name = "FILE")]
     claims: PathBuf,
-    /// Only this account: its name or its 12 digits
+    /// Show only this account: name or 12-digit ID
     #[arg(long)]
     account: Option<String>,
-    /// Only this permission set
+    /// Show only this permission set
     #[arg(long)]
     permission_set: Option<String>,
-    /// Where the person is, for conditions on the network
+    /// Client address of the user, for network conditions
     #[arg(long)]
     address: Option<IpAddr>,
     /// Print JSON
@@ -49,10 +49,10 @@ pub struct Explain {
 
 impl Explain {
     /// Runs the command.
-    pub fn run(self) -> Result<Done, Failure> {
+    pub fn run(self) -> Result<CommandStatus, Failure> {
         let loaded = self.config.load_with(&self.access)?;
         let policy = &loaded.access.policy;
-        let about = self.about(policy)?;
+        let filter = self.filter(policy)?;
         let providers = &loaded.settings.providers;
         let settings = providers
             .iter()
@@ -62,19 +62,19 @@ impl Explain {
                     .iter()
                     .map(|provider| provider.id().as_str())
                     .collect();
-                Failure::configuration(format!("no identity provider is called {}", self.provider))
-                    .hint(format!("one of: {}", known.join(", ")))
+                Failure::configuration(format!("unknown identity provider {}", self.provider))
+                    .hint(format!("known identity providers: {}", known.join(", ")))
             })?;
         let shown = self.claims.display();
         let text = std::fs::read_to_string(&self.claims)
-            .map_err(|error| Failure::configuration(format!("{shown}: cannot be read: {error}")))?;
-        // As strictly as a token is read.
+            .map_err(|error| Failure::configuration(format!("{shown}: cannot read: {error}")))?;
+        // Parsed with the same strictness as a token.
         let claims = json::object(text.as_bytes()).map_err(|error| {
             Failure::configuration(format!("{shown}: not a JSON object: {error}"))
                 .hint("write the claims as in an ID token: {\"sub\": \"…\", \"groups\": [\"…\"]}")
         })?;
         let now = SystemClock.now();
-        let supposed = match settings {
+        let identity = match settings {
             ProviderSettings::Oidc(settings) => {
                 OidcProvider::identity_from_claims(settings, &claims, now)
             }
@@ -82,19 +82,19 @@ impl Explain {
                 SamlProvider::identity_from_claims(settings, &claims, now)
             }
         };
-        let refused = |why: String| Failure::configuration(format!("{shown}: {why}"));
-        let mut identity = supposed.map_err(|error| match error {
-            ProviderError::Rejected { reason, detail } => refused(format!(
-                "a sign-in with these claims is refused ({}): {detail}",
+        let rejected = |reason: String| Failure::configuration(format!("{shown}: {reason}"));
+        let mut identity = identity.map_err(|error| match error {
+            ProviderError::Rejected { reason, detail } => rejected(format!(
+                "a sign-in with these claims is rejected ({}): {detail}",
                 reason.code()
             )),
             ProviderError::Refused { .. }
             | ProviderError::Misconfigured(_)
-            | ProviderError::Unavailable(_) => refused(error.to_string()),
+            | ProviderError::Unavailable(_) => rejected(error.to_string()),
         })?;
         policy.check_claims(&mut identity).map_err(|error| {
-            refused(format!(
-                "a sign-in with these claims is refused ({}): {error}",
+            rejected(format!(
+                "a sign-in with these claims is rejected ({}): {error}",
                 RejectReason::Claims.code()
             ))
         })?;
@@ -104,21 +104,21 @@ impl Explain {
             device_flow: false,
         };
         let explanation = policy.explain(&Facts::new(&identity, circumstances));
-        let answer = answer(&explanation, &about);
+        let output = select(&explanation, &filter);
         if self.json {
-            out::json(&answer)?
+            out::json(&output)?
         } else {
-            print(&answer)?
+            print(&output)?
         }
-        Ok(if answer.roles.is_empty() {
-            Done::Refused
+        Ok(if output.roles.is_empty() {
+            CommandStatus::Negative
         } else {
-            Done::Well
+            CommandStatus::Success
         })
     }
 
-    /// What was asked about; both must be there.
-    fn about(&self, policy: &Policy) -> Result<About, Failure> {
+    /// Resolves the options `--account` and `--permission-set`; both must exist in the policy.
+    fn filter(&self, policy: &Policy) -> Result<Filter, Failure> {
         let account = match &self.account {
             None => None,
             Some(wanted) => {
@@ -137,7 +137,7 @@ impl Explain {
                 return Err(unknown("permission set", wanted, names));
             }
         }
-        Ok(About {
+        Ok(Filter {
             account: account.map(|account| account.id.clone()),
             permission_set: self.permission_set.clone(),
         })
@@ -145,19 +145,19 @@ impl Explain {
 }
 
 fn unknown<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> Failure {
-    let otherwise = format!("the access files name every {kind}");
-    Failure::configuration(format!("no {kind} is called {wanted}"))
+    let otherwise = format!("every {kind} is listed in the access files");
+    Failure::configuration(format!("unknown {kind} {wanted}"))
         .hint(suggest::hint(wanted, known, &otherwise))
 }
 
-/// What is asked about; everything where nothing is.
-struct About {
+/// The account and permission set to show; `None` shows all.
+struct Filter {
     account: Option<AccountId>,
     permission_set: Option<String>,
 }
 
-impl About {
-    fn holds(&self, account: &AccountId, set: &str) -> bool {
+impl Filter {
+    fn matches(&self, account: &AccountId, set: &str) -> bool {
         self.account.as_ref().is_none_or(|wanted| wanted == account)
             && self
                 .permission_set
@@ -166,12 +166,12 @@ impl About {
     }
 }
 
-/// Narrows an explanation to what was asked about.
-fn answer<'e>(explanation: &'e Explanation, about: &About) -> Answer<'e> {
+/// Restricts an explanation to the account and permission set of the filter.
+fn select<'e>(explanation: &'e Explanation, filter: &Filter) -> ExplainOutput<'e> {
     let grants = explanation.grants();
     let roles = grants
         .iter()
-        .filter(|grant| about.holds(&grant.account().id, grant.permission_set().name.as_str()))
+        .filter(|grant| filter.matches(&grant.account().id, grant.permission_set().name.as_str()))
         .map(|grant| Role {
             label: grant.label(),
             role: grant.role().to_string(),
@@ -181,7 +181,7 @@ fn answer<'e>(explanation: &'e Explanation, about: &About) -> Answer<'e> {
         });
     let locked = grants
         .locked()
-        .filter(|locked| about.holds(&locked.account.id, locked.permission_set.name.as_str()))
+        .filter(|locked| filter.matches(&locked.account.id, locked.permission_set.name.as_str()))
         .map(|locked| LockedRole {
             label: label(&locked),
             needs: locked.unmet.iter().map(ToString::to_string).collect(),
@@ -192,11 +192,11 @@ fn answer<'e>(explanation: &'e Explanation, about: &About) -> Answer<'e> {
             explanation.denies().iter().collect(),
         )
     };
-    let (assignments, denies) = match (&about.account, &about.permission_set) {
+    let (assignments, denies) = match (&filter.account, &filter.permission_set) {
         (Some(account), Some(set)) => explanation.about(account, set).unwrap_or_else(all),
         (Some(_), None) | (None, Some(_)) | (None, None) => all(),
     };
-    Answer {
+    ExplainOutput {
         roles: roles.collect(),
         locked: locked.collect(),
         assignments,
@@ -204,9 +204,9 @@ fn answer<'e>(explanation: &'e Explanation, about: &About) -> Answer<'e> {
     }
 }
 
-/// What `explain` prints.
+/// The output of `explain`.
 #[derive(Serialize)]
-struct Answer<'e> {
+struct ExplainOutput<'e> {
     roles: Vec<Role>,
     locked: Vec<LockedRole>,
     assignments: Vec<&'e EvaluatedRule>,
@@ -240,13 +240,13 @@ fn label(locked: &Locked) -> String {
     )
 }
 
-fn print(answer: &Answer<'_>) -> Result<(), Failure> {
-    out::line(if answer.roles.is_empty() {
-        "No role today."
+fn print(output: &ExplainOutput<'_>) -> Result<(), Failure> {
+    out::line(if output.roles.is_empty() {
+        "No roles."
     } else {
-        "Roles today:"
+        "Roles:"
     })?;
-    for role in &answer.roles {
+    for role in &output.roles {
         out::line(format!(
             "  {}  {}  {} s, limited by {}  ({})",
             role.label,
@@ -256,24 +256,24 @@ fn print(answer: &Answer<'_>) -> Result<(), Failure> {
             role.assignments.join(", ")
         ))?;
     }
-    if !answer.locked.is_empty() {
-        out::line("In other circumstances:")?;
+    if !output.locked.is_empty() {
+        out::line("Available under other conditions:")?;
     }
-    for role in &answer.locked {
+    for role in &output.locked {
         out::line(format!("  {}  {}", role.label, role.needs.join("; ")))?;
     }
     for (title, entries) in [
-        ("Assignments:", &answer.assignments),
-        ("Denies:", &answer.denies),
+        ("Assignments:", &output.assignments),
+        ("Denies:", &output.denies),
     ] {
         if !entries.is_empty() {
             out::line(title)?;
         }
         for entry in entries {
             let outcome = match entry.outcome {
-                RuleOutcome::Holds => "holds",
-                RuleOutcome::OtherCircumstances => "other circumstances",
-                RuleOutcome::OtherPeople => "other people",
+                RuleOutcome::Holds => "matches",
+                RuleOutcome::OtherCircumstances => "conditions not met",
+                RuleOutcome::OtherPeople => "does not apply to this user",
             };
             let reasons = if entry.reasons.is_empty() {
                 String::new()

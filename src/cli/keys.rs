@@ -1,5 +1,5 @@
-//! `rolecalld keys`: those that sign tokens and, with `--saml`, those that sign SAML responses; and `certificate`, a key for
-//! an identity provider that speaks SAML.
+//! `rolecalld keys`: keys that sign tokens or, with `--saml`, SAML responses for AWS; and `certificate`, which creates
+//! a key for a SAML identity provider.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use rolecall_core::base::Clock as _;
 use serde::Serialize;
 
 use super::ConfigArg;
-use super::out::{self, Done, Failure};
+use super::out::{self, CommandStatus, Failure};
 use crate::aws::keys::{
     KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse, SigningKey, Urgency,
 };
@@ -19,13 +19,13 @@ use crate::config;
 use crate::idp::saml::OwnKey;
 use crate::world::{SystemClock, SystemEntropy};
 
-/// The keys that sign tokens for AWS.
+/// Create, list, rotate and retire the signing keys that AWS trusts.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key signs, a second waits\n  rolecalld keys generate --saml --config rolecall.toml      for accounts with trust = \"gateway-saml\"\n  rolecalld keys rotate --config rolecall.toml       a day later: the second signs\n  rolecalld keys list --config rolecall.toml --json"
+    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key becomes active, a second one next\n  rolecalld keys generate --saml --config rolecall.toml      for accounts with trust = \"gateway-saml\"\n  rolecalld keys rotate --config rolecall.toml       a day later: the second key becomes active\n  rolecalld keys list --config rolecall.toml --json"
 )]
 pub enum Keys {
-    /// List every key, the oldest first
+    /// List all keys, oldest first
     List {
         #[command(flatten)]
         config: ConfigArg,
@@ -33,45 +33,46 @@ pub enum Keys {
         #[arg(long)]
         json: bool,
     },
-    /// Make a key: the first signs at once, a later one is published and waits for `rotate`
+    /// Create a key. The first one becomes active at once; later ones are published and become active with `rotate`
     Generate {
         #[command(flatten)]
         config: ConfigArg,
-        /// ES256 or RS256
+        /// Signing algorithm: ES256 or RS256
         #[arg(long, default_value = "ES256", conflicts_with = "saml")]
         algorithm: KeyAlgorithm,
-        /// Make one for SAML responses, RSA with a certificate, instead of one for tokens
+        /// Create a key for SAML responses (RSA with a certificate) instead of one for tokens
         #[arg(long)]
         saml: bool,
     },
-    /// Let the key that waits sign from now on
+    /// Activate the next key
     Rotate {
         #[command(flatten)]
         config: ConfigArg,
-        /// Even if it was published less than a day ago: AWS may refuse tokens until it has fetched it
+        /// Rotate even if the next key was published less than a day ago. AWS may reject tokens until it has fetched
+        /// the key
         #[arg(long)]
         emergency: bool,
-        /// The one for SAML responses, once the SAML provider of every account has the new metadata
+        /// Rotate the key for SAML responses. First update the SAML provider in every account with the new metadata
         #[arg(long)]
         saml: bool,
     },
-    /// Make a key and its certificate for a SAML provider, `signing_keys` or `encryption_keys`, in a file of their own
+    /// Create a key with certificate for a SAML identity provider (`signing_keys`, `encryption_keys`) in a new file
     Certificate {
-        /// The file; it must not be there yet
+        /// Output file; it must not exist
         file: PathBuf,
-        /// What the certificate says who we are; providers show it, and check nothing of it
+        /// Common name of the certificate. Identity providers display it and do not verify it
         #[arg(long, default_value = "rolecall")]
         name: String,
     },
-    /// Withdraw a key
+    /// Stop publishing a key
     Retire {
-        /// Its id, as `keys list` prints it
-        // An id is base64url, so it may begin with a hyphen.
+        /// Key ID as printed by `keys list`
+        // A key ID is base64url, so it can begin with a hyphen.
         #[arg(value_parser = KeyId::parse, allow_hyphen_values = true)]
         kid: KeyId,
         #[command(flatten)]
         config: ConfigArg,
-        /// Even the key that signs, at once: for a key that leaked
+        /// Retire the key at once, even if it is active: for a leaked key
         #[arg(long)]
         emergency: bool,
     },
@@ -79,13 +80,13 @@ pub enum Keys {
 
 impl Keys {
     /// Runs the command.
-    pub fn run(self) -> Result<Done, Failure> {
+    pub fn run(self) -> Result<CommandStatus, Failure> {
         let now = SystemClock.now();
         match self {
             Self::List { config, json } => {
                 let directory = directory(&config)?;
                 let keys = directory.list().map_err(anyhow::Error::from)?;
-                // An index whose files cannot be read is listed all the same.
+                // The index can be listed even if the key files cannot be read.
                 let in_force = directory.load(now).ok();
                 let signs = in_force.as_ref().map(|keys| &*keys.active);
                 let keys = keys.into_iter().map(|key| Listed::of(key, signs, now));
@@ -112,7 +113,7 @@ impl Keys {
             Self::Certificate { file, name } => {
                 certificate(&file, &name)?;
                 out::line(format!(
-                    "{}: a key and its certificate; every replica needs the same",
+                    "{}: key and certificate created; all replicas must use the same file",
                     file.display()
                 ))?;
             }
@@ -123,7 +124,7 @@ impl Keys {
             } => {
                 let signs = directory(&config)?
                     .used_for(use_of(saml))
-                    .rotate(haste(emergency), now)
+                    .rotate(urgency(emergency), now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&signs, now))?;
             }
@@ -133,21 +134,21 @@ impl Keys {
                 emergency,
             } => {
                 let ended = directory(&config)?
-                    .retire(&kid, haste(emergency), now)
+                    .retire(&kid, urgency(emergency), now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&ended, now))?;
             }
         }
-        Ok(Done::Well)
+        Ok(CommandStatus::Success)
     }
 }
 
-/// A key, and the one that is derived from it.
+/// A key, with the ID of the key that is derived from it.
 #[derive(Serialize)]
 struct Listed {
     #[serde(flatten)]
     key: KeyRecord,
-    /// `kid` of the ID tokens of `aws login`, while this key signs tokens for AWS.
+    /// `kid` of the ID tokens of `aws login`, if this is the active key for tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_login_key: Option<KeyId>,
 }
@@ -165,13 +166,13 @@ impl Listed {
     fn describe(&self, now: DateTime<Utc>) -> String {
         let key = describe(&self.key, now);
         match &self.aws_login_key {
-            Some(derived) => format!("{key}; derived for aws login: {derived}"),
+            Some(derived) => format!("{key}; derived key for aws login: {derived}"),
             None => key,
         }
     }
 }
 
-/// Writes a new key and its certificate, which nobody but the file's owner may read.
+/// Creates a file with a new key and its certificate, readable only by its owner.
 fn certificate(file: &Path, name: &str) -> Result<(), Failure> {
     let shown = file.display();
     let pem =
@@ -184,12 +185,12 @@ fn certificate(file: &Path, name: &str) -> Result<(), Failure> {
     opened
         .and_then(|mut file| file.write_all(pem.expose().as_bytes()))
         .map_err(|error| {
-            Failure::configuration(format!("{shown}: cannot be written: {error}"))
-                .hint("name a file that is not there yet, in a folder that is")
+            Failure::configuration(format!("{shown}: cannot write: {error}"))
+                .hint("choose a file that does not exist, in an existing folder")
         })
 }
 
-fn haste(emergency: bool) -> Urgency {
+fn urgency(emergency: bool) -> Urgency {
     if emergency {
         Urgency::Emergency
     } else {
@@ -211,13 +212,13 @@ fn describe(key: &KeyRecord, now: DateTime<Utc>) -> String {
         KeyUse::Saml => " for SAML",
     };
     let state = match key.state {
-        KeyState::Next => "next: published, waits for rotate",
-        KeyState::Active { .. } => "active: signs",
+        KeyState::Next => "next: published, becomes active with `keys rotate`",
+        KeyState::Active { .. } => "active: signs new tokens",
         KeyState::Retiring { .. } if key.is_published(now) => "retiring: still published",
         KeyState::Retiring { .. } | KeyState::Retired { .. } => "retired",
     };
     format!(
-        "{}  {}{signs}  made {}  {state}",
+        "{}  {}{signs}  created {}  {state}",
         key.id,
         key.algorithm.as_str(),
         key.created_at.format("%Y-%m-%d %H:%M UTC")

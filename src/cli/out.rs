@@ -1,4 +1,4 @@
-//! What commands print: results on stdout, problems on stderr, and the exit code that belongs to each.
+//! Output of commands: results on stdout, errors and warnings on stderr, exit codes.
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -8,19 +8,19 @@ use rolecall_core::base::text;
 use crate::aws::keys::KeyError;
 use crate::config::LoadError;
 use crate::database::OpenDatabaseError;
-use crate::server::{CannotListen, PublicUrlFault, TwoNames};
+use crate::server::{HardLinkedFiles, ListenError, PublicUrlError};
 use crate::store::OpenStoreError;
 
-/// How a command that did not fail has ended.
+/// The result of a command that ran to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum CommandStatus {
     /// Exit code 0.
-    Well,
-    /// Exit code 1: it worked, and the answer is no.
-    Refused,
+    Success,
+    /// Exit code 1: the command worked, and its result is negative.
+    Negative,
 }
 
-/// Why a command failed.
+/// The error of a command, with its exit code and hint.
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
@@ -29,7 +29,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Exit code 1.
+    /// An error with exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
         Self {
             code: 1,
@@ -38,7 +38,7 @@ impl Failure {
         }
     }
 
-    /// Exit code 2.
+    /// An error with exit code 2.
     pub fn configuration(message: impl Into<String>) -> Self {
         Self {
             code: 2,
@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// Says what to do next.
+    /// Adds the next step for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -56,7 +56,7 @@ impl Failure {
 }
 
 impl From<anyhow::Error> for Failure {
-    /// With the whole chain of causes, and the hint of the first that has one.
+    /// The message contains the chain of causes; the hint is that of the first cause that has one.
     fn from(error: anyhow::Error) -> Self {
         Self {
             hint: hint_of(&error),
@@ -66,40 +66,40 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl From<LoadError> for Failure {
-    /// Every mistake has its own hint.
+    /// Each error in the message has a hint of its own.
     fn from(error: LoadError) -> Self {
         Self::configuration(error.to_string())
     }
 }
 
-/// What the first cause that knows says to do next.
+/// The hint of the first error in the chain that has one.
 pub fn hint_of(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let keys = cause.downcast_ref().and_then(KeyError::hint);
         let store = cause.downcast_ref().map(OpenStoreError::hint);
         let audit = cause.downcast_ref().map(OpenDatabaseError::hint);
-        let names = cause.downcast_ref().map(TwoNames::hint);
-        let listen = cause.downcast_ref().map(CannotListen::hint);
-        let public = cause.downcast_ref().map(PublicUrlFault::hint);
+        let names = cause.downcast_ref().map(HardLinkedFiles::hint);
+        let listen = cause.downcast_ref().map(ListenError::hint);
+        let public = cause.downcast_ref().map(PublicUrlError::hint);
         let fixed = keys.or(store).or(audit).or(names).map(str::to_owned);
         fixed.or(listen).or(public)
     })
 }
 
-/// Prints a line of a result. That nobody reads any more, as behind `| head`, changes no outcome.
+/// Prints a line of the result to stdout. A closed pipe, for example `| head`, is not an error.
 ///
 /// # Errors
-/// When it cannot be written, such as to a full disk.
+/// If stdout cannot be written, for example because the disk is full.
 pub fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
-            "the result cannot be written: {error}"
+            "cannot write to standard output: {error}"
         ))),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Prints a value as JSON.
+/// Prints a value as JSON to stdout.
 ///
 /// # Errors
 /// As [`line`].
@@ -107,31 +107,31 @@ pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     line(serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?)
 }
 
-/// So many of these, such as `1 account` or `2 accounts`.
+/// A number with its noun, such as `1 account` or `2 accounts`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
-/// Prints a remark on stderr.
-pub fn remark(text: impl std::fmt::Display) {
-    // Nothing can be done about a closed stderr.
+/// Prints a line to stderr.
+pub fn note(text: impl std::fmt::Display) {
+    // A closed stderr cannot be reported anywhere.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Prints what went wrong, and gives the exit code.
-pub fn finish(outcome: Result<Done, Failure>) -> ExitCode {
+/// Prints the error, if any, and returns the exit code.
+pub fn finish(outcome: Result<CommandStatus, Failure>) -> ExitCode {
     match outcome {
-        Ok(Done::Well) => ExitCode::SUCCESS,
-        Ok(Done::Refused) => ExitCode::from(1),
+        Ok(CommandStatus::Success) => ExitCode::SUCCESS,
+        Ok(CommandStatus::Negative) => ExitCode::from(1),
         Err(Failure {
             code,
             message,
             hint,
         }) => {
-            remark(message);
+            note(message);
             if let Some(hint) = hint {
-                remark(format!("hint: {hint}"));
+                note(format!("hint: {hint}"));
             }
             ExitCode::from(code)
         }

@@ -1,16 +1,16 @@
-//! `rolecalld serve`
+//! `rolecalld serve`: runs the gateway.
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::out::{Done, Failure};
+use super::out::{CommandStatus, Failure};
 use super::{ConfigArg, block_on};
 use crate::aws::LOG_CEILING;
 use crate::hardening;
 use crate::server::{self, Overrides, Stopper};
 use crate::telemetry::{self, LogFormat};
 
-/// Serve the portal until SIGTERM or SIGINT; SIGHUP reads the access policy again.
+/// Start the gateway. SIGTERM and SIGINT stop it; SIGHUP reloads access files, keys, certificates and provider files.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  rolecalld serve --config rolecall.toml\n  rolecalld serve --config rolecall.toml --log-format json --log info,rolecalld=debug"
@@ -18,10 +18,10 @@ use crate::telemetry::{self, LogFormat};
 pub struct Serve {
     #[command(flatten)]
     config: ConfigArg,
-    /// How log lines look
+    /// Log format
     #[arg(long, value_enum, default_value_t)]
-    log_format: Lines,
-    /// What is logged, such as info or info,rolecalld=debug
+    log_format: LogFormatArg,
+    /// Log filter, such as info or info,rolecalld=debug
     #[arg(
         long,
         value_name = "FILTER",
@@ -29,40 +29,40 @@ pub struct Serve {
         default_value = "info,actix_server=warn"
     )]
     log: String,
-    /// Allow core dumps and debuggers. Both can read every key: for finding a fault, not for production
+    /// Allow core dumps and debuggers. Both can read all keys: for troubleshooting only, not for production
     #[arg(long)]
     allow_debugging: bool,
 }
 
-/// How log lines look.
+/// The option `--log-format`.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Lines {
-    /// For people
+enum LogFormatArg {
+    /// Human-readable text
     #[default]
     Text,
-    /// For programs: one JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-impl From<Lines> for LogFormat {
-    fn from(lines: Lines) -> Self {
+impl From<LogFormatArg> for LogFormat {
+    fn from(lines: LogFormatArg) -> Self {
         match lines {
-            Lines::Text => Self::Text,
-            Lines::Json => Self::Json,
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
         }
     }
 }
 
 impl Serve {
     /// Runs the command.
-    pub fn run(self) -> Result<Done, Failure> {
+    pub fn run(self) -> Result<CommandStatus, Failure> {
         let loaded = self.config.load()?;
         telemetry::install(self.log_format.into(), &self.log, LOG_CEILING).map_err(|error| {
             Failure::configuration(format!("--log {}: {error}", self.log))
-                .hint("write a level, or a list such as info,rolecalld=debug")
+                .hint("write a level, or a filter such as info,rolecalld=debug")
         })?;
         let _captured = telemetry::capture_stderr().map_err(|error| {
-            Failure::from(anyhow::Error::from(error).context("standard error cannot be read"))
+            Failure::from(anyhow::Error::from(error).context("cannot capture standard error"))
         })?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -71,43 +71,45 @@ impl Serve {
             tracing::warn!(
                 "--allow-debugging: core dumps and debuggers can read the keys of this process"
             );
-        } else if let Err(error) = hardening::close_memory() {
-            tracing::warn!(%error, "core dumps and debuggers could not be turned off");
+        } else if let Err(error) = hardening::protect_memory() {
+            tracing::warn!(%error, "core dumps and debuggers could not be disabled");
         }
         let public_url = loaded.settings.public_url.clone();
         block_on(async move {
             let bound = server::bind(loaded, Overrides::default()).await?;
             let signals = Signals::listen()?;
             tracing::info!(address = %bound.public_address, management = %bound.management_address, url = %public_url, "serving");
-            tell_systemd(NotifyState::Ready);
+            notify_systemd(NotifyState::Ready);
             let stopper = bound.stopper();
             tokio::select! {
                 served = bound.run() => {
                     served?;
                     tracing::info!("stopped");
-                    Ok(Done::Well)
+                    Ok(CommandStatus::Success)
                 }
-                () = stop_twice(stopper, signals) => {
-                    tracing::warn!("stopped at once, on the second signal; requests were cut off");
-                    Ok(Done::Refused)
+                () = wait_for_stop(stopper, signals) => {
+                    tracing::warn!("stopped immediately by the second signal; open requests were aborted");
+                    Ok(CommandStatus::Negative)
                 }
             }
         })
     }
 }
 
-/// Tells systemd how far the process is (`sd_notify(3)`); nothing where it was not started by systemd.
-fn tell_systemd(state: NotifyState<'_>) {
+/// Sends the state of the process to systemd (`sd_notify(3)`), if systemd started it.
+fn notify_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd could not be told");
+        tracing::warn!(%error, "could not notify systemd");
     }
 }
 
-/// The first signal lets everything finish; returns on the second.
-async fn stop_twice(stopper: Stopper, mut signals: Signals) {
+/// Shuts down gracefully on the first signal; returns on the second.
+async fn wait_for_stop(stopper: Stopper, mut signals: Signals) {
     signals.next().await;
-    tracing::info!("stopping: what was accepted is finished; a second signal stops at once");
-    tell_systemd(NotifyState::Stopping);
+    tracing::info!(
+        "shutting down: accepted requests are completed; a second signal stops immediately"
+    );
+    notify_systemd(NotifyState::Stopping);
     let leaving = async {
         stopper.drain_and_stop().await;
         std::future::pending().await
@@ -118,7 +120,7 @@ async fn stop_twice(stopper: Stopper, mut signals: Signals) {
     }
 }
 
-/// SIGTERM and SIGINT, heard from the moment this is made.
+/// Receives SIGTERM and SIGINT from its creation on.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -127,8 +129,9 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::failed(format!("signals cannot be heard: {error}")))
+            signal(kind).map_err(|error| {
+                Failure::failed(format!("cannot install signal handlers: {error}"))
+            })
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,

@@ -1,10 +1,10 @@
-//! `rolecalld sessions`
+//! `rolecalld sessions`: revokes sessions.
 
 use rolecall_core::base::Clock as _;
 use rolecall_core::base::limits;
 use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
 
-use super::out::{self, Done, Failure};
+use super::out::{self, CommandStatus, Failure};
 use super::{ConfigArg, block_on};
 use crate::audit::{KnownPerson, has_signed_in, people_with_email};
 use crate::database::{Database, DatabaseUrl};
@@ -12,38 +12,38 @@ use crate::server;
 use crate::store::StoreUrl;
 use crate::world::SystemClock;
 
-/// What people are signed in with.
+/// Revoke the sessions of a user.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Examples:\n  rolecalld sessions end --config rolecall.toml --user alice@example.com\n  rolecalld sessions end --config rolecall.toml okta/00u1a2b3c4d5     as both stand in the audit trail"
+    after_help = "Examples:\n  rolecalld sessions end --config rolecall.toml --user alice@example.com\n  rolecalld sessions end --config rolecall.toml okta/00u1a2b3c4d5     provider and subject as in the audit trail"
 )]
 pub enum Sessions {
-    /// End everything a person is signed in with: every browser, and every AWS client, at once
+    /// Revoke all sessions of a user: every browser and every AWS client, immediately
     End {
         #[command(flatten)]
         config: ConfigArg,
         #[command(flatten)]
-        who: Who,
+        who: UserSelector,
     },
 }
 
-/// Whose sessions.
+/// The users whose sessions are revoked.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").required(true))]
-pub struct Who {
-    /// The person's provider and what it calls them, such as okta/00u1a2b3c4d5
+pub struct UserSelector {
+    /// Provider ID and subject of the user, such as okta/00u1a2b3c4d5
     #[arg(group = "who", value_name = "PROVIDER/SUBJECT", value_parser = parse_person)]
     person: Option<Person>,
-    /// The person's e-mail address, as the audit trail has it
+    /// E-mail address of the user, as in the audit trail
     #[arg(long, group = "who", value_name = "EMAIL", value_parser = EmailAddress::parse)]
     user: Option<EmailAddress>,
-    /// Everybody who has signed in with that address, if they are more than one
+    /// Revoke the sessions of all users with that e-mail address, if there is more than one
     #[arg(long, requires = "user")]
     yes: bool,
-    /// Where they sign in
+    /// Provider ID of the user
     #[arg(long, value_name = "ID", requires = "subject", value_parser = ProviderId::parse)]
     provider: Option<ProviderId>,
-    /// What the provider calls them
+    /// Subject of the user at the provider
     #[arg(long, group = "who", value_name = "SUB", requires = "provider", value_parser = Subject::parse)]
     subject: Option<Subject>,
 }
@@ -57,25 +57,25 @@ struct Person {
 fn parse_person(text: &str) -> Result<Person, String> {
     let (provider, subject) = text
         .split_once('/')
-        .ok_or("write PROVIDER/SUBJECT, or --user with an e-mail address")?;
+        .ok_or("write PROVIDER/SUBJECT, or use --user with an e-mail address")?;
     Ok(Person {
         provider: ProviderId::parse(provider).map_err(|error| error.to_string())?,
         subject: Subject::parse(subject).map_err(|error| error.to_string())?,
     })
 }
 
-/// The people that were asked for, and whether the trail knows them.
+/// The selected users, and whether the audit trail contains a sign-in of theirs.
 struct Found {
     people: Vec<Person>,
     known: bool,
 }
 
-impl Who {
+impl UserSelector {
     async fn find(self, config: &ConfigArg, database: &DatabaseUrl) -> Result<Found, Failure> {
         let trail = Database::open(database)
             .await
             .map_err(anyhow::Error::from)?;
-        // Twice as long as any session lives: clocks differ, and configurations change.
+        // Twice the maximum session lifetime, to allow for clock differences and configuration changes.
         let since = SystemClock.now() - limits::SESSION_LIFE_MAX * 2;
         let named = match (self.person, self.provider, self.subject) {
             (Some(person), _, _) => Some(person),
@@ -91,7 +91,7 @@ impl Who {
             });
         }
         let Some(email) = self.user else {
-            return Err(Failure::configuration("nobody is named"));
+            return Err(Failure::configuration("no user given"));
         };
         let found = people_with_email(&trail, &email, since).await;
         let found = found.map_err(anyhow::Error::from)?;
@@ -115,11 +115,11 @@ impl Who {
 fn nobody(email: &EmailAddress) -> Failure {
     let days = limits::SESSION_LIFE_MAX.num_days() * 2;
     Failure::failed(format!(
-        "nobody has signed in as {email} in the last {days} days, so nothing has ended"
+        "no user with the e-mail address {email} has signed in within the last {days} days; no session was revoked"
     ))
     .hint(
-        "the trail has an address only where its provider is believed about it. Name the person as PROVIDER/SUBJECT: both \
-         stand in `rolecalld audit export`, at `actor`",
+        "the audit trail contains e-mail addresses only of the configured domains of a provider. Use PROVIDER/SUBJECT instead: both \
+         are in the output of `rolecalld audit export`, under `actor`",
     )
 }
 
@@ -129,23 +129,23 @@ fn several(email: &EmailAddress, found: &[KnownPerson], config: &ConfigArg) -> F
         quoted(&config.config.display().to_string())
     );
     let mut message = format!(
-        "{} people have signed in as {email}, so nothing has ended:",
+        "{} users have signed in with the e-mail address {email}; no session was revoked:",
         found.len()
     );
     for known in found {
         let name = format!("{}/{}", known.provider, known.subject);
         message.push_str(&format!(
-            "\n  {command} {}     last signed in at {}",
+            "\n  {command} {}     last sign-in {}",
             quoted(&name),
             known.last_signed_in
         ));
     }
     Failure::failed(message).hint(format!(
-        "run one of these lines, or `{command} --user {email} --yes` for all of them"
+        "run one of these commands, or `{command} --user {email} --yes` for all users"
     ))
 }
 
-/// For a POSIX shell, where it needs to be.
+/// Quotes a word for a POSIX shell where needed.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=,".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
@@ -156,13 +156,13 @@ fn quoted(word: &str) -> String {
 
 impl Sessions {
     /// Runs the command.
-    pub fn run(self) -> Result<Done, Failure> {
+    pub fn run(self) -> Result<CommandStatus, Failure> {
         let Self::End { config, who } = self;
         let loaded = config.load()?;
         if matches!(loaded.settings.store.url, StoreUrl::Memory) {
-            let hint = "restart the gateway: that ends every session";
+            let hint = "restart the gateway; this ends every session";
             return Err(Failure::failed(
-                "with `memory:` only the gateway itself knows its sessions",
+                "with the store `memory:`, sessions exist only in the gateway process",
             )
             .hint(hint));
         }
@@ -182,22 +182,22 @@ impl Sessions {
         })?;
         for Person { provider, subject } in &found.people {
             if found.known {
-                out::line(format!("{provider} {subject} is signed out everywhere."))?;
+                out::line(format!("All sessions of {provider} {subject} are revoked."))?;
             } else {
-                out::remark(format!(
-                    "{provider} {subject} is unknown: the audit trail has no sign-in of theirs in the last {} days",
+                out::note(format!(
+                    "unknown user {provider} {subject}: the audit trail contains no sign-in within the last {} days",
                     limits::SESSION_LIFE_MAX.num_days() * 2
                 ));
-                out::remark(
-                    "hint: compare both with `rolecalld audit export`, at `actor`, or use --user with an e-mail address",
+                out::note(
+                    "hint: compare both with `actor` in the output of `rolecalld audit export`, or use --user with an e-mail address",
                 );
             }
         }
         if !found.known {
-            return Ok(Done::Refused);
+            return Ok(CommandStatus::Negative);
         }
-        out::line("Take their access away at the provider, or they sign in again.")?;
-        Ok(Done::Well)
+        out::line("Disable the user at the identity provider to prevent new sign-ins.")?;
+        Ok(CommandStatus::Success)
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_is_a_provider_and_whatever_it_calls_them() {
+    fn person_is_provider_and_subject() {
         let person = parse_person("okta/a/b c").unwrap();
         assert_eq!(
             (person.provider.as_str(), person.subject.as_str()),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_pasted_is_quoted() {
+    fn shell_words_are_quoted() {
         assert_eq!(quoted("okta/00u1"), "okta/00u1");
         assert_eq!(quoted("adfs/O'Neil $(x)"), r"'adfs/O'\''Neil $(x)'");
     }

@@ -1,11 +1,12 @@
-//! `Forwarded` (RFC 7239 4): elements between commas, pairs between semicolons, values as tokens or quoted strings.
+//! Parser for `Forwarded` (RFC 7239 4): elements separated by commas, pairs by semicolons, values as tokens or quoted
+//! strings.
 
 use std::net::IpAddr;
 
 use super::node;
 
-/// The `for` of each element of one line, in order. A line that breaks the grammar is one unreadable entry, whatever else
-/// stands in it: where a quoted string ends can then not be told, and a client may have opened it.
+/// The `for` value of each element of a line, in order. A line with a syntax error counts as one unreadable entry,
+/// because the end of a quoted string is ambiguous, and a client may have opened it.
 pub fn nodes(line: &[u8]) -> Vec<Option<IpAddr>> {
     Scanner { rest: line }
         .elements()
@@ -29,7 +30,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// One element up to its comma; its `for` where there is exactly one that is an address.
+    /// Parses one element up to its comma; returns `for` if it occurs exactly once and is an address.
     fn element(&mut self) -> Option<Option<IpAddr>> {
         let mut found: Vec<Option<IpAddr>> = Vec::new();
         loop {
@@ -50,14 +51,14 @@ impl<'a> Scanner<'a> {
             }
             self.advance();
         }
-        // RFC 7239 4: no parameter occurs twice.
+        // RFC 7239 4: each parameter occurs at most once.
         Some(match found[..] {
             [node] => node,
             _ => None,
         })
     }
 
-    /// A token or a quoted string. Colons and brackets are let pass in tokens: programs leave out the quotes.
+    /// Parses a token or a quoted string. Tokens can contain colons and brackets, because some programs omit the quotes.
     fn value(&mut self) -> Option<Vec<u8>> {
         if self.rest.first() != Some(&b'"') {
             let value = self.take(|byte| is_token(byte) || matches!(byte, b':' | b'[' | b']'));

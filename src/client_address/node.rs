@@ -1,8 +1,9 @@
-//! One address in a proxy's header, with or without brackets and port (RFC 7239 6).
+//! Parser for one address in a forwarding header, with optional brackets and port (RFC 7239 6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The address in an entry; none for `unknown`, obfuscated identifiers, zone identifiers (RFC 6874) and anything else.
+/// Parses an entry. Returns `None` for `unknown`, obfuscated identifiers, zone identifiers (RFC 6874) and anything
+/// else.
 pub fn parse(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?;
     let address = if let Some(rest) = text.strip_prefix('[') {

@@ -1,4 +1,4 @@
-//! What each header makes of its bytes.
+//! Parsing of each header.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn networks(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// The client of a connection from the proxy 10.0.0.2.
+/// The result for a connection from the proxy 10.0.0.2.
 fn behind_proxy(header: AddressHeader, lines: &[&[u8]]) -> String {
     let peer = "10.0.0.2".parse().unwrap();
     match resolve(header, peer, &networks(PROXIES), lines, false) {
@@ -29,18 +29,18 @@ fn check(header: AddressHeader, table: &[(&[&[u8]], &str)]) {
 }
 
 #[test]
-fn x_forwarded_for_by_bytes() {
+fn x_forwarded_for_is_parsed_from_the_right() {
     let table: &[(&[&[u8]], &str)] = &[
         (&[], "10.0.0.2"),
         (&[b"198.51.100.7"], "198.51.100.7"),
         (&[b"1.1.1.1, 198.51.100.7, 10.0.0.1"], "198.51.100.7"),
         (&[b"1.1.1.1\t,198.51.100.7 ,\t10.0.0.1 "], "198.51.100.7"),
-        // Two lines are one list; the last line is the nearest proxy's.
+        // Several header lines form one list; the last line is the nearest proxy's.
         (&[b"1.1.1.1", b"198.51.100.7"], "198.51.100.7"),
         (&[b"198.51.100.7", b"10.0.0.1"], "198.51.100.7"),
         (&[b"\xe9", b"198.51.100.7"], "198.51.100.7"),
         (&[b"198.51.100.7", b"\xe9"], "? 1"),
-        // Bytes that are not ASCII belong to an entry like any others.
+        // Bytes outside ASCII are part of an entry.
         (&[b"\xe9, 198.51.100.7"], "198.51.100.7"),
         (&[b"\xe9, 10.0.0.1"], "? 2"),
         (&[b"198.51.100.7\xff"], "? 1"),
@@ -59,7 +59,7 @@ fn x_forwarded_for_by_bytes() {
         (&[b"198.51.100.7:123456"], "? 1"),
         (&[b"198.51.100.7:80:80"], "? 1"),
         (&[b"198.51.100.7:+80"], "? 1"),
-        // IPv6, with and without brackets, and IPv4 inside.
+        // IPv6, with and without brackets, and IPv4-mapped.
         (&[b"2001:db8::7"], "2001:db8::7"),
         (&[b"[2001:db8::7]"], "2001:db8::7"),
         (&[b"[2001:db8::7]:443"], "2001:db8::7"),
@@ -75,7 +75,7 @@ fn x_forwarded_for_by_bytes() {
         (&[b"fe80::1%eth0"], "? 1"),
         (&[b"[fe80::1%3]:80"], "? 1"),
         (&[b"fe80::1%3"], "? 1"),
-        // What is no address.
+        // Invalid addresses.
         (&[b"unknown"], "? 1"),
         (&[b"_hidden"], "? 1"),
         (&[b"198.51.100.7, unknown"], "? 1"),
@@ -89,14 +89,14 @@ fn x_forwarded_for_by_bytes() {
         (&[b"198.51.100.7;10.0.0.1"], "? 1"),
         (&[b"\"198.51.100.7\""], "? 1"),
         (&[b"for=198.51.100.7"], "? 1"),
-        // A client inside a trusted network, and a request of the proxy's own.
+        // A client inside a trusted network, and a request of the proxy itself.
         (&[b"10.5.5.5, 10.0.0.1"], "10.5.5.5"),
     ];
     check(AddressHeader::XForwardedFor, table);
 }
 
 #[test]
-fn forwarded_by_bytes() {
+fn forwarded_is_parsed_from_the_right() {
     let table: &[(&[&[u8]], &str)] = &[
         (&[], "10.0.0.2"),
         (&[b"for=198.51.100.7"], "198.51.100.7"),
@@ -113,7 +113,7 @@ fn forwarded_by_bytes() {
             &[b"for=1.1.1.1", b"for=198.51.100.7,for=10.0.0.1"],
             "198.51.100.7",
         ),
-        // Ports, IPv6, IPv4 inside; quotes where they belong, and where programs leave them out.
+        // Ports, IPv6, IPv4-mapped; with quotes, and without as some programs send them.
         (&[b"for=\"198.51.100.7:4711\""], "198.51.100.7"),
         (&[b"for=\"198.51.100.7:_port\""], "198.51.100.7"),
         (&[b"for=198.51.100.7:4711"], "198.51.100.7"),
@@ -149,7 +149,7 @@ fn forwarded_by_bytes() {
         (&[b"for=198.51.100.7;for=198.51.100.8"], "? 1"),
         (&[b"for=\xe9"], "? 1"),
         (&[b"for=\"\xe9\""], "? 1"),
-        // A line that breaks the grammar is not believed in any part: a client may have opened a string.
+        // A line with a syntax error is unreadable as a whole: a client may have opened a quoted string.
         (&[b"for=\"1.1.1.1, for=198.51.100.7"], "? 1"),
         (&[b"for=1.1.1.1;x=\", for=\"198.51.100.7:80\""], "? 1"),
         (
@@ -172,7 +172,7 @@ fn forwarded_by_bytes() {
 }
 
 #[test]
-fn only_a_trusted_proxy_is_believed() {
+fn headers_of_untrusted_peers_are_ignored() {
     let peer: IpAddr = "203.0.113.9".parse().unwrap();
     for header in [AddressHeader::XForwardedFor, AddressHeader::Forwarded] {
         for trusted in [&[][..], PROXIES] {
@@ -193,7 +193,7 @@ fn only_a_trusted_proxy_is_believed() {
 }
 
 #[test]
-fn no_header_is_read_where_the_peer_is_the_client() {
+fn peer_mode_ignores_headers() {
     let peer = "10.0.0.2".parse().unwrap();
     let client = resolve(
         AddressHeader::Peer,
@@ -206,7 +206,7 @@ fn no_header_is_read_where_the_peer_is_the_client() {
 }
 
 #[test]
-fn the_other_header_of_a_proxy_leaves_the_address_unknown() {
+fn unexpected_header_makes_address_unknown() {
     let peer = "10.0.0.2".parse().unwrap();
     let client = resolve(
         AddressHeader::XForwardedFor,
@@ -227,7 +227,7 @@ fn the_other_header_of_a_proxy_leaves_the_address_unknown() {
 }
 
 #[test]
-fn the_number_of_entries_is_bounded() {
+fn entries_beyond_the_limit_make_address_unknown() {
     let list = |proxies: usize| {
         let mut entries = vec!["198.51.100.7"];
         entries.extend(vec!["10.0.0.1"; proxies]);
@@ -236,7 +236,7 @@ fn the_number_of_entries_is_bounded() {
     let client = |proxies| behind_proxy(AddressHeader::XForwardedFor, &[list(proxies).as_bytes()]);
     assert_eq!(client(ENTRIES_MAX - 1), "198.51.100.7");
     assert_eq!(client(ENTRIES_MAX), "TooManyEntries");
-    // Entries to the left of the client cost nothing and say nothing.
+    // Entries to the left of the client are not parsed.
     let long = format!("{},198.51.100.7", vec!["x"; 10_000].join(","));
     let client = behind_proxy(AddressHeader::XForwardedFor, &[long.as_bytes()]);
     assert_eq!(client, "198.51.100.7");

@@ -1,4 +1,4 @@
-//! The access files: `*.toml` files and directories of them, read together as one policy.
+//! The access files: `*.toml` files and directories of such files, read together as one policy.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -10,35 +10,35 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LoadError, folder, read_bounded, read_text};
 
-/// Which files hold the access policy, and what they must know of the rest of the configuration.
+/// The location of the access files, and the parts of the configuration they refer to.
 #[derive(Clone, Debug)]
 pub struct AccessFiles {
     /// Files or directories.
-    pub(super) places: Vec<PathBuf>,
-    /// Where all accounts are.
+    pub(super) paths: Vec<PathBuf>,
+    /// The AWS partition of all accounts.
     pub(super) partition: Partition,
-    /// Whom people may come from.
+    /// The configured identity providers.
     pub(super) providers: Vec<ProviderFacts>,
-    /// Whose machines report the addresses of their clients.
+    /// `[listen] trusted_proxies`, which policies must not use as a network condition.
     pub(super) trusted_proxies: Vec<IpNet>,
 }
 
-/// A policy, and what it was read from.
+/// A policy with the digest and the files it was read from.
 #[derive(Debug)]
 pub struct AccessRead {
     /// The policy.
     pub policy: Policy,
-    /// SHA-256 of everything that was read, hexadecimal.
+    /// SHA-256 of all files, hexadecimal.
     pub digest: String,
-    /// The files that the access files refer to, such as session policies.
+    /// Files that the access files reference, such as session policies.
     pub referred: Vec<PathBuf>,
 }
 
-/// Files that a policy refers to, relative to the file that does; remembers what was read.
+/// Reads referenced files relative to the referencing file, and records them.
 #[derive(Default)]
-struct Beside(RefCell<Vec<(PathBuf, String)>>);
+struct ReferencedFiles(RefCell<Vec<(PathBuf, String)>>);
 
-impl Files for Beside {
+impl Files for ReferencedFiles {
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String> {
         let path = folder(relative_to).join(path);
         let text = read_bounded(&path).map_err(|error| error.to_string())?;
@@ -48,17 +48,17 @@ impl Files for Beside {
 }
 
 impl AccessFiles {
-    /// Every access file there is now, in order: as listed, and by name within a directory.
+    /// All access files that exist now: in the configured order, and by name within a directory.
     ///
     /// # Errors
-    /// [`LoadError`], when a directory cannot be read.
+    /// [`LoadError`], if a directory cannot be read.
     pub fn files(&self) -> Result<Vec<PathBuf>, LoadError> {
         let mut files = Vec::new();
-        for place in &self.places {
-            if place.is_dir() {
-                let entries = std::fs::read_dir(place)
+        for path in &self.paths {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(path)
                     .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .map_err(|source| LoadError::unreadable(place, source))?;
+                    .map_err(|source| LoadError::unreadable(path, source))?;
                 let is_toml = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml");
                 let mut found: Vec<PathBuf> = entries
                     .into_iter()
@@ -68,16 +68,16 @@ impl AccessFiles {
                 found.sort();
                 files.append(&mut found);
             } else {
-                files.push(place.clone());
+                files.push(path.clone());
             }
         }
         Ok(files)
     }
 
-    /// Reads and parses them.
+    /// Reads and parses the access files.
     ///
     /// # Errors
-    /// [`LoadError`], with every file that cannot be read, or else every mistake of every file.
+    /// [`LoadError`], with every file that cannot be read, or otherwise all errors of all files.
     pub fn load(&self) -> Result<AccessRead, LoadError> {
         let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
         for path in self.files()? {
@@ -89,16 +89,16 @@ impl AccessFiles {
         if !unreadable.is_empty() {
             return Err(LoadError(unreadable));
         }
-        let beside = Beside::default();
+        let referenced = ReferencedFiles::default();
         let context = PolicyContext {
             partition: self.partition,
             providers: &self.providers,
-            files: &beside,
+            files: &referenced,
             trusted_proxies: &self.trusted_proxies,
         };
         let policy = Policy::parse(&sources, &context)
             .map_err(|errors| LoadError::in_files(errors.into_vec()))?;
-        let referred = beside.0.into_inner();
+        let referred = referenced.0.into_inner();
         let texts = sources
             .iter()
             .map(|source| &source.text)
@@ -111,7 +111,7 @@ impl AccessFiles {
     }
 }
 
-/// SHA-256 over all parts, each with its length, hexadecimal.
+/// SHA-256 over all parts, each preceded by its length; hexadecimal.
 pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -1,4 +1,4 @@
-//! `[clients]`: what the AWS CLI, SDKs and other registered clients may do.
+//! `[clients]`: permissions of the AWS CLI, SDKs and other registered clients.
 
 use chrono::TimeDelta;
 use rolecall_core::aws::Partition;
@@ -7,13 +7,13 @@ use rolecall_core::config_file::{Reader, Value};
 use rolecall_core::session::ClientRules;
 use url::Url;
 
-/// AWS's command line renews an access token at every call when less than this is left of it.
-const RENEWED_BELOW: TimeDelta = TimeDelta::minutes(15);
+/// The AWS CLI renews an access token on every call if it expires in less than this time.
+const CLI_RENEWAL_THRESHOLD: TimeDelta = TimeDelta::minutes(15);
 
-/// More names of one portal than anybody remembers.
+/// Upper limit of former start URLs of an installation.
 const FORMER_LABELS_MAX: usize = 16;
 
-/// The labels of the start URL at AWS.
+/// The configured labels of the AWS start URL.
 #[derive(Default)]
 pub struct StartLabels {
     /// `start_url_label`
@@ -23,13 +23,13 @@ pub struct StartLabels {
 }
 
 impl StartLabels {
-    /// The start URLs of the installation at this address.
+    /// The start URLs of the installation with this public URL.
     pub fn start_urls(&self, public_url: &Url, partition: Partition) -> StartUrls {
         StartUrls::new(public_url, partition, self.chosen.as_ref(), &self.former)
     }
 }
 
-/// Reads `[clients]`; everything in it has a default, and the start URL's label one of the installation's own.
+/// Reads `[clients]`. All keys have defaults; the default start URL label is derived from the public URL.
 pub fn clients(section: Option<Reader<'_>>) -> (ClientRules, StartLabels) {
     let mut rules = ClientRules::default();
     let Some(section) = section else {
@@ -50,10 +50,10 @@ pub fn clients(section: Option<Reader<'_>>) -> (ClientRules, StartLabels) {
     let within = |key, longest: TimeDelta, hint: &str| {
         let span = section.duration(key)?;
         if !(TimeDelta::minutes(1)..=longest).contains(&span.value) {
-            span.spot.error(format!("{key} is out of bounds"), hint);
-        } else if key == "access_token" && span.value <= RENEWED_BELOW {
+            span.spot.error(format!("{key} is out of range"), hint);
+        } else if key == "access_token" && span.value <= CLI_RENEWAL_THRESHOLD {
             span.spot.warning(
-                "AWS's command line renews an access token of which less than 15 minutes are left, so with this value at every call",
+                "the AWS CLI renews an access token that expires within 15 minutes, so with this value it renews the token on every call",
                 "write \"20m\" or more",
             );
         }
@@ -62,12 +62,12 @@ pub fn clients(section: Option<Reader<'_>>) -> (ClientRules, StartLabels) {
     let access_token = within(
         "access_token",
         TimeDelta::hours(8),
-        "an access token lives between one minute and 8 hours: write \"1h\"",
+        "the lifetime of an access token is between one minute and 8 hours, such as \"1h\"",
     );
     let refresh_token = within(
         "refresh_token",
         TimeDelta::days(30),
-        "a client gets new tokens for one minute to 30 days: write \"8h\"",
+        "a client can renew its tokens for between one minute and 30 days, such as \"8h\"",
     );
     rules.access_token = access_token.unwrap_or(rules.access_token);
     rules.refresh_token = refresh_token.unwrap_or(rules.refresh_token);
@@ -83,7 +83,7 @@ pub fn clients(section: Option<Reader<'_>>) -> (ClientRules, StartLabels) {
 fn former_labels(section: &Reader<'_>) -> Vec<StartLabel> {
     let labels = section.list("former_labels");
     if let Some(extra) = labels.get(FORMER_LABELS_MAX) {
-        extra.invalid(format!("at most {FORMER_LABELS_MAX} labels"));
+        extra.invalid(format!("write at most {FORMER_LABELS_MAX} labels"));
     }
     let labels = labels
         .iter()

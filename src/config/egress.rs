@@ -1,4 +1,4 @@
-//! `[egress]`: the way out to identity providers and AWS.
+//! `[egress]`: outgoing connections to identity providers and AWS.
 
 use std::path::Path;
 
@@ -6,30 +6,30 @@ use rolecall_core::config_file::{Reader, Value};
 use url::Url;
 
 use super::secret_ref;
-use crate::egress::{Authorities, Egress, Exception, Proxy, system_has_authorities};
+use crate::egress::{CaCertificates, Egress, NoProxyRule, Proxy, system_has_ca_certificates};
 
-/// Variables by which other programs find a proxy.
+/// Environment variables that other programs use for a proxy. The gateway ignores them.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Reads it; warns where no server could be verified.
+/// Reads `[egress]`; warns if no server certificate could be verified.
 pub fn egress(root: &Reader<'_>, folder: &Path) -> Egress {
     let egress = read(root, folder);
-    if egress.authorities().is_empty() && !system_has_authorities() {
+    if egress.ca_certificates().is_empty() && !system_has_ca_certificates() {
         root.spot().warning(
-            "this system has no CA certificates: neither AWS nor an identity provider can be reached by https",
-            "install the package ca-certificates; or name a file with authorities in [egress] ca",
+            "this system has no CA certificates: HTTPS connections to AWS and identity providers will fail",
+            "install the package ca-certificates, or set [egress] ca to a file with CA certificates",
         );
     }
     egress
 }
 
-/// Without it the gateway connects directly, and says so where the environment names a proxy.
+/// Without `[egress]` the gateway connects directly; it warns if the environment configures a proxy.
 fn read(root: &Reader<'_>, folder: &Path) -> Egress {
     let Some(section) = root.table("egress") else {
         if let Some(variable) = VARIABLES.into_iter().find(|name| is_set(name)) {
             root.spot().warning(
-                format!("{variable} is set, but the gateway takes no proxy from the environment"),
-                "add [egress] with proxy = \"http://proxy.example.com:3128\"; without a proxy, an empty [egress] silences this",
+                format!("{variable} is set, but the gateway does not use proxy settings from the environment"),
+                "add [egress] with proxy = \"http://proxy.example.com:3128\"; to connect directly, add an empty [egress]",
             );
         }
         return Egress::default();
@@ -37,32 +37,32 @@ fn read(root: &Reader<'_>, folder: &Path) -> Egress {
     let proxy = section
         .value("proxy")
         .and_then(|value| proxy(&value, folder));
-    let exceptions = section.list("no_proxy");
-    let exceptions = exceptions
+    let no_proxy = section.list("no_proxy");
+    let no_proxy = no_proxy
         .iter()
-        .filter_map(|value| value.parse_with(Exception::parse))
+        .filter_map(|value| value.parse_with(NoProxyRule::parse))
         .map(|exception| exception.value);
-    let exceptions = exceptions.collect();
-    let authorities = section.strings("ca");
-    let authorities = authorities.iter().filter_map(|file| {
+    let no_proxy = no_proxy.collect();
+    let ca_certificates = section.strings("ca");
+    let ca_certificates = ca_certificates.iter().filter_map(|file| {
         let path = folder.join(file.value);
-        let wrong = |why: &dyn std::fmt::Display| {
+        let wrong = |reason: &dyn std::fmt::Display| {
             file.spot.error(
-                format!("`ca`: {} cannot be used: {why}", path.display()),
-                "name a file with the authority's certificates in PEM",
+                format!("`ca`: invalid file {}: {reason}", path.display()),
+                "write the path of a file with CA certificates in PEM",
             );
         };
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error));
-        Authorities::parse(text.ok()?)
+        CaCertificates::parse(text.ok()?)
             .map_err(|error| wrong(&error))
             .ok()
     });
-    let authorities = authorities.collect();
+    let ca_certificates = ca_certificates.collect();
     section.done();
-    Egress::new(proxy, exceptions, authorities)
+    Egress::new(proxy, no_proxy, ca_certificates)
 }
 
-/// `proxy`, a URL or a table with credentials.
+/// Reads `proxy`, a URL or a table with credentials.
 fn proxy(value: &Value<'_>, folder: &Path) -> Option<Proxy> {
     if value.as_text().is_some() {
         let url = value.parse_with(parse_url)?.value;
@@ -86,7 +86,7 @@ fn proxy(value: &Value<'_>, folder: &Path) -> Option<Proxy> {
         (Some(username), Some(password)) => Some((username, password?)),
         (Some(_), None) | (None, Some(_)) => {
             spot.error(
-                "a proxy's credentials are a username and a password",
+                "proxy credentials require both a username and a password",
                 "write proxy = { url = \"…\", username = \"…\", password = { file = \"…\" } }",
             );
             None
@@ -99,10 +99,10 @@ fn proxy(value: &Value<'_>, folder: &Path) -> Option<Proxy> {
 }
 
 fn parse_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "write an URL such as http://proxy.example.com:3128")?;
+    let url = Url::parse(text).map_err(|_| "write a URL such as http://proxy.example.com:3128")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
-            "credentials do not stand in the address: write { url = \"…\", username = \"…\", password = { file = \"…\" } }",
+            "credentials are not allowed in the URL: write { url = \"…\", username = \"…\", password = { file = \"…\" } }",
         );
     }
     let origin_only = matches!(url.path(), "" | "/") && url.query().is_none();
@@ -112,10 +112,10 @@ fn parse_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-/// Whether a variable holds something. Its value may hold a password, so nothing more is read of it.
+/// Whether an environment variable is set and not empty. The value is not used, because it may contain a password.
 #[expect(
     clippy::disallowed_methods,
-    reason = "to say that the environment is not read"
+    reason = "to warn that the environment is not used"
 )]
 fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-//! `[listen]`: where connections come in, and who is believed about a client's address.
+//! `[listen]`: listeners, TLS, trusted proxies and the client address header.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,35 +12,35 @@ use crate::client_address::AddressHeader;
 /// `[listen]`
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// Where people and AWS come in.
+    /// Address of the public listener, for browsers and AWS clients.
     pub address: SocketAddr,
-    /// TLS of our own; none behind a proxy that ends it, or on loopback.
+    /// TLS of the public listener; `None` behind a proxy that terminates TLS, or on loopback.
     pub tls: Option<Tls>,
-    /// Where probes and Prometheus come in.
+    /// Address of the management listener, for health checks and Prometheus.
     pub management: SocketAddr,
-    /// Networks of proxies, which are believed about their clients' addresses.
+    /// Networks of proxies that are trusted to report client addresses.
     pub trusted_proxies: Vec<IpNet>,
-    /// The header that is read from them.
+    /// The header with the client address, read from trusted proxies only.
     pub client_address: AddressHeader,
-    /// `[limits] connections`: open connections of one client address.
+    /// `[limits] connections`: maximum of open connections per client address.
     pub connections: usize,
 }
 
-/// Certificate and key, PEM.
+/// Certificate and key files, PEM.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The chain, our own certificate first.
+    /// The certificate chain, leaf first.
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
 }
 
-/// Open connections of one client address when nothing is said.
+/// Default maximum of open connections per client address.
 const CONNECTIONS: usize = 512;
-/// As many as a worker of the gateway takes in all.
+/// The number of connections that one worker accepts.
 const CONNECTIONS_MAX: i64 = 10_000;
 
-/// Reads `[limits] connections`: how many connections one client address may have open.
+/// Reads `[limits] connections`, the maximum of open connections per client address.
 pub fn connections(limits: &Reader<'_>) -> usize {
     let value = limits.value("connections");
     let Some(number) = value.and_then(|value: Value<'_>| value.integer()) else {
@@ -50,7 +50,7 @@ pub fn connections(limits: &Reader<'_>) -> usize {
         Ok(connections) if (1..=CONNECTIONS_MAX).contains(&number.value) => connections,
         Ok(_) | Err(_) => {
             number.spot.error(
-                "connections is out of bounds",
+                "connections is out of range",
                 format!("write a number between 1 and {CONNECTIONS_MAX}"),
             );
             CONNECTIONS
@@ -69,14 +69,14 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
         connections: CONNECTIONS,
     };
     let Some(section) = root.table("listen") else {
-        warn_of_plain_http(&listen, root.spot());
+        warn_about_plain_http(&listen, root.spot());
         return listen;
     };
     let socket = |key| {
         section.value(key).and_then(|value: Value<'_>| {
             value.parse_with(|text| {
                 text.parse::<SocketAddr>()
-                    .map_err(|_| "write address and port, such as 0.0.0.0:8443")
+                    .map_err(|_| "write an address and a port, such as 0.0.0.0:8443")
             })
         })
     };
@@ -96,15 +96,15 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
         let network = value.parse_with(|text| {
             text.parse::<IpNet>()
                 .map(canonical)
-                .map_err(|_| "write a network such as 10.0.0.2/32")
+                .map_err(|_| "write a network, such as 10.0.0.2/32")
         });
         match network {
             Some(network) if is_too_wide(&network.value) => network.spot.error(
                 format!(
-                    "{} is too wide: every machine in it could choose its own address",
+                    "{} is too wide: every host in this network could spoof its client address",
                     network.value
                 ),
-                "name the addresses of your proxies, such as 10.0.0.2/32",
+                "list only the addresses of your proxies, such as 10.0.0.2/32",
             ),
             Some(network) => listen.trusted_proxies.push(network.value),
             None => {}
@@ -126,11 +126,11 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
     });
     let spot = section.spot();
     section.done();
-    warn_of_plain_http(&listen, spot);
+    warn_about_plain_http(&listen, spot);
     listen
 }
 
-/// IPv4 also where it is written as IPv6, as peers' addresses are.
+/// Converts IPv4-mapped IPv6 networks to IPv4, as is done for peer addresses.
 fn canonical(network: IpNet) -> IpNet {
     const MAPPED_BITS: u8 = 96;
     let address = network.addr().to_canonical();
@@ -143,7 +143,7 @@ fn canonical(network: IpNet) -> IpNet {
         .unwrap_or(network)
 }
 
-/// Wider than any private network: 10.0.0.0/8 and fc00::/7.
+/// Whether a network is wider than the private networks 10.0.0.0/8 and fc00::/7.
 fn is_too_wide(network: &IpNet) -> bool {
     match network {
         IpNet::V4(network) => network.prefix_len() < 8,
@@ -151,15 +151,15 @@ fn is_too_wide(network: &IpNet) -> bool {
     }
 }
 
-/// Sessions and credentials cross the network unencrypted between a proxy elsewhere and a gateway without TLS.
-fn warn_of_plain_http(listen: &Listen, spot: Spot<'_>) {
+/// Warns if the listener is reachable over the network without TLS.
+fn warn_about_plain_http(listen: &Listen, spot: Spot<'_>) {
     if listen.tls.is_none() && !listen.address.ip().to_canonical().is_loopback() {
         spot.warning(
             format!(
-                "plain HTTP on {}: whoever is in between reads sessions and credentials",
+                "plain HTTP on {}: sessions and credentials cross the network unencrypted",
                 listen.address
             ),
-            "set listen.tls; or listen on 127.0.0.1 behind a proxy on this machine",
+            "set listen.tls, or listen on 127.0.0.1 behind a proxy on the same host",
         );
     }
 }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_are_compared_as_addresses_are() {
+    fn mapped_networks_become_ipv4() {
         for (written, meant) in [
             ("10.0.0.0/8", "10.0.0.0/8"),
             ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_of_all_addresses_is_too_wide() {
+    fn networks_wider_than_private_ones_are_too_wide() {
         for (network, too_wide) in [
             ("0.0.0.0/0", true),
             ("128.0.0.0/1", true),

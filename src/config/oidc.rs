@@ -5,17 +5,17 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_core::config_file::{Reader, Value};
 use rolecall_core::identity::EmailDomain;
 
-use super::provider::{Common, ProviderContext};
+use super::provider::{CommonSettings, ProviderContext};
 use super::provider_files::FileReader;
 use crate::idp::{
-    Algorithm, AssertionAudience, ClaimNames, ClientAuthentication, ClientKey, Finding,
-    OidcSettings, UserinfoUse,
+    Algorithm, AssertionAudience, ClaimNames, ClientAuthentication, ClientKey, OidcSettings,
+    SettingsFinding, UserinfoUse,
 };
 
-/// What is asked for when nothing is said: who the person is, their address and their name.
+/// The default scopes.
 const SCOPES: [&str; 3] = ["openid", "email", "profile"];
 
-/// `oidc = { … }`, as far as it could be read. Whatever is missing here has been reported.
+/// `oidc = { … }` as far as it could be read. Missing values have been reported.
 pub struct Oidc {
     issuer: Option<String>,
     client_id: Option<String>,
@@ -29,7 +29,7 @@ pub struct Oidc {
 }
 
 impl Oidc {
-    /// Reads it.
+    /// Reads the table.
     pub fn read(table: Reader<'_>, files: &FileReader<'_>) -> Self {
         let text = |key| {
             table
@@ -61,7 +61,7 @@ impl Oidc {
             issuer: text("issuer"),
             client_id: text("client_id"),
             client: Client::read(&table, files),
-            userinfo: word(
+            userinfo: keyword(
                 &table,
                 "userinfo",
                 UserinfoUse::parse,
@@ -84,12 +84,12 @@ impl Oidc {
         oidc
     }
 
-    /// The settings of a provider, and what is odd about them; none when something is missing.
+    /// The settings of a provider with findings about them; `None` if a required value is missing.
     pub fn complete(
         self,
-        common: Common,
+        common: CommonSettings,
         context: &ProviderContext<'_>,
-    ) -> Option<(OidcSettings, Vec<Finding>)> {
+    ) -> Option<(OidcSettings, Vec<SettingsFinding>)> {
         let (id, public_url) = (common.id?, context.public_url?);
         let mut claims = ClaimNames::default();
         for (name, given) in [
@@ -127,7 +127,7 @@ impl Oidc {
     }
 }
 
-/// How the client authenticates.
+/// Client authentication at the token endpoint.
 struct Client {
     secret: Option<SecretText>,
     authentication: Option<ClientAuthentication>,
@@ -148,24 +148,24 @@ impl Client {
             parsed
                 .map_err(|error| {
                     spot.error(
-                        format!("`client_key` cannot be used: {error}"),
-                        "make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and register its public key with the provider",
+                        format!("invalid `client_key`: {error}"),
+                        "create one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and register its public key with the provider",
                     )
                 })
                 .ok()
         });
-        let authentication = word(
+        let authentication = keyword(
             table,
             "client_authentication",
             ClientAuthentication::parse,
             "\"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"",
         );
-        agree(table, authentication);
+        check_credentials(table, authentication);
         Self {
             secret: secret("client_secret").map(|(_, secret)| secret),
             authentication,
             key,
-            assertion_audience: word(
+            assertion_audience: keyword(
                 table,
                 "client_assertion_audience",
                 AssertionAudience::parse,
@@ -176,22 +176,22 @@ impl Client {
     }
 }
 
-/// Reports a method without what it needs, and credentials that no method uses.
-fn agree(table: &Reader<'_>, authentication: Option<ClientAuthentication>) {
+/// Reports an authentication method without its credential, and credentials that the method does not use.
+fn check_credentials(table: &Reader<'_>, authentication: Option<ClientAuthentication>) {
     let (secret, key) = (table.has("client_secret"), table.has("client_key"));
     let by_key = authentication == Some(ClientAuthentication::PrivateKeyJwt);
     let spot = table.spot();
     match authentication {
         None if secret && key => spot.error(
-            "there are a `client_secret` and a `client_key`",
-            "say which one counts: client_authentication = \"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"",
+            "both `client_secret` and `client_key` are set",
+            "choose one: client_authentication = \"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"",
         ),
         Some(method) if by_key && !key => spot.error(
-            format!("{} needs a `client_key`", method.name()),
+            format!("{} requires `client_key`", method.name()),
             "add client_key = { file = \"…\" }, a private key in PEM",
         ),
         Some(method) if !by_key && !secret => spot.error(
-            format!("{} needs a `client_secret`", method.name()),
+            format!("{} requires `client_secret`", method.name()),
             "add client_secret = { file = \"…\" } or { env = \"NAME\" }",
         ),
         Some(method) if secret && key => spot.warning(
@@ -206,8 +206,8 @@ fn agree(table: &Reader<'_>, authentication: Option<ClientAuthentication>) {
     }
 }
 
-/// One of a few words.
-fn word<T>(
+/// Reads a string with a fixed set of values.
+fn keyword<T>(
     table: &Reader<'_>,
     key: &'static str,
     parse: fn(&str) -> Option<T>,
@@ -215,5 +215,5 @@ fn word<T>(
 ) -> Option<T> {
     let value = table.value(key)?;
     let parsed = value.parse_with(|name| parse(name).ok_or(words));
-    parsed.map(|word| word.value)
+    parsed.map(|keyword| keyword.value)
 }

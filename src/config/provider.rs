@@ -1,4 +1,4 @@
-//! `[[provider]]`: the identity providers.
+//! `[[provider]]`: identity providers.
 
 use std::path::Path;
 
@@ -13,20 +13,20 @@ use url::Url;
 use super::oidc::Oidc;
 use super::provider_files::{FileReader, ProviderFiles};
 use super::saml::Saml;
-use crate::idp::{AuthTimeRule, Finding, MfaRule, ProviderSettings};
+use crate::idp::{AuthTimeRule, MfaRule, ProviderSettings, SettingsFinding};
 
-/// What a provider depends on in the rest of the file.
+/// The parts of the configuration that a provider depends on.
 pub struct ProviderContext<'a> {
-    /// Our own origin, as far as it could be read.
+    /// `public_url`, if it is valid.
     pub public_url: Option<&'a Url>,
-    /// What paths are relative to.
+    /// The folder to which paths are relative.
     pub folder: &'a Path,
-    /// Where all accounts are.
+    /// The AWS partition of all accounts.
     pub partition: Partition,
 }
 
-/// What every kind of provider has.
-pub struct Common {
+/// Keys common to all kinds of providers.
+pub struct CommonSettings {
     /// `id`
     pub id: Option<ProviderId>,
     /// `title`
@@ -34,7 +34,7 @@ pub struct Common {
     /// `domains`
     pub domains: Vec<EmailDomain>,
     /// `claims`
-    pub claims: GivenClaims,
+    pub claims: ClaimNameOverrides,
     /// `mfa`
     pub mfa: Option<MfaRule>,
     /// `auth_time`
@@ -43,9 +43,9 @@ pub struct Common {
     pub leeway: Option<TimeDelta>,
 }
 
-/// `claims = { … }`, as far as it is there.
+/// `claims = { … }`; keys that are not set are `None`.
 #[derive(Default)]
-pub struct GivenClaims {
+pub struct ClaimNameOverrides {
     /// `email`
     pub email: Option<String>,
     /// `name`
@@ -54,24 +54,24 @@ pub struct GivenClaims {
     pub groups: Option<String>,
 }
 
-/// What `[[provider]]` says, over all of them.
+/// All `[[provider]]` sections.
 #[derive(Default)]
 pub struct Providers {
-    /// Those that are complete.
+    /// Settings of the providers that are valid.
     pub settings: Vec<ProviderSettings>,
-    /// What the access files must know, also of those that are not.
+    /// What the access files need to know, also about providers with errors.
     pub facts: Vec<ProviderFacts>,
-    /// The files that each of them names.
+    /// The files that each provider names.
     pub files: Vec<ProviderFiles>,
 }
 
-/// Reads every `[[provider]]`.
+/// Reads all `[[provider]]` sections.
 pub fn providers(root: &Reader<'_>, context: &ProviderContext<'_>) -> Providers {
     let tables = root.tables("provider");
     if tables.is_empty() {
         root.spot().error(
             "no identity provider",
-            "add a [[provider]]: nobody could sign in",
+            "add a [[provider]]; without one, no user can sign in",
         );
     }
     let mut providers = Providers::default();
@@ -82,14 +82,14 @@ pub fn providers(root: &Reader<'_>, context: &ProviderContext<'_>) -> Providers 
             .and_then(|value| value.parse::<ProviderId>())
             .map(|id| id.value)
         else {
-            // The rest of it is read all the same, for its mistakes.
+            // Read the other keys as well, to report their errors.
             read(table, None, context, &FileReader::new(context.folder));
             continue;
         };
         if providers.facts.iter().any(|known| known.id == id) {
             spot.error(
-                format!("two providers are called {id}"),
-                "give each an id of its own: it is part of its addresses",
+                format!("duplicate provider id {id}"),
+                "use a unique id for each provider; it is part of the provider's URLs",
             );
         }
         let files = FileReader::new(context.folder);
@@ -107,7 +107,7 @@ fn read(
     context: &ProviderContext<'_>,
     files: &FileReader<'_>,
 ) -> (Option<ProviderFacts>, Option<ProviderSettings>) {
-    let common = Common {
+    let common = CommonSettings {
         title: table
             .string("title")
             .map(|title| title.value.to_owned())
@@ -137,7 +137,7 @@ fn read(
     if let Some(directory) = table.value("directory") {
         directory.spot().warning(
             "`directory` has no effect in this version",
-            "groups come from the ID token, from userinfo or from the SAML response",
+            "groups are read from the ID token, the userinfo response or the SAML response",
         );
     }
     let oidc = table
@@ -150,8 +150,8 @@ fn read(
         .map(|saml| Saml::read(saml, context, files, common.leeway));
     if table.has("oidc") == table.has("saml") {
         table.spot().error(
-            "a provider speaks one protocol",
-            "give it either `oidc` or `saml`",
+            "a provider requires exactly one protocol",
+            "set either `oidc` or `saml`",
         );
     }
     let spot = table.spot();
@@ -168,7 +168,7 @@ fn read(
     let Some((settings, findings)) = settings else {
         return (facts, None);
     };
-    tell(findings, spot);
+    report(findings, spot);
     let (domains, unsupported) = match &settings {
         ProviderSettings::Oidc(settings) => (settings.believed_domains(), settings.unsupported()),
         ProviderSettings::Saml(settings) => (settings.domains.clone(), UnsupportedFacts::default()),
@@ -181,7 +181,7 @@ fn read(
     (facts, Some(settings))
 }
 
-fn tell(findings: Vec<Finding>, spot: Spot<'_>) {
+fn report(findings: Vec<SettingsFinding>, spot: Spot<'_>) {
     for finding in findings {
         let message = format!("{}: {}", finding.key, finding.message);
         if finding.fatal {
@@ -192,12 +192,12 @@ fn tell(findings: Vec<Finding>, spot: Spot<'_>) {
     }
 }
 
-fn claims(table: Option<Reader<'_>>) -> GivenClaims {
+fn claims(table: Option<Reader<'_>>) -> ClaimNameOverrides {
     let Some(table) = table else {
-        return GivenClaims::default();
+        return ClaimNameOverrides::default();
     };
     let text = |key| table.string(key).map(|text| text.value.to_owned());
-    let claims = GivenClaims {
+    let claims = ClaimNameOverrides {
         email: text("email"),
         name: text("name"),
         groups: text("groups"),
@@ -206,13 +206,13 @@ fn claims(table: Option<Reader<'_>>) -> GivenClaims {
     claims
 }
 
-/// `auth_time`: for OpenID Connect alone, since every SAML assertion states its `AuthnInstant`.
+/// Reads `auth_time`, which applies to OpenID Connect only: every SAML assertion has an `AuthnInstant`.
 fn auth_time(table: &Reader<'_>) -> Option<AuthTimeRule> {
     let value = table.value("auth_time")?;
     if table.has("saml") {
         value.spot().error(
-            "`auth_time` is for OpenID Connect",
-            "remove it: a SAML response always states AuthnInstant",
+            "`auth_time` applies to OpenID Connect only",
+            "remove `auth_time`: a SAML response always contains AuthnInstant",
         );
     }
     let rule =
@@ -220,13 +220,13 @@ fn auth_time(table: &Reader<'_>) -> Option<AuthTimeRule> {
     rule.map(|rule| rule.value)
 }
 
-/// `leeway`: beyond five minutes a clock is wrong.
+/// Reads `leeway`, the tolerated clock difference, at most five minutes.
 fn leeway(table: &Reader<'_>) -> Option<TimeDelta> {
     let leeway = table.duration("leeway")?;
     if leeway.value > limits::LEEWAY_MAX {
         leeway.spot.error(
-            "`leeway` is at most 5m",
-            "keep the clocks of this machine and of the provider right (NTP), and write 5m or less",
+            "`leeway` is longer than 5m",
+            "synchronize the clocks of this host and of the provider (NTP), and write 5m or less",
         );
         return None;
     }

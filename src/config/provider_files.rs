@@ -1,4 +1,4 @@
-//! The files that one `[[provider]]` names: secrets, keys, certificates and metadata. They are read again while the gateway
+//! The files that a `[[provider]]` names: secrets, keys, certificates and metadata. They are reloaded while the gateway
 //! runs; `rolecall.toml` itself is not.
 
 use std::cell::RefCell;
@@ -16,42 +16,42 @@ use super::{LoadError, Settings, access, folder, read, read_bounded, secret_ref}
 use crate::idp::ProviderSettings;
 use crate::idp::saml::{MetadataReader, TrustOptions};
 
-/// The files of one provider, as they were when they were read.
+/// The files of one provider, with a digest of their contents.
 #[derive(Clone, Debug)]
 pub struct ProviderFiles {
-    /// Whose.
+    /// The provider.
     pub id: ProviderId,
-    /// Where they are.
+    /// Paths of the files.
     pub paths: Vec<PathBuf>,
-    /// Tells whether something in them has changed.
+    /// Digest of all contents, to detect changes.
     pub contents: SecretDigest,
-    /// SHA-256 of those that are no secrets, hexadecimal.
+    /// SHA-256 of the files that are not secrets, hexadecimal.
     documents: String,
 }
 
-/// The providers with their files of one moment.
+/// All providers with the current contents of their files.
 #[derive(Debug)]
 pub struct ProvidersRead {
-    /// Every provider.
+    /// The settings of every provider.
     pub settings: Vec<ProviderSettings>,
-    /// The files of each.
+    /// The files of every provider.
     pub files: Vec<ProviderFiles>,
-    /// SHA-256 of the files that are no secrets, hexadecimal: for the audit trail.
+    /// SHA-256 of the files that are not secrets, hexadecimal, for the audit trail.
     pub digest: String,
 }
 
-/// `[[provider]]` of `rolecall.toml` as it was at the start.
+/// The `[[provider]]` sections of `rolecall.toml` as of the start.
 #[derive(Clone, Debug)]
 pub struct ProviderSource {
     path: PathBuf,
-    /// The whole file: a URL in it may hold a password.
+    /// The whole file, treated as a secret because a URL in it may contain a password.
     text: SecretText,
     public_url: Url,
     partition: Partition,
 }
 
 impl ProviderSource {
-    /// The providers of the file at `path`, whose `text` makes these settings.
+    /// The source for the file at `path` with this `text`, which was parsed into `settings`.
     pub fn new(path: &Path, text: String, settings: &Settings) -> Self {
         Self {
             path: path.to_owned(),
@@ -61,10 +61,10 @@ impl ProviderSource {
         }
     }
 
-    /// The providers, with the files that they name as those are now.
+    /// Reads the providers with the current contents of their files.
     ///
     /// # Errors
-    /// [`LoadError`], with what is wrong in any of them.
+    /// [`LoadError`], with all errors in these files.
     pub fn read(&self) -> Result<ProvidersRead, LoadError> {
         let document = Document::parse(&self.path, self.text.expose());
         let public_url = Some(self.public_url.clone());
@@ -84,7 +84,7 @@ impl ProviderSource {
     }
 }
 
-/// Reads files relative to a folder and remembers what it has read.
+/// Reads files relative to a folder and records them.
 pub struct FileReader<'a> {
     folder: &'a Path,
     paths: RefCell<Vec<PathBuf>>,
@@ -93,7 +93,7 @@ pub struct FileReader<'a> {
 }
 
 impl<'a> FileReader<'a> {
-    /// Reads in this folder; has read nothing yet.
+    /// A reader for files in this folder.
     pub fn new(folder: &'a Path) -> Self {
         Self {
             folder,
@@ -103,10 +103,10 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    /// A file that is no secret, such as metadata.
+    /// Reads a file that is not a secret, such as metadata.
     ///
     /// # Errors
-    /// When it cannot be read, or is larger than any configuration.
+    /// If it cannot be read or is larger than the maximum size of a configuration file.
     pub fn document(&self, file: &str) -> io::Result<String> {
         let path = self.folder.join(file);
         let text = read_bounded(&path)?;
@@ -115,10 +115,11 @@ impl<'a> FileReader<'a> {
         Ok(text)
     }
 
-    /// A SAML provider's metadata: all of it, or the entity of the options where it is a federation's.
+    /// Reads the metadata of a SAML provider. From a federation's aggregate, only the entity of the options is
+    /// returned.
     ///
     /// # Errors
-    /// When it cannot be read, or is larger than any metadata.
+    /// If it cannot be read or is larger than the maximum size of metadata.
     pub fn metadata(&self, file: &str, options: &TrustOptions) -> io::Result<String> {
         let path = self.folder.join(file);
         let text = MetadataReader::new(options).read(File::open(&path)?)?;
@@ -127,7 +128,7 @@ impl<'a> FileReader<'a> {
         Ok(text)
     }
 
-    /// The secret that a value names; reports what is wrong with it.
+    /// Reads the secret that a value refers to; reports errors.
     pub fn secret(&self, value: &Value<'_>) -> Option<SecretText> {
         let (secret, path) = secret_ref::read_with_path(value, self.folder)?;
         self.paths.borrow_mut().extend(path);
@@ -135,7 +136,7 @@ impl<'a> FileReader<'a> {
         Some(secret)
     }
 
-    /// What was read for the provider `id`.
+    /// The record of all files that were read for the provider `id`.
     pub fn finish(self, id: ProviderId) -> ProviderFiles {
         let (documents, secrets) = (self.documents.into_inner(), self.secrets.into_inner());
         let secrets = secrets.iter().map(|secret| secret.expose().as_bytes());

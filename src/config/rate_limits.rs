@@ -1,9 +1,9 @@
-//! `[limits]`: how often something may happen for one client address or one person.
+//! `[limits]`: rate limits per client address or per user.
 
 use rolecall_core::config_file::{Reader, Value};
 use rolecall_core::record::rate_limit::{RateLimit, RateLimits};
 
-/// Reads the rates of `[limits]`, each of which has a default.
+/// Reads the rate limits of `[limits]`, which all have defaults.
 pub fn limits(section: &Reader<'_>) -> RateLimits {
     let mut limits = RateLimits::default();
     let keys: [(&'static str, &mut RateLimit); 4] = [
@@ -21,10 +21,10 @@ pub fn limits(section: &Reader<'_>) -> RateLimits {
     limits
 }
 
-/// The most STS calls a second that `[aws] sts_rate` may ask for.
+/// Upper limit of `[aws] sts_rate`, in calls per second.
 const STS_RATE_MAX: i64 = 100_000;
 
-/// Reads `[aws] sts_rate`: calls a second for one account and Region.
+/// Reads `[aws] sts_rate`, in calls per second for one account and Region.
 pub fn sts_rate(section: &Reader<'_>) -> RateLimit {
     let default = RateLimits::default().sts_rate;
     let value = section.value("sts_rate");
@@ -35,9 +35,9 @@ pub fn sts_rate(section: &Reader<'_>) -> RateLimit {
         Ok(number) if (1..=STS_RATE_MAX).contains(&calls.value) => RateLimits::per_second(number),
         Ok(_) | Err(_) => {
             calls.spot.error(
-                "sts_rate is out of bounds",
+                "sts_rate is out of range",
                 format!(
-                    "write the STS calls a second for one account and Region, between 1 and {STS_RATE_MAX}; AWS's quota is 600"
+                    "write the STS calls per second for one account and Region, between 1 and {STS_RATE_MAX}; the AWS quota is 600"
                 ),
             );
             default

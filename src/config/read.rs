@@ -1,4 +1,4 @@
-//! The top of `rolecall.toml`.
+//! Reads the top level of `rolecall.toml`.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,27 +12,27 @@ use super::provider::{self, Providers};
 use super::{AccessFiles, Settings, clients, egress, listen, rate_limits, secret_ref, sections};
 use crate::database::DatabaseUrl;
 
-/// What reading brought: settings when they are complete, and what is wrong.
+/// The result of reading the file.
 pub struct Read {
-    /// The settings; none when something they need is missing or wrong.
+    /// The settings; `None` if a required value is missing or invalid.
     pub settings: Option<Settings>,
-    /// The access files, also where the settings are incomplete: their mistakes are told in the same run.
+    /// The location of the access files. Also set if the settings are incomplete, so that errors in the access files
+    /// are reported in the same run.
     pub access: Option<AccessFiles>,
-    /// Mistakes and warnings.
+    /// Errors and warnings.
     pub findings: Findings,
 }
 
-/// Sections that belong to protocols this version does not speak. They ask for nothing that is not there, so they are
-/// let pass, with a word.
-const LATER: [&str; 2] = ["administrator", "workload"];
+/// Sections reserved for later versions. They cause a warning, not an error.
+const RESERVED_SECTIONS: [&str; 2] = ["administrator", "workload"];
 
-/// Reads the text of the file at `path`.
+/// Parses the text of the file at `path`.
 pub fn settings(path: &Path, text: &str, folder: &Path) -> Read {
     let document = Document::parse(path, text);
     let root = document.root();
     let (settings, access) = read(&root, folder);
     root.done();
-    // What stands in a text that is not TOML is guesswork, and so is what is wrong with the access files then.
+    // If the text is not valid TOML, values are unreliable, and so would be errors in the access files.
     let access = access.filter(|_| document.is_valid_toml());
     Read {
         settings,
@@ -46,7 +46,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .required("public_url")
         .and_then(|value| value.parse_with(parse_public_url))
         .map(|url| url.value);
-    let places = access_places(root, folder);
+    let paths = access_paths(root, folder);
     let mut listen = listen::listen(root, folder);
     let mut limits = RateLimits::default();
     if let Some(section) = root.table("limits") {
@@ -78,17 +78,17 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         portal.done();
         contact
     });
-    for later in LATER {
+    for later in RESERVED_SECTIONS {
         if let Some(value) = root.value(later) {
             value.spot().warning(
                 format!("`{later}` has no effect in this version"),
-                "leave it out, or keep it for later",
+                "remove the section, or keep it for a later version",
             );
         }
     }
     let providers = providers(root, public_url.clone(), partition, folder);
-    let access = places.map(|places| AccessFiles {
-        places,
+    let access = paths.map(|paths| AccessFiles {
+        paths,
         partition,
         providers: providers.facts,
         trusted_proxies: listen.trusted_proxies.clone(),
@@ -119,7 +119,8 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
     (complete(), access)
 }
 
-/// `[[provider]]`. Mistakes that hang on the public URL are found in the same run when it is missing or wrong itself.
+/// Reads `[[provider]]`. If the public URL is missing or invalid, a placeholder is used, so that the other errors are
+/// found in the same run.
 pub fn providers(
     root: &Reader<'_>,
     public_url: Option<Url>,
@@ -135,8 +136,8 @@ pub fn providers(
     provider::providers(root, &context)
 }
 
-/// `access`
-fn access_places(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
+/// Reads `access`.
+fn access_paths(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
     let value = root.required("access")?;
     let list = value.list()?;
     if list.is_empty() {
@@ -144,15 +145,15 @@ fn access_places(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
             .spot()
             .error("no access files", "write access = [\"access.toml\"]");
     }
-    let places: Vec<PathBuf> = list
+    let paths: Vec<PathBuf> = list
         .iter()
         .filter_map(Value::string)
-        .map(|place| folder.join(place.value))
+        .map(|path| folder.join(path.value))
         .collect();
-    (!places.is_empty()).then_some(places)
+    (!paths.is_empty()).then_some(paths)
 }
 
-/// `[issuer] keys`
+/// Reads `[issuer] keys`.
 pub fn issuer_keys(root: &Reader<'_>, folder: &Path) -> Option<PathBuf> {
     let section = root.required("issuer")?.table("[issuer]")?;
     let keys = section
@@ -163,7 +164,7 @@ pub fn issuer_keys(root: &Reader<'_>, folder: &Path) -> Option<PathBuf> {
     keys
 }
 
-/// `[database]`
+/// Reads `[database]`.
 pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
     let section = root.required("database")?.table("[database]")?;
     let text = section.required("url").and_then(|value| value.string());
@@ -175,13 +176,13 @@ pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
     let url = text.value.parse::<DatabaseUrl>();
     if url.as_ref().is_ok_and(DatabaseUrl::holds_password) {
         text.spot.warning(
-            "there is a password in the database's URL, so this file is a secret",
-            "take it out, and write password = { file = \"…\" } beside the URL",
+            "the database URL contains a password, so this file is a secret",
+            "remove the password from the URL, and set password = { file = \"…\" }",
         );
     }
     let url = match password {
         None => url,
-        // What is wrong with it has been reported.
+        // Errors of the secret have been reported.
         Some(password) => {
             let password = password?;
             url.and_then(|url| url.with_password(&password))
@@ -199,25 +200,23 @@ pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
 
 fn parse_public_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text)
-        .map_err(|_| "write the address people use, such as https://sso.example.com")?;
+        .map_err(|_| "write the URL that users open, such as https://sso.example.com")?;
     if url.path() != "/"
         || url.query().is_some()
         || url.fragment().is_some()
         || !url.username().is_empty()
         || url.password().is_some()
     {
-        return Err(
-            "scheme, host and port only: everything else hangs on it, and AWS's programs take no path",
-        );
+        return Err("write only scheme, host and port; AWS clients do not support a path");
     }
     if url.scheme() == "https" || is_loopback(&url) {
         Ok(url)
     } else {
-        Err("use https; plain http only on loopback, such as http://127.0.0.1:8400")
+        Err("use https; http is allowed only on loopback, such as http://127.0.0.1:8400")
     }
 }
 
-/// Whether a plain http URL stays on this machine.
+/// Whether a URL is plain HTTP to the loopback interface.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let local = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),

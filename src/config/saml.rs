@@ -8,22 +8,22 @@ use rolecall_core::base::limits;
 use rolecall_core::config_file::{Reader, Value};
 use url::Url;
 
-use super::provider::{Common, ProviderContext};
+use super::provider::{CommonSettings, ProviderContext};
 use super::provider_files::FileReader;
 use crate::idp::saml::{
     Addresses, AttributeNames, AwsApplication, Binding, DecryptionKeys, MetadataSource, OwnKey,
     SamlPolicy, SamlSettings, SamlTrust, SigningKeys, TrustOptions,
 };
-use crate::idp::{Finding, http};
+use crate::idp::{SettingsFinding, http};
 use crate::regions;
 
-/// How often metadata at an address is fetched when nothing is said.
+/// Default interval for fetching metadata from a URL.
 const REFRESH: TimeDelta = TimeDelta::hours(1);
-/// Fetching is for a provider's rollovers, not for every sign-in.
+/// Metadata is fetched for key rollovers, not for every sign-in.
 const REFRESH_MIN: TimeDelta = TimeDelta::minutes(1);
 const REFRESH_MAX: TimeDelta = TimeDelta::days(7);
 
-/// `saml = { … }`, as far as it could be read. Whatever is missing here has been reported.
+/// `saml = { … }` as far as it could be read. Missing values have been reported.
 pub struct Saml {
     metadata: Option<Metadata>,
     signing_keys: Vec<OwnKey>,
@@ -42,7 +42,7 @@ struct Metadata {
 }
 
 impl Saml {
-    /// Reads it.
+    /// Reads the table.
     pub fn read(
         table: Reader<'_>,
         context: &ProviderContext<'_>,
@@ -61,7 +61,7 @@ impl Saml {
             subject_attribute: table
                 .string("subject_attribute")
                 .map(|name| name.value.to_owned()),
-            // Each was read as one before.
+            // Cannot fail: each one was parsed as a certificate before.
             decryption_keys: DecryptionKeys::from_pem(pem.map(str::as_bytes)).unwrap_or_default(),
             leeway: leeway.unwrap_or(limits::SAML_LEEWAY),
         };
@@ -88,12 +88,12 @@ impl Saml {
         saml
     }
 
-    /// The settings of a provider, and what is odd about them; none when something is missing.
+    /// The settings of a provider with findings about them; `None` if a required value is missing.
     pub fn complete(
         self,
-        common: Common,
+        common: CommonSettings,
         context: &ProviderContext<'_>,
-    ) -> Option<(SamlSettings, Vec<Finding>)> {
+    ) -> Option<(SamlSettings, Vec<SettingsFinding>)> {
         let id = common.id?;
         let metadata = self.metadata?;
         let mut attributes = AttributeNames::default();
@@ -131,8 +131,8 @@ impl Saml {
     }
 }
 
-/// `{ file = "…" }` or `{ url = "https://…", refresh = "1h" }`, either with `entity_id` and `certificate`.
-/// A file is read and parsed here, once.
+/// Reads `{ file = "…" }` or `{ url = "https://…", refresh = "1h" }`, both with optional `entity_id` and `certificate`.
+/// A file is read and parsed once, here.
 fn metadata_of(value: &Value<'_>, files: &FileReader<'_>, policy: &SamlPolicy) -> Option<Metadata> {
     let table = value.table("metadata")?;
     let (file, url) = (table.string("file"), table.value("url"));
@@ -145,7 +145,7 @@ fn metadata_of(value: &Value<'_>, files: &FileReader<'_>, policy: &SamlPolicy) -
         .map(|value| certificate(&value, files));
     let keys = match certificate {
         None => None,
-        // A certificate that was meant and cannot be read is not left out.
+        // An invalid certificate is an error; ignoring it would skip the verification of the metadata.
         Some(read) => Some(read?),
     };
     let options = TrustOptions {
@@ -159,8 +159,8 @@ fn metadata_of(value: &Value<'_>, files: &FileReader<'_>, policy: &SamlPolicy) -
         && !(REFRESH_MIN..=REFRESH_MAX).contains(&refresh.value)
     {
         refresh.spot.error(
-            "metadata is refreshed every minute at most, every 7 days at least",
-            "write refresh = \"1h\", or leave it out",
+            "refresh must be between 1m and 7d",
+            "write refresh = \"1h\", or remove it",
         );
     }
     let source = match (file, url) {
@@ -168,8 +168,8 @@ fn metadata_of(value: &Value<'_>, files: &FileReader<'_>, policy: &SamlPolicy) -
             Ok(text) => trusted(value, &text, &options),
             Err(error) => {
                 file.spot.error(
-                    format!("the metadata file {} cannot be read: {error}", file.value),
-                    "save the identity provider's metadata there; the path is relative to this file's folder",
+                    format!("cannot read the metadata file {}: {error}", file.value),
+                    "save the metadata of the identity provider to this file; the path is relative to the folder of rolecall.toml",
                 );
                 None
             }
@@ -182,7 +182,7 @@ fn metadata_of(value: &Value<'_>, files: &FileReader<'_>, policy: &SamlPolicy) -
             }),
         (Some(_), Some(_)) | (None, None) => {
             spot.error(
-                "metadata is in one place",
+                "metadata requires either a file or a URL",
                 "write { file = \"idp.xml\" } or { url = \"https://…\" }",
             );
             None
@@ -200,14 +200,14 @@ fn trusted(value: &Value<'_>, text: &str, options: &TrustOptions) -> Option<Meta
         Err(error) => {
             value.spot().error(
                 error.to_string(),
-                "export the identity provider's metadata again, whole and unchanged",
+                "export the metadata of the identity provider again, and save it complete and unmodified",
             );
             None
         }
     }
 }
 
-/// `certificate = { file = "…" }`: whose signature the metadata must carry.
+/// Reads `certificate = { file = "…" }`: the certificate whose key must have signed the metadata.
 fn certificate(value: &Value<'_>, files: &FileReader<'_>) -> Option<SigningKeys> {
     let table = value.table("a certificate")?;
     let file = table.required("file").and_then(|file| file.string());
@@ -221,15 +221,15 @@ fn certificate(value: &Value<'_>, files: &FileReader<'_>) -> Option<SigningKeys>
         Ok(keys) => Some(keys),
         Err(error) => {
             file.spot.error(
-                format!("the certificate {} cannot be used: {error}", file.value),
-                "it is the certificate, in PEM, of the key that signs the metadata",
+                format!("invalid certificate {}: {error}", file.value),
+                "use the certificate, in PEM, of the key that signs the metadata",
             );
             None
         }
     }
 }
 
-/// A list of key files of ours.
+/// Reads a list of key files of the gateway.
 fn own_keys(table: &Reader<'_>, key: &'static str, files: &FileReader<'_>) -> Vec<OwnKey> {
     let mut keys = Vec::new();
     for value in table.list(key) {
@@ -239,15 +239,15 @@ fn own_keys(table: &Reader<'_>, key: &'static str, files: &FileReader<'_>) -> Ve
         match OwnKey::from_pem(&pem) {
             Ok(key) => keys.push(key),
             Err(error) => value.spot().error(
-                format!("a key of `{key}` cannot be used: {error}"),
-                "make one with `rolecalld keys certificate FILE`: an RSA key and its certificate, both in PEM",
+                format!("invalid key in `{key}`: {error}"),
+                "create one with `rolecalld keys certificate FILE`: an RSA key and its certificate, both in PEM",
             ),
         }
     }
     keys
 }
 
-/// `aws = { start = "https://…" }`
+/// Reads `aws = { start = "https://…" }`.
 fn application(table: Reader<'_>, context: &ProviderContext<'_>) -> Option<AwsApplication> {
     let start = table
         .required("start")
@@ -265,7 +265,7 @@ fn application(table: Reader<'_>, context: &ProviderContext<'_>) -> Option<AwsAp
     }
     Some(AwsApplication {
         start: start?.value,
-        // AWS takes either.
+        // AWS accepts either audience.
         audiences: vec![partition.saml_audience().to_owned(), global],
         recipients,
     })
@@ -275,18 +275,18 @@ fn parse_address(text: &str) -> Result<Url, &'static str> {
     Url::parse(text)
         .ok()
         .filter(|url| http::callable(url) && url.fragment().is_none())
-        .ok_or("write an https address; plain http only on loopback")
+        .ok_or("write an https URL; http is allowed only on loopback")
 }
 
 fn parse_binding(text: &str) -> Result<Binding, &'static str> {
     match text {
         "redirect" => Ok(Binding::Redirect),
         "post" => Ok(Binding::Post),
-        _ => Err("write \"redirect\" or \"post\", or leave it out"),
+        _ => Err("write \"redirect\" or \"post\", or remove it"),
     }
 }
 
-/// A format by its short name, or any other in full (SAML Core 8.3).
+/// Parses a NameID format: a short name, or a URN (SAML Core 8.3).
 fn parse_format(text: &str) -> Result<String, &'static str> {
     let full = match text {
         "persistent" => "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
@@ -294,7 +294,7 @@ fn parse_format(text: &str) -> Result<String, &'static str> {
         "email" => "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
         "unspecified" => "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
         text if text.contains(':') => text,
-        _ => return Err("write persistent, transient, email, unspecified, or a whole URN"),
+        _ => return Err("write persistent, transient, email, unspecified, or a full URN"),
     };
     Ok(full.to_owned())
 }

@@ -1,4 +1,4 @@
-//! The small sections of `rolecall.toml`: `[store]`, `[session]`, `[aws]`.
+//! Small sections of `rolecall.toml`: `[store]`, `[session]`, `[aws]`.
 
 use std::path::Path;
 
@@ -16,17 +16,17 @@ use super::secret_ref;
 use crate::aws::AwsSettings;
 use crate::store::{StoreSettings, StoreUrl};
 
-/// 32 bytes that seal and open records.
+/// A 32-byte key that seals and opens records.
 #[derive(Clone)]
 pub struct SealingKey(Zeroizing<[u8; 32]>);
 
 impl SealingKey {
-    /// A key of these bytes.
+    /// A key with these bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes.
+    /// The key bytes. Do not log or store them.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
@@ -50,11 +50,11 @@ pub fn store(section: Reader<'_>, folder: &Path) -> Option<(StoreSettings, Vec<S
         let url = text.value.parse::<StoreUrl>();
         if url.as_ref().is_ok_and(StoreUrl::holds_password) {
             text.spot.warning(
-                "there is a password in the store's URL, so this file is a secret",
-                "take it out, and write password = { file = \"…\" } beside the URL",
+                "the store URL contains a password, so this file is a secret",
+                "remove the password from the URL, and set password = { file = \"…\" }",
             );
         }
-        // What is wrong with a password has been reported.
+        // Errors of the passwords have been reported.
         let (password, sentinel_password) = passwords?;
         match url.and_then(|url| url.with_passwords(password, sentinel_password)) {
             Ok(StoreUrl::Sqlite(path)) => Some(StoreUrl::Sqlite(folder.join(path))),
@@ -75,7 +75,7 @@ pub fn store(section: Reader<'_>, folder: &Path) -> Option<(StoreSettings, Vec<S
     section.done();
     let (spot, keys) = keys?;
     if keys.is_empty() {
-        spot.error("no sealing key", "make one with `openssl rand -base64 32 > seal.key`, then sealing_keys = [{ file = \"seal.key\" }]");
+        spot.error("no sealing key", "create one with `openssl rand -base64 32 > seal.key`, then set sealing_keys = [{ file = \"seal.key\" }]");
     }
     let keys: Option<Vec<SealingKey>> = keys
         .iter()
@@ -94,8 +94,8 @@ fn sealing_key(value: &Value<'_>, folder: &Path) -> Option<SealingKey> {
         Some(bytes) => Some(SealingKey::new(bytes)),
         None => {
             value.spot().error(
-                "a sealing key is 32 bytes in base64",
-                "make one with `openssl rand -base64 32`",
+                "invalid sealing key: it must be 32 bytes in base64",
+                "create one with `openssl rand -base64 32`",
             );
             None
         }
@@ -118,7 +118,7 @@ pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
     for span in [idle.as_ref(), absolute.as_ref()].into_iter().flatten() {
         if !(TimeDelta::minutes(1)..=limits::SESSION_LIFE_MAX).contains(&span.value) {
             span.spot.error(
-                "a session lasts between one minute and 30 days",
+                "session timeouts must be between one minute and 30 days",
                 "write \"1h\" or \"8h\"",
             );
         }
@@ -130,7 +130,7 @@ pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
     if let Some(idle) = idle.filter(|idle| idle.value > lifetimes.absolute) {
         idle.spot.error(
             "idle_timeout is longer than absolute_timeout",
-            "make it shorter: the absolute timeout always ends a session",
+            "reduce idle_timeout: the absolute timeout always ends a session",
         );
     }
     section.done();
@@ -148,7 +148,7 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
                 known
                     .into_iter()
                     .find(|partition| partition.as_str() == text)
-                    .ok_or("one of aws, aws-cn, aws-us-gov")
+                    .ok_or("write one of aws, aws-cn, aws-us-gov")
             };
             value.parse_with(parse).map(|partition| partition.value)
         });
@@ -188,7 +188,7 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
     for wrong in settings.wrong_regions() {
         spot.error(
             wrong.to_string(),
-            "choose Regions of one partition, or set `partition`",
+            "use Regions of one partition, or set `partition`",
         );
     }
     Some(settings)
@@ -196,10 +196,10 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
 
 fn parse_endpoint(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text)
-        .map_err(|_| "write an URL such as https://vpce-….sts.eu-west-1.vpce.amazonaws.com")?;
+        .map_err(|_| "write a URL such as https://vpce-….sts.eu-west-1.vpce.amazonaws.com")?;
     if url.scheme() == "https" || super::read::is_loopback(&url) {
         Ok(url)
     } else {
-        Err("use https; plain http only on loopback")
+        Err("use https; http is allowed only on loopback")
     }
 }

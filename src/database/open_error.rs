@@ -1,4 +1,4 @@
-//! Why a trail cannot be opened, and what to do about it.
+//! Errors when opening the database, with hints.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,59 +6,63 @@ use std::time::Duration;
 use rolecall_core::base::Source;
 use sqlx::migrate::MigrateError;
 
-use super::postgres_fault::PostgresFault;
+use super::postgres_error::PostgresError;
 
-/// Why the trail cannot be opened.
+/// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenDatabaseError {
-    /// There is no such file.
-    #[error("there is no audit trail in {0}")]
+    /// The file does not exist.
+    #[error("{0} does not contain an audit trail")]
     Missing(PathBuf),
-    /// There is a database, and no trail in it.
-    #[error("there is no audit trail in the database")]
+    /// The database has no tables of the audit trail.
+    #[error("the database does not contain an audit trail")]
     Empty,
-    /// The file cannot be created, the server cannot be reached, or it refuses.
-    #[error("the audit database cannot be opened")]
+    /// The file cannot be created, or the server is not reachable or rejects the connection.
+    #[error("cannot open the audit database")]
     Unreachable(#[source] Source),
-    /// PostgreSQL cannot be reached, or it refuses.
-    #[error("the audit database cannot be opened")]
-    Postgres(#[source] PostgresFault),
-    /// A newer program has been here.
-    #[error("the audit database has schema version {0}, which this program does not know")]
+    /// PostgreSQL is not reachable or rejects the connection.
+    #[error("cannot open the audit database")]
+    Postgres(#[source] PostgresError),
+    /// The schema was migrated by a newer version.
+    #[error(
+        "the audit database has schema version {0}, which is newer than this version of rolecalld"
+    )]
     Newer(i64),
-    /// A change of the schema ended half-way.
-    #[error("schema version {0} of the audit database is half applied")]
+    /// A migration was interrupted.
+    #[error("migration {0} of the audit database is incomplete")]
     HalfApplied(i64),
-    /// The schema is not what its version says.
-    #[error("schema version {0} of the audit database is not the one this program was built with")]
+    /// A migration differs from the one with the same version in this program.
+    #[error(
+        "migration {0} of the audit database differs from the one in this version of rolecalld"
+    )]
     Altered(i64),
-    /// The server was reached, and a statement or a commit did not return.
-    #[error("the audit database did not answer within {} seconds", .0.as_secs())]
+    /// The server was reached, but a statement or a commit did not complete.
+    #[error("the audit database did not respond within {} seconds", .0.as_secs())]
     Stalled(Duration),
-    /// The writer could not enter its first event.
-    #[error("the audit database cannot be written to")]
+    /// The writer could not append its first event.
+    #[error("cannot write to the audit database")]
     NotWritable(#[source] Source),
 }
 
 impl OpenDatabaseError {
-    /// What to do next.
+    /// The next step for the operator.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::Empty => {
-                "`rolecalld serve` makes it; compare database.url, which is relative to rolecall.toml"
+                "start `rolecalld serve`, which creates it, or check database.url; its path is relative to the folder of rolecall.toml"
             }
             Self::Postgres(fault) => fault.hint(),
             Self::Unreachable(_) | Self::NotWritable(_) => {
-                "check database.url, that the server runs or the folder exists, and that the user may write there"
+                "check database.url, that the server is running or the folder exists, and that the user has write permission"
             }
             Self::Stalled(_) => {
-                "look for what its transactions wait for: a synchronous standby that is gone (synchronous_standby_names), a lock (pg_stat_activity), or a disk that hangs"
+                "check what its transactions wait for: an unavailable synchronous standby (synchronous_standby_names), a lock (pg_stat_activity), or a stalled disk"
             }
             Self::Newer(_) => {
-                "a newer rolecalld has used this database: run that version, or restore a backup"
+                "a newer version of rolecalld has used this database: run that version, or restore a backup"
             }
             Self::HalfApplied(_) | Self::Altered(_) => {
-                "restore the database from a backup; do not mend it by hand"
+                "restore the database from a backup; do not repair it manually"
             }
         }
     }
@@ -66,7 +70,7 @@ impl OpenDatabaseError {
 
 impl From<MigrateError> for OpenDatabaseError {
     fn from(error: MigrateError) -> Self {
-        // The foreign enum is open: whatever else there is, the database could not be used.
+        // The enum of sqlx is non-exhaustive; other errors mean that the database is not usable.
         if let MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) =
             error
         {
@@ -86,9 +90,9 @@ impl From<MigrateError> for OpenDatabaseError {
 }
 
 impl From<sqlx::Error> for OpenDatabaseError {
-    /// Of an error after the connection was made.
+    /// Converts an error that occurred after the connection was established.
     fn from(error: sqlx::Error) -> Self {
-        match PostgresFault::refused(&error) {
+        match PostgresError::access_error(&error) {
             Some(fault) => Self::Postgres(fault),
             None => Self::Unreachable(error.into()),
         }

@@ -1,6 +1,5 @@
-//! How the database is reached, and that its schema is the one this program knows.
-//!
-//! Refuses a schema that a newer program made: going back is for a backup, not for a guess.
+//! Opens the database and checks that its schema matches this program. A schema from a newer version is rejected:
+//! downgrades require a backup.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,28 +10,28 @@ use sqlx::any::AnyPoolOptions;
 use tokio::time::timeout;
 
 use super::open_error::OpenDatabaseError;
-use super::postgres_fault;
+use super::postgres_error;
 use super::schema;
 use super::url::DatabaseUrl;
 use crate::sqlite_file::SqliteFile;
 
-/// How long one of the pool's connections may take to be had; callers wait for it.
+/// Time limit for acquiring a pooled connection. Callers wait for it.
 const ACQUIRE_MAX: Duration = Duration::from_millis(900);
 
-/// Without notices, such as that the migrations' table exists already: the driver logs them at every start.
+/// Suppresses notices, such as that the migrations table already exists, which the driver would log at every start.
 const POSTGRES_QUIET: &str = "SET client_min_messages = warning";
 
-/// How long the database may take for each step of a start, another replica's start included.
+/// Time limit for each step of a start, including waiting for another replica that starts.
 const START_MAX: Duration = Duration::from_secs(15);
 
-/// How often it is tried to open a file before that counts as failed.
+/// Number of attempts to open a file.
 const OPENINGS_MAX: u32 = 5;
 
-/// Beside the one that appends ([`super::connection`]): one that hangs does not block all.
+/// In addition to the connection that appends ([`super::connection`]), so that a blocked one does not block all.
 const CONNECTIONS: u32 = 3;
 
-/// Each commit reaches the disk (`FULL`), except the writer's own, which a [`super::flush::Flusher`] brings there; another
-/// process's lock is waited for two seconds.
+/// Each commit is synced to disk (`FULL`), except those of the writer, which a [`super::flush::Flusher`] syncs. Locks
+/// of other processes are waited for two seconds.
 pub(crate) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
@@ -41,11 +40,11 @@ pub(crate) const SQLITE_SETTINGS: &str =
 pub struct Database {
     pub(crate) pool: AnyPool,
     pub(crate) place: Place,
-    /// Migrations that the database lacks.
+    /// Number of migrations that have not been applied.
     pending: usize,
 }
 
-/// Where an open database is.
+/// The location of an open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Sqlite(SqliteFile),
@@ -53,8 +52,8 @@ pub(crate) enum Place {
 }
 
 impl Database {
-    /// Opens the trail for reading; it must exist. An older schema is read as it is: bringing it up to date is for the
-    /// gateway, since replicas of the earlier version do not start with the new one.
+    /// Opens the database for reading; it must exist. An older schema is not migrated, because replicas of the earlier
+    /// version could not start afterwards. Migration is left to the gateway.
     ///
     /// # Errors
     /// [`OpenDatabaseError`].
@@ -69,37 +68,34 @@ impl Database {
         Ok(trail)
     }
 
-    /// Whether the schema is this program's.
+    /// Whether all migrations of this program are applied.
     pub fn is_up_to_date(&self) -> bool {
         self.pending == 0
     }
 
-    /// What is to be said of a schema that is older than this program's.
+    /// A warning if the schema is older than this program.
     pub fn remark(&self) -> Option<String> {
         let changes = match self.pending {
             0 => return None,
             1 => "1 change".to_owned(),
-            count => format!("{count} changes"),
+            count => format!("{count} migrations"),
         };
         Some(format!(
-            "the schema of the audit database is older than this program by {changes}; it is read as it is, and \
-             `rolecalld serve` brings it up to date"
+            "the schema of the audit database is {changes} behind this version of rolecalld; it is used as it is, and \
+             `rolecalld serve` migrates it"
         ))
     }
 
-    /// Opens the trail and brings its schema up to date; creates a SQLite file with mode 0600.
+    /// Opens the database and applies migrations; creates a SQLite file with mode 0600.
     pub(crate) async fn open_or_create(url: &DatabaseUrl) -> Result<Self, OpenDatabaseError> {
         let trail = Self::connect(url).await?;
         let migrating = schema::migrator(&trail.place).run(&trail.pool);
         match answered(trail.count_pending()).await {
-            // Nothing to do, or everything on a database without events.
+            // Nothing to apply, or a new database without events.
             Ok(0) | Err(OpenDatabaseError::Empty) => answered(migrating).await?,
-            // A large trail may take long.
+            // On a large database, migrations can take long.
             Ok(changes) => {
-                tracing::info!(
-                    changes,
-                    "the schema of the audit database is brought up to date"
-                );
+                tracing::info!(changes, "migrating the schema of the audit database");
                 migrating.await?;
             }
             Err(error) => return Err(error),
@@ -122,7 +118,7 @@ impl Database {
                 DatabaseUrl::Sqlite(path) => {
                     let file = SqliteFile::prepare(path)
                         .map_err(|error| OpenDatabaseError::Unreachable(error.into()))?;
-                    // None is closed for its age, which could leave the file without a lock for a moment.
+                    // Connections have no maximum age: closing the only one would release the file lock for a moment.
                     let options = options.idle_timeout(None).max_lifetime(None).after_connect(
                         |connection, _| {
                             Box::pin(async move {
@@ -141,7 +137,7 @@ impl Database {
                             Ok(())
                         })
                     });
-                    let connecting = postgres_fault::connect(options, url).await;
+                    let connecting = postgres_error::connect(options, url).await;
                     let pool = connecting.map_err(OpenDatabaseError::Postgres)?;
                     (Ok(pool), Place::Postgres(url.clone()))
                 }
@@ -159,10 +155,10 @@ impl Database {
     }
 }
 
-/// Waits for an answer at a start, but not for ever: commits hang where a synchronous standby is gone.
+/// Limits the time of a step of the start. Commits hang if a synchronous standby is unavailable.
 ///
 /// # Errors
-/// [`OpenDatabaseError::Stalled`], and what the answer is.
+/// [`OpenDatabaseError::Stalled`], or the error of the step.
 pub(crate) async fn answered<T, E>(
     asking: impl Future<Output = Result<T, E>>,
 ) -> Result<T, OpenDatabaseError>
@@ -173,7 +169,7 @@ where
     Ok(answer.map_err(|_| OpenDatabaseError::Stalled(START_MAX))??)
 }
 
-/// A busy disk may take longer than a request would wait.
+/// Opening a file can take longer than a request would wait, if the disk is busy.
 async fn connect_to_file(options: &AnyPoolOptions, path: &Path) -> Result<AnyPool, sqlx::Error> {
     let url = sqlite_url(path);
     for _ in 1..OPENINGS_MAX {
@@ -185,7 +181,7 @@ async fn connect_to_file(options: &AnyPoolOptions, path: &Path) -> Result<AnyPoo
     options.clone().connect(&url).await
 }
 
-/// The path as a URL for sqlx, which decodes it again.
+/// The path as a URL, percent-encoded for sqlx.
 fn sqlite_url(path: &Path) -> String {
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;

@@ -1,4 +1,4 @@
-//! The schema of the trail: how it is brought up to date, and what is said of one that is not.
+//! The schema of the database: migrations, and the check of an existing schema.
 
 use sqlx::AnyConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
@@ -9,13 +9,13 @@ use super::pool::Place;
 pub(crate) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Where migrations are recorded.
+/// The table in which sqlx records migrations.
 const TABLE: &str = "_sqlx_migrations";
 const SQLITE_TABLES: &str =
     "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
 const POSTGRES_TABLES: &str = "SELECT count(to_regclass('_sqlx_migrations'))";
 
-/// The migrations for databases of this kind.
+/// The migrations for this kind of database.
 pub(super) fn migrator(place: &Place) -> &'static Migrator {
     match place {
         Place::Sqlite(_) => &SQLITE,
@@ -23,10 +23,10 @@ pub(super) fn migrator(place: &Place) -> &'static Migrator {
     }
 }
 
-/// How many migrations the database lacks; changes nothing.
+/// Counts the migrations that have not been applied; changes nothing.
 ///
 /// # Errors
-/// [`OpenDatabaseError`] for a database without a trail, and for one whose migrations are not ours.
+/// [`OpenDatabaseError`] for a database without an audit trail, or with unknown migrations.
 pub(super) async fn pending(
     connection: &mut AnyConnection,
     place: &Place,

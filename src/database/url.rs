@@ -1,4 +1,4 @@
-//! Where the database is.
+//! The URL of the database.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use rolecall_core::base::secret::SecretText;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-const POSTGRES_FORM: &str = "write postgres://user@host:5432/database, special characters as %XX, and password = { file = \"…\" } beside it";
+const POSTGRES_FORM: &str = "write postgres://user@host:5432/database, with special characters as %XX, and set password = { file = \"…\" }";
 
-/// Where the database is: the audit trail, and its search index.
+/// The URL of the database, which contains the audit trail and its search index.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
     /// `sqlite:FILE`
     Sqlite(PathBuf),
-    /// `postgres://…`, which may hold a password.
+    /// `postgres://…`. The URL can contain a password.
     Postgres(SecretText),
 }
 
-/// Why a text is no [`DatabaseUrl`].
+/// Why a text is not a [`DatabaseUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct InvalidDatabaseUrl {
@@ -27,14 +27,14 @@ pub struct InvalidDatabaseUrl {
 }
 
 impl InvalidDatabaseUrl {
-    /// What to write instead.
+    /// The accepted form.
     pub fn hint(&self) -> &'static str {
         self.hint
     }
 }
 
 impl DatabaseUrl {
-    /// Whether the URL's own text holds a password.
+    /// Whether the URL itself contains a password.
     pub fn holds_password(&self) -> bool {
         let Self::Postgres(text) = self else {
             return false;
@@ -43,23 +43,23 @@ impl DatabaseUrl {
         Url::parse(text.expose()).is_ok_and(|url| url.password().is_some() || parameter(&url))
     }
 
-    /// With the password that stands beside the URL.
+    /// Adds the password of the key `password`.
     ///
     /// # Errors
-    /// [`InvalidDatabaseUrl`] when there is no use for one, or the URL holds one already.
+    /// [`InvalidDatabaseUrl`], if this kind of database has no password, or the URL already contains one.
     pub fn with_password(self, password: &SecretText) -> Result<Self, InvalidDatabaseUrl> {
         let invalid = |reason, hint| Err(InvalidDatabaseUrl { reason, hint });
         if self.holds_password() {
             return invalid(
-                "the password stands in the database's URL and beside it",
-                "take it out of the URL",
+                "the database has two passwords: in the URL and in `password`",
+                "remove the password from the URL",
             );
         }
         let Self::Postgres(text) = &self else {
-            return invalid("only PostgreSQL takes a password", "leave `password` out");
+            return invalid("`password` applies only to PostgreSQL", "remove `password`");
         };
         let Ok(mut url) = Url::parse(text.expose()) else {
-            return invalid("this is no URL of a PostgreSQL database", POSTGRES_FORM);
+            return invalid("not a URL of a PostgreSQL database", POSTGRES_FORM);
         };
         url.query_pairs_mut()
             .append_pair("password", password.expose());
@@ -80,11 +80,11 @@ impl FromStr for DatabaseUrl {
                 Ok(Self::Postgres(SecretText::new(text)))
             }
             Some(("postgres" | "postgresql", _)) => Err(invalid((
-                "this is no URL of a PostgreSQL database",
+                "not a URL of a PostgreSQL database",
                 POSTGRES_FORM,
             ))),
             Some(_) | None => Err(invalid((
-                "the trail is kept in SQLite or PostgreSQL",
+                "unsupported database: the audit trail requires SQLite or PostgreSQL",
                 "write sqlite:FILE or postgres://user@host/database",
             ))),
         }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn databases_are_named_by_url() {
+    fn database_urls_are_parsed() {
         assert!(
             matches!("sqlite:a b.db".parse(), Ok(DatabaseUrl::Sqlite(p)) if p == Path::new("a b.db"))
         );
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_may_stand_beside_the_url() {
+    fn password_key_is_added_to_the_url() {
         let password = SecretText::new("hunter2 &%+é");
         for text in [
             "postgres://u@h/d",
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_the_password() {
+    fn debug_output_hides_the_password() {
         let url: DatabaseUrl = "postgres://u:hunter2@h/d".parse().unwrap();
         assert!(!format!("{url:?}").contains("hunter2"));
     }

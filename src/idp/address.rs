@@ -1,34 +1,34 @@
-//! Whether a person's e-mail address is believed, told to the operator when it is not.
+//! Decides whether an e-mail address from a provider is accepted, and logs rejected addresses.
 
 use rolecall_core::identity::{
     EmailAddress, EmailDomain, ProviderId, UntrustedEmail, UntrustedEmailReason, trusted_email,
 };
 
-/// What an identity says of its address.
-pub type Judged = (Option<EmailAddress>, Option<UntrustedEmail>);
+/// The accepted address, or why it was rejected.
+pub type EmailDecision = (Option<EmailAddress>, Option<UntrustedEmail>);
 
-/// Judges what the provider sent; see [`trusted_email`].
-pub fn judged(
+/// Decides about the address that a provider sent; see [`trusted_email`].
+pub fn decide(
     provider: &ProviderId,
     sent: &[String],
     verified: Option<bool>,
     domains: &[EmailDomain],
-) -> Judged {
+) -> EmailDecision {
     match trusted_email(sent, verified, domains) {
         Ok(email) => (email, None),
         Err(untrusted) => {
             let provider = provider.as_str();
             match untrusted.reason() {
-                // As configured: of many providers nobody wants the addresses.
+                // Expected if `domains` is empty.
                 UntrustedEmailReason::OtherDomain => {
-                    tracing::debug!(provider, "the address {untrusted}");
+                    tracing::debug!(provider, "the e-mail address {untrusted}");
                 }
                 UntrustedEmailReason::NotVerified
                 | UntrustedEmailReason::Several
                 | UntrustedEmailReason::NotAnAddress => {
                     tracing::warn!(
                         provider,
-                        "a person has no e-mail address here: the address {untrusted}"
+                        "the user has no accepted e-mail address: the address {untrusted}"
                     );
                 }
             }

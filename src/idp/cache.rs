@@ -1,9 +1,9 @@
-//! A provider's documents, kept: one fetch at a time however many sign-ins want one, and the last good copy served
-//! through an outage.
+//! Caches the documents of providers: concurrent requests share a fetch, and the last valid copy is used during
+//! outages.
 //!
-//! A bad answer never replaces a good one. A document asked for out of turn (a token names an unknown key) is fetched
-//! at most once in [`AGAIN_AFTER`], and no more than a hundredth of the time, whatever tokens arrive. Nobody waits long for a
-//! newer copy where an older one will do.
+//! An invalid response never replaces a valid copy. An unscheduled fetch (a token names an unknown key) happens at most
+//! once in [`AGAIN_AFTER`] and at most one percent of the time, whatever tokens arrive. If an older copy is allowed,
+//! callers do not wait long for a newer one.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,72 +15,73 @@ use rolecall_core::sign_in::ProviderError;
 
 use crate::idp::http::HttpError;
 
-/// How soon after a failure, or after a fetch out of turn, the next one may follow: at least.
+/// Minimum time between a failure or an unscheduled fetch and the next fetch.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
-/// How many times longer than the last fetch took: anybody can cause one, with a signature by an unknown key.
+/// The same as a multiple of the duration of the last fetch. Any client can cause a fetch, with a signature by an
+/// unknown key.
 const AGAIN_AFTER_TIMES: i32 = 100;
-/// How long it takes to see that nobody answers. What fails later may have been loaded for nothing.
+/// A fetch that fails earlier than this counts as an outage. A later failure may have loaded data from the provider.
 const OUTAGE_SEEN_AFTER: TimeDelta = TimeDelta::seconds(10);
 
-/// How long a document counts.
+/// Lifetimes of a cached document.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
-    /// How old it may become before it is fetched again.
+    /// Age after which it is fetched again.
     pub fresh_for: TimeDelta,
-    /// How old it may become when the provider does not answer.
+    /// Maximum age while the provider is not available.
     pub stale_max: TimeDelta,
-    /// How long a fetch is waited for when there is a copy that may be used. The fetch goes on afterwards.
+    /// How long callers wait for a fetch if there is an older copy. The fetch continues afterwards.
     pub wait_max: Duration,
 }
 
 impl Lifetimes {
-    /// How soon the next fetch may follow one that took this long, where somebody wants one out of turn or after a failure.
+    /// The minimum time between an unscheduled or failed fetch of this duration and the next one.
     fn pause_after<T>(&self, took: TimeDelta, fetched: &Result<T, FetchError>) -> TimeDelta {
         let longest = self.fresh_for.max(AGAIN_AFTER);
         let took = match fetched {
             Err(FetchError::Http(_) | FetchError::Document { .. }) => took - OUTAGE_SEEN_AFTER,
-            Ok(_) | Err(FetchError::Malformed(_) | FetchError::Misfit(_)) => took,
+            Ok(_) | Err(FetchError::Malformed(_) | FetchError::Misconfigured(_)) => took,
         };
         let pause = took.checked_mul(AGAIN_AFTER_TIMES).unwrap_or(longest);
         pause.clamp(AGAIN_AFTER, longest)
     }
 }
 
-/// Why a provider's document could not be had. It can be told to everybody who waited for the same fetch.
+/// Why a document could not be fetched. The error is shared by all callers that waited for the fetch.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No answer, or none we take.
+    /// No response, or one that was rejected.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The same, of a document at an address.
+    /// The same, for a document with a URL.
     #[error("{what} at {url}: {error}")]
     Document {
-        /// Which.
+        /// Name of the document.
         what: &'static str,
-        /// Where.
+        /// URL of the document.
         url: String,
-        /// Why it could not be had.
+        /// The HTTP error.
         error: HttpError,
     },
-    /// An answer that makes no sense.
+    /// The response is malformed.
     #[error("{0}")]
     Malformed(String),
-    /// An answer to which our settings do not fit.
+    /// The response does not match the configuration.
     #[error("{0}")]
-    Misfit(String),
+    Misconfigured(String),
 }
 
 impl FetchError {
-    /// An answer that makes no sense.
+    /// The error for a malformed response.
     pub fn malformed(what: impl Into<String>) -> Self {
         Self::Malformed(what.into())
     }
 
-    /// Whether only an administrator can mend it, here or at the provider.
-    fn is_lasting(&self) -> bool {
+    /// Whether the error persists until an administrator changes something, here or at the provider.
+    fn is_persistent(&self) -> bool {
         match self {
-            Self::Http(error) | Self::Document { error, .. } => error.is_lasting(),
-            Self::Misfit(_) => true,
+            Self::Http(error) | Self::Document { error, .. } => error.is_persistent(),
+            Self::Misconfigured(_) => true,
             Self::Malformed(_) => false,
         }
     }
@@ -88,17 +89,17 @@ impl FetchError {
 
 impl From<FetchError> for ProviderError {
     fn from(trouble: FetchError) -> Self {
-        match trouble.is_lasting() {
+        match trouble.is_persistent() {
             true => Self::Misconfigured(Box::new(trouble)),
             false => Self::Unavailable(Box::new(trouble)),
         }
     }
 }
 
-/// A fetch that has not begun: it runs only if it is its turn and nobody else's result will do.
+/// A fetch that has not started. It is dropped if the result of another fetch is used.
 pub type Fetch<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send + 'a>>;
 
-/// One document of one provider.
+/// A cached document of a provider.
 pub struct Cached<T> {
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
@@ -109,18 +110,18 @@ pub struct Cached<T> {
 
 struct State<T> {
     good: Option<(Arc<T>, DateTime<Utc>)>,
-    /// The last failure and its time, until a fetch succeeds.
+    /// The last failure and its time; cleared by a successful fetch.
     failed: Option<(FetchError, DateTime<Utc>)>,
-    /// The last fetch out of turn.
+    /// The time of the last unscheduled fetch.
     out_of_turn: Option<DateTime<Utc>>,
-    /// How soon after one of these two the next fetch may follow.
+    /// The minimum time between these and the next fetch.
     pause: TimeDelta,
-    /// How many fetches have ended.
+    /// Number of completed fetches.
     fetches: u64,
 }
 
 impl<T> Cached<T> {
-    /// Empty; nothing is fetched before it is asked for.
+    /// An empty cache; the first request fetches.
     pub fn new(clock: Arc<dyn Clock>, lifetimes: Lifetimes) -> Self {
         Self {
             clock,
@@ -136,13 +137,13 @@ impl<T> Cached<T> {
         }
     }
 
-    /// The document: kept, fetched, or the stale one when fetching fails or takes long.
+    /// The document: the cached copy, a new one, or the old one if fetching fails or takes long.
     ///
     /// # Errors
-    /// [`FetchError`] of the fetch when there is no copy to fall back on.
+    /// The [`FetchError`] of the fetch, if there is no valid copy.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the end of the process need not wait for a document"
+        reason = "the process can end without waiting for a document"
     )]
     pub async fn get(self: &Arc<Self>, fetch: Fetch<'static, T>) -> Result<Arc<T>, FetchError>
     where
@@ -168,7 +169,7 @@ impl<T> Cached<T> {
             return self.fetch(fetch).await;
         };
         let Ok(alone) = Arc::clone(&self.flight).try_lock_owned() else {
-            // Somebody else waits for it.
+            // Another caller waits for it.
             return Ok(stale);
         };
         let cached = Arc::clone(self);
@@ -182,15 +183,16 @@ impl<T> Cached<T> {
         }
     }
 
-    /// The last good copy, however old.
+    /// The last valid copy, of any age.
     pub fn last(&self) -> Option<Arc<T>> {
         self.state().good.as_ref().map(|(good, _)| Arc::clone(good))
     }
 
-    /// A newer document than `seen`, because that one did not do; none when it was fetched out of turn lately.
+    /// A newer document than `seen`, which turned out to be outdated; `None` if an unscheduled fetch is not allowed
+    /// yet.
     ///
     /// # Errors
-    /// [`FetchError`] of the fetch, also of the one that failed lately.
+    /// The [`FetchError`] of this fetch, or of a recent failed one.
     pub async fn newer_than(
         &self,
         seen: &Arc<T>,
@@ -215,14 +217,14 @@ impl<T> Cached<T> {
         self.fetch(fetch).await.map(Some)
     }
 
-    /// Fetches, or takes the result of the fetch that ended while waiting for its turn.
+    /// Fetches, or returns the result of a fetch that completed while this one waited.
     async fn fetch(&self, fetch: Fetch<'_, T>) -> Result<Arc<T>, FetchError> {
         let before = self.state().fetches;
         let _alone = self.flight.lock().await;
         self.fetch_alone(before, fetch).await
     }
 
-    /// Fetches when `before` is how many fetches have ended; else takes the result of the last one.
+    /// Fetches if no fetch has completed since `before`; otherwise returns the result of the last one.
     async fn fetch_alone(&self, before: u64, fetch: Fetch<'_, T>) -> Result<Arc<T>, FetchError> {
         {
             let state = self.state();
@@ -247,7 +249,7 @@ impl<T> Cached<T> {
                 state.failed = None;
             }
             Err(trouble) => {
-                tracing::warn!(%trouble, "a document of an identity provider could not be fetched");
+                tracing::warn!(%trouble, "could not fetch a document of an identity provider");
                 state.failed = Some((trouble.clone(), now));
             }
         }
@@ -266,7 +268,7 @@ impl<T> State<T> {
     }
 }
 
-/// Whether `now` is less than `span` after `at`; a clock that was set back does not keep anything for ever.
+/// Whether `now` is less than `span` after `at`. A clock that was set back does not keep anything indefinitely.
 fn within(at: DateTime<Utc>, now: DateTime<Utc>, span: TimeDelta) -> bool {
     (now - at).abs() < span
 }

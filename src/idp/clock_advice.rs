@@ -1,15 +1,15 @@
-//! What to do about a provider's clock that differs from ours.
+//! Hints for differences between the provider's clock and the gateway's.
 
 use chrono::TimeDelta;
 
-/// The longest difference that `leeway` can mend (five minutes), with room for the lifetime of what was sent.
+/// Maximum difference that `leeway` can cover (five minutes), plus the lifetime of messages.
 const BEYOND_LEEWAY: TimeDelta = TimeDelta::minutes(20);
 
-/// The advice for a time that lies this far from ours.
+/// The hint for a time that differs by this much.
 pub fn clock_advice(difference: TimeDelta) -> &'static str {
     if difference.abs() < BEYOND_LEEWAY {
-        "compare this machine's clock with the provider's, or set leeway for the provider"
+        "synchronize the clock of this host and of the provider, or set leeway for the provider"
     } else {
-        "compare this machine's clock with the provider's; a difference of whole hours means that one of them takes its local time for UTC"
+        "synchronize the clock of this host and of the provider; a difference of whole hours means that one of them uses local time instead of UTC"
     }
 }

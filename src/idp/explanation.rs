@@ -1,10 +1,10 @@
-//! What a provider says about its own refusal, made fit for a log line: cleaned, cut and quoted.
+//! Formats error texts of providers for log lines: sanitized, truncated and quoted.
 
 use rolecall_core::base::limits::{NAME_SHOWN_CHARS_MAX, PROVIDER_TEXT_CHARS_MAX};
 use rolecall_core::base::text::one_line;
 
-/// `error` and `error_description` of any of the provider's answers (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3) as one text;
-/// none when there is nothing in them.
+/// Formats `error` and `error_description` of any response (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3); `None` if both are
+/// empty.
 pub fn of(error: Option<&str>, description: Option<&str>) -> Option<String> {
     let quotable = |text: Option<&str>, chars_max: usize| {
         let line = one_line(text?, chars_max);
@@ -19,7 +19,7 @@ pub fn of(error: Option<&str>, description: Option<&str>) -> Option<String> {
     }
 }
 
-/// A text of the provider's for the log.
+/// Formats a text of the provider for the log.
 pub fn shown(text: &str) -> String {
     one_line(text, PROVIDER_TEXT_CHARS_MAX)
 }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_parts_are_quoted_cleaned_and_cut() {
+    fn texts_are_quoted_and_sanitized() {
         assert_eq!(
             of(
                 Some("access_denied"),
@@ -38,7 +38,7 @@ mod tests {
             .as_deref(),
             Some("\"access_denied\" \"AADSTS50105: not assigned.\"")
         );
-        assert_eq!(of(Some(""), Some("why")).as_deref(), Some("\"why\""));
+        assert_eq!(of(Some(""), Some("reason")).as_deref(), Some("\"reason\""));
         assert_eq!(of(None, Some("\u{7}")), None);
         let long = of(None, Some(&"x".repeat(10_000))).unwrap();
         assert!(long.chars().count() <= PROVIDER_TEXT_CHARS_MAX + 2 && long.ends_with("…\""));

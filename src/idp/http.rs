@@ -1,8 +1,8 @@
-//! The outbound HTTP client with which identity providers are asked.
+//! The HTTP client for identity providers.
 //!
-//! It follows no redirect, takes the way out of `[egress]` and nothing of the environment, sends no cookie, waits 2 s for a connection and 5 s in
-//! all, reads at most [`limits::UPSTREAM_BYTES_MAX`], speaks https (plain HTTP to loopback only) and connects to no
-//! link-local address, where clouds keep their metadata services.
+//! It follows no redirects, uses the proxy of `[egress]` and ignores the environment, and sends no cookies. Connecting
+//! takes at most 2 s, a request 5 s; a response has at most [`limits::UPSTREAM_BYTES_MAX`]. It uses https (plain HTTP
+//! on loopback only) and never connects to link-local addresses, which include the metadata services of clouds.
 
 mod error;
 mod local_names;
@@ -23,52 +23,53 @@ use url::{Host, Url};
 
 pub use self::error::HttpError;
 use self::local_names::LocalNames;
-use crate::egress::{self, Egress, Place, is_localhost};
+use crate::egress::{self, AddressClass, Egress, is_localhost};
 use crate::idp::explanation::shown;
 
-/// How long a connection may take.
+/// Time limit for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
-/// How long a request may take, from the name lookup to the last byte.
+/// Time limit for a request, from name resolution to the last byte.
 const TOTAL_MAX: Duration = Duration::from_secs(5);
-/// How long a document may take that comes in pieces.
+/// Time limit for a document that is read in pieces.
 const DOCUMENT_MAX: Duration = Duration::from_secs(60);
-/// How long a connection may rest before it is used again. Servers close theirs after five seconds and more: a code that is
-/// sent while they do is lost, since it is not sent twice.
+/// How long an idle connection is reused. Servers close idle connections after five seconds or more; a code sent at
+/// that moment would be lost, because it is not sent twice.
 const IDLE_MAX: Duration = Duration::from_secs(3);
 
-/// A whole answer. It may hold tokens, so it is never printed.
-pub struct Answer {
-    /// Who gave it.
+/// A complete response. It can contain tokens, so it is never logged.
+pub struct HttpResponse {
+    /// Host that sent it.
     pub host: String,
     /// The status code.
     pub status: u16,
-    /// The media type, lower case, without parameters; empty when not told.
+    /// The media type in lower case without parameters; empty if missing.
     pub content_type: String,
-    /// `WWW-Authenticate`, the first one.
+    /// The first `WWW-Authenticate` header.
     pub challenge: Option<String>,
-    /// `Date` (RFC 9110 6.6.1), where it is one.
+    /// `Date` (RFC 9110 6.6.1), if valid.
     pub date: Option<DateTime<Utc>>,
-    /// Where a redirect leads: scheme, host and path.
-    leads_to: Option<String>,
+    /// Target of a redirect: scheme, host and path.
+    redirect_target: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-impl Answer {
-    /// That it is a redirect, and where it leads.
-    pub fn redirected(&self) -> Option<HttpError> {
+impl HttpResponse {
+    /// The error for a redirect, with its target.
+    pub fn redirect_error(&self) -> Option<HttpError> {
         let is_redirect = (300..400).contains(&self.status);
-        let to = self.leads_to.clone().filter(|_| is_redirect)?;
+        let to = self.redirect_target.clone().filter(|_| is_redirect)?;
         let (host, status) = (self.host.clone(), self.status);
         Some(HttpError::Redirect { host, status, to })
     }
 
-    /// The body of a 200, whatever it calls itself but HTML: servers of files send key sets as plain text or as bytes.
+    /// The body of a response with status 200. Any content type but HTML is accepted, because file servers send key
+    /// sets as plain text or as bytes.
     ///
     /// # Errors
     /// [`HttpError::Status`], [`HttpError::Redirect`], [`HttpError::ContentType`].
     pub fn json(self) -> Result<Vec<u8>, HttpError> {
-        if let Some(redirect) = self.redirected() {
+        if let Some(redirect) = self.redirect_error() {
             return Err(redirect);
         }
         let Self { host, status, .. } = self;
@@ -95,10 +96,10 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// Builds it; reads the system's trusted certificates.
+    /// Builds the client with the CA certificates of the system and of `[egress]`.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// If TLS cannot be set up.
     #[expect(clippy::disallowed_methods, reason = "this is the outbound client")]
     pub fn new(egress: &Egress) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
@@ -110,13 +111,13 @@ impl HttpClient {
             .dns_resolver(Arc::new(NoLinkLocal))
             .user_agent(concat!("rolecall/", env!("CARGO_PKG_VERSION")));
         Ok(Self {
-            client: egress.applied_to(client)?.build()?,
+            client: egress.apply_to(client)?.build()?,
             egress: egress.clone(),
             local_names: LocalNames::default(),
         })
     }
 
-    /// GETs a JSON document; tries once more when there was no connection at all.
+    /// Fetches a JSON document. Tries once more if the connection failed.
     ///
     /// # Errors
     /// [`HttpError`].
@@ -124,11 +125,11 @@ impl HttpClient {
         self.get(url, JSON).await?.json()
     }
 
-    /// GETs an XML document of any size, whatever its server calls it, and hands it over in pieces; tries once more when
-    /// there was no connection at all. The document may take a minute, each piece of it as long as other answers.
+    /// Fetches an XML document of any size and content type, and passes it to `take` in pieces. Tries once more if the
+    /// connection failed. The document can take a minute, each piece as long as other responses.
     ///
     /// # Errors
-    /// [`HttpError`]; `take`'s own error, which ends it.
+    /// [`HttpError`], or the error of `take`, which stops the transfer.
     pub async fn read_xml<E: From<HttpError>>(
         &self,
         url: &Url,
@@ -139,7 +140,7 @@ impl HttpClient {
             *request.timeout_mut() = Some(DOCUMENT_MAX);
             request
         };
-        let late = |_| HttpError::Timeout(place(url));
+        let late = |_| HttpError::Timeout(host_and_port(url));
         let open = async || {
             let opened = self.open(request());
             tokio::time::timeout(TOTAL_MAX, opened)
@@ -153,12 +154,14 @@ impl HttpClient {
         let status = answer.response.status().as_u16();
         if status != 200 {
             let host = answer.host;
-            let leads_to = leads_to(url, answer.response.headers());
-            return Err(match leads_to.filter(|_| (300..400).contains(&status)) {
-                Some(to) => HttpError::Redirect { host, status, to },
-                None => HttpError::Status { host, status },
-            }
-            .into());
+            let redirect_target = redirect_target(url, answer.response.headers());
+            return Err(
+                match redirect_target.filter(|_| (300..400).contains(&status)) {
+                    Some(to) => HttpError::Redirect { host, status, to },
+                    None => HttpError::Status { host, status },
+                }
+                .into(),
+            );
         }
         loop {
             let next = tokio::time::timeout(TOTAL_MAX, answer.piece()).await;
@@ -169,23 +172,23 @@ impl HttpClient {
         }
     }
 
-    /// The time by the clock of whoever answers at `url`; none where the answer does not say.
+    /// The current time of the server at `url`; `None` if its response has no `Date`.
     ///
     /// # Errors
-    /// [`HttpError`], but not for a status.
+    /// [`HttpError`], except for error statuses.
     pub async fn date(&self, url: &Url) -> Result<Option<DateTime<Utc>>, HttpError> {
         Ok(self.get(url, JSON).await?.date)
     }
 
-    async fn get(&self, url: &Url, accept: HeaderValue) -> Result<Answer, HttpError> {
+    async fn get(&self, url: &Url, accept: HeaderValue) -> Result<HttpResponse, HttpError> {
         match self.send(get(url, accept.clone())).await {
             Err(HttpError::Connect { .. }) => self.send(get(url, accept)).await,
             answer => answer,
         }
     }
 
-    /// Whether a host that the proxy would look up is known here as one that is never called, or as this machine.
-    async fn leads_here(&self, url: &Url) -> bool {
+    /// Whether a host that the proxy would resolve is known to be loopback or an address that is never called.
+    async fn resolves_to_local(&self, url: &Url) -> bool {
         match url.host() {
             Some(Host::Domain(name)) if self.egress.proxy_for(url).is_some() => {
                 self.local_names.is_local(name).await
@@ -194,11 +197,11 @@ impl HttpClient {
         }
     }
 
-    /// Sends one request, once.
+    /// Sends a request once.
     ///
     /// # Errors
-    /// [`HttpError`], but not for a status: that is the caller's to judge.
-    pub async fn send(&self, request: Request) -> Result<Answer, HttpError> {
+    /// [`HttpError`], except for error statuses, which the caller checks.
+    pub async fn send(&self, request: Request) -> Result<HttpResponse, HttpError> {
         let url = request.url().clone();
         let mut open = self.open(request).await?;
         let mut body = Vec::new();
@@ -220,40 +223,40 @@ impl HttpClient {
             .unwrap_or_default();
         let date = header(DATE).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let date = date.map(|date| date.to_utc());
-        Ok(Answer {
+        Ok(HttpResponse {
             status: open.response.status().as_u16(),
             content_type,
             challenge,
             date,
-            leads_to: leads_to(&url, open.response.headers()),
+            redirect_target: redirect_target(&url, open.response.headers()),
             body,
             host: open.host,
         })
     }
 
-    /// Sends one request, once, and reads no more than the head of the answer.
-    async fn open(&self, request: Request) -> Result<OpenAnswer, HttpError> {
-        let host = place(request.url());
+    /// Sends a request once, and reads only the head of the response.
+    async fn open(&self, request: Request) -> Result<OpenResponse, HttpError> {
+        let host = host_and_port(request.url());
         if !callable(request.url()) {
             return Err(HttpError::Refused(host));
         }
-        if self.leads_here(request.url()).await {
+        if self.resolves_to_local(request.url()).await {
             return Err(HttpError::LeadsHere(host));
         }
         match self.client.execute(request).await {
-            Ok(response) => Ok(OpenAnswer { response, host }),
+            Ok(response) => Ok(OpenResponse { response, host }),
             Err(error) => Err(failed(error, host)),
         }
     }
 }
 
-/// An answer whose body is still to come.
-struct OpenAnswer {
+/// A response whose body has not been read.
+struct OpenResponse {
     response: reqwest::Response,
     host: String,
 }
 
-impl OpenAnswer {
+impl OpenResponse {
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
         let piece = self.response.chunk().await;
         let piece = piece.map(|piece| piece.map(Vec::from));
@@ -261,8 +264,8 @@ impl OpenAnswer {
     }
 }
 
-/// `Location` (RFC 9110 10.2.2), without what could be a secret in it.
-fn leads_to(url: &Url, headers: &HeaderMap) -> Option<String> {
+/// `Location` (RFC 9110 10.2.2) without parts that can contain secrets.
+fn redirect_target(url: &Url, headers: &HeaderMap) -> Option<String> {
     let to = headers.get(LOCATION)?.to_str().ok()?;
     let to = url.join(to).ok()?;
     let host = to.host_str()?;
@@ -278,7 +281,7 @@ fn leads_to(url: &Url, headers: &HeaderMap) -> Option<String> {
 
 fn failed(error: reqwest::Error, host: String) -> HttpError {
     let error = error.without_url();
-    let cause = egress::advised(text::chain(&error));
+    let cause = egress::with_hint(text::chain(&error));
     if error.is_timeout() {
         HttpError::Timeout(host)
     } else if error.is_connect() {
@@ -298,39 +301,41 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const XML: HeaderValue =
     HeaderValue::from_static("application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8");
 
-/// Whether we call this URL at all.
+/// Whether the client accepts this URL.
 pub fn callable(url: &Url) -> bool {
     let plain = url.username().is_empty() && url.password().is_none();
-    let place = url.host().map(|host| Place::of_host(&host));
-    let secure = match place {
-        Some(Place::Loopback) => matches!(url.scheme(), "http" | "https"),
-        Some(Place::Elsewhere) => url.scheme() == "https",
-        Some(Place::NeverCalled) | None => false,
+    let class = url.host().map(|host| AddressClass::of_host(&host));
+    let secure = match class {
+        Some(AddressClass::Loopback) => matches!(url.scheme(), "http" | "https"),
+        Some(AddressClass::Other) => url.scheme() == "https",
+        Some(AddressClass::Blocked) | None => false,
     };
     plain && secure
 }
 
-/// Whether the URL's host is this machine: 127.0.0.0/8 and `[::1]` in any spelling, `localhost` or a name below it.
-pub fn on_loopback(url: &Url) -> bool {
-    let place = url.host().map(|host| Place::of_host(&host));
-    place == Some(Place::Loopback)
+/// Whether the host is loopback: 127.0.0.0/8 or `[::1]` in any notation, `localhost` or a name below it.
+pub fn is_on_loopback(url: &Url) -> bool {
+    let class = url.host().map(|host| AddressClass::of_host(&host));
+    class == Some(AddressClass::Loopback)
 }
 
-/// Looks names up and leaves out the addresses that are never called; what is left is what is connected to.
+/// Resolves names and removes addresses that are never called, so that connections use the remaining ones only.
 struct NoLinkLocal;
 
 impl Resolve for NoLinkLocal {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            // Plain HTTP is spoken to this machine alone, so its names lead nowhere else.
-            let usable = |place| match is_localhost(name.as_str()) {
-                true => place == Place::Loopback,
-                false => place != Place::NeverCalled,
+            // Plain HTTP is only allowed to loopback, so such names must not resolve to other addresses.
+            let usable = |class| match is_localhost(name.as_str()) {
+                true => class == AddressClass::Loopback,
+                false => class != AddressClass::Blocked,
             };
-            let usable: Vec<SocketAddr> = found.filter(|to| usable(Place::of(to.ip()))).collect();
+            let usable: Vec<SocketAddr> = found
+                .filter(|to| usable(AddressClass::of(to.ip())))
+                .collect();
             if usable.is_empty() {
-                return Err("the name leads to no usable address".into());
+                return Err("the name resolves to no allowed address".into());
             }
             Ok(Box::new(usable.into_iter()) as Addrs)
         })
@@ -338,7 +343,7 @@ impl Resolve for NoLinkLocal {
 }
 
 /// `host:port` of a URL, for messages.
-fn place(url: &Url) -> String {
+fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or("a URL without a host");
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -349,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_and_own_loopback_are_called() {
+    fn only_https_and_loopback_urls_are_accepted() {
         let call = |text: &str| callable(&Url::parse(text).unwrap());
         for good in [
             "https://accounts.google.com",
@@ -384,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_url_is_not_called() {
+    async fn rejected_url_is_not_called() {
         let error = HttpClient::new(&Egress::default())
             .unwrap()
             .get_json(&Url::parse("http://idp.example/jwks").unwrap())

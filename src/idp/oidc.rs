@@ -1,8 +1,7 @@
-//! Signing in with an OpenID Connect provider: code flow with PKCE, state and nonce (OpenID Connect Core 3.1).
+//! Sign-in with an OpenID Connect provider: code flow with PKCE, state and nonce (OpenID Connect Core 3.1).
 //!
-//! The issuer, the algorithms and what counts as whose address are configuration; keys come from the provider's JWKS
-//! and from nowhere else. Nothing is done at construction: a provider that is down does not keep the gateway from
-//! starting.
+//! Issuer, algorithms and accepted mail domains are configured; keys come only from the provider's JWKS. Construction
+//! does not fetch anything, so that the gateway starts while a provider is down.
 
 mod audience;
 mod auth_time;
@@ -52,10 +51,10 @@ use self::client_authentication::Credentials;
 pub use self::client_key::{AssertionAudience, ClientKey, InvalidClientKey};
 use self::jwks::KeySet;
 pub use self::jws::Algorithm;
-use self::merge::Missing;
+use self::merge::MissingClaims;
 use self::metadata::Metadata;
 use self::refusal::refusal;
-pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
+pub use self::settings::{ClaimNames, MfaRule, OidcSettings, SettingsFinding};
 use self::token::CodeExchange;
 pub use self::userinfo::UserinfoUse;
 use self::verify::{ProviderKeys, UnverifiedIdToken};
@@ -63,16 +62,16 @@ use crate::idp::cache::{Cached, Fetch, FetchError, Lifetimes};
 use crate::idp::http::HttpClient;
 use crate::idp::redact::Redactor;
 
-/// Above this an ID token is left out of a sign-out URL: browsers and servers stop at 8 KiB.
+/// Maximum size of an ID token in a sign-out URL. Browsers and servers limit URLs to 8 KiB.
 const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
-/// Discovery documents and keys are asked for every hour, and kept a day through an outage.
+/// Discovery documents and keys are fetched every hour, and used for a day during an outage.
 const LIFETIMES: Lifetimes = Lifetimes {
     fresh_for: TimeDelta::hours(1),
     stale_max: TimeDelta::hours(24),
     wait_max: Duration::from_secs(5),
 };
 
-/// The library's client, for authorization requests alone.
+/// The client of the library, used for authorization requests only.
 type Client = CoreClient<
     EndpointSet,
     EndpointNotSet,
@@ -82,7 +81,7 @@ type Client = CoreClient<
     EndpointNotSet,
 >;
 
-/// One configured OpenID Connect provider.
+/// A configured OpenID Connect provider.
 pub struct OidcProvider {
     settings: Arc<OidcSettings>,
     domains: Vec<EmailDomain>,
@@ -91,11 +90,11 @@ pub struct OidcProvider {
     entropy: Arc<dyn Entropy>,
     metadata: Arc<Cached<Metadata>>,
     keys: Arc<Cached<KeySet>>,
-    /// Looks for what the provider must not make us log.
+    /// Removes secrets from texts of the provider.
     redactor: Redactor,
 }
 
-/// What is remembered while the person is at the provider.
+/// State that is kept during the redirect to the provider.
 #[derive(Serialize, Deserialize)]
 struct PendingSignIn {
     nonce: String,
@@ -105,7 +104,7 @@ struct PendingSignIn {
 }
 
 impl OidcProvider {
-    /// Makes the adapter; nothing is fetched yet.
+    /// Builds the adapter; nothing is fetched yet.
     pub fn new(
         settings: OidcSettings,
         http: HttpClient,
@@ -152,16 +151,17 @@ impl OidcProvider {
 
     fn client(&self, metadata: &Metadata) -> Result<Client, ProviderError> {
         let settings = &self.settings;
-        let issuer = IssuerUrl::new(settings.issuer.clone())
-            .map_err(|_| FetchError::Misfit("the configured issuer is no URL".to_owned()))?;
+        let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| {
+            FetchError::Misconfigured("the configured issuer is not a URL".to_owned())
+        })?;
         let client_id = ClientId::new(settings.client_id.clone());
         Ok(CoreClient::new(client_id, issuer, Default::default())
             .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
             .set_redirect_uri(RedirectUrl::from_url(settings.redirect_uri.clone())))
     }
 
-    /// `iss` of the authorization response (RFC 9207 2.4): a code of another provider never reaches this one's token
-    /// endpoint.
+    /// Checks `iss` of the authorization response (RFC 9207 2.4), so that a code of another provider is never sent to
+    /// this provider's token endpoint.
     fn check_response_issuer(
         &self,
         iss: Option<&str>,
@@ -170,11 +170,13 @@ impl OidcProvider {
         match iss {
             Some(iss) if iss != self.settings.issuer => Err(ProviderError::rejected(
                 RejectReason::Issuer,
-                format!("the authorization response comes from {iss:?}"),
+                format!(
+                    "the authorization response has iss {iss:?} instead of the configured issuer"
+                ),
             )),
             None if required => Err(ProviderError::rejected(
                 RejectReason::Issuer,
-                "the authorization response has no iss, though the provider always sends it",
+                "the authorization response has no iss, although the metadata of the provider announces it",
             )),
             Some(_) | None => Ok(()),
         }
@@ -205,23 +207,23 @@ impl OidcProvider {
             fresh_since: begun.fresh.then_some(begun.at),
             now: self.clock.now(),
         };
-        let (verified, mut said) = token.verified(&expected)?;
-        claims::refuse_overage(&said, &self.settings)?;
+        let (verified, mut all_claims) = token.verified(&expected)?;
+        claims::refuse_overage(&all_claims, &self.settings)?;
         if self.settings.userinfo == UserinfoUse::WhenNeeded
-            && let Some(missing) = Missing::of(&said, &self.settings)
+            && let Some(missing) = MissingClaims::of(&all_claims, &self.settings)
             && let Some(endpoint) = &metadata.userinfo_endpoint
         {
-            let question = userinfo::Question {
+            let request = userinfo::UserinfoRequest {
                 endpoint,
                 access_token: &tokens.access_token,
                 subject: &verified.subject,
                 missing: &missing,
             };
-            let userinfo = question.ask(&self.http).await?;
+            let userinfo = request.fetch(&self.http).await?;
             claims::refuse_overage(&userinfo, &self.settings)?;
-            merge::add_missing(&mut said, &userinfo, &self.settings.claims);
+            merge::add_missing(&mut all_claims, &userinfo, &self.settings.claims);
         }
-        claims::identity(&self.settings, verified, &said, tokens.id_token)
+        claims::identity(&self.settings, verified, &all_claims, tokens.id_token)
     }
 }
 
@@ -299,8 +301,12 @@ impl IdentityProvider for OidcProvider {
         correlation: Correlation,
         callback: Callback,
     ) -> Result<VerifiedSignIn, ProviderError> {
-        let begun: PendingSignIn = serde_json::from_value(correlation.0)
-            .map_err(|_| ProviderError::rejected(RejectReason::Nonce, "not begun here"))?;
+        let begun: PendingSignIn = serde_json::from_value(correlation.0).map_err(|_| {
+            ProviderError::rejected(
+                RejectReason::Nonce,
+                "the sign-in was not started by this gateway",
+            )
+        })?;
         match callback {
             Callback::Error {
                 error,
@@ -322,7 +328,7 @@ impl IdentityProvider for OidcProvider {
             }
             Callback::Saml(_) => Err(ProviderError::rejected(
                 RejectReason::Malformed,
-                "a SAML response for an OpenID Connect provider",
+                "received a SAML response for an OpenID Connect provider",
             )),
         }
     }

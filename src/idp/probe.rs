@@ -1,12 +1,12 @@
-//! What asking a provider has brought, for an operator.
+//! The result of probing a provider.
 
-/// What a provider that answers has said.
+/// The result of a successful probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Probed {
-    /// What was found out.
+pub struct ProbeReport {
+    /// Informative findings.
     pub notes: Vec<String>,
-    /// What will not fit the configuration.
+    /// Problems that will affect sign-in.
     pub warnings: Vec<String>,
-    /// Why nothing could be asked, where that is no mistake: the gateway itself before its first start.
+    /// Why the probe could not run, if this is not an error: the gateway itself is not running.
     pub unreachable: Option<String>,
 }

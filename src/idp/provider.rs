@@ -1,4 +1,4 @@
-//! One configured identity provider of whichever kind.
+//! A configured identity provider of either kind.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::identity::ProviderId;
@@ -6,17 +6,17 @@ use rolecall_core::identity::ProviderId;
 use super::oidc::OidcSettings;
 use super::saml::{MetadataSource, SamlSettings};
 
-/// `[[provider]]`
+/// A `[[provider]]` section.
 #[derive(Clone, Debug)]
 pub enum ProviderSettings {
-    /// With `oidc`.
+    /// OpenID Connect.
     Oidc(Box<OidcSettings>),
-    /// With `saml`.
+    /// SAML 2.0.
     Saml(Box<SamlSettings>),
 }
 
 impl ProviderSettings {
-    /// Its id in the configuration.
+    /// The provider ID.
     pub fn id(&self) -> &ProviderId {
         match self {
             Self::Oidc(settings) => &settings.id,
@@ -24,18 +24,18 @@ impl ProviderSettings {
         }
     }
 
-    /// What an operator should know of it today, as far as files tell.
-    pub fn remarks(&self, now: DateTime<Utc>) -> Vec<String> {
+    /// Warnings that can be determined without a request.
+    pub fn warnings(&self, now: DateTime<Utc>) -> Vec<String> {
         let Self::Saml(settings) = self else {
             return Vec::new();
         };
         match &settings.metadata {
-            MetadataSource::File(trust) => trust.remarks(now),
+            MetadataSource::File(trust) => trust.warnings(now),
             MetadataSource::Url { .. } => Vec::new(),
         }
     }
 
-    /// What has to be registered at the provider: the name of each setting there, and its value.
+    /// The values to register at the provider, with the names of the settings there.
     pub fn registration(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Oidc(settings) => {

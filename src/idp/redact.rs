@@ -1,7 +1,7 @@
-//! Cuts secrets out of what a provider answers, before anything of it is logged or told.
+//! Removes secrets from responses of providers before they are logged or displayed.
 //!
-//! Providers quote what they were sent, and not always as it was sent: percent-encoded (RFC 3986 section 2.1), as in a form,
-//! in base64 (alone, or within an `Authorization: Basic` header), with a backslash before a quote.
+//! Providers quote requests in various forms: percent-encoded (RFC 3986 section 2.1), form-encoded, in base64 (alone,
+//! or as `Authorization: Basic`), with backslashes before quotes.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::text;
 use rolecall_core::sign_in::ProviderError;
 
-/// Shorter texts are not looked for: they occur by chance, and are no secrets.
+/// Secrets shorter than this are not redacted, because they would match by chance.
 const SECRET_BYTES_MIN: usize = 6;
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const CUT: &str = "[secret]";
 
-/// Secrets that must not be told, in every form that is looked for.
+/// Removes secrets in all forms in which a provider may quote them.
 #[derive(Debug, Default)]
 pub struct Redactor {
     forms: Vec<SecretText>,
 }
 
 impl Redactor {
-    /// Looks for these secrets.
+    /// A redactor for these secrets.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s SecretText>) -> Self {
         let mut forms: Vec<SecretText> = Vec::new();
         for secret in secrets {
@@ -65,7 +65,7 @@ impl Redactor {
         Cow::Owned(cleaned)
     }
 
-    /// An error that quotes no secret.
+    /// An error without the secrets.
     pub fn error(&self, error: ProviderError) -> ProviderError {
         match error {
             ProviderError::Refused { error, explanation } => ProviderError::Refused {
@@ -90,12 +90,12 @@ impl Redactor {
     }
 }
 
-/// What of a text's base64 stays the same whatever stands before and after it, in both alphabets and at each of the three
-/// places within a group.
+/// The base64 of a text that does not depend on the bytes before and after it, in both alphabets and at each of the
+/// three offsets within a group.
 fn in_base64(text: &[u8]) -> impl Iterator<Item = String> {
     let shifted = (0..3).flat_map(move |before| {
         let bytes = [&[0; 2][..before], text].concat();
-        // Each character is six bits: those that hold a bit of what stands beside the text are left out.
+        // Each character encodes six bits. Those that contain a bit of adjacent bytes are left out.
         let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         [
             STANDARD_NO_PAD.encode(&bytes),
@@ -106,9 +106,9 @@ fn in_base64(text: &[u8]) -> impl Iterator<Item = String> {
     shifted.filter(|encoded| encoded.len() >= SECRET_BYTES_MIN)
 }
 
-/// How many bytes of the text quote the secret from its beginning on, if they do; the most, where it can be read in several
-/// ways. Each byte of the secret is looked for once at each place that the one before it may end at, and these are at most
-/// three times as many as bytes have been read: a text of backslashes alone can be read in as many ways as it likes.
+/// The number of bytes at the beginning of the text that quote the secret, or `None`; the maximum, if there are several
+/// readings. Each byte of the secret is matched once at each possible end of the previous byte. There are at most three
+/// times as many of these as bytes read, which bounds the work for texts that consist of backslashes.
 fn quoted(text: &[u8], secret: &[u8]) -> Option<usize> {
     let mut ends = vec![0];
     for wanted in secret {
@@ -130,7 +130,7 @@ fn quoted(text: &[u8], secret: &[u8]) -> Option<usize> {
     ends.last().copied()
 }
 
-/// How many bytes quote this one here, in each way in which it may be quoted.
+/// The numbers of bytes with which this byte may be quoted here.
 fn quoted_byte(text: &[u8], wanted: u8) -> [Option<usize>; 2] {
     let encoded = match text {
         [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(wanted) => Some(3),
@@ -162,7 +162,7 @@ mod tests {
         secret.bytes().map(each).collect()
     }
 
-    /// As providers have been seen to quote, and a few ways more.
+    /// Forms that providers use, and a few more.
     fn quotes(secret: &str) -> Vec<String> {
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         vec![
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_cut_out_in_every_form() {
+    fn secrets_are_redacted_in_every_form() {
         let redactor = Redactor::new([&SecretText::new(SECRET)]);
         let innermost = &SECRET[1..SECRET.len() - 1];
         for quote in quotes(SECRET) {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         let redactor = Redactor::new([&SecretText::new(SECRET), &SecretText::new("x")]);
         for text in ["", "invalid_client: x and s3cr", "%", "%e", "ü%C3"] {
             assert!(matches!(redactor.clean(text), Cow::Borrowed(same) if same == text));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_quote_no_secret_in_any_of_their_causes() {
+    fn secrets_are_redacted_in_all_causes() {
         let redactor = Redactor::new([&SecretText::new("hunter2hunter2")]);
         let text = "client_secret hunter2hunter2 is wrong";
         for error in [
@@ -229,10 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_backslashes_is_read_in_bounded_work() {
+    fn runs_of_backslashes_take_bounded_work() {
         let secret = "\\".repeat(64);
         let redactor = Redactor::new([&SecretText::new(&*secret)]);
-        // Not the whole secret: nothing is found, whichever way each pair is read.
+        // An incomplete secret is not found, whichever way each pair is read.
         let almost = format!("{}x", "\\".repeat(63));
         let text = almost.repeat(40);
         assert_eq!(redactor.clean(&text), text);
@@ -246,7 +246,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_secret_is_left(secret in "[ -~]{8,40}", before in "\\PC{0,12}", after in "\\PC{0,12}") {
+        fn redacted_text_contains_no_secret(secret in "[ -~]{8,40}", before in "\\PC{0,12}", after in "\\PC{0,12}") {
             let redactor = Redactor::new([&SecretText::new(&*secret)]);
             let text = format!("{before}{secret}{after}");
             prop_assert!(!redactor.clean(&text).contains(&secret), "{text}");

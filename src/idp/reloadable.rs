@@ -1,5 +1,5 @@
-//! A provider whose secrets, keys and metadata are files that can change: it goes over to a new adapter whole, between two
-//! calls.
+//! A provider whose secrets, keys and metadata are files that can change: its adapter is replaced as a whole between
+//! two calls.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use rolecall_core::sign_in::{
 };
 use url::Url;
 
-/// The adapter of this moment. Id, title and domains are those of the first.
+/// The current adapter. ID, title and domains are those of the first one.
 pub struct Reloadable {
     id: ProviderId,
     title: String,
@@ -23,7 +23,7 @@ pub struct Reloadable {
 }
 
 impl Reloadable {
-    /// Begins with this adapter.
+    /// Starts with this adapter.
     pub fn new(adapter: Arc<dyn IdentityProvider>) -> Self {
         Self {
             id: adapter.id().clone(),
@@ -33,15 +33,18 @@ impl Reloadable {
         }
     }
 
-    /// Goes over to another adapter of the same provider. Calls under way finish with the old one.
+    /// Replaces the adapter. Running calls finish with the previous one.
     pub fn replace(&self, adapter: Arc<dyn IdentityProvider>) {
         self.current.store(Arc::new(adapter));
     }
 }
 
-/// What is never seen: [`Reloadable::saml`] gives nothing where the adapter speaks no SAML.
+/// Not reachable: [`Reloadable::saml`] returns `None` for adapters without SAML.
 fn no_saml() -> ProviderError {
-    ProviderError::rejected(RejectReason::Malformed, "this provider speaks no SAML")
+    ProviderError::rejected(
+        RejectReason::Malformed,
+        "this provider does not support SAML",
+    )
 }
 
 #[async_trait]

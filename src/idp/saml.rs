@@ -1,7 +1,7 @@
-//! SAML 2.0 (Core, Bindings, Profiles and Metadata of March 2005): what an identity provider says over it.
+//! SAML 2.0 (Core, Bindings, Profiles and Metadata of March 2005).
 //!
-//! [`verify`] is the way in: guard, signature, decryption, checks, in that order, and identity is read from verified bytes
-//! alone. [`SamlProvider`] is the flow around it; nothing of the verifier does I/O or reads a clock.
+//! [`verify`] is the entry point: guard, signature, decryption, checks, in this order; the identity is read from
+//! verified bytes only. [`SamlProvider`] is the flow around it. The verifier does no I/O and does not read the clock.
 
 pub mod aggregate;
 pub mod assertion;

@@ -1,5 +1,4 @@
-//! Open connections of each client address: counted from the moment they are accepted, TLS handshake included, so that
-//! nobody takes all there are.
+//! Limits open connections per client address. A connection counts from accept on, including its TLS handshake.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,11 +11,11 @@ use crate::client_address::is_in;
 use crate::telemetry::Throttle;
 use crate::web::metrics::Metrics;
 
-/// What counts of an address, and how many times as many connections it may have as an address.
+/// Counted prefixes, with the factor by which the limit of a single address is multiplied.
 const WIDTHS: [(Width, usize); 2] = [(Width::Address, 1), (Width::Site, 10)];
 
-/// Counts connections by IPv4 address, and by IPv6 /64 and /48. Trusted proxies are not counted: all clients come from
-/// them.
+/// Counts open connections by IPv4 address and by IPv6 /64 and /48. Connections from trusted proxies are not counted,
+/// because all clients share them.
 pub struct Connections {
     max: usize,
     trusted: Vec<IpNet>,
@@ -25,14 +24,14 @@ pub struct Connections {
     refused: Throttle,
 }
 
-/// One connection that is counted as long as this exists.
+/// A counted connection. Dropping it ends the count.
 pub struct OpenConnection {
     connections: Arc<Connections>,
     networks: Vec<AddressPrefix>,
 }
 
 impl Connections {
-    /// Admits `max` connections of each address that is not in `trusted`.
+    /// Limits each address that is not in `trusted` to `max` connections.
     pub fn new(max: usize, trusted: Vec<IpNet>, metrics: Metrics) -> Arc<Self> {
         Arc::new(Self {
             max,
@@ -43,7 +42,7 @@ impl Connections {
         })
     }
 
-    /// Counts a connection from `peer`; none when its address has as many as it may.
+    /// Counts a connection from `peer`. Returns `None` if the address has reached its limit.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<OpenConnection> {
         let bounds = self.bounds(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +52,7 @@ impl Connections {
         if let Some((network, max)) = bounds.iter().find(|bound| full(bound)) {
             self.metrics.connection_refused();
             if self.refused.is_due() {
-                tracing::warn!(%network, max, "connections are closed: this address has as many as limits.connections allows");
+                tracing::warn!(%network, max, "connections rejected: this address has reached limits.connections");
             }
             return None;
         }
@@ -68,8 +67,8 @@ impl Connections {
         })
     }
 
-    /// Whether the address of `peer` has more than half of the connections that it may have. They are then closed after
-    /// each answer instead of kept, so that people behind one address do not use them up by keeping them.
+    /// Whether `peer` uses more than half of its limit. Its connections are then closed after each response instead of
+    /// kept alive, so that idle connections do not use up the limit of a shared address.
     pub fn is_crowded(&self, peer: IpAddr) -> bool {
         let bounds = self.bounds(peer);
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,7 +77,7 @@ impl Connections {
             .any(|(network, max)| open.get(network).copied().unwrap_or(0) > max / 2)
     }
 
-    /// The networks that an address counts for, and how many connections each may have; none for a trusted proxy.
+    /// The prefixes of an address with their limits; empty for a trusted proxy.
     fn bounds(&self, address: IpAddr) -> Vec<(AddressPrefix, usize)> {
         if is_in(&self.trusted, address) {
             return Vec::new();
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_has_its_own_bound() {
+    fn each_address_has_its_own_limit() {
         let two = connections(2, &[]);
         assert_eq!(
             admitted(
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_half_is_crowded() {
+    fn address_above_half_its_limit_is_crowded() {
         let four = connections(4, &["10.0.0.0/8"]);
         let (peer, proxy) = ("192.0.2.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
         let mut held = Vec::new();
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_connection_makes_room() {
+    fn closed_connection_is_not_counted() {
         let one = connections(1, &[]);
         for _ in 0..3 {
             assert_eq!(admitted(&one, &["192.0.2.1", "192.0.2.1"]), [true, false]);
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_site_has_ten_times_as_many() {
+    fn ipv6_site_has_ten_times_the_limit() {
         let one = connections(1, &[]);
         let peers: Vec<String> = (0..12).map(|net| format!("2001:db8:0:{net}::1")).collect();
         let peers: Vec<&str> = peers.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! The files of an embedded store and an embedded trail.
+//! The files of an embedded store and an embedded audit trail.
 
 use std::path::PathBuf;
 
@@ -8,26 +8,26 @@ use crate::sqlite_file;
 use crate::store::StoreUrl;
 use crate::web::site::DiskFree;
 
-/// One file is named twice, and not by symbolic links: SQLite would keep two logs for it.
+/// The store and the database are hard links to the same file. SQLite would use two write-ahead logs for it.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "store.url and database.url name one file by two hard links, {} and {}; SQLite would lose transactions",
+    "store.url and database.url are hard links to the same file, {} and {}; SQLite could lose transactions",
     store.display(),
     database.display()
 )]
-pub struct TwoNames {
+pub struct HardLinkedFiles {
     store: PathBuf,
     database: PathBuf,
 }
 
-impl TwoNames {
-    /// What to do next.
+impl HardLinkedFiles {
+    /// The next step for the operator.
     pub fn hint(&self) -> &'static str {
-        "use one name in both, or two files"
+        "use the same path in both settings, or two separate files"
     }
 }
 
-/// Looks for the bytes that are free for embedded databases, where there is least.
+/// A function that returns the free disk space in bytes for embedded databases: the minimum of their disks.
 pub fn disk_free(settings: &Settings) -> DiskFree {
     let store = match &settings.store.url {
         StoreUrl::Sqlite(path) => Some(path.clone()),
@@ -46,16 +46,16 @@ pub fn disk_free(settings: &Settings) -> DiskFree {
     })
 }
 
-/// Refuses one file under two names.
+/// Rejects two hard links to one file.
 ///
 /// # Errors
-/// [`TwoNames`].
-pub fn refuse_two_names(settings: &Settings) -> Result<(), TwoNames> {
+/// [`HardLinkedFiles`].
+pub fn reject_hard_links(settings: &Settings) -> Result<(), HardLinkedFiles> {
     match (&settings.store.url, &settings.database) {
         (StoreUrl::Sqlite(store), DatabaseUrl::Sqlite(database))
             if sqlite_file::is_hard_linked(store, database) =>
         {
-            Err(TwoNames {
+            Err(HardLinkedFiles {
                 store: store.clone(),
                 database: database.clone(),
             })

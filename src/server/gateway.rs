@@ -1,4 +1,4 @@
-//! The gateway of these settings: its adapters are made here.
+//! Builds the gateway and its remaining adapters from the settings.
 
 use std::sync::Arc;
 

@@ -1,17 +1,17 @@
-//! Fills the search index of the audit trail behind the events, while the gateway runs.
+//! Updates the search index of the audit trail while the gateway runs.
 
 use std::time::Duration;
 
 use crate::audit::{SqlAudit, fill_index};
 use crate::web::health::Draining;
 
-/// How often it is asked whether there are events that the index lacks. Asking is one read where there are none.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Interval between checks for events that are not indexed. A check without such events is one read.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Fills the index until the gateway stops. A batch that was begun then is given up and undone; the next start goes on.
+/// Updates the index until the gateway stops. A batch in progress is then rolled back; the next start continues.
 pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
     let mut failing = false;
-    let mut wait = LOOK_EVERY;
+    let mut wait = POLL_INTERVAL;
     loop {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -24,17 +24,17 @@ pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
         match filled {
             Ok(rest) => {
                 failing = false;
-                wait = rest.unwrap_or(LOOK_EVERY);
+                wait = rest.unwrap_or(POLL_INTERVAL);
             }
             Err(error) => {
                 if !failing {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
-                        "the search index of the audit trail cannot be filled; the trail itself is not concerned, and it is tried again"
+                        "the search index of the audit trail could not be updated; the audit trail itself is not affected; retrying"
                     );
                 }
                 failing = true;
-                wait = LOOK_EVERY;
+                wait = POLL_INTERVAL;
             }
         }
     }

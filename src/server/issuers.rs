@@ -1,4 +1,4 @@
-//! What the gateway signs for AWS with its own keys: tokens and SAML responses. Opened, checked and read again together.
+//! The gateway's own issuers for AWS, of tokens and of SAML responses. They share one key directory.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::aws::keys::{KeyDirectory, KeyError};
 use crate::aws::{ResponseIssuer, TokenIssuer};
 use crate::config::Settings;
 
-/// Both issuers, over one directory of keys.
+/// Both issuers.
 #[derive(Clone)]
 pub struct Issuers {
-    /// Tokens for `AssumeRoleWithWebIdentity`.
+    /// Issues tokens for `AssumeRoleWithWebIdentity`.
     pub tokens: Arc<TokenIssuer>,
-    /// Responses for `AssumeRoleWithSAML`.
+    /// Issues responses for `AssumeRoleWithSAML`.
     pub saml: Arc<ResponseIssuer>,
 }
 
@@ -23,7 +23,7 @@ impl Issuers {
     /// Reads the keys.
     ///
     /// # Errors
-    /// When they cannot be read, or none signs tokens.
+    /// If the keys cannot be read, or there is no active key for tokens.
     pub fn open(
         settings: &Settings,
         clock: &Arc<dyn Clock>,
@@ -47,11 +47,11 @@ impl Issuers {
         })
     }
 
-    /// Whether everything can be signed that the policy needs.
+    /// Checks that there is an active key for every kind of trust in the policy.
     ///
     /// # Errors
-    /// [`KeyError::NoneActive`], with the account that needs the key.
-    pub fn suffice(&self, policy: &Policy) -> anyhow::Result<()> {
+    /// [`KeyError::NoneActive`], with the account that requires the key.
+    pub fn check_required_keys(&self, policy: &Policy) -> anyhow::Result<()> {
         let mut accounts = policy.accounts();
         match accounts.find(|account| account.trust.gateway_saml().is_some()) {
             None => Ok(()),
@@ -65,7 +65,7 @@ impl Issuers {
     /// Reads the keys again.
     ///
     /// # Errors
-    /// As [`Self::open`]; what could not be read stays as it was.
+    /// As [`Self::open`]; the previous keys stay in use.
     pub fn reload(&self) -> Result<(), KeyError> {
         self.tokens.reload()?;
         self.saml.reload()

@@ -1,5 +1,5 @@
-//! The public listener: HTTP/1.1 over TCP or TLS. It is put together here rather than by `HttpServer`, so that a connection
-//! is counted before its TLS handshake.
+//! The public listener: HTTP/1.1 over TCP or TLS. It does not use `HttpServer`, because connections are counted before
+//! their TLS handshake.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -21,22 +21,22 @@ use super::connections::Connections;
 use crate::web::health::Draining;
 use crate::web::{self, Site};
 
-/// Requests that were accepted get this long to finish after a stop.
+/// Time limit for completing accepted requests after a stop.
 pub(super) const DRAIN: Duration = Duration::from_secs(25);
-/// A client must send its request's head within this time.
+/// Time limit for receiving a request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// An answer that nobody reads is given up after this time.
+/// Time limit for a client to read the response when a connection is closed.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
-/// TLS handshakes under way; each may take three seconds. As many as connections, so that silent ones take no more from
-/// others than open connections do.
+/// Upper limit of concurrent TLS handshakes, each of which can take three seconds. It equals the connection limit, so
+/// that silent clients cannot block more handshakes than connections.
 const HANDSHAKES_PER_WORKER_MAX: usize = CONNECTIONS_PER_WORKER_MAX;
 
-/// Serves `site` on `listener`, with TLS where it is configured.
+/// Serves `site` on `listener`, with TLS if configured.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// If the listener cannot be used.
 pub fn serve(
     listener: TcpListener,
     site: Data<Site>,
@@ -76,7 +76,7 @@ pub fn serve(
     Ok(builder.run())
 }
 
-/// How connections are kept, and ended once `stopping` ends.
+/// Configures HTTP: timeouts, and no keep-alive once `stopping` completes.
 fn http<T, S, F>(
     stopping: impl Fn() -> F + 'static,
     address: SocketAddr,
@@ -91,14 +91,14 @@ where
     HttpServiceBuilder::default()
         .graceful_shutdown_signal(stopping)
         .keep_alive(KEEP_ALIVE)
-        // Whoever closes a connection waits for no answer, and the trail says so of credentials.
+        // If the client disconnects, the request is dropped; the audit trail records this for credentials.
         .h1_allow_half_closed(false)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .local_addr(address)
 }
 
-/// Closes connections of an address that has as many as it may, before anything is read from them.
+/// Closes connections of an address that has reached its limit before reading from them.
 fn bounded<F>(
     service: F,
     connections: Arc<Connections>,
@@ -119,10 +119,10 @@ where
     })
 }
 
-/// Waits for the public listener. One that ends without having been asked to ends everything else as well.
+/// Waits for the public listener. If it ends unexpectedly, the whole server ends.
 ///
 /// # Errors
-/// The listener's, or that it ended by itself.
+/// The error of the listener, or that it ended unexpectedly.
 pub async fn until_ended<T, E: Into<anyhow::Error>>(
     listener: impl Future<Output = Result<T, E>>,
     draining: &Draining,
@@ -130,7 +130,10 @@ pub async fn until_ended<T, E: Into<anyhow::Error>>(
     let ended = listener.await.map_err(Into::into);
     let was_asked = draining.has_begun();
     draining.begin();
-    anyhow::ensure!(was_asked || ended.is_err(), "the listener ended by itself");
+    anyhow::ensure!(
+        was_asked || ended.is_err(),
+        "the public listener ended unexpectedly"
+    );
     ended
 }
 
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_listener_that_ends_by_itself_ends_everything() {
+    async fn listener_that_ends_unexpectedly_is_an_error() {
         let draining = Draining::default();
         let ends = || async { Ok::<_, std::io::Error>(7) };
         let ended = until_ended(ends(), &draining);
@@ -148,12 +151,12 @@ mod tests {
         let (ended, ()) = both.await.unwrap();
         assert_eq!(
             ended.unwrap_err().to_string(),
-            "the listener ended by itself"
+            "the public listener ended unexpectedly"
         );
         assert_eq!(
             until_ended(ends(), &draining).await.unwrap(),
             7,
-            "it was asked to"
+            "a requested stop is not an error"
         );
     }
 }

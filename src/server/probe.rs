@@ -1,4 +1,4 @@
-//! Asks everything the gateway will need, one by one, and changes nothing.
+//! Tests every external dependency for `check --online`, without changing anything.
 
 mod client_address;
 mod public_url;
@@ -15,21 +15,21 @@ use super::issuers::Issuers;
 use super::tls::Certificate;
 use crate::config::Settings;
 use crate::database::{Database, OpenDatabaseError};
-use crate::idp::{HttpClient, OidcProvider, Probed, ProviderSettings, SamlProvider};
+use crate::idp::{HttpClient, OidcProvider, ProbeReport, ProviderSettings, SamlProvider};
 use crate::store::{self, StoreUrl};
 
-pub use public_url::PublicUrlFault;
+pub use public_url::PublicUrlError;
 
-/// What was asked, and what it answered, or why there is no answer.
-pub type Answer = (String, anyhow::Result<Probed>);
+/// Name of a dependency, with its report or the error.
+pub type ProbeResult = (String, anyhow::Result<ProbeReport>);
 
-/// Asks each provider, the store, the audit trail, the keys, the certificate, and the gateway that runs at `public_url`.
-pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
+/// Tests each provider, the store, the audit trail, the keys, the TLS certificate, and the gateway at `public_url`.
+pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Overrides { clock, entropy, .. } = Overrides::default();
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     for provider in &settings.providers {
-        let asked = async {
+        let result = async {
             let http = HttpClient::new(&settings.egress)?;
             let (clock, entropy) = (clock.clone(), entropy.clone());
             match provider.clone() {
@@ -40,61 +40,66 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
                 ProviderSettings::Saml(settings) => {
                     let adapter = SamlProvider::new(*settings, http, clock, entropy);
                     let warnings = adapter.probe().await.map_err(detailed)?;
-                    Ok(Probed {
+                    Ok(ProbeReport {
                         warnings,
-                        ..Probed::default()
+                        ..ProbeReport::default()
                     })
                 }
             }
         };
-        let asked = asked.await;
-        answers.push((format!("provider {}", provider.id()), asked));
+        let result = result.await;
+        results.push((format!("provider {}", provider.id()), result));
     }
     let store = async {
         match &settings.store.url {
-            // Opening it would make the file, perhaps as another user than the gateway's.
-            StoreUrl::Sqlite(path) if !path.exists() => folder_of(path),
+            // Opening the store would create the file, possibly with the wrong owner.
+            StoreUrl::Sqlite(path) if !path.exists() => check_parent_folder(path),
             StoreUrl::Sqlite(_) | StoreUrl::Redis(_) | StoreUrl::Memory => {
                 let store = store::open(&settings.store, clock.clone()).await?;
                 Ok(store.ready().await?)
             }
         }
     };
-    answers.push(("store".to_owned(), store.await.map(|()| Probed::default())));
-    // Opened as by `audit verify`: a schema that is older is not brought up to date, and none is made.
+    results.push((
+        "store".to_owned(),
+        store.await.map(|()| ProbeReport::default()),
+    ));
+    // Opened as by `audit verify`: the schema is neither created nor migrated.
     let database = match Database::open(&settings.database).await {
-        Err(OpenDatabaseError::Missing(path)) => folder_of(&path).map(|()| Probed::default()),
-        Err(OpenDatabaseError::Empty) => Ok(Probed::default()),
+        Err(OpenDatabaseError::Missing(path)) => {
+            check_parent_folder(&path).map(|()| ProbeReport::default())
+        }
+        Err(OpenDatabaseError::Empty) => Ok(ProbeReport::default()),
         opened => opened
-            .map(|trail| Probed {
+            .map(|trail| ProbeReport {
                 warnings: trail.remark().into_iter().collect(),
-                ..Probed::default()
+                ..ProbeReport::default()
             })
             .map_err(anyhow::Error::from),
     };
-    answers.push(("database".to_owned(), database));
+    results.push(("database".to_owned(), database));
     let issuers = Issuers::open(settings, &clock, &entropy);
     let own = issuers.as_ref().ok().cloned();
-    let keys = issuers.and_then(|keys| keys.suffice(policy));
-    answers.push(("keys".to_owned(), keys.map(|()| Probed::default())));
+    let keys = issuers.and_then(|keys| keys.check_required_keys(policy));
+    results.push(("keys".to_owned(), keys.map(|()| ProbeReport::default())));
     if let Some(files) = &settings.listen.tls {
         let opened = Certificate::open(files);
-        answers.push(("tls".to_owned(), opened.map(|_| Probed::default())));
+        results.push(("tls".to_owned(), opened.map(|_| ProbeReport::default())));
     }
-    let asked = public_url::ask(settings, own.as_ref()).await;
-    answers.extend(
-        asked
+    let result = public_url::ask(settings, own.as_ref()).await;
+    results.extend(
+        result
             .into_iter()
-            .map(|asked| ("public_url".to_owned(), asked)),
+            .map(|result| ("public_url".to_owned(), result)),
     );
-    answers
+    results
 }
 
-/// The error with what the gateway's log would say of it.
+/// Adds the detail that the gateway would log to the error.
 fn detailed(error: ProviderError) -> anyhow::Error {
     match error {
         ProviderError::Rejected { reason, detail } => {
-            anyhow::anyhow!("{detail} (check: {})", reason.code())
+            anyhow::anyhow!("{detail} (reason: {})", reason.code())
         }
         ProviderError::Misconfigured(_)
         | ProviderError::Unavailable(_)
@@ -102,12 +107,12 @@ fn detailed(error: ProviderError) -> anyhow::Error {
     }
 }
 
-/// The folder of a file that the gateway will make.
-fn folder_of(path: &Path) -> anyhow::Result<()> {
+/// Checks the folder of a file that the gateway will create.
+fn check_parent_folder(path: &Path) -> anyhow::Result<()> {
     let named = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = named.unwrap_or(Path::new("."));
     let seen = folder.read_dir().map(drop);
-    seen.with_context(|| format!("the folder {} cannot be used", folder.display()))
+    seen.with_context(|| format!("cannot read the folder {}", folder.display()))
 }

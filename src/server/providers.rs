@@ -1,4 +1,4 @@
-//! The adapters of the identity providers: built once, and again where a file that a provider names has changed.
+//! The adapters of the identity providers. An adapter is rebuilt if a file of its provider changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use rolecall_core::sign_in::IdentityProvider;
 use crate::config::{ProviderFiles, ProvidersRead, Settings};
 use crate::idp::{HttpClient, OidcProvider, ProviderSettings, Reloadable, SamlProvider};
 
-/// Every configured provider, in the order people see them.
+/// All configured providers, in the order of the configuration.
 pub struct Providers {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    known: Vec<Known>,
+    known: Vec<ProviderEntry>,
     files: Vec<PathBuf>,
 }
 
-struct Known {
+struct ProviderEntry {
     id: ProviderId,
     contents: Option<SecretDigest>,
     adapter: Arc<Reloadable>,
 }
 
 impl Providers {
-    /// Makes the adapters; nothing is fetched yet.
+    /// Builds the adapters. Nothing is fetched yet.
     ///
     /// # Errors
-    /// When `[egress]` cannot be used.
+    /// If `[egress]` cannot be applied.
     pub fn open(
         settings: &Settings,
         clock: Arc<dyn Clock>,
@@ -45,7 +45,7 @@ impl Providers {
         };
         for one in &settings.providers {
             let adapter = Arc::new(Reloadable::new(providers.adapter(one)));
-            providers.known.push(Known {
+            providers.known.push(ProviderEntry {
                 id: one.id().clone(),
                 contents: contents(&settings.provider_files, one.id()),
                 adapter,
@@ -54,7 +54,7 @@ impl Providers {
         Ok(providers)
     }
 
-    /// The adapters, for a gateway.
+    /// The adapters, for the gateway.
     pub fn adapters(&self) -> Vec<Arc<dyn IdentityProvider>> {
         let adapters = self.known.iter();
         adapters
@@ -62,16 +62,16 @@ impl Providers {
             .collect()
     }
 
-    /// The files that were read for them.
+    /// All files of the providers.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Makes new adapters for the providers whose files have changed. `accept` is asked once all of them are made, and none
-    /// serves unless it agrees. Returns how many there are.
+    /// Builds new adapters for the providers whose files have changed, calls `accept`, and puts the adapters into
+    /// service if it succeeds. Returns the number of new adapters.
     ///
     /// # Errors
-    /// That of `accept`; all old adapters stay.
+    /// The error of `accept`; all previous adapters stay in service.
     pub async fn replace(
         &mut self,
         read: ProvidersRead,

@@ -1,5 +1,5 @@
-//! Writes the refusals of requests that show nothing of ours to the audit trail, summarised, while the gateway runs and
-//! once more before it ends.
+//! Writes summaries of rejected unauthenticated requests to the audit trail while the gateway runs, and once before it
+//! ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use rolecall_core::gateway::Gateway;
 
 use crate::web::health::Draining;
 
-/// How often it is asked whether a window has ended. Asking costs nothing where none has.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Interval between checks for completed windows. A check without one is free of cost.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Writes until the gateway stops. A write that has begun is finished first, unless it takes longer than `longest` then; what is
-/// left of it is for [`write_last`].
+/// Writes until the gateway stops. A write in progress then gets `longest` to complete; the rest is left to
+/// [`write_last`].
 pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: Duration) {
     let mut failing = false;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = draining.begun() => return,
         }
         let given_up = async {
@@ -34,7 +34,7 @@ pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: D
                 if !failing {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "refused requests could not be summarised in the audit trail; they are kept until it answers"
+                        "summaries of rejected requests could not be written to the audit trail; they are kept until it is available"
                     );
                 }
                 failing = true;
@@ -43,16 +43,16 @@ pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: D
     }
 }
 
-/// Writes what has not been written, before the trail is closed, for so long at most.
+/// Writes the remaining summaries within `longest`, before the audit trail is closed.
 pub async fn write_last(gateway: &Arc<Gateway>, longest: Duration) {
     match tokio::time::timeout(longest, gateway.journal().write_refusals(true)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(
             error = &error as &dyn std::error::Error,
-            "the last refused requests could not be summarised in the audit trail"
+            "the last summaries of rejected requests could not be written to the audit trail"
         ),
         Err(_) => tracing::error!(
-            "the audit trail is too slow: the last refused requests are not all summarised in it"
+            "timeout while writing the last summaries of rejected requests; the audit trail does not contain all of them"
         ),
     }
 }

@@ -1,5 +1,5 @@
-//! New access policies, keys, certificates and files of providers while the gateway runs: on SIGHUP, and when a file
-//! changes. Each kind is adopted whole or not at all; the old one keeps serving.
+//! Reloads access files, keys, certificates and files of providers while the gateway runs: on SIGHUP, and if a file
+//! changes. Each kind is replaced as a whole or not at all.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,66 +14,67 @@ use super::tls::Certificate;
 use crate::config::{ProviderSource, Settings};
 use crate::web::metrics::Metrics;
 
-/// How often the files' times are looked at. Asking for a file's time costs microseconds.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Interval between checks of modification times. A check takes microseconds per file.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How often the keys are read although nothing has changed: one that retires by time leaves the published ones then.
-const KEYS_EVERY: Duration = Duration::from_secs(3_600);
+/// Interval at which keys are read even without changes, because a retiring key must be removed from the published keys
+/// in time.
+const KEYS_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// The kinds of files, as metrics name them.
+/// The kinds of files, as labels of metrics.
 const CERTIFICATE: &str = "certificate";
 const ISSUER_KEYS: &str = "issuer_keys";
 const PROVIDERS: &str = "providers";
 
-/// What files looked like: path, time of change, size.
+/// State of files: path, modification time, size.
 type Snapshot = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
-/// Files as they were when they were read, and as they were at the last look.
-struct Seen {
+/// The state of files when they were last loaded and when they were last checked.
+struct WatchedFiles {
     read: Snapshot,
     last: Snapshot,
 }
 
-impl Seen {
+impl WatchedFiles {
     fn new(now: Snapshot) -> Self {
         let (read, last) = (now.clone(), now);
         Self { read, last }
     }
 
-    /// Whether to read them: when somebody asks, or when they have changed and then been quiet from one look to the next. A file
-    /// that is still being written is not taken half.
-    fn are_due(&mut self, now: &Snapshot, asked: bool) -> bool {
+    /// Whether to load the files: on request, or if they have changed and stayed the same between two checks. This
+    /// avoids loading a file that is still being written.
+    fn is_due(&mut self, now: &Snapshot, requested: bool) -> bool {
         let quiet = *now == std::mem::replace(&mut self.last, now.clone());
-        asked || (quiet && *now != self.read)
+        requested || (quiet && *now != self.read)
     }
 
-    fn are_read(&mut self, now: Snapshot) {
+    fn mark_loaded(&mut self, now: Snapshot) {
         self.read = now;
     }
 }
 
-/// What can change under a running gateway.
-pub struct Watched {
-    /// Takes a new policy.
+/// The parts of a running gateway that can be reloaded.
+pub struct Reloader {
+    /// Receives a new policy.
     pub gateway: Arc<Gateway>,
-    /// Where the files are.
+    /// The paths of the files.
     pub settings: Arc<Settings>,
-    /// The gateway's own keys.
+    /// The issuers, with the gateway's own keys.
     pub issuers: Issuers,
-    /// The certificate of the public listener.
+    /// The TLS certificate of the public listener.
     pub certificate: Option<Arc<Certificate>>,
     /// The adapters of the identity providers.
     pub providers: Providers,
-    /// How their files are read.
+    /// Reads the files of the providers.
     pub provider_source: ProviderSource,
-    /// What is counted.
+    /// The metrics of this gateway.
     pub metrics: Metrics,
-    /// The files that the access files refer to.
+    /// The files that the access files reference.
     pub referred: Vec<PathBuf>,
 }
 
-impl Watched {
-    /// Watches until `end`.
+impl Reloader {
+    /// Watches until `end` completes.
     pub async fn until(mut self, end: impl Future<Output = ()>) {
         for files in [CERTIFICATE, ISSUER_KEYS, PROVIDERS] {
             self.metrics.files_load(files, true);
@@ -87,68 +88,68 @@ impl Watched {
     async fn watch(&mut self) {
         let mut hangup = signal(SignalKind::hangup())
             .inspect_err(
-                |error| tracing::error!(%error, "SIGHUP cannot be heard; files are still watched"),
+                |error| tracing::error!(%error, "cannot install a handler for SIGHUP; files are still watched"),
             )
             .ok();
-        let mut keys = Seen::new(self.keys_now());
-        let mut access = Seen::new(self.access_now());
-        let mut certificate = Seen::new(self.certificate_now());
-        let mut providers = Seen::new(self.providers_now());
+        let mut keys = WatchedFiles::new(self.keys_now());
+        let mut access = WatchedFiles::new(self.access_now());
+        let mut certificate = WatchedFiles::new(self.certificate_now());
+        let mut providers = WatchedFiles::new(self.providers_now());
         let mut keys_read_at = Instant::now();
         loop {
-            let asked = tokio::select! {
+            let requested = tokio::select! {
                 Some(()) = async { hangup.as_mut()?.recv().await } => true,
-                () = tokio::time::sleep(LOOK_EVERY) => false,
+                () = tokio::time::sleep(POLL_INTERVAL) => false,
             };
             let now = self.keys_now();
-            if keys.are_due(&now, asked) || keys_read_at.elapsed() >= KEYS_EVERY {
-                keys.are_read(now);
+            if keys.is_due(&now, requested) || keys_read_at.elapsed() >= KEYS_INTERVAL {
+                keys.mark_loaded(now);
                 keys_read_at = Instant::now();
                 self.reload_keys();
             }
             let now = self.certificate_now();
-            if certificate.are_due(&now, asked) {
-                certificate.are_read(now);
+            if certificate.is_due(&now, requested) {
+                certificate.mark_loaded(now);
                 self.reload_certificate();
             }
             let now = self.providers_now();
-            if providers.are_due(&now, asked) && self.reload_providers().await {
-                providers.are_read(as_seen_before(&now, self.providers_now()));
+            if providers.is_due(&now, requested) && self.reload_providers().await {
+                providers.mark_loaded(keep_previous_states(&now, self.providers_now()));
             }
             let now = self.access_now();
-            // What could not be audited is tried again at the next look.
-            if access.are_due(&now, asked) && self.reload_access().await {
-                access.are_read(as_seen_before(&now, self.access_now()));
+            // If the audit trail was not available, the next check tries again.
+            if access.is_due(&now, requested) && self.reload_access().await {
+                access.mark_loaded(keep_previous_states(&now, self.access_now()));
             }
         }
     }
 
     fn keys_now(&self) -> Snapshot {
-        sight([self.settings.issuer_keys.join("keys.json")])
+        snapshot([self.settings.issuer_keys.join("keys.json")])
     }
 
     fn access_now(&self) -> Snapshot {
         let files = self.settings.access.files().unwrap_or_default();
-        sight(files.into_iter().chain(self.referred.iter().cloned()))
+        snapshot(files.into_iter().chain(self.referred.iter().cloned()))
     }
 
     fn certificate_now(&self) -> Snapshot {
         let files = self.certificate.iter().flat_map(|files| files.files());
-        sight(files)
+        snapshot(files)
     }
 
     fn providers_now(&self) -> Snapshot {
-        sight(self.providers.files().iter().cloned())
+        snapshot(self.providers.files().iter().cloned())
     }
 
     fn reload_keys(&self) {
         let read = self.issuers.reload();
         self.metrics.files_load(ISSUER_KEYS, read.is_ok());
         match read {
-            Ok(()) => tracing::info!("the issuer's keys were read again"),
+            Ok(()) => tracing::info!("issuer keys reloaded"),
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the issuer's keys could not be read again; the old ones serve on"
+                "could not reload the issuer keys; the previous keys stay in use"
             ),
         }
     }
@@ -160,22 +161,22 @@ impl Watched {
         let read = certificate.reload();
         self.metrics.files_load(CERTIFICATE, read.is_ok());
         match read {
-            Ok(()) => tracing::info!("the TLS certificate was read again"),
+            Ok(()) => tracing::info!("TLS certificate reloaded"),
             Err(error) => {
                 tracing::error!(
-                    "the TLS certificate could not be read again; the old one serves on: {error:#}"
+                    "could not reload the TLS certificate; the previous one stays in use: {error:#}"
                 );
             }
         }
     }
 
-    /// Whether the files are done with: they serve, or were refused.
+    /// Returns whether the files are settled: in use, or rejected.
     async fn reload_providers(&mut self) -> bool {
         let source = self.provider_source.clone();
         let read = match tokio::task::spawn_blocking(move || source.read()).await {
             Ok(read) => read,
             Err(error) => {
-                tracing::error!(%error, "reading the providers' files was interrupted; the old ones serve on");
+                tracing::error!(%error, "reading the files of the providers was interrupted; the previous ones stay in use");
                 return false;
             }
         };
@@ -186,25 +187,22 @@ impl Watched {
                 match self.providers.replace(read, accept).await {
                     Ok(0) => (true, true),
                     Ok(number) => {
-                        tracing::info!(
-                            providers = number,
-                            "new secrets, keys or metadata of providers serve"
-                        );
+                        tracing::info!(providers = number, "provider files reloaded");
                         (true, true)
                     }
                     Err(error) => {
                         tracing::error!(
-                            "new files of providers cannot be used; the old ones serve on: {error:#}"
+                            "could not reload the provider files; the previous ones stay in use: {error:#}"
                         );
                         (false, false)
                     }
                 }
             }
-            Err(mistakes) => {
+            Err(errors) => {
                 tracing::error!(
-                    "new files of providers were refused; the old ones serve on:\n{mistakes}"
+                    "the new provider files were rejected; the previous ones stay in use:\n{errors}"
                 );
-                self.audit_refusal(mistakes.count()).await;
+                self.audit_refusal(errors.count()).await;
                 (false, true)
             }
         };
@@ -212,32 +210,32 @@ impl Watched {
         done
     }
 
-    async fn audit_refusal(&self, mistakes: u64) {
+    async fn audit_refusal(&self, errors: u64) {
         if let Err(error) = self
             .gateway
             .entitlements()
-            .record_refused_load(mistakes)
+            .record_refused_load(errors)
             .await
         {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the refusal could not be audited"
+                "the rejected reload could not be written to the audit trail"
             );
         }
     }
 
-    /// Whether the files are done with: their policy serves, or was refused.
+    /// Returns whether the files are settled: in use, or rejected.
     async fn reload_access(&mut self) -> bool {
         let settings = self.settings.clone();
         let read = match tokio::task::spawn_blocking(move || settings.access.load()).await {
             Ok(read) => read,
             Err(error) => {
-                tracing::error!(%error, "reading the access policy was interrupted; the old one serves on");
+                tracing::error!(%error, "reading the access files was interrupted; the previous policy stays in use");
                 return false;
             }
         };
         if let Ok(access) = &read
-            && let Err(error) = self.issuers.suffice(&access.policy)
+            && let Err(error) = self.issuers.check_required_keys(&access.policy)
         {
             tracing::error!("{error:#}; its roles cannot be used before it does");
         }
@@ -253,7 +251,7 @@ impl Watched {
                         assignments = changes.assignments,
                         denies = changes.denies,
                         roles = changes.roles,
-                        "a new access policy serves: {changes}"
+                        "access policy reloaded: {changes}"
                     );
                     self.referred = access.referred;
                     (true, true)
@@ -261,16 +259,16 @@ impl Watched {
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "the new access policy could not be audited; the old one serves on"
+                        "the new access policy could not be written to the audit trail; the previous one stays in use"
                     );
                     (false, false)
                 }
             },
-            Err(mistakes) => {
+            Err(errors) => {
                 tracing::error!(
-                    "the new access policy was refused; the old one serves on:\n{mistakes}"
+                    "the new access policy was rejected; the previous one stays in use:\n{errors}"
                 );
-                self.audit_refusal(mistakes.count()).await;
+                self.audit_refusal(errors.count()).await;
                 (false, true)
             }
         };
@@ -279,15 +277,15 @@ impl Watched {
     }
 }
 
-/// The files of `now`, each as it was seen `before` it was read: a change since then is still news.
-fn as_seen_before(before: &Snapshot, now: Snapshot) -> Snapshot {
+/// The current files, each with the state from `before` it was loaded, so that a change since then is detected.
+fn keep_previous_states(before: &Snapshot, now: Snapshot) -> Snapshot {
     let known = |path: &PathBuf| before.iter().find(|(known, _)| known == path).cloned();
     now.into_iter()
         .map(|seen| known(&seen.0).unwrap_or(seen))
         .collect()
 }
 
-fn sight(files: impl IntoIterator<Item = PathBuf>) -> Snapshot {
+fn snapshot(files: impl IntoIterator<Item = PathBuf>) -> Snapshot {
     let look = |path: PathBuf| {
         let seen = std::fs::metadata(&path)
             .ok()
@@ -306,16 +304,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_when_it_has_changed_and_been_quiet() {
-        let mut seen = Seen::new(written(1));
-        assert!(!seen.are_due(&written(1), false));
-        assert!(!seen.are_due(&written(2), false), "it is being written");
-        assert!(!seen.are_due(&written(3), false));
-        assert!(seen.are_due(&written(3), false));
-        assert!(seen.are_due(&written(3), false), "until it was read");
-        seen.are_read(written(3));
-        assert!(!seen.are_due(&written(3), false));
-        assert!(!seen.are_due(&Vec::new(), false));
-        assert!(seen.are_due(&written(4), true), "who asks does not wait");
+    fn changed_file_is_loaded_after_a_quiet_interval() {
+        let mut seen = WatchedFiles::new(written(1));
+        assert!(!seen.is_due(&written(1), false));
+        assert!(
+            !seen.is_due(&written(2), false),
+            "it is still being written"
+        );
+        assert!(!seen.is_due(&written(3), false));
+        assert!(seen.is_due(&written(3), false));
+        assert!(seen.is_due(&written(3), false), "due until it is loaded");
+        seen.mark_loaded(written(3));
+        assert!(!seen.is_due(&written(3), false));
+        assert!(!seen.is_due(&Vec::new(), false));
+        assert!(seen.is_due(&written(4), true), "a request does not wait");
     }
 }

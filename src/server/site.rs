@@ -1,23 +1,23 @@
-//! The site's settings, from the configuration and from what the issuers publish.
+//! Builds the settings of the site.
 
 use std::sync::Arc;
 
 use super::connections::Connections;
 use super::embedded;
 use super::issuers::Issuers;
-use crate::aws::Document;
+use crate::aws::IssuerDocument;
 use crate::config::Settings;
 use crate::regions;
 use crate::web::site::PublishedDocument;
 use crate::web::{ClientAddresses, SiteSettings};
 
-/// How the site is served.
+/// The settings of the site, from the configuration and the issuers.
 pub fn settings(
     settings: &Settings,
     issuers: &Issuers,
     connections: Arc<Connections>,
 ) -> SiteSettings {
-    let published = |document: Document| PublishedDocument {
+    let published = |document: IssuerDocument| PublishedDocument {
         body: document.body,
         etag: document.etag,
     };
@@ -44,7 +44,8 @@ pub fn settings(
     }
 }
 
-/// The form goes to AWS's sign-in, which redirects to the console; browsers hold each step against the list.
+/// Targets of forms that lead to AWS: the sign-in endpoint redirects to the console, and browsers apply `form-action`
+/// to every redirect.
 fn form_targets(settings: &Settings) -> Vec<String> {
     let partition = settings.aws.partition;
     let hosts = [partition.sign_in_domain(), partition.console_domain()];

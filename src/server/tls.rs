@@ -1,4 +1,4 @@
-//! TLS of our own: certificate and key from PEM files, TLS 1.2 and 1.3. Both are read again when they change.
+//! TLS of the public listener: certificate and key from PEM files, TLS 1.2 and 1.3. Both are reloaded when they change.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::config::{self, Tls};
 
-/// The certificate of this moment.
+/// The current certificate.
 pub struct Certificate {
     files: Tls,
     current: ArcSwap<CertifiedKey>,
@@ -25,7 +25,7 @@ impl Certificate {
     /// Reads the files.
     ///
     /// # Errors
-    /// When one cannot be read, holds nothing usable, or the two do not belong together.
+    /// If a file cannot be read or has no usable content, or if the key does not match the certificate.
     pub fn open(files: &Tls) -> anyhow::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             current: ArcSwap::from_pointee(read(files)?),
@@ -33,24 +33,24 @@ impl Certificate {
         }))
     }
 
-    /// Reads the files again; connections from now on get what they hold.
+    /// Reads the files again, for new connections.
     ///
     /// # Errors
-    /// As [`Self::open`], and when the key has become open to everybody; the old certificate stays.
+    /// As [`Self::open`], and if the key file is accessible to all users; the previous certificate stays in use.
     pub fn reload(&self) -> anyhow::Result<()> {
-        if let Some(complaint) = config::complaint(&self.files.key) {
-            anyhow::bail!(complaint);
+        if let Some(secret_file_error) = config::secret_file_error(&self.files.key) {
+            anyhow::bail!(secret_file_error);
         }
         self.current.store(Arc::new(read(&self.files)?));
         Ok(())
     }
 
-    /// Where it is read from.
+    /// Paths of certificate and key.
     pub fn files(&self) -> [PathBuf; 2] {
         [self.files.certificate.clone(), self.files.key.clone()]
     }
 
-    /// What a listener speaks TLS with.
+    /// The TLS configuration of a listener.
     pub fn config(self: &Arc<Self>) -> ServerConfig {
         ServerConfig::builder()
             .with_no_client_auth()
@@ -75,10 +75,10 @@ fn read(files: &Tls) -> anyhow::Result<CertifiedKey> {
     let shown = files.certificate.display();
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect)
-        .with_context(|| format!("the certificate {shown} cannot be read as PEM"))?;
-    anyhow::ensure!(!chain.is_empty(), "there is no certificate in {shown}");
+        .with_context(|| format!("cannot read the certificate {shown} as PEM"))?;
+    anyhow::ensure!(!chain.is_empty(), "{shown} does not contain a certificate");
     let key = PrivateKeyDer::from_pem_file(&files.key)
-        .with_context(|| format!("the key {} cannot be read as PEM", files.key.display()))?;
+        .with_context(|| format!("cannot read the private key {} as PEM", files.key.display()))?;
     CertifiedKey::from_der(chain, key, &ring::default_provider())
-        .with_context(|| format!("the certificate {shown} and its key do not belong together"))
+        .with_context(|| format!("the private key does not match the certificate {shown}"))
 }

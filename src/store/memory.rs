@@ -1,6 +1,6 @@
-//! Records in this process's memory: for tests, and for the demo that keeps nothing.
+//! Records in the memory of the process, for tests and the demo.
 //!
-//! Everything is gone when the process ends, and no second replica sees it. Expiry follows the clock it was given.
+//! All records are lost when the process ends, and replicas cannot share them. Expiry follows the given clock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,24 +10,24 @@ use chrono::{DateTime, Utc};
 use rolecall_core::base::Clock;
 use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
-/// Below this many records nobody looks for expired ones.
+/// Number of records below which expired ones are not swept.
 const SWEEP_FROM: usize = 1_024;
 
-struct Kept {
+struct StoredRecord {
     value: Vec<u8>,
     expires_at: DateTime<Utc>,
 }
 
-struct Number {
+struct StoredCounter {
     total: i64,
     expires_at: DateTime<Utc>,
 }
 
 struct Inner {
-    records: HashMap<Key, Kept>,
-    numbers: HashMap<Key, Number>,
-    /// Expired records and numbers are looked for when there are this many of both: twice what was left the last time,
-    /// so that the cost per insert stays constant.
+    records: HashMap<Key, StoredRecord>,
+    numbers: HashMap<Key, StoredCounter>,
+    /// Number of records at which expired ones are swept: twice the number that remained after the last sweep, so that
+    /// the amortized cost per insert is constant.
     sweep_at: usize,
 }
 
@@ -60,7 +60,8 @@ impl Inner {
             Some(number) if added => number.total = total,
             None if added && by > 0 => {
                 let expires_at = ends;
-                self.numbers.insert(key, Number { total, expires_at });
+                self.numbers
+                    .insert(key, StoredCounter { total, expires_at });
             }
             Some(_) | None => {}
         }
@@ -76,7 +77,7 @@ impl Inner {
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     // Not a Tokio mutex: nothing is awaited while it is held.
-    shelf: Mutex<Inner>,
+    lock: Mutex<Inner>,
 }
 
 impl MemoryStore {
@@ -84,7 +85,7 @@ impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            shelf: Mutex::new(Inner {
+            lock: Mutex::new(Inner {
                 records: HashMap::new(),
                 numbers: HashMap::new(),
                 sweep_at: SWEEP_FROM,
@@ -92,9 +93,9 @@ impl MemoryStore {
         }
     }
 
-    /// A panic of another holder leaves whole records behind, since each is written by one insertion.
-    fn shelf(&self) -> MutexGuard<'_, Inner> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A poisoned lock is safe to use, because each record is written by a single insertion.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,23 +108,23 @@ impl RecordStore for MemoryStore {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let mut shelf = self.shelf();
-        if shelf
+        let mut lock = self.lock();
+        if lock
             .records
             .get(&key)
             .is_some_and(|kept| now < kept.expires_at)
         {
             return Err(StoreError::Exists);
         }
-        shelf.sweep(now);
-        shelf.records.insert(key, Kept { value, expires_at });
+        lock.sweep(now);
+        lock.records.insert(key, StoredRecord { value, expires_at });
         Ok(())
     }
 
     async fn get(&self, key: Key) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
         let now = self.clock.now();
         Ok(self
-            .shelf()
+            .lock()
             .records
             .get(&key)
             .filter(|kept| now < kept.expires_at)
@@ -138,20 +139,20 @@ impl RecordStore for MemoryStore {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let mut shelf = self.shelf();
-        let kept = shelf
+        let mut lock = self.lock();
+        let kept = lock
             .records
             .get_mut(&key)
             .filter(|kept| now < kept.expires_at && kept.value == seen.0)
             .ok_or(StoreError::Conflict)?;
-        *kept = Kept { value, expires_at };
+        *kept = StoredRecord { value, expires_at };
         Ok(())
     }
 
     async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
         let now = self.clock.now();
         Ok(self
-            .shelf()
+            .lock()
             .records
             .remove(&key)
             .filter(|kept| now < kept.expires_at)
@@ -160,9 +161,9 @@ impl RecordStore for MemoryStore {
 
     async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         let now = self.clock.now();
-        let mut shelf = self.shelf();
-        shelf.sweep(now);
-        let counted = counters.iter().map(|counter| shelf.count(counter, now));
+        let mut lock = self.lock();
+        lock.sweep(now);
+        let counted = counters.iter().map(|counter| lock.count(counter, now));
         Ok(counted.collect())
     }
 
@@ -177,21 +178,21 @@ mod tests {
     use chrono::TimeDelta;
     use rolecall_core::base::secret::SecretDigest;
 
-    struct Still;
-    impl Clock for Still {
+    struct FixedClock;
+    impl Clock for FixedClock {
         fn now(&self) -> DateTime<Utc> {
             DateTime::UNIX_EPOCH
         }
     }
 
     #[tokio::test]
-    async fn expired_records_do_not_pile_up() {
-        let store = MemoryStore::new(Arc::new(Still));
+    async fn expired_records_are_swept() {
+        let store = MemoryStore::new(Arc::new(FixedClock));
         for n in 0..3 * SWEEP_FROM {
             let key = Key::new("test", SecretDigest::of("test", &[&n.to_be_bytes()]));
-            let expires_at = Still.now() - TimeDelta::seconds(1);
+            let expires_at = FixedClock.now() - TimeDelta::seconds(1);
             store.insert(key, vec![0], expires_at).await.unwrap();
         }
-        assert!(store.shelf().records.len() <= SWEEP_FROM);
+        assert!(store.lock().records.len() <= SWEEP_FROM);
     }
 }

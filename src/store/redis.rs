@@ -1,8 +1,9 @@
-//! Records in Redis 6.2 or newer: each verb is one command on one key, so that a Cluster serves them too; counting is one
-//! command for each key.
+//! Records in Redis 6.2 or newer. Each operation is one command on one key, so that Redis Cluster works; counting is
+//! one command per key.
 //!
-//! An operation answers within [`OPERATION_MAX`]. A read whose connection broke is tried again once; a write is not,
-//! because nobody knows whether it happened: unknown is unavailable, and a one-time value counts as spent.
+//! An operation returns within [`OPERATION_MAX`]. A read is retried once after a connection failure. A write is not,
+//! because it is unknown whether it was executed: it is reported as unavailable, and a one-time value counts as
+//! consumed.
 
 mod connect;
 mod link;
@@ -22,15 +23,15 @@ use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError
 use self::link::{Effect, Link};
 use super::{OpenStoreError, RedisUrl};
 
-/// How long an operation may take before it counts as failed. Pages wait for it, so it is short.
+/// Time limit of an operation. It is short, because page requests wait for it.
 pub const OPERATION_MAX: Duration = Duration::from_millis(250);
 
 /// Compare-and-swap of one key.
 const REPLACE: &str = "if redis.call('GET',KEYS[1])==ARGV[1] then \
                        redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1 else return 0 end";
 
-/// Adds to one number, kept as `total:end` in milliseconds by the clock of whoever began it. Asks the server for no
-/// command but GET and SET, so that the users of an ACL need no more than for records.
+/// Adds to a counter, stored as `total:end` with the end in milliseconds by the clock of the replica that started the
+/// window. Uses only GET and SET, so that ACL users need no further permissions.
 const COUNT: &str = "local v=redis.call('GET',KEYS[1]) local by=tonumber(ARGV[1]) local n,e=0,ARGV[3] \
                      if v then local at=string.find(v,':',1,true) n=tonumber(string.sub(v,1,at-1)) e=string.sub(v,at+1) end \
                      local sum=math.max(0,n+by) \
@@ -39,7 +40,7 @@ const COUNT: &str = "local v=redis.call('GET',KEYS[1]) local by=tonumber(ARGV[1]
                      elseif by>0 then redis.call('SET',KEYS[1],string.format('%.0f:%s',sum,e),'PX',ARGV[4]) end \
                      return {sum,1,e}";
 
-/// The store `redis://` and its relatives.
+/// The store for `redis://` and the other Redis schemes.
 pub struct RedisStore {
     link: Link,
     prefix: String,
@@ -48,11 +49,11 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store that connects when it is first used, and again whenever the connection is lost. Must be called within the
-    /// runtime that is to own the connection.
+    /// A store that connects on first use, and reconnects after failures. Must be called in the runtime that will own
+    /// the connection.
     ///
     /// # Errors
-    /// [`OpenStoreError::Certificates`], [`OpenStoreError::Redis`]; a server that does not answer is no error here.
+    /// [`OpenStoreError::Certificates`], [`OpenStoreError::Redis`]. An unreachable server is not an error.
     pub fn open(
         url: &RedisUrl,
         prefix: &str,
@@ -70,9 +71,9 @@ impl RedisStore {
         format!("{}{key}", self.prefix)
     }
 
-    /// Milliseconds from now on, at least one: every key ends, and Redis counts without looking at a wall clock, so
-    /// that neither its clock nor a jump of ours brings a record back.
-    fn life(&self, expires_at: DateTime<Utc>) -> i64 {
+    /// Time to live in milliseconds, at least one. It is relative, so that clock differences between gateway and Redis
+    /// do not matter.
+    fn ttl_millis(&self, expires_at: DateTime<Utc>) -> i64 {
         (expires_at - self.clock.now()).num_milliseconds().max(1)
     }
 
@@ -87,26 +88,26 @@ impl RedisStore {
             .arg(counter.by)
             .arg(counter.max)
             .arg(ends.timestamp_millis())
-            .arg(self.life(ends));
+            .arg(self.ttl_millis(ends));
         let (total, added, ends): (i64, bool, i64) =
             self.link.call(&command, Effect::Writes).await?;
         let left = ends.saturating_sub(now.timestamp_millis());
         Ok(CounterResult {
             total,
             added,
-            // The clock of the replica that began the window may differ from ours.
+            // The clock of the replica that started the window may differ.
             resets_in: TimeDelta::milliseconds(left).clamp(TimeDelta::zero(), counter.window),
         })
     }
 
-    /// Says once if Redis may drop records to make room; that is no error, since a lost record only ends a session.
-    async fn look_at_eviction(&self) {
+    /// Logs a warning once if Redis may evict records. This is not an error, because a lost record only ends a session.
+    async fn check_eviction_policy(&self) {
         if self.policy_seen.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut question = cmd("CONFIG");
         question.arg("GET").arg("maxmemory-policy");
-        // Users of an ACL may not ask; then it stays unknown.
+        // ACL users may have no permission for CONFIG; the policy then stays unknown.
         let answer: Result<HashMap<String, String>, _> = self.link.ask_any(&question).await;
         if let Ok(answer) = answer
             && let Some(policy) = answer.get("maxmemory-policy")
@@ -120,9 +121,9 @@ impl RedisStore {
     }
 }
 
-fn set(key: &str, value: &[u8], life: i64) -> Cmd {
+fn set(key: &str, value: &[u8], ttl_millis: i64) -> Cmd {
     let mut command = cmd("SET");
-    command.arg(key).arg(value).arg("PX").arg(life);
+    command.arg(key).arg(value).arg("PX").arg(ttl_millis);
     command
 }
 
@@ -140,7 +141,7 @@ impl RecordStore for RedisStore {
         value: Vec<u8>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut command = set(&self.key(key), &value, self.life(expires_at));
+        let mut command = set(&self.key(key), &value, self.ttl_millis(expires_at));
         command.arg("NX");
         let stored: Option<String> = self.link.call(&command, Effect::Writes).await?;
         stored.map(drop).ok_or(StoreError::Exists)
@@ -167,7 +168,7 @@ impl RecordStore for RedisStore {
             .arg(self.key(key))
             .arg(seen.0)
             .arg(value)
-            .arg(self.life(expires_at));
+            .arg(self.ttl_millis(expires_at));
         let replaced: bool = self.link.call(&command, Effect::Writes).await?;
         replaced.then_some(()).ok_or(StoreError::Conflict)
     }
@@ -178,12 +179,12 @@ impl RecordStore for RedisStore {
             .await
     }
 
-    /// One command for each number, since in a Cluster they are on different servers; all are sent at once.
+    /// One command per counter, because in a cluster they can be on different servers; all are sent at once.
     async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         try_join_all(counters.iter().map(|counter| self.add(counter))).await
     }
 
-    /// Writes a probe and removes it again, so that a replica, a full server and one that is too old show.
+    /// Writes and deletes a probe record, which detects replicas, full servers and servers that are too old.
     async fn ready(&self) -> Result<(), StoreError> {
         let key = format!("{}ready", self.prefix);
         let probe = set(&key, b"1", 1_000);
@@ -192,7 +193,7 @@ impl RecordStore for RedisStore {
             .link
             .call(&get_and_delete(&key), Effect::Writes)
             .await?;
-        self.look_at_eviction().await;
+        self.check_eviction_policy().await;
         Ok(())
     }
 

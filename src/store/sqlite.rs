@@ -1,6 +1,7 @@
-//! Records in one SQLite file: the embedded store of a single machine. Survives a restart.
+//! Records in a SQLite file: the embedded store of a single host. Records survive a restart.
 //!
-//! Each verb is one statement, so atomic by itself. The file may be the audit trail's too; the table is this store's.
+//! Each operation is one statement, and therefore atomic. The audit trail may use the same file; the table belongs to
+//! this store.
 
 mod counter;
 
@@ -19,24 +20,25 @@ use tokio::time::timeout;
 use super::OpenStoreError;
 use crate::sqlite_file::SqliteFile;
 
-/// How long an operation may take, waiting for another writer of the file included.
+/// Time limit of an operation, including waiting for other writers.
 const OPERATION_MAX: Duration = Duration::from_secs(1);
 
-/// How long SQLite waits for another writer: less, so that it gives up before we do, and has not written then.
+/// Time limit of SQLite for waiting for another writer: shorter than the operation, so that an operation that timed out
+/// has not been written.
 const BUSY_MAX: Duration = Duration::from_millis(800);
 
-/// What is written to find out whether a record could be: larger than a page, so that it takes new ones.
+/// Size of the probe record: larger than a page, so that it allocates new pages.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
-/// Whether a commit reaches the disk before it is answered. Records need not, but a disk that fails shows only there.
+/// Whether commits are synced to disk. Records do not need this, but a failing disk is detected only by a sync.
 const FLUSHED: &str = "PRAGMA synchronous = FULL";
 const UNFLUSHED: &str = "PRAGMA synchronous = NORMAL";
 
-/// Connections for reading; writers queue for the one that SQLite allows.
+/// Connections for reading. Writers share the single one that SQLite allows.
 const READERS: u32 = 4;
 
-/// Expired records that each insertion clears away: more than the one it adds, so the table cannot grow for ever,
-/// and few, so that nobody waits for a great sweep.
+/// Number of expired records that each insertion deletes: more than one, so that the table cannot grow indefinitely,
+/// and few, so that no insertion takes long.
 const SWEEP: i64 = 8;
 
 /// The store `sqlite:FILE`.
@@ -97,11 +99,11 @@ async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        // A power cut may undo the last moments, never corrupt: a one-time value that comes back with it has
-        // been spent at its provider as well.
+        // A power failure can lose the last transactions, but cannot corrupt the file. A one-time value restored this
+        // way has already been consumed at its provider.
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY_MAX);
-    // A connection that is closed for its age would now and then leave the file without any, and without a lock.
+    // Connections have no maximum age: closing the only one would release the file lock for a moment.
     let pool = || {
         SqlitePoolOptions::new()
             .acquire_timeout(OPERATION_MAX)
@@ -126,7 +128,7 @@ async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
     Ok((writer, readers))
 }
 
-/// Bounds an operation in time and translates what went wrong.
+/// Applies the time limit to an operation and converts its error.
 async fn bounded<T>(
     operation: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {
@@ -195,7 +197,8 @@ impl RecordStore for SqliteStore {
             .ok_or(StoreError::Conflict)
     }
 
-    /// Most of what strangers ask for is not there: only what is there costs the writer anything.
+    /// Reads first, because most requests of unauthenticated clients are for records that do not exist; only a match
+    /// causes a write.
     async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
         if self.get(key).await?.is_none() {
             return Ok(None);
@@ -219,7 +222,7 @@ impl RecordStore for SqliteStore {
         .await
     }
 
-    /// Commits a record that has ended already, and flushes it.
+    /// Commits an expired record with a sync to disk.
     async fn ready(&self) -> Result<(), StoreError> {
         let usable = self.file.is_in_place().and_then(|()| self.file.has_space());
         usable.map_err(|fault| StoreError::Unavailable(fault.into()))?;
@@ -232,7 +235,7 @@ impl RecordStore for SqliteStore {
             let mut connection = self.writer.acquire().await?;
             sqlx::raw_sql(FLUSHED).execute(&mut *connection).await?;
             let inserted = insert.execute(&mut *connection).await;
-            // Also after a failure: the connection goes back to the pool.
+            // Also after a failure, because the connection returns to the pool.
             sqlx::raw_sql(UNFLUSHED).execute(&mut *connection).await?;
             inserted.map(drop)
         })
@@ -240,7 +243,7 @@ impl RecordStore for SqliteStore {
     }
 }
 
-/// Not the same bytes twice: SQLite writes no page that has not changed.
+/// Random bytes, because SQLite does not write unchanged pages.
 fn sample(now: i64) -> Vec<u8> {
     now.to_le_bytes()
         .into_iter()

@@ -1,20 +1,20 @@
-//! The URL of a store, parsed once: which kind, where, how to sign in, whether with TLS.
+//! Parser for the URL of a store: kind, address, credentials, TLS.
 //!
-//! Written by hand because the lists of hosts in `redis-cluster://` and `redis-sentinel://` are no URL of RFC 3986.
-//! A password never appears in an error or in `Debug`.
+//! It does not use the `url` crate, because the host lists of `redis-cluster://` and `redis-sentinel://` are not URLs
+//! as of RFC 3986. Passwords never appear in errors or `Debug` output.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use rolecall_core::base::secret::SecretText;
 
-/// Hosts that one URL may list; a cluster tells its other nodes by itself.
+/// Maximum number of hosts in a URL. A cluster announces its other nodes.
 const HOSTS_MAX: usize = 64;
 
-/// Where records are kept.
+/// The URL of the record store.
 #[derive(Clone, Debug)]
 pub enum StoreUrl {
-    /// `redis://` and its relatives.
+    /// `redis://` and the other Redis schemes.
     Redis(RedisUrl),
     /// `sqlite:FILE`
     Sqlite(PathBuf),
@@ -22,55 +22,55 @@ pub enum StoreUrl {
     Memory,
 }
 
-/// A Redis, or several.
+/// Address of one or several Redis servers.
 #[derive(Clone, Debug)]
 pub struct RedisUrl {
-    /// Which servers, and how they hang together.
+    /// The servers and their topology.
     pub topology: Topology,
-    /// Whether connections are TLS.
+    /// Whether connections use TLS.
     pub tls: bool,
-    /// A PEM file with the private authority that signed the servers' certificates; without it the system's roots.
+    /// PEM file with the private CA of the servers; without it, the system's CA certificates are used.
     pub ca: Option<PathBuf>,
     /// The ACL user.
     pub username: Option<String>,
-    /// Its password.
+    /// The password of the user.
     pub password: Option<SecretText>,
-    /// The database's number; a cluster has only 0.
+    /// The database number; a cluster has only 0.
     pub database: u16,
 }
 
-/// How the servers of a [`RedisUrl`] hang together.
+/// The topology of the servers of a [`RedisUrl`].
 #[derive(Clone, Debug)]
 pub enum Topology {
     /// One server.
     Single(Host),
     /// One server behind a Unix socket.
     Socket(PathBuf),
-    /// Some nodes of a Redis Cluster; they name the others.
+    /// Seed nodes of a Redis Cluster, which announce the others.
     Cluster(Vec<Host>),
-    /// Sentinels, which are asked who the master of this name is.
+    /// Redis Sentinel.
     Sentinel {
-        /// Where the Sentinels listen.
+        /// Addresses of the Sentinels.
         sentinels: Vec<Host>,
-        /// The master's name in the Sentinels' configuration.
+        /// Name of the master in the configuration of the Sentinels.
         master: String,
-        /// The Sentinels' own user, where they have one.
+        /// ACL user of the Sentinels, if they have one.
         username: Option<String>,
-        /// The Sentinels' own password, where they have one.
+        /// Password of the Sentinels, if they have one.
         password: Option<SecretText>,
     },
 }
 
-/// A name or address, and a port.
+/// A host with a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// A name, an IPv4 or an IPv6 address without brackets.
+    /// A host name, an IPv4 address, or an IPv6 address without brackets.
     pub name: String,
     /// The port.
     pub port: u16,
 }
 
-/// Why a text is no [`StoreUrl`].
+/// Why a text is not a [`StoreUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct InvalidStoreUrl {
@@ -79,7 +79,7 @@ pub struct InvalidStoreUrl {
 }
 
 impl InvalidStoreUrl {
-    /// What to write instead.
+    /// The accepted form.
     pub fn hint(&self) -> &'static str {
         self.hint
     }
@@ -87,7 +87,7 @@ impl InvalidStoreUrl {
 
 const FORMS: &str = "write redis://host:6379/0, rediss://…, redis+unix:///path/to/socket, redis-cluster://h1:p,h2:p, \
                      redis-sentinel://h1:p,h2:p/MASTER/0 or sqlite:FILE";
-const SIGN_IN: &str = "write the user before the hosts, as in redis://user@host, special characters as %XX, and password = { file = \"…\" } beside the URL";
+const SIGN_IN: &str = "write the user before the hosts, as in redis://user@host, with special characters as %XX, and set password = { file = \"…\" }";
 
 fn invalid<T>(reason: &'static str, hint: &'static str) -> Result<T, InvalidStoreUrl> {
     Err(InvalidStoreUrl { reason, hint })
@@ -98,11 +98,11 @@ impl FromStr for StoreUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidStoreUrl> {
         let Some((scheme, rest)) = text.split_once(':') else {
-            return invalid("the store's URL has no scheme", FORMS);
+            return invalid("the store URL has no scheme", FORMS);
         };
         match (scheme, rest.strip_prefix("//")) {
             ("memory", _) if rest.is_empty() => Ok(Self::Memory),
-            ("memory", _) => invalid("nothing follows `memory:`", "write exactly `memory:`"),
+            ("memory", _) => invalid("`memory:` has no parameters", "write only `memory:`"),
             ("sqlite", _) => crate::file::parse_sqlite(rest)
                 .map(Self::Sqlite)
                 .or_else(|(reason, hint)| invalid(reason, hint)),
@@ -113,13 +113,13 @@ impl FromStr for StoreUrl {
             ("rediss-cluster", Some(rest)) => redis(rest, true, Kind::Cluster),
             ("redis-sentinel", Some(rest)) => redis(rest, false, Kind::Sentinel),
             ("rediss-sentinel", Some(rest)) => redis(rest, true, Kind::Sentinel),
-            _ => invalid("this is no URL of a store", FORMS),
+            _ => invalid("not a store URL", FORMS),
         }
     }
 }
 
 impl StoreUrl {
-    /// Whether the URL's own text holds a password.
+    /// Whether the URL itself contains a password.
     pub fn holds_password(&self) -> bool {
         match self {
             Self::Redis(url) => {
@@ -136,10 +136,10 @@ impl StoreUrl {
         }
     }
 
-    /// With the passwords that stand beside the URL: the servers' and the Sentinels'.
+    /// Adds the passwords of the keys `password` and `sentinel_password`.
     ///
     /// # Errors
-    /// [`InvalidStoreUrl`] when there is no use for one, when the URL holds one already, or when a user has none.
+    /// [`InvalidStoreUrl`], if this kind of store has no password, the URL already contains one, or a user has none.
     pub fn with_passwords(
         mut self,
         password: Option<SecretText>,
@@ -147,35 +147,38 @@ impl StoreUrl {
     ) -> Result<Self, InvalidStoreUrl> {
         let Self::Redis(url) = &mut self else {
             if password.is_some() || sentinel_password.is_some() {
-                return invalid("only Redis takes a password", "leave `password` out");
+                return invalid("`password` applies only to Redis", "remove `password`");
             }
             return Ok(self);
         };
         if let Topology::Sentinel { password: own, .. } = &mut url.topology {
-            beside(own, sentinel_password)?;
+            set_password(own, sentinel_password)?;
         } else if sentinel_password.is_some() {
             return invalid(
-                "only Sentinels take a `sentinel_password`",
-                "write redis-sentinel://h1:p,h2:p/MASTER, or leave it out",
+                "`sentinel_password` applies only to Sentinel",
+                "write redis-sentinel://h1:p,h2:p/MASTER, or remove it",
             );
         }
-        beside(&mut url.password, password)?;
+        set_password(&mut url.password, password)?;
         if url.username.is_some() && url.password.is_none() {
-            return invalid("the store's URL names a user without a password", SIGN_IN);
+            return invalid(
+                "the store URL contains a user but no password is set",
+                SIGN_IN,
+            );
         }
         Ok(self)
     }
 }
 
-/// Fills in a password that stands beside the URL.
-fn beside(
+/// Sets a password from its own key.
+fn set_password(
     in_url: &mut Option<SecretText>,
     given: Option<SecretText>,
 ) -> Result<(), InvalidStoreUrl> {
     if in_url.is_some() && given.is_some() {
         return invalid(
-            "the password stands in the store's URL and beside it",
-            "take it out of the URL",
+            "the store has two passwords: in the URL and in its own key",
+            "remove the password from the URL",
         );
     }
     *in_url = given.or(in_url.take());
@@ -190,7 +193,7 @@ enum Kind {
     Sentinel,
 }
 
-/// What stands behind the question mark.
+/// The query parameters.
 #[derive(Default)]
 struct Parameters {
     ca: Option<PathBuf>,
@@ -213,8 +216,8 @@ fn parameters(query: &str, kind: Kind, tls: bool) -> Result<Parameters, InvalidS
             }
             _ => {
                 return invalid(
-                    "the store's URL has a parameter that is not known here",
-                    "known are ca=FILE (with TLS), db=NUMBER (Unix socket), sentinel_username and sentinel_password (Sentinel)",
+                    "the store URL has an unknown parameter",
+                    "supported are ca=FILE (with TLS), db=NUMBER (Unix socket), sentinel_username and sentinel_password (Sentinel)",
                 );
             }
         }
@@ -225,12 +228,12 @@ fn parameters(query: &str, kind: Kind, tls: bool) -> Result<Parameters, InvalidS
 fn redis(rest: &str, tls: bool, kind: Kind) -> Result<StoreUrl, InvalidStoreUrl> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let parameters = parameters(query, kind, tls)?;
-    // The last `@`: a password may contain one unescaped, a host cannot.
+    // Split at the last `@`: a password may contain one unescaped, a host cannot.
     let (user_info, rest) = match rest.rsplit_once('@') {
         Some((user_info, rest)) => (Some(user_info), rest),
         None => (None, rest),
     };
-    let (username, password) = user_info.map_or(Ok((None, None)), sign_in)?;
+    let (username, password) = user_info.map_or(Ok((None, None)), parse_credentials)?;
     let (hosts, path) = match kind {
         Kind::Socket => ("", rest),
         Kind::Single | Kind::Cluster | Kind::Sentinel => rest.split_once('/').unwrap_or((rest, "")),
@@ -240,7 +243,7 @@ fn redis(rest: &str, tls: bool, kind: Kind) -> Result<StoreUrl, InvalidStoreUrl>
             let path = decode(path)?;
             if !path.starts_with('/') || path.len() < 2 {
                 return invalid(
-                    "the path of the Unix socket is not absolute",
+                    "the path of the Unix socket must be absolute",
                     "write redis+unix:///path/to/socket, with three slashes",
                 );
             }
@@ -251,8 +254,8 @@ fn redis(rest: &str, tls: bool, kind: Kind) -> Result<StoreUrl, InvalidStoreUrl>
             let mut hosts = parse_hosts(hosts, 6379)?;
             let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else {
                 return invalid(
-                    "redis:// takes one host",
-                    "for several write redis-cluster://h1:p,h2:p or redis-sentinel://h1:p,h2:p/MASTER",
+                    "redis:// supports only one host",
+                    "for several hosts, write redis-cluster://h1:p,h2:p or redis-sentinel://h1:p,h2:p/MASTER",
                 );
             };
             (Topology::Single(host), database(path)?)
@@ -261,7 +264,7 @@ fn redis(rest: &str, tls: bool, kind: Kind) -> Result<StoreUrl, InvalidStoreUrl>
             if database(path)? != 0 {
                 return invalid(
                     "a Redis Cluster has only database 0",
-                    "leave the number out, and keep gateways apart by `prefix`",
+                    "remove the number; to share the cluster between gateways, set `prefix`",
                 );
             }
             (Topology::Cluster(parse_hosts(hosts, 6379)?), 0)
@@ -270,7 +273,7 @@ fn redis(rest: &str, tls: bool, kind: Kind) -> Result<StoreUrl, InvalidStoreUrl>
             let (master, number) = path.split_once('/').unwrap_or((path, ""));
             if master.is_empty() {
                 return invalid(
-                    "the name of the master is missing",
+                    "the store URL does not contain the name of the master",
                     "write redis-sentinel://h1:p,h2:p/MASTER/0 with the name from `sentinel monitor`",
                 );
             }
@@ -293,14 +296,14 @@ fn redis(rest: &str, tls: bool, kind: Kind) -> Result<StoreUrl, InvalidStoreUrl>
     }))
 }
 
-type SignIn = (Option<String>, Option<SecretText>);
+type UrlCredentials = (Option<String>, Option<SecretText>);
 
-fn sign_in(user_info: &str) -> Result<SignIn, InvalidStoreUrl> {
+fn parse_credentials(user_info: &str) -> Result<UrlCredentials, InvalidStoreUrl> {
     let Some((username, password)) = user_info.split_once(':') else {
         return Ok((Some(decode(user_info)?), None));
     };
     if password.is_empty() {
-        return invalid("the password in the store's URL is empty", SIGN_IN);
+        return invalid("the password in the store URL is empty", SIGN_IN);
     }
     let username = Some(decode(username)?).filter(|name| !name.is_empty());
     Ok((username, Some(SecretText::new(decode(password)?))))
@@ -313,8 +316,8 @@ fn database(path: &str) -> Result<u16, InvalidStoreUrl> {
 fn number(text: &str) -> Result<u16, InvalidStoreUrl> {
     text.parse().or_else(|_| {
         invalid(
-            "the database in the store's URL is no number",
-            "Redis numbers its databases, 0 is the usual one",
+            "the database in the store URL is not a number",
+            "write the number of a Redis database, usually 0",
         )
     })
 }
@@ -326,7 +329,10 @@ fn parse_hosts(list: &str, port: u16) -> Result<Vec<Host>, InvalidStoreUrl> {
         .map(|host| parse_host(host, port))
         .collect::<Result<_, _>>()?;
     if hosts.len() > HOSTS_MAX {
-        return invalid("the store's URL lists too many hosts", "a few are enough");
+        return invalid(
+            "the store URL contains too many hosts",
+            "list a few of the servers; the others are discovered",
+        );
     }
     Ok(hosts)
 }
@@ -341,12 +347,12 @@ fn parse_host(text: &str, default: u16) -> Result<Host, InvalidStoreUrl> {
     };
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     if name.is_empty() || !name.chars().all(fine) {
-        return invalid("a host in the store's URL is missing or malformed", FORMS);
+        return invalid("a host in the store URL is missing or invalid", FORMS);
     }
     let port = match port.map(str::parse) {
         None => default,
         Some(Ok(port)) if port != 0 => port,
-        Some(_) => return invalid("a port in the store's URL is not in 1 to 65535", FORMS),
+        Some(_) => return invalid("a port in the store URL is not between 1 and 65535", FORMS),
     };
     Ok(Host {
         name: name.to_owned(),
@@ -370,7 +376,7 @@ fn decode(text: &str) -> Result<String, InvalidStoreUrl> {
             .and_then(|(digits, tail)| Some((u8::from_str_radix(digits, 16).ok()?, tail)));
         let Some((byte, tail)) = hex else {
             return invalid(
-                "a % in the store's URL is not followed by two digits",
+                "a % in the store URL is not followed by two hexadecimal digits",
                 SIGN_IN,
             );
         };
@@ -379,7 +385,10 @@ fn decode(text: &str) -> Result<String, InvalidStoreUrl> {
     }
     match String::from_utf8(bytes) {
         Ok(text) if !text.chars().any(char::is_control) => Ok(text),
-        Ok(_) | Err(_) => invalid("the store's URL is not printable text", SIGN_IN),
+        Ok(_) | Err(_) => invalid(
+            "the store URL contains control characters or is not UTF-8",
+            SIGN_IN,
+        ),
     }
 }
 

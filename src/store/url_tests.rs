@@ -1,4 +1,4 @@
-//! The forms of a store's URL, friendly and hostile.
+//! Parsing of store URLs, valid and invalid.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn host(name: &str, port: u16) -> Host {
 }
 
 #[test]
-fn one_server() {
+fn single_server_urls_are_parsed() {
     let url = parse("rediss://app:p%40ss%2F@cache.example.com:6380/3?ca=/etc/ca.pem");
     assert!(matches!(url.topology, Topology::Single(h) if h == host("cache.example.com", 6380)));
     assert!(url.tls);
@@ -31,7 +31,7 @@ fn one_server() {
 }
 
 #[test]
-fn sockets() {
+fn socket_urls_are_parsed() {
     for text in [
         "redis+unix:///run/redis.sock?db=2",
         "unix:///run/redis.sock?db=2",
@@ -45,7 +45,7 @@ fn sockets() {
 }
 
 #[test]
-fn several_servers() {
+fn cluster_and_sentinel_urls_are_parsed() {
     let url = parse("redis-cluster://u:p@a:1,b:2,[fe80::1]:3");
     let Topology::Cluster(hosts) = url.topology else {
         panic!("a cluster")
@@ -71,7 +71,7 @@ fn several_servers() {
 }
 
 #[test]
-fn files_and_memory() {
+fn file_and_memory_urls_are_parsed() {
     for text in ["sqlite:rolecall.db", "sqlite://rolecall.db"] {
         assert!(
             matches!(text.parse(), Ok(StoreUrl::Sqlite(p)) if p.to_str() == Some("rolecall.db"))
@@ -81,7 +81,7 @@ fn files_and_memory() {
 }
 
 #[test]
-fn what_is_refused_comes_with_a_hint_and_without_the_password() {
+fn invalid_urls_have_a_hint_and_hide_the_password() {
     for text in [
         "",
         ":",
@@ -134,13 +134,13 @@ fn what_is_refused_comes_with_a_hint_and_without_the_password() {
 }
 
 #[test]
-fn a_password_may_stand_beside_the_url() {
+fn password_keys_are_added_to_the_url() {
     let with = |url: &str, password: Option<&str>, sentinel: Option<&str>| {
         let url: StoreUrl = url.parse().unwrap();
         url.with_passwords(password.map(SecretText::new), sentinel.map(SecretText::new))
     };
     let Ok(StoreUrl::Redis(url)) = with("redis://u@h", Some("p"), None) else {
-        panic!("it belongs to the user");
+        panic!("the password belongs to the user");
     };
     assert_eq!(url.username.as_deref(), Some("u"));
     assert_eq!(url.password.unwrap().expose(), "p");
@@ -171,14 +171,14 @@ fn a_password_may_stand_beside_the_url() {
 }
 
 #[test]
-fn a_password_in_the_url_is_noticed() {
+fn password_in_the_url_is_detected() {
     let holds = |url: &str| url.parse::<StoreUrl>().unwrap().holds_password();
     assert!(holds("redis://u:p@h") && holds("redis-sentinel://a/m?sentinel_password=s"));
     assert!(!holds("redis://u@h") && !holds("redis-sentinel://a/m") && !holds("memory:"));
 }
 
 #[test]
-fn debug_hides_passwords() {
+fn debug_output_hides_passwords() {
     let shown = format!(
         "{:?}",
         "redis-sentinel://u:hunter2@a/m?sentinel_password=hunter2".parse::<StoreUrl>()

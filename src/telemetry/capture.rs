@@ -1,6 +1,6 @@
-//! What libraries write to standard error by themselves, as log records: xmlsec's lines, which its C code can only be kept from
-//! writing by a call that Rust calls unsafe, and the messages of panics. Every line on standard error is then a record, one
-//! JSON object with `--log-format json`.
+//! Converts direct output of libraries to standard error into log records: messages of xmlsec, whose C code can only be
+//! silenced by an unsafe call, and panics. With `--log-format json`, every line on standard error is then one JSON
+//! object.
 
 use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use rustix::stdio::dup2_stderr;
 
-/// Bytes of one line that are kept.
+/// Maximum length of a captured line, in bytes.
 const LINE_BYTES_MAX: u64 = 4 * 1024;
-/// How long the end waits for the last lines.
+/// Time limit for forwarding the last lines at the end.
 const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
-/// While it lives, standard error is read by this process. The log itself goes where standard error went before.
+/// While this exists, the process reads its own standard error. The log is written to the original descriptor.
 #[must_use]
 pub struct Captured {
     original: OwnedFd,
     ended: Receiver<()>,
 }
 
-/// Begins to read standard error. Logging has been set up before.
+/// Begins to capture standard error. Logging must be installed before.
 ///
 /// # Errors
-/// When there is no pipe or no thread for it.
+/// If the pipe or the thread cannot be created.
 pub fn capture_stderr() -> io::Result<Captured> {
     let original = io::stderr().as_fd().try_clone_to_owned()?;
     let (reader, writer) = io::pipe()?;
@@ -34,7 +34,7 @@ pub fn capture_stderr() -> io::Result<Captured> {
         .name("stderr".to_owned())
         .spawn(move || {
             forward(reader);
-            // Nobody may wait any more.
+            // The receiver is gone if the process does not wait any more.
             let _ = end.send(());
         })?;
     dup2_stderr(&writer)?;
@@ -42,7 +42,7 @@ pub fn capture_stderr() -> io::Result<Captured> {
 }
 
 impl Drop for Captured {
-    /// Gives standard error back, and waits until what was written before has become records.
+    /// Restores standard error, and waits until captured lines are logged.
     fn drop(&mut self) {
         if dup2_stderr(&self.original).is_ok() {
             let _ = self.ended.recv_timeout(LAST_LINES_MAX);
@@ -66,7 +66,7 @@ fn forward(reader: PipeReader) {
 
 fn record(line: &str) {
     match line.strip_prefix("func=xmlSec") {
-        // The refusal is logged with its reason; this is for whoever looks into the library.
+        // The rejection is logged with its reason elsewhere; this is for troubleshooting the library.
         Some(_) => tracing::debug!(target: "xmlsec", line, "xmlsec"),
         None if line.is_empty() => {}
         None => tracing::error!(target: "stderr", line, "written to standard error"),

@@ -1,4 +1,4 @@
-//! The audit trail on SQLite and on PostgreSQL: durable, chained, exported, and not to be fooled.
+//! The audit trail on SQLite and PostgreSQL: durability, hash chains, exports, tamper detection.
 
 mod disk;
 mod events;
@@ -30,7 +30,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-/// Never the same bytes twice.
+/// An entropy source that never repeats.
 struct Counting(AtomicU64);
 
 static ENTROPY: Counting = Counting(AtomicU64::new(0));
@@ -44,7 +44,7 @@ impl Entropy for Counting {
     }
 }
 
-/// Stands still.
+/// A fixed clock.
 struct Noon;
 
 impl Clock for Noon {
@@ -59,7 +59,7 @@ enum Kind {
         _folder: TempDir,
     },
     Postgres(Postgres),
-    /// One database of a server that several fixtures use.
+    /// A database of a server that several fixtures share.
     Shared {
         server: Arc<Postgres>,
         name: String,
@@ -101,7 +101,7 @@ impl TestDatabase {
         Ok(verify(&Database::open(&self.url()?).await?).await?)
     }
 
-    /// Somebody with all rights.
+    /// Executes SQL with all permissions.
     async fn store_sql(&self, statement: &str) -> Result<()> {
         match &self.0 {
             Kind::Sqlite { .. } => {
@@ -123,30 +123,34 @@ impl TestDatabase {
         Ok(())
     }
 
-    /// The address of a PostgreSQL server.
+    /// The URL of a PostgreSQL server.
     fn server_url(&self) -> Result<String> {
         match &self.0 {
             Kind::Postgres(server) => Ok(server.url()),
-            Kind::Sqlite { .. } | Kind::Shared { .. } => anyhow::bail!("a server is needed"),
+            Kind::Sqlite { .. } | Kind::Shared { .. } => {
+                anyhow::bail!("a PostgreSQL server is required")
+            }
         }
     }
 
-    /// What a PostgreSQL server answers.
+    /// Runs SQL on a PostgreSQL server and returns its output.
     fn server_sql(&self, statement: &str) -> Result<String> {
         match &self.0 {
             Kind::Postgres(server) => server.sql(statement),
-            Kind::Sqlite { .. } | Kind::Shared { .. } => anyhow::bail!("a server is needed"),
+            Kind::Sqlite { .. } | Kind::Shared { .. } => {
+                anyhow::bail!("a PostgreSQL server is required")
+            }
         }
     }
 
-    /// Another process at the same SQLite file.
+    /// A separate connection to the SQLite file.
     async fn store_connection(&self) -> Result<SqliteConnection> {
         match &self.0 {
             Kind::Sqlite { file, .. } => {
                 let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
                 Ok(SqliteConnection::connect_with(&options).await?)
             }
-            Kind::Postgres(_) | Kind::Shared { .. } => anyhow::bail!("a file is needed"),
+            Kind::Postgres(_) | Kind::Shared { .. } => anyhow::bail!("a SQLite file is required"),
         }
     }
 }
@@ -217,7 +221,7 @@ fn failed(intent: &AuditEvent) -> AuditEvent {
     }
 }
 
-/// Writes the events and ends.
+/// Writes the events and closes the writer.
 async fn write(database: &TestDatabase, events: &[AuditEvent]) -> Result<()> {
     let writer = database.writer().await?;
     for event in events {

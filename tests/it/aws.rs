@@ -1,4 +1,4 @@
-//! The AWS adapter against an AWS that checks what AWS checks.
+//! The AWS adapter against an emulator that performs the checks of AWS.
 
 mod console;
 mod egress;

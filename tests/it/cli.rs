@@ -1,4 +1,4 @@
-//! The command line as its users meet it: what it prints where, and what it answers to the shell.
+//! The command line: output streams and exit codes.
 
 mod audit;
 mod check;
@@ -23,7 +23,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-/// What a command has said.
+/// Output of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -31,11 +31,11 @@ pub struct Ran {
     pub err: String,
 }
 
-/// Runs `rolecalld` in a folder, to its end.
+/// Runs `rolecalld` in a folder until it exits.
 pub fn rolecalld(folder: &Path, arguments: &[&str]) -> Result<Ran> {
     let output = program(folder).args(arguments).output()?;
     Ok(Ran {
-        code: output.status.code().context("ended by a signal")?,
+        code: output.status.code().context("terminated by a signal")?,
         out: String::from_utf8(output.stdout)?,
         err: String::from_utf8(output.stderr)?,
     })
@@ -51,7 +51,7 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
-/// A configuration without a mistake.
+/// A valid configuration.
 const SETTINGS: &str = r#"public_url = "https://sso.example.com"
 access = ["access.toml"]
 
@@ -93,10 +93,10 @@ pub fn folder() -> Result<TempDir> {
     Ok(folder)
 }
 
-/// Changes the folder's `rolecall.toml`.
+/// Replaces a text in the folder's `rolecall.toml`.
 fn change(folder: &TempDir, from: &str, to: &str) -> Result<()> {
     let path = folder.path().join("rolecall.toml");
     let text = fs::read_to_string(&path)?;
-    anyhow::ensure!(text.contains(from), "`{from}` is not there");
+    anyhow::ensure!(text.contains(from), "`{from}` not found in:\n{text}");
     Ok(fs::write(path, text.replace(from, to))?)
 }

@@ -1,8 +1,8 @@
-//! Other people's programs, unmodified, against the gateway: AWS's command line in four ages, boto3,
-//! JavaScript, Rust and Terraform.
+//! Unmodified third-party clients against the gateway: four versions of the AWS CLI, boto3, JavaScript, Rust and
+//! Terraform.
 //!
-//! Each starts with a home of its own and nothing of AWS's in the environment but what a test sets. Needs what
-//! `cargo xtask test` installs; without it the tests are left out.
+//! Each starts with its own home folder and an environment without AWS settings. Requires what `cargo xtask test`
+//! installs; without it, the tests are skipped.
 
 mod aws_cli;
 mod boto3;
@@ -26,12 +26,12 @@ use serde_json::Value;
 
 use laptop::{Laptop, Ran};
 
-/// Profiles of alice's, as `/config` names them.
+/// Profiles of alice, as named by `/config`.
 const PROFILE: &str = "sandbox-Developer";
 const OTHER_PROFILE: &str = "payments-prod-ReadOnly";
 const ACCOUNT: &str = "777788889999";
 
-/// A stack and what its gateway's page says about setting up a terminal.
+/// A stack, and the configuration shown on its set-up page.
 struct Fixture {
     stack: TestStack,
     browser: Browser,
@@ -39,17 +39,17 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A gateway with https, whose start URL the newest CLI asks for.
+    /// A gateway with https, whose start URL the newest CLI requires.
     async fn secure() -> Result<Self> {
         Self::with(|settings| settings.tls = true).await
     }
 
-    /// A gateway without, as the demo is.
+    /// A gateway with plain HTTP, like the demo.
     async fn plain() -> Result<Self> {
         Self::with(|_| ()).await
     }
 
-    /// Alice has signed in and saved what `/config` shows.
+    /// alice has signed in and saved the configuration of `/config`.
     async fn with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Self> {
         let mut settings = TestStackSettings::default();
         change(&mut settings);
@@ -73,14 +73,14 @@ impl Fixture {
         })
     }
 
-    /// Signs in with the newest command line that this machine has, through the browser.
+    /// Signs in with the newest installed CLI, through the browser.
     async fn sign_in(&mut self, cli: &std::path::Path) -> Result<Ran> {
         let ran = self.sign_in_with(cli, &["--profile", PROFILE]).await?;
         ensure!(ran.is_success(), "{ran:?}");
         Ok(ran)
     }
 
-    /// `aws sso login`: the page it opens is confirmed in alice's browser.
+    /// `aws sso login`: the opened page is confirmed in the browser of alice.
     async fn sign_in_with(&mut self, cli: &std::path::Path, arguments: &[&str]) -> Result<Ran> {
         let mut login = self.laptop.command(cli);
         login.args(["sso", "login"]).args(arguments);
@@ -93,7 +93,7 @@ impl Fixture {
         };
         laptop::compare(&mut self.browser, code).await?;
         let ran = running.finish().await?;
-        ensure!(ran.text.contains(code), "the code is not shown: {ran:?}");
+        ensure!(ran.text.contains(code), "the code is not printed: {ran:?}");
         Ok(ran)
     }
 
@@ -105,7 +105,7 @@ impl Fixture {
         self.laptop.run(command).await
     }
 
-    /// Sets the variables that `/config` shows.
+    /// Sets the variables shown on `/config`.
     fn set_endpoints(&mut self) {
         for service in ["SSO", "SSO_OIDC", "SIGNIN"] {
             let variable = format!("AWS_ENDPOINT_URL_{service}");
@@ -113,7 +113,7 @@ impl Fixture {
         }
     }
 
-    /// The one token in the cache.
+    /// The only token in the cache.
     fn token(&self) -> Result<(PathBuf, Value)> {
         let tokens = self.laptop.tokens()?;
         let [path] = tokens.as_slice() else {
@@ -131,7 +131,7 @@ impl Fixture {
             .to_owned())
     }
 
-    /// Lets the cached token end after this while, as far as clients know.
+    /// Sets the expiry of the cached token, as seen by clients.
     fn let_token_live(&self, left: TimeDelta) -> Result<()> {
         let (path, mut token) = self.token()?;
         let end = self.stack.gateway.services.now() + left;
@@ -139,12 +139,12 @@ impl Fixture {
         Ok(std::fs::write(path, token.to_string())?)
     }
 
-    /// Lets it have ended an hour ago.
+    /// Makes the cached token expired by an hour.
     fn expire_token(&self) -> Result<()> {
         self.let_token_live(-TimeDelta::hours(1))
     }
 
-    /// Asserts that a program became alice in this role.
+    /// Asserts that a program assumed this role as alice.
     fn is_alice(&self, ran: &Ran, account: &str, role: &str) -> Result<()> {
         let arn = format!("arn:aws:sts::{account}:assumed-role/{role}/alice@example.com");
         ensure!(ran.is_success() && ran.text.contains(&arn), "{ran:?}");
@@ -152,7 +152,7 @@ impl Fixture {
     }
 }
 
-/// The AWS CLI of this suite of Debian's. One that does not start with this machine's Python is not there.
+/// The AWS CLI of this Debian suite; `None` if it does not start with the Python of this machine.
 pub fn aws_cli(suite: &str) -> Option<PathBuf> {
     let program = AWS_CLI.path()?.join(format!("aws-{suite}"));
     if !program.is_file() {

@@ -1,5 +1,5 @@
-//! The commands of `README.md`, `docs/operations.md` and `docs/runbooks.md` work: they are run from the text, one page after the
-//! other as somebody would who follows it, on a machine that is a folder. What cannot run there is listed with the reason.
+//! The commands in `README.md`, `docs/operations.md` and `docs/runbooks.md` work: they are run from the text in order,
+//! on a machine that is simulated by a folder. Commands that cannot run there are listed with the reason.
 
 mod machine;
 mod page;
@@ -10,7 +10,7 @@ use rolecall_testkit::redis::Redis;
 use machine::Machine;
 use page::{Command, commands};
 
-/// What is not run here: how these commands begin, and why.
+/// Prefixes of commands that are not run here, with the reason.
 const ELSEWHERE: [(&str, &str); 8] = [
     ("cargo xtask demo", "`rolecall-demo` has tests of its own"),
     ("cargo xtask test", "it is what runs this test"),
@@ -37,15 +37,15 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ),
 ];
 
-/// What is refused here, because days would have to pass or somebody to sign in first: how the command begins, and what it says.
+/// Prefixes of commands that fail here, because they would need days or a sign-in; with the error message.
 const REFUSED: [(&str, &str); 4] = [
-    ("rolecalld audit search", "no event fits"),
-    ("rolecalld sessions end", "nobody has signed in"),
+    ("rolecalld audit search", "no matching events"),
+    ("rolecalld sessions end", "no user with the e-mail address"),
     ("rolecalld keys rotate", "a day"),
     ("rolecalld keys retire", "is active"),
 ];
 
-/// Why the command is not run here.
+/// Why a command is not run here.
 fn elsewhere(command: &Command) -> Option<&'static str> {
     let row = ELSEWHERE
         .iter()
@@ -53,7 +53,7 @@ fn elsewhere(command: &Command) -> Option<&'static str> {
     row.map(|(_, reason)| *reason)
 }
 
-/// Runs every command of a page, or of the part of it below a heading.
+/// Runs all commands of a page.
 fn run(page: &str, machine: &mut Machine) -> Result<usize> {
     let mut ran = 0;
     for command in commands(page)? {
@@ -80,10 +80,10 @@ fn run(page: &str, machine: &mut Machine) -> Result<usize> {
 }
 
 #[test]
-fn the_readme_leads_to_a_gateway_that_serves() -> Result<()> {
+fn readme_commands_start_a_gateway() -> Result<()> {
     let mut machine = Machine::empty()?;
     let ran = run("README.md", &mut machine)?;
-    ensure!(ran > 10, "the search for commands has gone blind: {ran}");
+    ensure!(ran > 10, "too few commands found: {ran}");
     ensure!(
         machine.serves(),
         "`rolecalld serve` is not among the commands"
@@ -92,21 +92,21 @@ fn the_readme_leads_to_a_gateway_that_serves() -> Result<()> {
 }
 
 #[test]
-fn the_commands_for_operators_work() -> Result<()> {
-    // The first page makes the keys itself.
+fn operator_commands_work() -> Result<()> {
+    // The first page generates the keys itself.
     let mut machine = Machine::configured()?;
     let ran = run("docs/operations.md", &mut machine)?;
-    ensure!(ran > 10, "the search for commands has gone blind: {ran}");
+    ensure!(ran > 10, "too few commands found: {ran}");
     let mut machine = Machine::configured()?;
     machine.runs("rolecalld keys generate --config F")?;
     machine.runs("rolecalld serve --config F")?;
     let ran = run("docs/runbooks.md", &mut machine)?;
-    ensure!(ran >= 3, "the search for commands has gone blind: {ran}");
+    ensure!(ran >= 3, "too few commands found: {ran}");
     Ok(())
 }
 
 #[test]
-fn what_is_listed_is_in_the_text() -> Result<()> {
+fn listed_commands_are_in_the_documents() -> Result<()> {
     let mut all = Vec::new();
     for page in ["README.md", "docs/operations.md", "docs/runbooks.md"] {
         all.extend(commands(page)?);
@@ -115,15 +115,15 @@ fn what_is_listed_is_in_the_text() -> Result<()> {
     for (begins, _) in listed {
         ensure!(
             all.iter().any(|command| command.text.starts_with(begins)),
-            "`{begins}` is listed and not in the text"
+            "`{begins}` is listed, but not in the documents"
         );
     }
     Ok(())
 }
 
-/// The user of Redis that the manual makes has the rights that the gateway needs.
+/// The Redis user created by the manual has the permissions that the gateway needs.
 #[tokio::test]
-async fn the_manuals_user_of_redis_serves() -> Result<()> {
+async fn documented_redis_user_has_sufficient_permissions() -> Result<()> {
     let redis = Redis::single().await?;
     let manual = crate::manual::read("docs/operations.md")?;
     let acl = manual

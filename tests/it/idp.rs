@@ -1,4 +1,4 @@
-//! Signing in at a provider: the adapter on one side, a provider and a browser on the other, no gateway between them.
+//! The provider adapters with a provider of the testkit and a browser, without a gateway.
 
 mod auth_time;
 mod client_authentication;
@@ -38,7 +38,7 @@ const CLIENT_ID: &str = "rolecall";
 const CLIENT_SECRET: &str = "hunter2-and-more";
 const CALLBACK: &str = "https://sso.example/sign-in/idp/callback";
 
-/// A provider, the adapter for it, and a person's browser.
+/// A provider, the adapter for it, and a browser.
 struct Fixture {
     clock: ManualClock,
     upstream: oidc::OidcProvider,
@@ -46,7 +46,7 @@ struct Fixture {
     browser: Browser,
 }
 
-/// What the provider sent the browser back with.
+/// The callback from the provider.
 struct ReturnedBrowser {
     correlation: Correlation,
     callback: Callback,
@@ -57,7 +57,7 @@ impl Fixture {
         Self::with(|_| (), |_| ())
     }
 
-    /// A fixture whose provider and adapter are set up a little differently.
+    /// A fixture with modified settings of provider and adapter.
     fn with(
         upstream: impl FnOnce(&mut oidc::OidcSettings),
         adapter: impl FnOnce(&mut OidcSettings),
@@ -104,11 +104,11 @@ impl Fixture {
             callback,
         } = returned;
         let vouched = self.adapter.complete(correlation, callback).await?;
-        assert!(vouched.once.is_none(), "a code is spent at the provider");
+        assert!(vouched.once.is_none(), "a code is consumed at the provider");
         Ok(vouched.identity)
     }
 
-    /// Up to the moment the browser is back with the gateway.
+    /// Runs a sign-in until the browser returns to the gateway.
     async fn visit_provider(
         &mut self,
         username: &str,
@@ -129,7 +129,7 @@ impl Fixture {
     }
 }
 
-/// The adapter for these settings.
+/// The adapter with these settings.
 fn new_adapter(settings: OidcSettings, clock: &ManualClock) -> Result<OidcProvider> {
     Ok(OidcProvider::new(
         settings,
@@ -143,7 +143,7 @@ fn new_state() -> State {
     State::new(random_token(&SystemEntropy))
 }
 
-/// Where a challenge sends the browser, which an OpenID Connect provider's does by redirect.
+/// The redirect of a challenge of an OpenID Connect provider.
 fn redirect(challenge: Challenge) -> Result<Url> {
     match challenge {
         Challenge::Redirect(url) => Ok(url),
@@ -151,11 +151,11 @@ fn redirect(challenge: Challenge) -> Result<Url> {
     }
 }
 
-/// How a sign-in ends that comes to nothing.
+/// Why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
-    /// The browser came back with something that the gateway's web side turns away: no `state` of ours, no code.
-    #[error("turned away")]
+    /// The callback is rejected by the web layer: no valid `state`, no code.
+    #[error("rejected by the web layer")]
     AtTheDoor,
     #[error(transparent)]
     ByTheAdapter(#[from] ProviderError),
@@ -163,7 +163,7 @@ enum Ended {
     ByTheTest(#[from] anyhow::Error),
 }
 
-/// What the web side makes of a callback URL: exactly one `state`, ours, and exactly one `code` or `error`.
+/// Parses a callback URL like the web layer: exactly one `state`, the expected one, and exactly one `code` or `error`.
 fn callback(url: &Url, state: &State) -> Option<Callback> {
     let one = |name: &str| {
         let mut values = url.query_pairs().filter(|(key, _)| key == name);
@@ -215,7 +215,7 @@ fn settings_for(issuer: &str) -> Result<OidcSettings> {
     })
 }
 
-/// The parameter of a URL.
+/// A parameter of a URL.
 fn parameter(url: &Url, name: &str) -> Result<String> {
     url.query_pairs()
         .find(|(key, _)| key == name)

@@ -1,4 +1,4 @@
-//! Every integration test of the gateway, in one binary.
+//! All integration tests of the gateway, in one binary.
 
 mod audit;
 mod aws;

@@ -1,5 +1,5 @@
-//! The usual mistakes of a set-up, one row each: what `rolecalld check`, `check --online`, the log and the page say of
-//! it. What to do next stands in at least one of them.
+//! Common configuration errors, one per row: what `rolecalld check`, `check --online`, the log and the page report. At
+//! least one of them must contain the next step.
 
 mod rows;
 
@@ -16,75 +16,75 @@ use url::form_urlencoded::byte_serialize;
 use crate::cli::{program, rolecalld};
 use crate::operate::{Balancer, RECOVERED_MAX, balanced_stack, is_at_provider, until};
 
-/// Where an administrator or a person reads.
+/// Where a message is displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Output {
     /// `rolecalld check`.
     Check,
     /// `rolecalld check --online`.
     Online,
-    /// What `rolecalld serve` logs.
+    /// The log of `rolecalld serve`.
     Log,
-    /// The page that a person ends at.
+    /// The page after a sign-in.
     Page,
 }
 
-/// Who meets the mistake, and how.
+/// How the error is triggered.
 #[derive(Clone, Copy)]
 enum Visit {
-    /// Somebody signs in at the provider of this id.
+    /// A user signs in with the provider of this ID.
     SignIn(&'static str),
-    /// A request comes under another host name.
+    /// A request has another `Host`.
     OtherHost,
-    /// A sign-in begins behind a proxy that says that the browser speaks plain http; what follows is where it leads.
+    /// A sign-in starts behind a proxy that reports plain HTTP; with the expected redirect target.
     ForwardedProto,
-    /// Nobody comes.
+    /// Nothing.
     Nobody,
 }
 
-/// One mistake.
-struct Mistake {
+/// A configuration error.
+struct Misconfiguration {
     name: &'static str,
-    /// The stack in which it happens.
+    /// The stack with the error.
     settings: fn(&mut TestStackSettings),
-    /// Made in the files, after the stack was built and before the gateway starts.
+    /// Changes to the files, after the stack was built and before the gateway starts.
     change: fn(&TestStack) -> Result<Option<TlsFront>>,
     visit: Visit,
-    /// Happens after somebody has signed in once, before the visit.
+    /// Changes after a successful sign-in.
     later: Option<fn(&TestStack)>,
-    /// What is said, and where.
-    said: &'static [(Place, &'static str)],
-    /// What to do next, and where it stands.
-    next: (Place, &'static str),
+    /// The expected messages.
+    expected: &'static [(Output, &'static str)],
+    /// The next step.
+    next: (Output, &'static str),
 }
 
-/// A stack with a mistake, and a gateway process that serves it.
+/// A stack with an error, and a gateway process that serves it.
 struct Fixture {
     stack: TestStack,
     balancer: Balancer,
     _front: Option<TlsFront>,
 }
 
-/// What was said in each place.
-struct Said {
+/// The messages by output.
+struct Messages {
     check: String,
     online: String,
     log: String,
     page: String,
 }
 
-impl Said {
-    fn at(&self, place: Place) -> &str {
-        match place {
-            Place::Check => &self.check,
-            Place::Online => &self.online,
-            Place::Log => &self.log,
-            Place::Page => &self.page,
+impl Messages {
+    fn at(&self, output: Output) -> &str {
+        match output {
+            Output::Check => &self.check,
+            Output::Online => &self.online,
+            Output::Log => &self.log,
+            Output::Page => &self.page,
         }
     }
 }
 
-/// Changes `rolecall.toml`.
+/// Replaces a text in `rolecall.toml`.
 fn replace(stack: &TestStack, old: &str, new: &str) -> Result<()> {
     let text = fs::read_to_string(stack.config())?;
     ensure!(text.contains(old), "{old} is not in {text}");
@@ -92,13 +92,13 @@ fn replace(stack: &TestStack, old: &str, new: &str) -> Result<()> {
 }
 
 impl Fixture {
-    async fn of(mistake: &Mistake) -> Result<Self> {
+    async fn of(case: &Misconfiguration) -> Result<Self> {
         let (stack, balancer) = balanced_stack(|settings| {
             settings.store = "sqlite:store.db".to_owned();
-            (mistake.settings)(settings);
+            (case.settings)(settings);
         })
         .await?;
-        let front = (mistake.change)(&stack)?;
+        let front = (case.change)(&stack)?;
         Ok(Self {
             stack,
             balancer,
@@ -106,14 +106,14 @@ impl Fixture {
         })
     }
 
-    /// Everything that `rolecalld` writes with these arguments.
+    /// All output of `rolecalld` with these arguments.
     fn run(&self, arguments: &[&str]) -> Result<String> {
         let arguments = [arguments, &["--config", "rolecall.toml"]].concat();
         let ran = rolecalld(self.stack.folder(), &arguments)?;
         Ok(ran.out + &ran.err)
     }
 
-    /// The page at which somebody ends who signs in.
+    /// The page after a sign-in.
     async fn sign_in(&self, provider: &str) -> Result<String> {
         let mut browser = Browser::new()?;
         let start = self.stack.at(&format!("/sign-in/{provider}"));
@@ -124,7 +124,7 @@ impl Fixture {
         Ok(page.text())
     }
 
-    /// Where a sign-in leads, with `{public_url}` for the gateway's address.
+    /// The redirect target of a sign-in, with `{public_url}` for the URL of the gateway.
     async fn begins_behind_plain_http(&self) -> Result<String> {
         let request = client()?.get(self.stack.at("/sign-in/example"));
         let request = request.header("x-forwarded-proto", "http");
@@ -137,15 +137,15 @@ impl Fixture {
         Ok(location.to_str()?.replace(&ours, "{public_url}"))
     }
 
-    async fn said(&self, mistake: &Mistake) -> Result<Said> {
+    async fn messages(&self, case: &Misconfiguration) -> Result<Messages> {
         let (check, online) = (self.run(&["check"])?, self.run(&["check", "--online"])?);
         let mut command = program(self.stack.folder());
         command.args(["serve", "--config", "rolecall.toml"]);
         let mut gateway = Process::start(command)?;
         let line = match gateway.wait_for_line(" serving ", RECOVERED_MAX) {
             Ok(line) => line,
-            Err(ended) if matches!(mistake.visit, Visit::Nobody) => {
-                return Ok(Said {
+            Err(ended) if matches!(case.visit, Visit::Nobody) => {
+                return Ok(Messages {
                     check,
                     online,
                     log: ended.to_string(),
@@ -159,15 +159,15 @@ impl Fixture {
             .find_map(|word| word.strip_prefix("address="))
             .with_context(|| line.clone())?;
         self.balancer.lead_to(&[address.parse()?]);
-        if let Some(later) = mistake.later {
-            let Visit::SignIn(provider) = mistake.visit else {
-                anyhow::bail!("{}: nobody signs in", mistake.name);
+        if let Some(later) = case.later {
+            let Visit::SignIn(provider) = case.visit else {
+                anyhow::bail!("{}: there is no sign-in", case.name);
             };
             let page = self.sign_in(provider).await?;
-            ensure!(page.contains("payments-prod"), "{}: {page}", mistake.name);
+            ensure!(page.contains("payments-prod"), "{}: {page}", case.name);
             later(&self.stack);
         }
-        let page = match mistake.visit {
+        let page = match case.visit {
             Visit::SignIn(provider) => self.sign_in(provider).await?,
             Visit::OtherHost => {
                 let request = client()?.get(self.stack.at("/"));
@@ -177,17 +177,18 @@ impl Fixture {
             Visit::ForwardedProto => self.begins_behind_plain_http().await?,
             Visit::Nobody => String::new(),
         };
-        let logged =
-            |(place, text): &(Place, &str)| *place != Place::Log || gateway.output().contains(text);
-        // The log is written behind the answer.
-        let awaited = until(mistake.name, async || {
-            let all = mistake.said.iter().chain([&mistake.next]).all(logged);
+        let logged = |(output, text): &(Output, &str)| {
+            *output != Output::Log || gateway.output().contains(text)
+        };
+        // The log is written after the response.
+        let awaited = until(case.name, async || {
+            let all = case.expected.iter().chain([&case.next]).all(logged);
             Ok(all.then_some(()))
         });
         let missing = awaited.await.err();
         let log = gateway.output();
-        ensure!(missing.is_none(), "{}: the log:\n{log}", mistake.name);
-        Ok(Said {
+        ensure!(missing.is_none(), "{}: the log:\n{log}", case.name);
+        Ok(Messages {
             check,
             online,
             log,
@@ -197,15 +198,15 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn every_usual_mistake_says_what_to_do_next() -> Result<()> {
-    for mistake in rows::MISTAKES {
-        let said = Fixture::of(&mistake).await?.said(&mistake).await?;
-        for (place, text) in mistake.said.iter().chain([&mistake.next]) {
+async fn common_errors_report_the_next_step() -> Result<()> {
+    for case in rows::MISCONFIGURATIONS {
+        let messages = Fixture::of(&case).await?.messages(&case).await?;
+        for (output, text) in case.expected.iter().chain([&case.next]) {
             ensure!(
-                said.at(*place).contains(text),
-                "{}: {place:?} does not say {text:?}:\n{}",
-                mistake.name,
-                said.at(*place)
+                messages.at(*output).contains(text),
+                "{}: {output:?} does not say {text:?}:\n{}",
+                case.name,
+                messages.at(*output)
             );
         }
     }

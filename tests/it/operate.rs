@@ -1,6 +1,6 @@
-//! Running a gateway: several replicas, every kind of store, outages, restarts, what it writes down.
+//! Operation of a gateway: several replicas, all kinds of stores, outages, restarts, logs.
 //!
-//! Each story goes over real sockets: a browser, an identity provider, an AWS, real servers behind the gateway.
+//! All tests use real sockets: a browser, an identity provider, AWS, and real servers behind the gateway.
 
 mod balancer;
 mod kinds;
@@ -24,12 +24,12 @@ use serde_json::Value;
 
 pub use balancer::Balancer;
 
-/// How long anything may take to recover by itself on a loaded machine.
+/// Time limit for an automatic recovery on a loaded machine.
 pub const RECOVERED_MAX: Duration = Duration::from_secs(20);
 
-/// A role that alice has.
+/// A role of alice.
 pub const PROD: (&str, &str) = ("111122223333", "Administrator");
-/// A role in an account that trusts by SAML.
+/// A role in an account that uses SAML.
 pub const SANDBOX: (&str, &str) = ("777788889999", "Administrator");
 
 /// A stack with this store.
@@ -41,7 +41,7 @@ pub async fn stack_with(store: &str) -> Result<TestStack> {
     .await
 }
 
-/// A stack with this store behind a balancer that leads to its one gateway so far.
+/// A stack with this store behind a load balancer with one gateway.
 pub async fn balanced_stack_with(store: &str) -> Result<(TestStack, Balancer)> {
     balanced_stack(|settings| settings.store = store.to_owned()).await
 }
@@ -61,7 +61,7 @@ pub async fn balanced_stack(
     Ok((stack, balancer))
 }
 
-/// Signs in from the portal's address; the portal is showing then.
+/// Signs in from the URL of the portal; the portal is then displayed.
 pub async fn sign_in(portal: &str, browser: &mut Browser, who: &str) -> Result<Page> {
     let page = browser.open(portal).await?;
     ensure!(is_at_provider(&page)?, "{}: {}", page.url(), page.text());
@@ -70,25 +70,25 @@ pub async fn sign_in(portal: &str, browser: &mut Browser, who: &str) -> Result<P
     Ok(page)
 }
 
-/// Whether the provider asks who is there.
+/// Whether the page is the sign-in page of the provider.
 pub fn is_at_provider(page: &Page) -> Result<bool> {
     Ok(!page.attributes("#testkit-sign-in", "id")?.is_empty())
 }
 
-/// Whether somebody who is signed in sees accounts.
+/// Whether the page is the portal of a signed-in user.
 pub fn is_portal(page: &Page) -> bool {
     page.url().path() == "/"
         && page.status() == Some(StatusCode::OK)
         && page.text().contains("payments-prod")
 }
 
-/// `GET` of a page of the management listener, or of any other.
+/// A `GET` request of a page, for example of the management listener.
 pub async fn get(url: &str) -> Result<(StatusCode, String)> {
     let answer = client()?.get(url).send().await?;
     Ok((answer.status(), answer.text().await?))
 }
 
-/// Credentials as a program asks for them, by the form on the page that shows.
+/// Requests credentials like a program, with the form on the current page.
 pub async fn credentials(
     browser: &Browser,
     (account, permission_set): (&str, &str),
@@ -120,14 +120,14 @@ pub async fn credentials(
     Ok((status, serde_json::from_str(&text).context(text)?))
 }
 
-/// Looks again and again until it is so, or it has taken too long.
+/// Polls until the condition is met, or the time limit expires.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let begun = Instant::now();
     loop {
         if let Some(seen) = look().await? {
             return Ok(seen);
         }
-        ensure!(begun.elapsed() < RECOVERED_MAX, "not in time: {what}");
+        ensure!(begun.elapsed() < RECOVERED_MAX, "timeout: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The files of the Debian package say the same as the manual and the program. `cargo xtask deb --test` installs it.
+//! The files of the Debian package match the documents and the program. `cargo xtask deb --test` installs the package.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ fn packaged(file: &str) -> Result<String> {
     read(&format!("packaging/debian/{file}"))
 }
 
-/// The lines that mean something: neither comments nor empty.
+/// The lines that are neither comments nor empty.
 fn meant(text: &str) -> Vec<&str> {
     text.lines()
         .map(str::trim)
@@ -25,7 +25,7 @@ fn meant(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_unit_is_the_manuals() -> Result<()> {
+fn unit_matches_the_manual() -> Result<()> {
     let manual = read("docs/operations.md")?;
     let (_, block) = manual
         .split_once("```ini\n# /etc/systemd/system/rolecalld.service\n")
@@ -41,7 +41,7 @@ fn the_unit_is_the_manuals() -> Result<()> {
     Ok(())
 }
 
-/// A folder with the packaged configuration, changed, and with every secret that it may name.
+/// A folder with the packaged configuration, modified, and all its secrets.
 fn configured(change: impl FnOnce(String) -> String) -> Result<(TempDir, PathBuf)> {
     let folder = TempDir::new()?;
     for secret in ["seal.key", "google.secret", "okta.secret"] {
@@ -55,7 +55,7 @@ fn configured(change: impl FnOnce(String) -> String) -> Result<(TempDir, PathBuf
     Ok((folder, path))
 }
 
-/// A block of the packaged configuration that is commented out.
+/// A commented-out block of the packaged configuration.
 fn commented(text: &str, mark: &str) -> Result<String> {
     let block = text
         .split("\n\n")
@@ -66,16 +66,16 @@ fn commented(text: &str, mark: &str) -> Result<String> {
 }
 
 #[test]
-fn unconfigured_it_lacks_an_identity_provider_and_nothing_else() -> Result<()> {
+fn packaged_configuration_lacks_only_a_provider() -> Result<()> {
     let (_folder, path) = configured(|text| text)?;
     let error = config::load(&path).err().context("accepted")?.to_string();
     ensure!(error.contains("no identity provider"), "{error}");
-    ensure!(error.contains("1 mistake"), "{error}");
+    ensure!(error.contains("1 error"), "{error}");
     Ok(())
 }
 
 #[test]
-fn either_provider_completes_it() -> Result<()> {
+fn either_provider_completes_the_configuration() -> Result<()> {
     for mark in ["accounts.google.com", "okta.com"] {
         let block = commented(&packaged("rolecall.toml")?, mark)?;
         let (_folder, path) = configured(|text| format!("{text}\n{block}\n"))?;
@@ -84,14 +84,14 @@ fn either_provider_completes_it() -> Result<()> {
         assert_eq!(
             loaded.access.policy.accounts().count(),
             0,
-            "nobody is let in"
+            "the access policy has no assignments"
         );
     }
     Ok(())
 }
 
 #[test]
-fn the_configuration_is_the_readmes() -> Result<()> {
+fn configuration_matches_the_readme() -> Result<()> {
     let table = |text: &str| -> Result<toml::Table> { Ok(text.parse()?) };
     let main = packaged("rolecall.toml")?;
     assert_eq!(table(&main)?, table(&readme::toml("[listen]")?)?);
@@ -109,7 +109,7 @@ fn the_configuration_is_the_readmes() -> Result<()> {
     Ok(())
 }
 
-/// What `--help` prints of a command.
+/// The `--help` output of a command.
 fn help(command: &[&str]) -> Result<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_rolecalld"))
         .args(command)
@@ -118,7 +118,7 @@ fn help(command: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The commands below one, by their names.
+/// The names of the subcommands.
 fn commands(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("Commands:\n") else {
         return Vec::new();
@@ -132,7 +132,7 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_manual_page_has_every_command_and_option() -> Result<()> {
+fn man_page_has_every_command_and_option() -> Result<()> {
     let page = packaged("rolecalld.1")?.replace("\\-", "-");
     let mut seen = 0;
     for command in commands(&help(&[])?) {
@@ -147,7 +147,10 @@ fn the_manual_page_has_every_command_and_option() -> Result<()> {
             .iter()
             .filter(|(_, text)| !text.contains("Commands:\n"))
         {
-            ensure!(page.contains(name), "the manual page lacks `{name}`");
+            ensure!(
+                page.contains(name),
+                "the man page does not contain `{name}`"
+            );
             let options = text
                 .split_whitespace()
                 .filter(|word| word.starts_with("--"));
@@ -155,18 +158,18 @@ fn the_manual_page_has_every_command_and_option() -> Result<()> {
                 let option = option.trim_end_matches([',', '.', ']']);
                 ensure!(
                     page.contains(option),
-                    "the manual page lacks `{option}` of `{name}`"
+                    "the man page does not contain `{option}` of `{name}`"
                 );
                 seen += 1;
             }
         }
     }
-    ensure!(seen > 20, "the search for options has gone blind: {seen}");
+    ensure!(seen > 20, "too few options found: {seen}");
     Ok(())
 }
 
 #[test]
-fn the_changelog_has_the_version() -> Result<()> {
+fn changelog_has_the_version() -> Result<()> {
     let changelog = packaged("changelog")?;
     let version = env!("CARGO_PKG_VERSION");
     ensure!(
@@ -178,7 +181,7 @@ fn the_changelog_has_the_version() -> Result<()> {
 }
 
 #[test]
-fn what_is_packaged_exists() -> Result<()> {
+fn packaged_files_exist() -> Result<()> {
     let manifest: toml::Table = read("Cargo.toml")?.parse()?;
     let assets = manifest["package"]["metadata"]["deb"]["assets"]
         .as_array()

@@ -1,5 +1,5 @@
-//! What `README.md` says to write works as it stands: both providers' configurations parse without a warning, and AWS
-//! takes the tokens of a gateway with its access policy under the trust policy of its CloudFormation text.
+//! The configuration in `README.md` is valid: both variants parse without a warning, and AWS accepts tokens of a
+//! gateway with its access policy under the trust policy of its CloudFormation template.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use rolecall_testkit::browser::Browser;
 use rolecalld::config;
 use tempfile::TempDir;
 
-/// The blocks between fences of one language, in order.
+/// The fenced blocks of a language, in order.
 fn blocks(language: &str) -> Result<Vec<String>> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))?;
     let opening = format!("```{language}\n");
@@ -24,7 +24,7 @@ fn blocks(language: &str) -> Result<Vec<String>> {
     Ok(found.map(|(block, _)| block.to_owned()).collect())
 }
 
-/// The TOML block that holds `mark`.
+/// The TOML block that contains `mark`.
 pub fn toml(mark: &str) -> Result<String> {
     let block = blocks("toml")?
         .into_iter()
@@ -32,7 +32,7 @@ pub fn toml(mark: &str) -> Result<String> {
     block.with_context(|| format!("the README has no TOML with {mark}"))
 }
 
-/// Roles and their trust policies in the CloudFormation text, for this issuer's host and account.
+/// Roles and trust policies of the CloudFormation template, for the host and account of this issuer.
 fn trust_policies(host: &str, account: &str) -> Result<Vec<(String, serde_json::Value)>> {
     let stack = blocks("yaml")?
         .pop()
@@ -60,7 +60,7 @@ fn trust_policies(host: &str, account: &str) -> Result<Vec<(String, serde_json::
 }
 
 #[test]
-fn the_configuration_parses_with_either_provider() -> Result<()> {
+fn configuration_is_valid_with_either_provider() -> Result<()> {
     for provider in ["accounts.google.com", "okta.com"] {
         let folder = TempDir::new()?;
         for (secret, text) in [
@@ -88,7 +88,7 @@ fn the_configuration_parses_with_either_provider() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
+async fn aws_accepts_tokens_under_the_documented_trust_policy() -> Result<()> {
     let settings = TestStackSettings {
         access: toml("[[assignment]]")?,
         ..TestStackSettings::default()
@@ -110,8 +110,8 @@ async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
     assert!(page.text().contains("AWS_ACCESS_KEY_ID"), "{}", page.text());
     assert_eq!(stack.aws.issued().len(), 1);
 
-    // A role of the same stack for somebody else's account or permission set would not have been had: the conditions
-    // are what lets this one in.
+    // A role of the same template for another account or permission set is refused: the conditions of the trust policy
+    // are effective.
     for (role, mut policy) in trust_policies(&host, account.id())? {
         let conditions = &mut policy["Statement"][0]["Condition"];
         conditions["StringEquals"]["aws:RequestTag/rolecall:account"] = "444455556666".into();

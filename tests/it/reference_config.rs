@@ -1,5 +1,5 @@
-//! `config/rolecall.toml` and `docs/configuration.md` are true: the file parses as it stands and with everything that
-//! is commented out, and both name every key that `src/config` reads.
+//! `config/rolecall.toml` and `docs/configuration.md` are complete: the file is valid as it is and with all optional
+//! keys, and both contain every key that `src/config` reads.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,14 +26,16 @@ fn reference() -> anyhow::Result<String> {
     )?)
 }
 
-/// A key and certificate for SAML, in PEM; there is one, since making it takes a while.
+/// A key and certificate for SAML, in PEM; created once, because this is slow.
 fn key() -> anyhow::Result<&'static str> {
     static KEY: OnceLock<String> = OnceLock::new();
     if KEY.get().is_none() {
         let pem = OwnKey::generate("sso.example.com", DateTime::UNIX_EPOCH, &SystemEntropy)?;
         drop(KEY.set(pem.expose().to_owned()));
     }
-    KEY.get().map(String::as_str).context("it was just made")
+    KEY.get()
+        .map(String::as_str)
+        .context("the key was just created")
 }
 
 /// The metadata of a SAML provider.
@@ -49,7 +51,7 @@ fn provider_metadata() -> anyhow::Result<String> {
     ))
 }
 
-/// Loads `text` beside the shipped access files, with every secret file that it names.
+/// Loads `text` together with the shipped access files and all its secrets.
 fn load(text: &str) -> anyhow::Result<Loaded> {
     let folder = TempDir::new()?;
     for entry in fs::read_dir(repository().join("config"))? {
@@ -65,7 +67,7 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
         let held = match secret.rsplit_once('.') {
             Some((_, "xml")) => provider_metadata()?,
             Some((_, "pem")) => key()?.to_owned(),
-            // 32 bytes in base64 are a sealing key, and a client secret as good as any.
+            // 32 bytes in base64 are valid both as a sealing key and as a client secret.
             Some(_) | None => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".to_owned(),
         };
         fs::write(&path, held)?;
@@ -77,7 +79,7 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
     Ok(config::load(&path)?)
 }
 
-/// The reference with every optional key switched on, and with the kinds of store and database that take every password.
+/// The reference with all optional keys enabled, and with the kinds of store and database that support all passwords.
 fn with_every_key() -> anyhow::Result<String> {
     let switched_on = |line: &str| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
@@ -101,7 +103,7 @@ fn with_every_key() -> anyhow::Result<String> {
 }
 
 #[test]
-fn the_reference_parses_as_it_stands() -> anyhow::Result<()> {
+fn reference_is_valid() -> anyhow::Result<()> {
     let loaded = load(&reference()?)?;
     assert_eq!(loaded.settings.providers.len(), 2);
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
@@ -113,7 +115,7 @@ fn the_reference_parses_as_it_stands() -> anyhow::Result<()> {
 }
 
 #[test]
-fn what_it_shows_as_optional_parses_too() -> anyhow::Result<()> {
+fn reference_with_all_optional_keys_is_valid() -> anyhow::Result<()> {
     let loaded = load(&with_every_key()?)?;
     assert_eq!(loaded.settings.providers.len(), 6);
     assert!(loaded.settings.listen.tls.is_some());
@@ -121,11 +123,11 @@ fn what_it_shows_as_optional_parses_too() -> anyhow::Result<()> {
 }
 
 #[test]
-fn what_it_calls_a_default_is_one() -> anyhow::Result<()> {
+fn documented_defaults_are_correct() -> anyhow::Result<()> {
     let loaded = load(&reference()?)?.settings;
     let text = reference()?;
     let ProviderSettings::Oidc(okta) = &loaded.providers[1] else {
-        anyhow::bail!("the second provider speaks OpenID Connect");
+        anyhow::bail!("the second provider uses OpenID Connect");
     };
     for (line, default) in [
         ("#address = ", loaded.listen.address.to_string()),
@@ -144,10 +146,10 @@ fn what_it_calls_a_default_is_one() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keys of protocols that this version does not speak; the reader knows them to say so.
+/// Keys of later versions, which the reader knows for a warning.
 const LATER: [&str; 3] = ["directory", "administrator", "workload"];
 
-/// Every text in `src/config` that is the first argument of a call and looks like a key.
+/// All strings in `src/config` that are the first argument of a call and look like a key.
 fn known_keys() -> anyhow::Result<BTreeSet<String>> {
     let mut keys = BTreeSet::new();
     for entry in fs::read_dir(repository().join("src/config"))? {
@@ -168,7 +170,7 @@ fn known_keys() -> anyhow::Result<BTreeSet<String>> {
     Ok(keys)
 }
 
-/// Whether the text has the word with nothing around it that would make it a longer one.
+/// Whether the text contains the word on its own.
 fn names(text: &str, word: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.match_indices(word)
@@ -176,17 +178,17 @@ fn names(text: &str, word: &str) -> bool {
 }
 
 #[test]
-fn every_key_is_in_the_reference_and_in_the_manual() -> anyhow::Result<()> {
+fn every_key_is_documented() -> anyhow::Result<()> {
     let keys = known_keys()?;
     assert!(
         keys.contains("public_url")
             && keys.contains("sts_fallback_regions")
             && keys.contains("endpoint_hosts"),
-        "the search for keys has gone blind: {keys:?}"
+        "too few keys found: {keys:?}"
     );
     let manual = fs::read_to_string(repository().join("docs/configuration.md"))
         .context("docs/configuration.md")?;
-    // Without prose: what is left of the reference is TOML.
+    // Without prose, the rest of the reference is TOML.
     let reference: String = with_every_key()?
         .lines()
         .map(|line| line.split(" #").next().unwrap_or_default())
@@ -195,7 +197,7 @@ fn every_key_is_in_the_reference_and_in_the_manual() -> anyhow::Result<()> {
         .join("\n");
     for key in keys {
         assert!(
-            // `{ env = … }` cannot be switched on: the variable would have to be set.
+            // `{ env = … }` cannot be enabled, because the variable would have to be set.
             key == "env" || names(&reference, &key),
             "{key} is missing in config/rolecall.toml"
         );
@@ -211,7 +213,7 @@ fn every_key_is_in_the_reference_and_in_the_manual() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `docker-compose.yml`, and the configuration in its head, as TOML.
+/// `docker-compose.yml`, and the configuration in its header as TOML.
 fn compose() -> anyhow::Result<(String, String)> {
     let text = fs::read_to_string(repository().join("docker-compose.yml"))?;
     let (_, head) = text
@@ -226,7 +228,7 @@ fn compose() -> anyhow::Result<(String, String)> {
 }
 
 #[test]
-fn what_the_containers_are_told_parses() -> anyhow::Result<()> {
+fn compose_configuration_is_valid() -> anyhow::Result<()> {
     let (_, toml) = compose()?;
     let rest = "\n[aws]\nsts_region = \"eu-west-1\"\n\n[[provider]]\nid = \"okta\"\noidc = { issuer = \"https://example.okta.com\", client_id = \"x\", client_secret = { file = \"/run/secrets/provider-secret\" }, scopes = [\"openid\", \"groups\"] }\n";
     let text = format!(
@@ -237,7 +239,7 @@ fn what_the_containers_are_told_parses() -> anyhow::Result<()> {
     assert_eq!(listen.trusted_proxies.len(), 1);
     assert!(
         !listen.management.ip().is_loopback(),
-        "Prometheus reaches it"
+        "Prometheus must reach the management listener"
     );
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert!(
@@ -248,7 +250,7 @@ fn what_the_containers_are_told_parses() -> anyhow::Result<()> {
 }
 
 #[test]
-fn the_containers_are_as_closed_as_they_say() -> anyhow::Result<()> {
+fn containers_are_restricted_as_documented() -> anyhow::Result<()> {
     let (text, toml) = compose()?;
     let proxy = toml
         .lines()
@@ -265,7 +267,7 @@ fn the_containers_are_as_closed_as_they_say() -> anyhow::Result<()> {
         for port in published {
             assert!(
                 port.starts_with("127.0.0.1:"),
-                "{port} is published to everybody"
+                "{port} is published on all interfaces"
             );
         }
     }
@@ -275,7 +277,7 @@ fn the_containers_are_as_closed_as_they_say() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether an image reference is a version with the digest of what it stands for.
+/// Whether an image reference has a version and a digest.
 fn is_pinned(image: &str) -> bool {
     let Some((name, digest)) = image.split_once("@sha256:") else {
         return false;
@@ -284,7 +286,7 @@ fn is_pinned(image: &str) -> bool {
 }
 
 #[test]
-fn images_of_others_are_pinned_by_digest() -> anyhow::Result<()> {
+fn third_party_images_are_pinned_by_digest() -> anyhow::Result<()> {
     let (compose, _) = compose()?;
     let dockerfile = fs::read_to_string(repository().join("Dockerfile"))?;
     let run = compose

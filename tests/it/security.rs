@@ -1,4 +1,4 @@
-//! What an attacker or a bad day would find, told from outside.
+//! Security properties visible to an attacker or during a failure.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,9 @@ use rolecall_testkit::http::client;
 
 use crate::operate::{get, until};
 
-/// A browser holds every redirect after a form against `form-action`: AWS's sign-in goes on to the console.
+/// Browsers apply `form-action` to every redirect of a form: the AWS sign-in redirects to the console.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_form_may_end_at_the_console_and_not_elsewhere() -> Result<()> {
+async fn form_action_allows_only_the_console() -> Result<()> {
     let stack = TestStack::start(TestStackSettings::default()).await?;
     let page = Browser::new()?.open(&stack.at("/signed-out")).await?;
     let mut policies = page.headers("content-security-policy");
@@ -37,15 +37,15 @@ async fn a_form_may_end_at_the_console_and_not_elsewhere() -> Result<()> {
     Ok(())
 }
 
-/// A clock that panics stands for any mistake in any handler.
+/// A clock that panics represents any bug in a handler.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::panic, reason = "the panic is what is tested")]
-async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
+async fn panicking_handler_returns_500() -> Result<()> {
     let broken = Arc::new(AtomicBool::new(false));
     let clock = {
         let (broken, time) = (broken.clone(), rolecall_testkit::clock::system());
         move || match broken.load(Ordering::SeqCst) {
-            true => panic!("a mistake"),
+            true => panic!("a bug"),
             false => time(),
         }
     };
@@ -55,9 +55,9 @@ async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
     })
     .await?;
     let begin = stack.at("/sign-in/example");
-    // Starting up asks for the time as well, and is no handler.
+    // The clock is also read at startup, outside of handlers.
     let metrics = format!("http://{}/metrics", stack.gateway.management);
-    until("the start is over", async || {
+    until("startup to complete", async || {
         let (_, counted) = get(&metrics).await?;
         Ok(counted
             .contains("rolecall_policy_loads_total{outcome=\"accepted\"} 1")
@@ -73,7 +73,7 @@ async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
     }
     let reference = page.headers()["x-request-id"].to_str()?.to_owned();
     let text = page.text().await?;
-    ensure!(text.contains(&reference) && !text.contains("a mistake"));
+    ensure!(text.contains(&reference) && !text.contains("a bug"));
     ensure!(client()?.get(&begin).send().await?.status() == 303);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Every store against one suite, and against what goes wrong: real servers, real files.
+//! Conformance and failure tests of all stores, with real servers and files.
 
 mod conformance;
 mod files;
@@ -31,7 +31,7 @@ pub fn key(name: &str) -> Key {
     Key::new("test", SecretDigest::of("test", &[name.as_bytes()]))
 }
 
-/// A store at this URL under a prefix of its own, with the system's clock.
+/// A store at this URL with its own prefix and the system clock.
 pub async fn store_at(url: &str) -> Result<Arc<dyn RecordStore>> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let settings = StoreSettings {
@@ -49,13 +49,13 @@ pub fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Unavailable(_)))
 }
 
-/// The whole chain of an error's messages.
-pub fn told(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
+/// The messages of an error and all its causes.
+pub fn messages_of(error: &dyn std::error::Error) -> String {
+    let mut messages_of = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        told += &format!(": {error}");
+        messages_of += &format!(": {error}");
         source = error.source();
     }
-    told
+    messages_of
 }

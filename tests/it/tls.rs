@@ -1,4 +1,4 @@
-//! The gateway behind its own certificate: what browsers and AWS get over https.
+//! The gateway with its own certificate: browsers and AWS over https.
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
@@ -16,7 +16,7 @@ async fn stack() -> Result<(TestStack, Browser)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cookies_are_bound_to_this_host_and_https() -> Result<()> {
+async fn cookies_are_host_only_and_secure() -> Result<()> {
     let (stack, mut browser) = stack().await?;
     browser.open(&stack.at("/")).await?;
     let portal = browser.sign_in_at_provider("alice").await?;
@@ -25,7 +25,10 @@ async fn cookies_are_bound_to_this_host_and_https() -> Result<()> {
         let cookie = browser.cookie(name).with_context(|| format!("no {name}"))?;
         ensure!(cookie.secure && cookie.http_only, "{cookie:?}");
     }
-    ensure!(browser.cookie("rc_s").is_none(), "no second name");
+    ensure!(
+        browser.cookie("rc_s").is_none(),
+        "the cookie must not have a second name"
+    );
     let kept_safe = portal.header("strict-transport-security");
     ensure!(
         kept_safe == Some("max-age=63072000; includeSubDomains"),
@@ -35,7 +38,7 @@ async fn cookies_are_bound_to_this_host_and_https() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn aws_checks_tokens_over_https() -> Result<()> {
+async fn aws_fetches_keys_over_https() -> Result<()> {
     let (stack, mut browser) = stack().await?;
     browser.open(&stack.at("/")).await?;
     browser.sign_in_at_provider("alice").await?;
@@ -52,12 +55,12 @@ async fn aws_checks_tokens_over_https() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn plain_http_gets_nothing() -> Result<()> {
+async fn plain_http_is_not_served() -> Result<()> {
     let (stack, mut browser) = stack().await?;
     let plain = stack.at("/").replace("https://", "http://");
     ensure!(
         browser.open(&plain).await.is_err(),
-        "the port speaks TLS only"
+        "the port must support TLS only"
     );
     Ok(())
 }

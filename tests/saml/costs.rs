@@ -1,5 +1,5 @@
-//! What a document from nobody may cost: the largest of every shape that the guard lets pass, against a provider with
-//! as many certificates as are ever tried.
+//! Maximum cost of unauthenticated documents: the largest documents of all shapes that pass the guard, with the maximum
+//! number of certificates.
 
 use anyhow::{Result, ensure};
 use base64::Engine as _;
@@ -15,12 +15,12 @@ use rolecalld::idp::saml::{SamlPolicy, SamlTrust, verify};
 use super::{Used, tell, trust};
 
 const IDP: &str = "https://idp.example";
-/// Bytes of a decoded message.
+/// Maximum size of a decoded message in bytes.
 const MESSAGE: usize = limits::SAML_MESSAGE_BYTES_MAX / 4 * 3;
 const CPU_MAX_MS: u128 = 250;
 const CERTIFICATES: usize = 8;
 
-/// A response with a signature that fits nothing, around `content`.
+/// A response with an invalid signature around `content`.
 struct Forged {
     root: String,
     prefixes: String,
@@ -62,7 +62,7 @@ impl Forged {
     }
 }
 
-/// As often as it fits, and `most` times at most.
+/// As many elements as fit, at most `most`.
 fn fill(room: usize, most: usize, each: impl Fn(usize) -> String) -> String {
     let mut text = String::with_capacity(room);
     for n in 0..most {
@@ -267,7 +267,7 @@ fn provider(algorithm: Algorithm) -> Result<SamlTrust> {
 }
 
 #[test]
-fn no_document_from_nobody_costs_a_quarter_of_a_second() -> Result<()> {
+fn unauthenticated_documents_have_bounded_cost() -> Result<()> {
     for (algorithm, method) in [
         (Algorithm::Rs256, "rsa-sha512"),
         (Algorithm::Es256, "ecdsa-sha512"),

@@ -1,6 +1,6 @@
-//! Many verifications in one process leave nothing behind, and the first of them may be many at once.
+//! Repeated verification in one process leaks nothing, and concurrent first use is safe.
 //!
-//! What happens once in a process is seen in a process of its own: the tests start this program again.
+//! One-time initialization is tested in separate processes: the tests start this program again.
 
 use std::process::Command;
 use std::sync::Barrier;
@@ -11,7 +11,7 @@ use rolecall_harness::saml_verifier::{SamlVerifier, SamlVerifierFixture};
 use rolecall_testkit::saml::SignedElements;
 use rolecalld::idp::saml::VerifiedAssertion;
 
-/// Set in the process that a test has started: what it is there for is the test's own name.
+/// Set to the name of the test in the process that a test has started.
 const ALONE: &str = "ROLECALL_TEST_ALONE";
 const VERIFICATIONS: usize = 10_000;
 const GROWTH_MAX_KIB: u64 = 5 * 1024;
@@ -37,10 +37,10 @@ impl Genuine {
     }
 }
 
-/// Runs `work` in a process where nothing was verified before; true in the process that has done it.
+/// Runs `work` in a new process; returns true in that process.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the process that was started has to know that it was"
+    reason = "the started process must know that it was started"
 )]
 fn alone(test: &str) -> Result<bool> {
     if std::env::var_os(ALONE).is_some() {
@@ -69,12 +69,12 @@ fn resident() -> Result<u64> {
 }
 
 #[tokio::test]
-async fn ten_thousand_verifications_leave_nothing_behind() -> Result<()> {
-    if !alone("endurance::ten_thousand_verifications_leave_nothing_behind")? {
+async fn repeated_verification_does_not_leak_memory() -> Result<()> {
+    if !alone("endurance::repeated_verification_does_not_leak_memory")? {
         return Ok(());
     }
     let genuine = Genuine::new(SignedElements::Both).await?;
-    // Refusals at every station leave as little: the guard, the signature, the checks.
+    // Rejections at all stages are included: guard, signature, checks.
     let other = Genuine::new(SignedElements::Both).await?;
     let cut = &genuine.response[..genuine.response.len() / 8 * 4];
     let round = |at: usize| -> Result<()> {
@@ -85,23 +85,23 @@ async fn ten_thousand_verifications_leave_nothing_behind() -> Result<()> {
         });
         Ok(())
     };
-    // What is made once is made before: tables of OpenSSL and libxml2, the allocator's arenas.
+    // One-time allocations are made before: tables of OpenSSL and libxml2, arenas of the allocator.
     (0..500).try_for_each(round)?;
     let before = resident()?;
     (0..VERIFICATIONS).try_for_each(round)?;
     let grown = resident()?.saturating_sub(before);
     ensure!(
         grown < GROWTH_MAX_KIB,
-        "{VERIFICATIONS} verifications took {grown} KiB"
+        "{VERIFICATIONS} verifications leaked {grown} KiB"
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn sixteen_threads_may_be_the_first() -> Result<()> {
-    // The race is over in a moment, and each process runs it once: some of them, then.
+async fn concurrent_first_use_is_safe() -> Result<()> {
+    // The race takes a moment, and each process runs it once, so several processes are started.
     for _ in 0..8 {
-        if alone("endurance::sixteen_threads_may_be_the_first")? {
+        if alone("endurance::concurrent_first_use_is_safe")? {
             return race().await;
         }
     }

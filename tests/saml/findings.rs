@@ -1,14 +1,14 @@
-//! Where the two verifiers do not agree: the guard's first words about a document that bergshamra finds well signed, which documents
-//! those are, and why nobody needs to worry. Anything else is news.
+//! Documents on which the two verifiers disagree: the beginning of the guard's message for documents that bergshamra
+//! considers correctly signed, with an explanation. Any other disagreement is a new finding.
 
-/// The beginning of what the guard says, the documents, and the reason.
+/// The beginning of the guard's message, the documents, and the explanation.
 pub type Finding = (&'static str, &'static [&'static str], &'static str);
 
-/// All of them are refused by the guard, before any signature is looked at. There is none where both find something signed and it
-/// is not the same, and none that ours takes and bergshamra does not.
+/// All of them are rejected by the guard before signatures are verified. There is no document in which the verifiers
+/// find different signed elements, and none that we accept and bergshamra rejects.
 pub const FINDINGS: &[Finding] = &[
     (
-        "malformed: there is a document type",
+        "malformed: the document contains a document type",
         &[
             "dex/two-assertions-first-signed.xml",
             "signature_digest_comment",
@@ -25,7 +25,7 @@ pub const FINDINGS: &[Finding] = &[
             "markup_attribute_list",
             "markup_entity_in_id",
         ],
-        "Canonical XML leaves comments out and expands entities: signed text and read text differ, which is how NameIDs were cut",
+        "Canonical XML omits comments and expands entities: signed and parsed text can differ, which allowed to truncate NameIDs",
     ),
     (
         "structure: an ID begins with a digit",
@@ -33,7 +33,7 @@ pub const FINDINGS: &[Finding] = &[
             "crewjam/TestSPRealWorldKeyInfoHasRSAPublicKeyNotX509Cert_response",
             "crewjam/TestSPRealWorldAssertionSignedNotResponse_response",
         ],
-        "Such an ID is none of the schema's, whoever signs it",
+        "Such an ID is not valid according to the schema",
     ),
     (
         "structure: elements of the Response",
@@ -43,10 +43,10 @@ pub const FINDINGS: &[Finding] = &[
             "wrapping_two_assertions",
             "encrypted_forged_sibling",
         ],
-        "The genuine part is signed; beside it stands what is not, or it is out of order",
+        "The original part is signed, but there are unsigned elements, or elements out of order",
     ),
     (
-        "structure: there is an assertion that",
+        "structure: the Response contains an assertion that",
         &[
             "node-saml/valid/response.root-signed.assertion-signed.1advice-signed.xml",
             "node-saml/valid/response.root-signed.assertion-signed.1advice-unsigned.xml",
@@ -61,27 +61,27 @@ pub const FINDINGS: &[Finding] = &[
             "wrapping_genuine_in_status_detail",
             "wrapping_genuine_in_advice",
         ],
-        "The genuine assertion is signed, and there is another one (signature wrapping)",
+        "The original assertion is signed, but there is another one (signature wrapping)",
     ),
     (
-        "malformed: a namespace is relative",
+        "malformed: a namespace URI is relative",
         &["document_relative_namespace"],
         "A relative namespace has no meaning in canonical XML (Canonical XML 1.1, 1.3)",
     ),
     (
-        "malformed: it has ",
+        "malformed: the document has ",
         &[
             "document_padded",
             "document_many_attributes",
             "document_many_namespaces",
             "document_many_elements",
         ],
-        "What is signed well can still be a burden: the bound is met before any parser",
+        "A valid signature does not limit the cost: limits are enforced before parsing",
     ),
     (
-        "malformed: it is no XML",
+        "malformed: not well-formed XML",
         &["document_colon_attribute"],
-        "It is not well-formed with namespaces; roxmltree minds, uppsala does not",
+        "It is not namespace-well-formed, which roxmltree checks and uppsala does not",
     ),
     (
         "malformed: the XML declaration",
@@ -91,45 +91,45 @@ pub const FINDINGS: &[Finding] = &[
             "document_latin1_declared",
             "document_xml11",
         ],
-        "One encoding and one version, or two parsers read two documents",
+        "Other encodings or versions could be parsed differently",
     ),
     (
-        "malformed: there is a processing instruction",
+        "malformed: the document contains a processing instruction",
         &["markup_instruction_in_subject"],
-        "An instruction splits a text as a comment does",
+        "A processing instruction splits text like a comment",
     ),
     (
-        "structure: a Signature is not",
+        "structure: a Signature must consist of",
         &["signature_object"],
-        "An Object in a Signature is where signed elements are hidden",
+        "An Object in a Signature can hide signed elements",
     ),
     (
         "structure: a signature does not refer",
         &["wrapping_signature_moved", "samlify/response_signed.xml"],
-        "The signature is good, and in another element than the one it signs",
+        "The signature is valid, but not in the element that it signs",
     ),
     (
         "structure: the attribute \"ID\" of",
         &["document_prefixed_id", "document_protocol_id_on_assertion"],
-        "Two kinds of ID are two ideas of what a Reference means",
+        "Two kinds of IDs make references ambiguous",
     ),
     (
-        "structure: the root is no Response",
+        "structure: the root element is not Response",
         &[
             "document_foreign_root",
             "document_soap",
             "document_assertion_alone",
             "document_other_message",
         ],
-        "Something is signed well, and it is no Response",
+        "The signature is valid, but the document is not a Response",
     ),
     (
-        "structure: there are other transforms",
+        "structure: only the two transforms",
         &["signature_many_transforms"],
-        "Transforms that repeat are sound, and nothing of SAML (Core 5.4.4)",
+        "Repeated transforms are harmless, but not allowed in SAML (Core 5.4.4)",
     ),
     (
-        "structure: there is an unknown",
+        "structure: the Response contains an unknown",
         &[
             "xsw2_fresh_ids",
             "wrapping_response_in_response",
@@ -137,6 +137,6 @@ pub const FINDINGS: &[Finding] = &[
             "document_foreign_assertion",
             "document_foreign_child",
         ],
-        "The genuine part is signed, and it is not where it is read (signature wrapping)",
+        "The original part is signed, but not at the position that is read (signature wrapping)",
     ),
 ];

@@ -1,4 +1,4 @@
-//! What the SAML verifier is worth, shown on other people's documents, beside another verifier, over time and under load.
+//! Tests of the SAML verifier: third-party documents, comparison with another verifier, endurance and load.
 
 mod corpus;
 mod costs;
@@ -17,12 +17,12 @@ use openssl::x509::X509;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecalld::idp::saml::{InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};
 
-/// What this thread has used so far (proc(5)): what it costs to verify, and whether anything was read meanwhile.
+/// Resources used by this thread (proc(5)), to measure the cost of a verification and detect file access.
 #[derive(Clone, Copy, Debug)]
 struct Used {
-    /// On a processor (`schedstat`).
+    /// CPU time (`schedstat`).
     cpu: Duration,
-    /// `read` and its kin (`io`, `syscr`): files and pipes, and sockets that are read like files.
+    /// Calls of `read` and similar functions (`io`, `syscr`): files, pipes, and sockets read like files.
     reads: u64,
 }
 
@@ -38,9 +38,9 @@ impl Used {
         })
     }
 
-    /// What `work` uses, and what comes of it.
+    /// The resources used by `work`, and its result.
     fn by<T>(work: impl FnOnce() -> T) -> Result<(Self, T)> {
-        // Looking costs reads of its own, always as many.
+        // The measurement itself has a constant number of reads.
         let (first, second) = (Self::so_far()?, Self::so_far()?);
         let done = work();
         let last = Self::so_far()?;
@@ -53,7 +53,7 @@ impl Used {
     }
 }
 
-/// What a refusal is called; nothing when it is none.
+/// The code of a rejection; `None` for other results.
 fn reason<T>(ended: &Result<T, ProviderError>) -> Option<RejectReason> {
     match ended {
         Ok(_) | Err(ProviderError::Misconfigured(_) | ProviderError::Unavailable(_)) => None,
@@ -62,16 +62,16 @@ fn reason<T>(ended: &Result<T, ProviderError>) -> Option<RejectReason> {
     }
 }
 
-/// Says what was run, to whoever wants to know (`--nocapture`).
+/// Prints what was run (visible with `--nocapture`).
 #[expect(
     clippy::print_stdout,
-    reason = "a count that nobody sees proves nothing"
+    reason = "the number of executed cases must be visible"
 )]
 fn tell(line: &str) {
     println!("{line}");
 }
 
-/// A provider of this name that signs with one of these certificates.
+/// A provider with this entity ID and these certificates.
 fn trust(
     entity_id: &str,
     certificates: &[X509],

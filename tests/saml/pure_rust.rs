@@ -1,4 +1,4 @@
-//! bergshamra, a verifier in Rust alone: behind the same trait as ours, and asked about any document at all.
+//! bergshamra, a verifier in pure Rust, behind the same trait as ours, and for arbitrary documents.
 
 use anyhow::{Context, Result, ensure};
 use bergshamra::c14n::{C14nMode, canonicalize_doc};
@@ -13,19 +13,19 @@ use rolecalld::idp::saml::SigningKeys;
 use rolecalld::idp::saml::guard::GuardedXml;
 use rolecalld::idp::saml::signature::{VerifiedXml, XmlSignature};
 
-/// Trusts configured keys alone, and takes no reference to strange places: its defaults.
+/// Uses configured keys only, and rejects external references by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust;
 
 impl PureRust {
-    /// The name and ID of the outermost element that is signed, when every signature is good.
+    /// The name and ID of the outermost signed element, if all signatures are valid.
     pub fn signed(self, text: &str, certificates: &[&[u8]]) -> Result<String> {
         let document = parsed(text)?;
         let owner = outermost(&document, text, certificates)?;
         let element = document.element(owner).context("no element is signed")?;
         let id = element
             .get_attribute("ID")
-            .context("what is signed has no ID")?;
+            .context("the signed element has no ID")?;
         Ok(format!("{}#{id}", element.name.local_name))
     }
 }
@@ -41,7 +41,7 @@ impl XmlSignature for PureRust {
         };
         let outermost = xml.signatures().first().cloned();
         let outermost = outermost.ok_or_else(|| {
-            ProviderError::rejected(RejectReason::Unsigned, "there is no signature")
+            ProviderError::rejected(RejectReason::Unsigned, "the message is not signed")
         })?;
         let certificates: Vec<&[u8]> = keys.certificates().collect();
         let canonical = canonical(xml.text(), &certificates).map_err(rejected)?;
@@ -53,7 +53,7 @@ fn parsed(text: &str) -> Result<Document<'_>> {
     uppsala::parse(text).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// The element that the outermost of several good signatures covers.
+/// The element covered by the outermost of several valid signatures.
 fn outermost(document: &Document<'_>, text: &str, certificates: &[&[u8]]) -> Result<NodeId> {
     let mut keys = KeysManager::new();
     for certificate in certificates {
@@ -69,7 +69,7 @@ fn outermost(document: &Document<'_>, text: &str, certificates: &[&[u8]]) -> Res
                 owners.push(
                     references[0]
                         .resolved_node
-                        .context("a reference to nowhere")?,
+                        .context("a reference without a target")?,
                 );
             }
             VerifyResult::Invalid { reason } => anyhow::bail!("{reason}"),
@@ -90,10 +90,10 @@ fn canonical(text: &str, certificates: &[&[u8]]) -> Result<String> {
     let signature = children
         .into_iter()
         .find(|child| named(*child, "Signature"));
-    let signature = signature.context("the signature is elsewhere")?;
+    let signature = signature.context("the signature is not in the signed element")?;
     let nodes = NodeSet::tree_without_comments(owner, &document)
         .subtract(&NodeSet::tree_with_comments(signature, &document));
-    // Of the transforms, not of the canonicalisation of SignedInfo.
+    // For the transforms, not for the canonicalization of SignedInfo.
     let below = document.descendants(signature);
     let transform = below.into_iter().rfind(|node| named(*node, "Transform"));
     let lists = transform

@@ -1,7 +1,7 @@
-//! Other people's responses, from the corpus that `ROLECALL_CORPUS` names: each with what its manifest says about it.
+//! Third-party responses of the corpus at `ROLECALL_CORPUS`, each with the information in its manifest.
 //!
-//! Where the manifest names no certificate, name or time, the document's own are taken: nobody could be more trusting, so what
-//! is refused then is refused for what it is.
+//! If the manifest contains no certificate, name or time, those of the document are used. This is as permissive as
+//! possible, so that rejections have other causes.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -21,26 +21,26 @@ use serde_json::Value;
 
 use super::trust;
 
-/// Whose certificates these are.
+/// Origin of the certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whose {
-    /// The provider's, says the manifest.
+    /// The provider, according to the manifest.
     Manifest,
-    /// The ones that the document brings along.
+    /// The document itself.
     Embedded,
-    /// A stranger's: there is none, or none with a key that anybody should take.
+    /// A foreign certificate, because there is none with an acceptable key.
     Stranger,
 }
 
-/// One document.
+/// A document.
 pub struct Sample {
-    /// Its name below the corpus.
+    /// Path in the corpus.
     pub file: String,
     /// `accept`, `reject`, …
     pub expect: String,
-    /// Signed with SHA-1.
+    /// Whether it is signed with SHA-1.
     pub sha1: bool,
-    /// As XML.
+    /// The XML document.
     pub xml: Vec<u8>,
     pub issuer: String,
     pub certificates: Vec<X509>,
@@ -52,7 +52,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// In its provider; every document has one.
+    /// Trust in the provider of the document.
     pub fn trust(&self, allow_sha1: bool) -> Result<SamlTrust> {
         let policy = SamlPolicy {
             allow_sha1,
@@ -61,7 +61,7 @@ impl Sample {
         trust(&self.issuer, &self.certificates, policy).context(self.file.clone())
     }
 
-    /// Asks with what is expected of it.
+    /// Calls `work` with the expected values.
     pub fn expecting<T>(&self, ask: impl FnOnce(&Expected<'_>) -> T) -> T {
         let recipients: Vec<_> = self.recipients.iter().map(String::as_str).collect();
         let audiences: Vec<_> = self.audiences.iter().map(String::as_str).collect();
@@ -74,14 +74,14 @@ impl Sample {
     }
 }
 
-/// All that the manifest lists.
+/// All documents of the manifest.
 pub struct Samples {
     pub samples: Vec<Sample>,
-    /// What was left out, and why.
+    /// Skipped documents, with the reason.
     pub skipped: Vec<(String, &'static str)>,
 }
 
-/// Reads them; none without a corpus.
+/// Reads the corpus; `None` without one.
 pub fn samples() -> Result<Option<Samples>> {
     let Some(folder) = CORPUS.path() else {
         return Ok(None);
@@ -113,9 +113,9 @@ fn kind(row: &Value) -> &'static str {
     match row["kind"].as_str() {
         Some("key") => "is a key or certificate",
         Some("metadata") => "is metadata",
-        Some("saml-request") => "is a request, which we never take",
-        Some("saml-logout") => "is a logout message, which is no response",
-        _ => "is no document",
+        Some("saml-request") => "is a request, which is not supported",
+        Some("saml-logout") => "is a logout message",
+        _ => "is not a document",
     }
 }
 
@@ -172,7 +172,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A text, or several.
+/// A string, or an array of strings.
 fn texts(value: &Value) -> Vec<String> {
     match value.as_array() {
         Some(values) => values.iter().map(text).collect(),
@@ -198,7 +198,7 @@ fn xml(bytes: &[u8], encoding: &Value) -> Result<Vec<u8>> {
     Ok(inflated)
 }
 
-/// Those with a key that counts.
+/// Certificates with an acceptable key.
 fn certificates(folder: &Path, context: &Value, xml: &[u8]) -> Result<(Whose, Vec<X509>)> {
     let named = context["idp_cert"].as_str().map(|file| folder.join(file));
     let described = context["idp_metadata"]
@@ -223,11 +223,11 @@ fn certificates(folder: &Path, context: &Value, xml: &[u8]) -> Result<(Whose, Ve
     if STRANGER.get().is_none() {
         drop(STRANGER.set(Credential::generate(Algorithm::Rs256)?));
     }
-    let stranger = STRANGER.get().context("it was just made")?;
+    let stranger = STRANGER.get().context("the credential was just created")?;
     Ok((Whose::Stranger, vec![stranger.certificate().clone()]))
 }
 
-/// The certificates in a document, however it looks otherwise.
+/// The certificates in a document of any structure.
 fn embedded(xml: &[u8]) -> Vec<X509> {
     String::from_utf8_lossy(xml)
         .split("X509Certificate>")

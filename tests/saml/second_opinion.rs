@@ -1,5 +1,5 @@
-//! Two verifiers that have nothing in common, on every document there is: where they do not agree about what is signed, one of
-//! them is wrong, or the guard knows better than to ask.
+//! Compares two independent verifiers on all documents: if they disagree about the signed element, one of them is
+//! wrong, or the guard rejects the document before.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use super::pure_rust::PureRust;
 use super::samples::samples;
 use super::tell;
 
-/// What ours says: the outermost signed element, or why there is none.
+/// The result of our verifier: the outermost signed element, or the rejection.
 fn ours(text: &str, keys: &SigningKeys) -> Result<String, String> {
     let said = |error: ProviderError| match error {
         ProviderError::Rejected { reason, detail } => format!("{}: {detail}", reason.code()),
@@ -39,7 +39,7 @@ fn ours(text: &str, keys: &SigningKeys) -> Result<String, String> {
     Ok(format!("{}#{id}", root.tag_name().name()))
 }
 
-/// What they do not agree about, if anything.
+/// The disagreement, if any.
 fn disagreement(text: &str, certificates: &[Vec<u8>]) -> Result<Option<String>> {
     let keys = SigningKeys::from_der(certificates)?.allowing_sha1(true);
     let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
@@ -53,7 +53,7 @@ fn disagreement(text: &str, certificates: &[Vec<u8>]) -> Result<Option<String>> 
     )
 }
 
-/// Compares what is disagreed about with what is known to be.
+/// Compares disagreements with the known findings.
 fn settle(found: &BTreeMap<String, Vec<String>>, documents: usize) -> Result<()> {
     let mut news = Vec::new();
     for (what, who) in found {
@@ -67,20 +67,20 @@ fn settle(found: &BTreeMap<String, Vec<String>>, documents: usize) -> Result<()>
                 .map(|file| format!("{file}: {what}")),
         );
     }
-    tell(&format!("{documents} documents were shown to both"));
+    tell(&format!("{documents} documents were compared"));
     ensure!(news.is_empty(), "new findings:\n{}", news.join("\n"));
     Ok(())
 }
 
 #[test]
-fn on_the_corpus() -> Result<()> {
+fn verifiers_agree_on_the_corpus() -> Result<()> {
     let Some(all) = samples()? else {
         return Ok(());
     };
     let mut found = BTreeMap::<String, Vec<String>>::new();
     let mut documents = 0;
     for sample in all.samples {
-        // What is no UTF-8 comes to neither.
+        // Documents that are not UTF-8 are rejected before.
         let Ok(text) = String::from_utf8(sample.xml) else {
             continue;
         };
@@ -95,7 +95,7 @@ fn on_the_corpus() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_every_lie() -> Result<()> {
+async fn verifiers_agree_on_every_fault() -> Result<()> {
     let mut found = BTreeMap::<String, Vec<String>>::new();
     let mut documents = 0;
     for case in ALL {
@@ -123,7 +123,7 @@ async fn on_every_lie() -> Result<()> {
     settle(&found, documents)
 }
 
-/// Both, and nothing that they do not agree about to the byte.
+/// Both verifiers; fails unless the results are identical bytes.
 struct Both;
 
 impl XmlSignature for Both {
@@ -141,9 +141,9 @@ impl XmlSignature for Both {
     }
 }
 
-/// The verifier can be swapped, or doubled, also where an assertion is encrypted.
+/// The verifier can be replaced or doubled, also for encrypted assertions.
 #[tokio::test]
-async fn on_every_genuine_response_to_the_byte() -> Result<()> {
+async fn verifiers_agree_on_every_valid_response() -> Result<()> {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
         for signed in [
             SignedElements::Response,

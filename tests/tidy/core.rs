@@ -1,5 +1,4 @@
-//! Rules on the core. The order of its modules: none names one that stands above it, so no circle stands between two
-//! features. And a request to STS is made in one place.
+//! Rules for the core: the order of its modules, without cycles, and the single place that creates STS requests.
 
 use crate::Rule;
 use crate::floors::named_modules;
@@ -40,7 +39,7 @@ const STS_REQUESTS: Rule = Rule {
     ],
 };
 
-/// A request to STS is made in one place, from a grant.
+/// STS requests are created in one place, from a grant.
 fn sts_requests(source: &Source) -> Vec<Complaint> {
     let product = ["src/", "crates/rolecall-core/src/"];
     if !product.iter().any(|folder| source.path.starts_with(folder))
@@ -53,7 +52,7 @@ fn sts_requests(source: &Source) -> Vec<Complaint> {
             && !text.contains("struct RoleSessionParameters {")
             && !text.contains("-> &RoleSessionParameters {")
     };
-    let advice = "requests to STS are made in `issue/proof.rs` alone, from a grant";
+    let advice = "create STS requests only in `issue/proof.rs`, from a grant";
     source.complain(|text| made(text).then(|| advice.to_owned()))
 }
 
@@ -95,7 +94,7 @@ const CORE_FLOORS: Rule = Rule {
     ],
 };
 
-/// The modules of the core. Each may name itself and those before it.
+/// The modules of the core. Each can use itself and those before it.
 const CORE: &[&str] = &[
     "base",
     "config_file",
@@ -127,7 +126,7 @@ fn core_floors(source: &Source) -> Vec<Complaint> {
         return vec![Complaint {
             line: 1,
             advice: format!(
-                "`{module}` has no place among the modules of the core: see `CORE` in tests/tidy/core.rs"
+                "`{module}` is not in the list of core modules: add it to `CORE` in tests/tidy/core.rs"
             ),
         }];
     };
@@ -135,7 +134,7 @@ fn core_floors(source: &Source) -> Vec<Complaint> {
     for (line, other) in named_modules(source) {
         if !CORE[..=own].contains(&other.as_str()) {
             let advice = format!(
-                "`{module}` must not know `{other}`, which stands above it or in no place of `CORE`"
+                "`{module}` must not use `{other}`, which comes later or is missing in `CORE`"
             );
             complaints.push(Complaint { line, advice });
         }

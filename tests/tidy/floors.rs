@@ -1,4 +1,4 @@
-//! Rules on who may use whom: the floors of ARCHITECTURE.md, the fences around the big crates, and the pure core.
+//! Rules for dependencies between modules: the layers of ARCHITECTURE.md, restricted crates, and the pure core.
 
 use crate::Rule;
 use crate::source::{Complaint, Source, names};
@@ -118,7 +118,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Small modules that every other may use, and which therefore use none.
+/// Small modules that all others can use, and which use no other module.
 const SHARED: &[&str] = &[
     "canonical_xml",
     "client_address",
@@ -133,7 +133,7 @@ const SHARED: &[&str] = &[
 ];
 const COMPOSING: &[&str] = &["server", "cli", "main", "lib"];
 
-/// What a floor of `src/` may name of the others; every floor may name itself. What is not listed here is an adapter.
+/// The modules that a layer of `src/` can use; every layer can use itself. Modules that are not listed are adapters.
 fn allowed(floor: &str, other: &str) -> bool {
     let shared = SHARED.contains(&other);
     match floor {
@@ -159,7 +159,7 @@ fn floors(source: &Source) -> Vec<Complaint> {
     for (line, other) in named_modules(source) {
         if other != floor && !allowed(floor, &other) {
             let advice = format!(
-                "`{floor}` must not know `{other}`: go through a port of rolecall-core, joined in `server`"
+                "`{floor}` must not use `{other}`: use a port of rolecall-core, connected in `server`"
             );
             complaints.push(Complaint { line, advice });
         }
@@ -167,12 +167,12 @@ fn floors(source: &Source) -> Vec<Complaint> {
     complaints
 }
 
-/// The modules that stand after `crate::` in code, each with its line.
+/// The modules after `crate::` in code, each with its line.
 pub(crate) fn named_modules(source: &Source) -> Vec<(usize, String)> {
     named_after(source, "crate::")
 }
 
-/// The modules that stand after a path such as `crate::` in code, each with its line.
+/// The modules after a path such as `crate::` in code, each with its line.
 pub(crate) fn named_after(source: &Source, path: &str) -> Vec<(usize, String)> {
     let code: Vec<(usize, &str)> = source.code().collect();
     let mut named = Vec::new();
@@ -216,38 +216,38 @@ fn modules(text: &str) -> Vec<String> {
     found
 }
 
-/// A crate, where the gateway may name it, and why only there.
+/// A crate, the modules that can use it, and the reason.
 const FENCES: &[(&str, &[&str], &str)] = &[
     (
         "actix_web::",
         &["src/web", "src/server"],
         "HTTP in and out belongs to `web`, listeners to `server`",
     ),
-    ("aws_sdk_sts::", &["src/aws"], "AWS is spoken in `aws`"),
+    ("aws_sdk_sts::", &["src/aws"], "AWS is called in `aws`"),
     (
         "openidconnect::",
         &["src/idp/oidc"],
-        "OpenID Connect is spoken in `idp::oidc`",
+        "OpenID Connect is implemented in `idp::oidc`",
     ),
     (
         "samael::",
         &["src/idp/saml", "src/aws/saml_issuer"],
-        "XML signatures are verified in `idp::saml`, behind its guard, and made in `aws::saml_issuer`",
+        "XML signatures are verified in `idp::saml`, behind its guard, and created in `aws::saml_issuer`",
     ),
     (
         "roxmltree::",
         &["src/idp/saml"],
-        "XML from outside is read in `idp::saml`",
+        "external XML is parsed in `idp::saml`",
     ),
     (
         "redis::",
         &["src/store/redis"],
-        "Redis is spoken in `store::redis`",
+        "Redis is used in `store::redis`",
     ),
     (
         "sqlx::",
         &["src/store/sqlite", "src/database", "src/audit"],
-        "SQL is spoken in `store::sqlite`, `database` and `audit`",
+        "SQL is used in `store::sqlite`, `database` and `audit`",
     ),
     (
         "askama::",
@@ -267,7 +267,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     (
         "rolecall_testkit::",
         &["crates/rolecall-demo", "crates/rolecall-harness"],
-        "the gateway does not know its tests",
+        "the gateway does not depend on its tests",
     ),
 ];
 
@@ -293,7 +293,7 @@ fn fences(source: &Source) -> Vec<Complaint> {
         .collect()
 }
 
-/// Packages without I/O. The core may use the lowest, which uses no other package of Rolecall.
+/// Packages without I/O. The core can use the lowest, which uses no other package of Rolecall.
 const PURE_PACKAGES: &[&str] = &["rolecall-core", LOWEST_PACKAGE];
 const LOWEST_PACKAGE: &str = "rolecall-wire";
 
@@ -332,7 +332,7 @@ fn pure(source: &Source) -> Vec<Complaint> {
     };
     let advice = |what: &str| {
         format!(
-            "no `{what}` in {package}: it does no I/O and reads no clock; ask a port of the core"
+            "no `{what}` in {package}: it does no I/O and reads no clock; use a port of the core"
         )
     };
     match path {

@@ -1,7 +1,7 @@
-//! Rules that the compiler and clippy cannot see: shape of files, floors and fences, templates, what no text may say.
+//! Rules that the compiler and clippy cannot check: file structure, layers, restricted crates, templates, texts.
 //!
-//! Every rule is a [`Rule`] with samples that break it and samples that keep it, so that a rule which has gone blind fails too.
-//! A complaint names the file, the line and what to do.
+//! Every [`Rule`] has samples that violate it and samples that satisfy it, so that a rule that no longer detects
+//! anything fails. A violation names the file, the line and the change to make.
 
 mod core;
 mod floors;
@@ -18,13 +18,13 @@ use std::path::Path;
 
 use source::{Complaint, Source};
 
-/// One rule.
+/// A rule.
 struct Rule {
     name: &'static str,
     check: fn(&Source) -> Vec<Complaint>,
-    /// `(path, text)` that the rule must complain about. `@` stands for what would break a rule in this very file.
+    /// `(path, text)` that violates the rule. `@` hides violations from the rules in this file.
     breaks: &'static [(&'static str, &'static str)],
-    /// `(path, text)` that it must not complain about.
+    /// `(path, text)` that satisfies the rule.
     keeps: &'static [(&'static str, &'static str)],
 }
 
@@ -39,12 +39,12 @@ const RULES: [&[Rule]; 7] = [
 ];
 
 #[test]
-fn the_sources_are_tidy() -> anyhow::Result<()> {
+fn sources_satisfy_all_rules() -> anyhow::Result<()> {
     let mut sources = Vec::new();
     read(Path::new(env!("CARGO_MANIFEST_DIR")), "", &mut sources)?;
     assert!(
         sources.iter().any(|source| source.path == "src/main.rs"),
-        "the walk found no sources"
+        "no sources found"
     );
     let complaints: Vec<String> = sources
         .iter()
@@ -67,7 +67,7 @@ fn the_sources_are_tidy() -> anyhow::Result<()> {
         .collect();
     assert!(
         complaints.is_empty(),
-        "{} complaints:\n{}",
+        "{} violations:\n{}",
         complaints.len(),
         complaints.join("\n")
     );
@@ -75,7 +75,7 @@ fn the_sources_are_tidy() -> anyhow::Result<()> {
 }
 
 #[test]
-fn every_rule_can_fail_and_can_pass() {
+fn rules_detect_their_samples() {
     for rule in RULES.iter().copied().flatten() {
         assert!(
             !rule.breaks.is_empty() && !rule.keeps.is_empty(),
@@ -86,7 +86,7 @@ fn every_rule_can_fail_and_can_pass() {
             let source = Source::new(*path, text.replace('@', ""));
             assert!(
                 !(rule.check)(&source).is_empty(),
-                "{} is blind to {path}:\n{text}",
+                "{} does not detect {path}:\n{text}",
                 rule.name
             );
         }
@@ -94,17 +94,17 @@ fn every_rule_can_fail_and_can_pass() {
             let complaints = (rule.check)(&Source::new(*path, text.replace('@', "")));
             assert!(
                 complaints.is_empty(),
-                "{} complains about {path}: {complaints:?}\n{text}",
+                "{} rejects {path}: {complaints:?}\n{text}",
                 rule.name
             );
         }
     }
 }
 
-/// What is built, fetched or git's own.
+/// Build output, downloads, and the folder of git.
 const NOT_OURS: &[&str] = &[".git", ".demo", "node_modules", "target"];
 
-/// Every text of the repository, by its path from the root.
+/// All texts of the repository, by path from the root.
 fn read(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -116,7 +116,7 @@ fn read(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> anyhow::Resul
         if entry.file_type()?.is_dir() {
             read(&entry.path(), &format!("{path}/"), sources)?;
         } else if entry.file_type()?.is_file() {
-            // Pictures are no texts.
+            // Images are not texts.
             if let Ok(text) = String::from_utf8(fs::read(entry.path())?) {
                 sources.push(Source::new(path, text));
             }

@@ -1,4 +1,4 @@
-//! Rules on what comes from outside: it is read by the one function that knows its bounds.
+//! Rules for external input: it must be parsed by the function that enforces its limits.
 
 use crate::Rule;
 use crate::source::{Complaint, Source};
@@ -34,7 +34,7 @@ pub const RULES: &[Rule] = &[Rule {
     ],
 }];
 
-/// Code that runs in production: not tests, which stand at the end of a file or in one of their own.
+/// Production code: without tests at the end of a file or in a file of their own.
 fn shipped(source: &Source) -> Vec<(usize, &str)> {
     let ours = source.is_rust()
         && source.is_under(&["src/", "crates/rolecall-core/src/"])
@@ -69,7 +69,7 @@ fn timestamps(source: &Source) -> Vec<Complaint> {
     wrong
         .map(|(line, _)| Complaint {
             line,
-            advice: "read it with rolecall_core::base::timestamp, which refuses what overflows"
+            advice: "use rolecall_core::base::timestamp, which rejects values that overflow"
                 .to_owned(),
         })
         .collect()

@@ -1,4 +1,5 @@
-//! Rules on the templates: nothing inline (the Content-Security-Policy would refuse it), everything escaped, no form without its token.
+//! Rules for templates: nothing inline (the Content-Security-Policy forbids it), everything escaped, CSRF tokens in
+//! forms.
 
 use crate::Rule;
 use crate::source::{Complaint, Source};
@@ -29,7 +30,7 @@ pub const RULES: &[Rule] = &[
             template_lines(
                 source,
                 |line| line.replace(' ', "").contains("|safe"),
-                "escaping stays on: pass text, and let the template write the tags",
+                "do not disable escaping: pass text, and write tags in the template",
             )
         },
         breaks: &[
@@ -88,7 +89,8 @@ fn template_lines(source: &Source, wrong: impl Fn(&str) -> bool, advice: &str) -
 }
 
 fn inline(source: &Source) -> Vec<Complaint> {
-    let advice = "no inline script, style or handler: the page's policy refuses them; use assets/";
+    let advice =
+        "no inline script, style or handler: the Content-Security-Policy forbids them; use assets/";
     template_lines(source, is_inline, advice)
 }
 
@@ -98,7 +100,7 @@ fn is_inline(line: &str) -> bool {
         .split("<script")
         .skip(1)
         .any(|rest| !rest.split('>').next().unwrap_or_default().contains(" src="));
-    // An attribute such as onclick="…"; a word of text has no `="` after it.
+    // An attribute such as onclick="…"; words in text are not followed by `="`.
     let handlers = line.split(" on").skip(1).any(|rest| {
         let name: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
         !name.is_empty() && rest[name.len()..].starts_with("=\"")
@@ -111,7 +113,7 @@ fn is_inline(line: &str) -> bool {
 }
 
 fn csrf(source: &Source) -> Vec<Complaint> {
-    // Its form goes to another site, which must not learn the token.
+    // The form is submitted to another site, which must not receive the token.
     if !source.is_under(&["templates/"]) || source.is_under(&["templates/auto_post.html"]) {
         return Vec::new();
     }
@@ -121,7 +123,7 @@ fn csrf(source: &Source) -> Vec<Complaint> {
         let tag = form.split('>').next().unwrap_or_default();
         let has_token = form.contains("name=\"csrf\"");
         let advice = match (tag.contains("data-send"), has_token) {
-            (true, true) => "a form for another site carries nothing of ours",
+            (true, true) => "a form for another site must not contain a CSRF token",
             (false, false) if tag.contains("method=\"post\"") => {
                 "add `<input type=\"hidden\" name=\"csrf\" …>`"
             }

@@ -1,4 +1,4 @@
-//! Rules on the shape of Rust files: they introduce themselves, stay short, and silence nothing without a reason.
+//! Rules for Rust files: a header comment, a maximum length, and no suppression without a reason.
 
 use crate::Rule;
 use crate::source::{Complaint, Source};
@@ -27,7 +27,7 @@ pub const RULES: &[Rule] = &[
             forbid(
                 source,
                 concat!("#[", "ignore"),
-                "a test that does not run proves nothing: make it run, or skip loudly when its peer is absent",
+                "do not ignore tests: make the test run, or record that it is skipped if its requirements are missing",
             )
         },
         breaks: &[
@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
             forbid(
                 source,
                 concat!("if ", "false {"),
-                "an assertion that is switched off proves nothing: mend what it found, or take it out",
+                "do not disable assertions: fix the cause, or remove the assertion",
             )
         },
         breaks: &[("tests/it/a.rs", "        if @false {\n")],
@@ -83,7 +83,7 @@ pub const RULES: &[Rule] = &[
             forbid(
                 source,
                 concat!("#[", "should_panic"),
-                "nothing here panics on purpose: assert on the error instead",
+                "do not expect panics: assert on the error instead",
             )
         },
         breaks: &[("src/a.rs", "#[@should_panic]\n")],
@@ -133,7 +133,7 @@ fn introduction(source: &Source) -> Vec<Complaint> {
     }
     vec![Complaint {
         line: 1,
-        advice: "open with `//!`: what the file owns and what it refuses".to_owned(),
+        advice: "begin the file with a `//!` comment that describes its contents".to_owned(),
     }]
 }
 
@@ -144,7 +144,7 @@ fn length(source: &Source) -> Vec<Complaint> {
     }
     vec![Complaint {
         line: LINES_MAX + 1,
-        advice: format!("{count} lines, at most {LINES_MAX}: one idea a file, split it"),
+        advice: format!("{count} lines, maximum {LINES_MAX}: split the file"),
     }]
 }
 
@@ -155,7 +155,7 @@ fn forbid(source: &Source, what: &str, advice: &str) -> Vec<Complaint> {
     source.complain(|line| line.contains(what).then(|| advice.to_owned()))
 }
 
-/// A test that says by itself that it is left out counts as passed.
+/// A test that skips itself without recording it counts as passed.
 fn unrecorded(source: &Source) -> Vec<Complaint> {
     let is_test =
         source.is_rust() && (source.is_under(&["tests/"]) || source.path.contains("/tests/"));
@@ -172,12 +172,12 @@ fn unrecorded(source: &Source) -> Vec<Complaint> {
             .any(|variable| line.contains(variable));
         let says = line.contains(concat!("LEFT ", "OUT:"));
         (reads || says)
-            .then(|| "ask `rolecall_test_requirements`, which records what is left out".to_owned())
+            .then(|| "use `rolecall_test_requirements`, which records skipped tests".to_owned())
     })
 }
 
 fn no_allow(source: &Source) -> Vec<Complaint> {
-    let advice = "say `#[expect(…, reason = \"…\")]`, which complains once it is no longer needed";
+    let advice = "use `#[expect(…, reason = \"…\")]`, which warns when it is no longer needed";
     [concat!("#[", "allow("), concat!("#![", "allow(")]
         .iter()
         .flat_map(|what| forbid(source, what, advice))

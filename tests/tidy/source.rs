@@ -1,6 +1,6 @@
-//! One text of the repository as the rules see it: path, lines, and Rust code without its comments.
+//! A text of the repository: path, lines, and Rust code without comments.
 
-/// What is wrong in a line, and what to do about it.
+/// A violation in a line, with the change to make.
 #[derive(Debug)]
 pub struct Complaint {
     pub line: usize,
@@ -8,7 +8,7 @@ pub struct Complaint {
 }
 
 pub struct Source {
-    /// From the repository's root, with `/`.
+    /// Path from the root of the repository, with `/`.
     pub path: String,
     pub text: String,
 }
@@ -29,7 +29,7 @@ impl Source {
         folders.iter().any(|folder| self.path.starts_with(folder))
     }
 
-    /// Lines with their numbers from 1.
+    /// Lines, numbered from 1.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text
             .lines()
@@ -37,13 +37,13 @@ impl Source {
             .map(|(index, line)| (index + 1, line))
     }
 
-    /// The same, without the comments that take a whole line.
+    /// Lines without those that consist of a comment.
     pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines()
             .filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
-    /// A complaint about every code line for which `advise` has advice.
+    /// Returns a violation for every code line for which `advise` returns advice.
     pub fn complain(&self, advise: impl Fn(&str) -> Option<String>) -> Vec<Complaint> {
         self.code()
             .filter_map(|(line, text)| advise(text).map(|advice| Complaint { line, advice }))
@@ -51,7 +51,7 @@ impl Source {
     }
 }
 
-/// Whether a line names a path such as `redis::` or `std::fs`, as itself and not as the end of a longer name or path.
+/// Whether a line contains a path such as `redis::` or `std::fs`, not as the end of a longer one.
 pub fn names(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';

@@ -1,4 +1,4 @@
-//! Rules on every text of the repository: it speaks of the project alone, not of a machine it was written on.
+//! Rules for all texts of the repository: they must not depend on the machine they were written on.
 
 use crate::Rule;
 use crate::source::{Complaint, Source};
@@ -44,7 +44,7 @@ pub const RULES: &[Rule] = &[
             wrong
                 .map(|(line, _)| Complaint {
                     line,
-                    advice: "remove the space at the end".to_owned(),
+                    advice: "remove the trailing space".to_owned(),
                 })
                 .collect()
         },
@@ -72,7 +72,7 @@ fn no_machine(source: &Source) -> Vec<Complaint> {
     wrong
         .map(|(line, _)| Complaint {
             line,
-            advice: "a path of one machine: write it relative to the repository".to_owned(),
+            advice: "path of a specific machine: write it relative to the repository".to_owned(),
         })
         .collect()
 }
@@ -92,7 +92,7 @@ fn no_registry(source: &Source) -> Vec<Complaint> {
     wrong
         .map(|(line, _)| Complaint {
             line,
-            advice: "name no registry's host: its client knows where it is".to_owned(),
+            advice: "do not name the host of a registry: its client knows it".to_owned(),
         })
         .collect()
 }

@@ -1,4 +1,5 @@
-//! The order within `src/web`: what serves every surface knows none of them, and AWS's interfaces do not know one another.
+//! The order of modules in `src/web`: shared modules do not use specific ones, and AWS interfaces do not use each
+//! other.
 
 use crate::Rule;
 use crate::floors::named_after;
@@ -32,7 +33,7 @@ pub const RULES: &[Rule] = &[Rule {
     ],
 }];
 
-/// What a module of `src/web` may name of the others. What is not listed here is an interface for programs.
+/// The modules of `src/web` that a module can use. Modules that are not listed are interfaces for programs.
 fn allowed(module: &str) -> &'static [&'static str] {
     match module {
         "http" => &["assets", "errors", "site"],
@@ -59,7 +60,7 @@ fn order(source: &Source) -> Vec<Complaint> {
         .map(|(line, other)| Complaint {
             line,
             advice: format!(
-                "`web::{module}` must not know `web::{other}`: move what both need to `http`, `errors` or `pages`"
+                "`web::{module}` must not use `web::{other}`: move shared code to `http`, `errors` or `pages`"
             ),
         })
         .collect()

@@ -1,4 +1,4 @@
-//! What can be wrong with the keys, in words for the operator, each with what to do next.
+//! Errors of the key directory, with hints.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,94 +11,94 @@ use super::{KeyId, KeyUse};
 /// Why the keys cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// No directory, or none with an index.
-    #[error("there are no keys in {}", .0.display())]
+    /// The directory or its index does not exist.
+    #[error("no keys in {}", .0.display())]
     Empty(PathBuf),
-    /// Group or others have rights.
-    #[error("{} is open to others (mode {mode:03o})", path.display())]
+    /// Group or others have permissions.
+    #[error("other users can access {} (mode {mode:03o})", path.display())]
     Open {
-        /// Which file or directory.
+        /// Path of the file or directory.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// Another user can change it.
-    #[error("{} belongs to the user {user}", path.display())]
-    Foreign {
-        /// Which file or directory.
+    /// Another user owns the file or directory.
+    #[error("{} is owned by the user {user}", path.display())]
+    OtherOwner {
+        /// Path of the file or directory.
         path: PathBuf,
-        /// The user's number.
+        /// Numeric user ID of the owner.
         user: u32,
     },
-    /// The system's answer.
+    /// An I/O error.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which file or directory.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A file that no key of ours needs.
-    #[error("{} is larger than any key", .0.display())]
+    /// A file is larger than any key file.
+    #[error("{} is too large for a key file", .0.display())]
     TooLarge(PathBuf),
-    /// The index does not parse.
-    #[error("{} does not parse: {reason}", path.display())]
+    /// The index is invalid.
+    #[error("{} is invalid: {reason}", path.display())]
     Index {
-        /// The file.
+        /// Path of the index.
         path: PathBuf,
-        /// What is wrong; the index holds no secret.
+        /// Why the index is invalid. It contains no secrets.
         reason: String,
     },
-    /// A key's files are not what the index says.
-    #[error("{} is not the key that the index names, or its certificate is another's", path.display())]
+    /// The files of a key do not match the index.
+    #[error("{} does not match the key in the index or its certificate", path.display())]
     Mismatch {
-        /// The private key's file.
+        /// Path of the private key.
         path: PathBuf,
     },
     /// Another command holds the lock.
-    #[error("another `rolecalld keys` command is at work in {}", .0.display())]
+    #[error("another `rolecalld keys` command is running in {}", .0.display())]
     Busy(PathBuf),
-    /// No key signs.
-    #[error("no key is active{}", purpose(.0))]
+    /// There is no active key.
+    #[error("no active key{}", purpose(.0))]
     NoneActive(KeyUse),
-    /// No key waits.
-    #[error("no key waits to become active{}", purpose(.0))]
+    /// There is no key that waits for activation.
+    #[error("no next key{}", purpose(.0))]
     NoneNext(KeyUse),
-    /// IAM takes RSA for SAML.
-    #[error("a key for SAML is RSA")]
+    /// IAM requires RSA for SAML.
+    #[error("keys for SAML must use RSA")]
     NotForSaml,
-    /// AWS may not have seen the next key yet.
+    /// AWS may not have fetched the next key yet.
     #[error(
-        "the next key, {id}, has not been published for a day yet; that is so from {}",
+        "the next key, {id}, was published less than a day ago; it can be activated from {}",
         minute(from)
     )]
     TooEarly {
-        /// Which.
+        /// ID of the next key.
         id: KeyId,
-        /// When it has.
+        /// The time at which it can be activated.
         from: DateTime<Utc>,
-        /// What it will sign.
+        /// The use of the key.
         use_: KeyUse,
     },
-    /// Not one of ours, or retired already.
-    #[error("there is no key {0} that could be retired")]
+    /// The key does not exist or is already retired.
+    #[error("there is no key {0} to retire")]
     Unknown(KeyId),
-    /// It signs.
+    /// The key is active.
     #[error("the key {0} is active")]
     Active(KeyId),
-    /// Tokens it signed, or gateways that have not read the index again, may still need it.
-    #[error("the key {id} may still be needed until {}", minute(until))]
+    /// Tokens it signed, or gateways that have not reloaded the index, may still need the key.
+    #[error("the key {id} may be needed until {}", minute(until))]
     Needed {
-        /// Which.
+        /// ID of the key.
         id: KeyId,
-        /// From when on it is not.
+        /// The time after which it is no longer needed.
         until: DateTime<Utc>,
     },
-    /// More than anybody rotates.
-    #[error("there are {0} keys already that are not retired")]
+    /// The limit of keys is reached.
+    #[error("limit reached: there are {0} keys that are not retired")]
     TooMany(usize),
-    /// OpenSSL's answer.
-    #[error("the key cannot be made or used: {0}")]
+    /// An error of OpenSSL.
+    #[error("cannot create or use the key: {0}")]
     Crypto(#[from] ErrorStack),
 }
 
@@ -109,34 +109,34 @@ fn purpose(use_: &KeyUse) -> &'static str {
     }
 }
 
-/// To the minute, rounded up: nothing is too early any more then.
+/// A time in minutes, rounded up.
 fn minute(at: &DateTime<Utc>) -> impl std::fmt::Display {
     (*at + TimeDelta::seconds(59)).format("%Y-%m-%d %H:%M UTC")
 }
 
 impl KeyError {
-    /// What to do next, for a line `hint: …`.
+    /// The next step for the operator.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Empty(_) => Some("run `rolecalld keys generate`"),
             Self::Open { .. } => Some(
-                "directories of keys have mode 0700, files 0600: run chmod -R go= on the directory; for a Kubernetes Secret set \
-                 defaultMode: 0440 in its volume and fsGroup in the pod's securityContext; elsewhere than in such a volume (a tmpfs \
-                 that is mounted read-only) these modes are not taken",
+                "the directory requires mode 0700 and files 0600: run chmod -R go= on the directory; for a Kubernetes Secret set \
+                 defaultMode: 0440 in its volume and fsGroup in the pod's securityContext; other modes are \
+                 accepted only in such a volume (a read-only tmpfs)",
             ),
-            Self::Foreign { .. } => Some(
-                "directories of keys and their files belong to the gateway's user or to root: run chown, and the command as that user",
+            Self::OtherOwner { .. } => Some(
+                "the key directory and its files must be owned by the user of the gateway or by root: run chown, and run this command as that user",
             ),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
-                "this user may not read or write there: run the command as the gateway's user, which owns the directory of keys",
-            ),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run the command as the user of the gateway, which must own the key directory")
+            }
             Self::Io { .. } => Some(
-                "the folder above it must be there, and the gateway's user must own the directory of keys",
+                "check that the parent folder exists, and that the user of the gateway owns the key directory",
             ),
             Self::TooLarge(_) | Self::Index { .. } | Self::Mismatch { .. } => {
-                Some("restore the directory from a backup; do not edit it by hand")
+                Some("restore the directory from a backup; do not edit it manually")
             }
-            Self::Busy(_) => Some("wait for it to end"),
+            Self::Busy(_) => Some("wait until it has completed"),
             Self::NoneActive(KeyUse::Token) | Self::NoneNext(KeyUse::Token) => {
                 Some("run `rolecalld keys generate`")
             }
@@ -146,18 +146,18 @@ impl KeyError {
             Self::TooEarly {
                 use_: KeyUse::Saml, ..
             } => Some(
-                "bring today's /saml/metadata to the SAML provider of every account meanwhile, or add --emergency if the active key has leaked",
+                "until then, update the SAML provider of every account with the current /saml/metadata; add --emergency if the active key has leaked",
             ),
             Self::TooEarly { .. } => Some(
-                "AWS remembers the keys it fetched: wait, or add --emergency if the active key has leaked",
+                "AWS caches the keys it fetched: wait, or add --emergency if the active key has leaked",
             ),
-            Self::Unknown(_) => Some("`rolecalld keys list` shows the keys"),
+            Self::Unknown(_) => Some("run `rolecalld keys list` to see all keys"),
             Self::Active(_) => {
                 Some("run `rolecalld keys rotate` first, or add --emergency if the key has leaked")
             }
             Self::Needed { .. } => Some("wait, or add --emergency if the key has leaked"),
             Self::TooMany(_) => {
-                Some("retire those that are no longer needed: `rolecalld keys list`")
+                Some("run `rolecalld keys list`, and retire keys that are no longer needed")
             }
             Self::Crypto(_) => None,
         }

@@ -1,5 +1,5 @@
-//! The directory of keys on disk: modes 0700 and 0600, whole files or none, one writer at a time. A mounted Kubernetes Secret
-//! is read as it is: files of 0440 in a directory that others may list, by way of the symbolic link `..data`; see [`super::rights`].
+//! The key directory on disk: modes 0700 and 0600, atomic writes, one writer at a time. A mounted Kubernetes Secret is
+//! accepted as it is: files of mode 0440 behind the symbolic link `..data`; see [`super::rights`].
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use super::rights::{Distrust, Process, Rights};
+use super::rights::{PermissionProblem, Process, Rights};
 
 const LOCK: &str = "keys.lock";
-/// The largest file is the index; a private RSA key takes 2 KiB.
+/// Maximum file size. The largest file is the index; a private RSA key takes 2 KiB.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// A directory that only its owner can write to.
 pub(super) struct Directory(PathBuf);
 
-/// Gives what root made to the user who owns the directory it is in, so that the gateway's user can read it.
-fn hand_over(made: &File, directory: &Path) -> io::Result<()> {
+/// If root creates a file, changes its owner to the owner of the directory, so that the gateway can read it.
+fn chown_to_directory_owner(made: &File, directory: &Path) -> io::Result<()> {
     let owner = directory.metadata()?;
     if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
         return Ok(());
@@ -33,7 +33,7 @@ impl Directory {
             Ok(metadata) => {
                 let rights = Rights::of(path, &metadata);
                 let trusted = rights.of_directory(&Process::current());
-                trusted.map_err(|why| distrusted(path, rights, why))?;
+                trusted.map_err(|reason| key_error(path, rights, reason))?;
                 Ok(Self(path.to_owned()))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -49,7 +49,7 @@ impl Directory {
     pub fn create(path: &Path) -> Result<Self, KeyError> {
         let made = DirBuilder::new().mode(0o700).create(path).and_then(|()| {
             let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-            hand_over(&File::open(path)?, above.unwrap_or(Path::new(".")))
+            chown_to_directory_owner(&File::open(path)?, above.unwrap_or(Path::new(".")))
         });
         match made {
             Ok(()) => Ok(Self(path.to_owned())),
@@ -65,17 +65,17 @@ impl Directory {
         &self.0
     }
 
-    /// Whether there is such a file.
+    /// Whether the file exists.
     ///
     /// # Errors
-    /// [`KeyError::Io`], when this user may not look.
+    /// [`KeyError::Io`], if this user has no permission.
     pub fn exists(&self, name: &str) -> Result<bool, KeyError> {
         let path = self.0.join(name);
         path.try_exists()
             .map_err(|source| KeyError::Io { path, source })
     }
 
-    /// Keeps other writers out until the file is dropped. Keys are only put where nobody else can enter.
+    /// Excludes other writers until the file is dropped. Fails if others can access the directory.
     pub fn lock(&self) -> Result<File, KeyError> {
         let metadata = self.0.metadata().map_err(|source| KeyError::Io {
             path: self.0.clone(),
@@ -83,7 +83,7 @@ impl Directory {
         })?;
         if metadata.mode() & 0o077 != 0 {
             let rights = Rights::of(&self.0, &metadata);
-            return Err(distrusted(&self.0, rights, Distrust::Open));
+            return Err(key_error(&self.0, rights, PermissionProblem::Open));
         }
         let path = self.0.join(LOCK);
         let file = OpenOptions::new()
@@ -92,7 +92,7 @@ impl Directory {
             .write(true)
             .mode(0o600)
             .open(&path)
-            .and_then(|file| hand_over(&file, &self.0).map(|()| file))
+            .and_then(|file| chown_to_directory_owner(&file, &self.0).map(|()| file))
             .map_err(|source| KeyError::Io {
                 path: path.clone(),
                 source,
@@ -104,7 +104,7 @@ impl Directory {
         }
     }
 
-    /// Reads a file that only its owner can read, or in a mounted Secret one of our groups.
+    /// Reads a file that only its owner can read, or, in a mounted Secret, a group of this process.
     pub fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let path = self.0.join(name);
         let read = || -> io::Result<(Rights, Zeroizing<Vec<u8>>)> {
@@ -119,18 +119,18 @@ impl Directory {
             source,
         })?;
         let trusted = rights.of_file(&Process::current());
-        trusted.map_err(|why| distrusted(&path, rights, why))?;
+        trusted.map_err(|reason| key_error(&path, rights, reason))?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(KeyError::TooLarge(path));
         }
         Ok(bytes)
     }
 
-    /// Puts a file in place, whole or not at all, even if the machine stops now.
+    /// Writes a file atomically and durably.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), KeyError> {
         let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
         let write = || -> io::Result<()> {
-            // What an interrupted run has left; the lock says that nobody is writing it.
+            // Left behind by an interrupted run; the lock ensures that it is not in use.
             remove_if_there(&new)?;
             let mut file = OpenOptions::new()
                 .create_new(true)
@@ -138,7 +138,7 @@ impl Directory {
                 .mode(0o600)
                 .open(&new)?;
             file.write_all(bytes)?;
-            hand_over(&file, &self.0)?;
+            chown_to_directory_owner(&file, &self.0)?;
             file.sync_all()?;
             std::fs::rename(&new, &path)?;
             File::open(&self.0)?.sync_all()
@@ -149,7 +149,7 @@ impl Directory {
         })
     }
 
-    /// Removes a file; one that is not there is removed.
+    /// Removes a file; a missing file is not an error.
     pub fn remove(&self, name: &str) -> Result<(), KeyError> {
         let path = self.0.join(name);
         remove_if_there(&path)
@@ -168,14 +168,14 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-fn distrusted(path: &Path, rights: Rights, why: Distrust) -> KeyError {
+fn key_error(path: &Path, rights: Rights, reason: PermissionProblem) -> KeyError {
     let path = path.to_owned();
-    match why {
-        Distrust::Open => KeyError::Open {
+    match reason {
+        PermissionProblem::Open => KeyError::Open {
             path,
             mode: rights.mode,
         },
-        Distrust::Foreign => KeyError::Foreign {
+        PermissionProblem::OtherOwner => KeyError::OtherOwner {
             path,
             user: rights.user,
         },

@@ -1,4 +1,4 @@
-//! Which key is in which state, and how states change. Pure: times come in, a new index goes out.
+//! The index of keys and its state transitions, as pure functions of the current time.
 //!
 //! ```text
 //! next ──rotate──▶ active ──rotate──▶ retiring ──retire──▶ retired
@@ -10,44 +10,44 @@ use serde::{Deserialize, Serialize};
 
 use super::{CACHED_BY_AWS, KeyAlgorithm, KeyError, KeyId, OVERLAP};
 
-/// Keys that are not retired. AWS looks at the first 100 of a JWKS; nobody rotates more than a few at once.
+/// Maximum number of keys that are not retired. AWS reads the first 100 keys of a JWKS.
 const LIVE_KEYS_MAX: usize = 16;
 
-/// What a key is for at the moment.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum KeyState {
-    /// Published, does not sign yet.
+    /// Published, not used for signing yet.
     Next,
-    /// Signs.
+    /// Used for signing.
     Active {
-        /// Since when.
+        /// Time of activation.
         since: DateTime<Utc>,
     },
-    /// Signs no longer, still published.
+    /// No longer used for signing, still published.
     Retiring {
-        /// Since when.
+        /// Time of replacement.
         since: DateTime<Utc>,
     },
-    /// Gone; kept in the index so that its id explains itself.
+    /// Retired. The entry stays in the index so that the key ID can be identified.
     Retired {
-        /// Since when.
+        /// Time of retirement.
         since: DateTime<Utc>,
     },
 }
 
-/// What a key signs. Each use has its own active key and its own rotation; no key has two.
+/// What a key signs. Each use has its own active key and its own rotation; a key has exactly one use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyUse {
-    /// Tokens for AWS; published in the JWKS, which AWS fetches.
+    /// Tokens for AWS, published in the JWKS that AWS fetches.
     #[default]
     Token,
-    /// SAML responses for AWS; published in the metadata, which administrators carry to IAM.
+    /// SAML responses for AWS, published in the metadata that administrators upload to IAM.
     Saml,
 }
 
-/// A key as the index knows it.
+/// An entry of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRecord {
@@ -55,17 +55,17 @@ pub struct KeyRecord {
     pub id: KeyId,
     /// `alg`
     pub algorithm: KeyAlgorithm,
-    /// What it signs.
+    /// The use of the key.
     #[serde(default, rename = "use")]
     pub use_: KeyUse,
-    /// When it was made and first published.
+    /// Time of creation and first publication.
     pub created_at: DateTime<Utc>,
-    /// What it is for.
+    /// The state of the key.
     pub state: KeyState,
 }
 
 impl KeyRecord {
-    /// Whether it signs.
+    /// Whether this is the active key.
     pub fn is_active(&self) -> bool {
         matches!(self.state, KeyState::Active { .. })
     }
@@ -82,7 +82,7 @@ impl KeyRecord {
             .all(|at| timestamp::bounded(at).is_some())
     }
 
-    /// Whether it belongs into the JWKS, or into the SAML metadata.
+    /// Whether the key is part of the JWKS or of the SAML metadata.
     pub fn is_published(&self, now: DateTime<Utc>) -> bool {
         match self.state {
             KeyState::Next | KeyState::Active { .. } => true,
@@ -92,16 +92,16 @@ impl KeyRecord {
     }
 }
 
-/// Whether there is time to do it properly.
+/// Whether the rules that protect running sessions apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// Wait until AWS has seen what it must see.
+    /// Apply all waiting periods.
     Patient,
-    /// A key has leaked: better a few refused tokens than that.
+    /// A key has leaked: skip waiting periods, even if some tokens are rejected.
     Emergency,
 }
 
-/// All keys, the oldest first.
+/// All keys, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Index {
@@ -109,7 +109,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Parses, and refuses an index with two active keys, one key twice or a time out of range.
+    /// Parses an index. Rejects two active keys of a use, duplicate keys and times out of range.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let index: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         for use_ in [KeyUse::Token, KeyUse::Saml] {
@@ -123,7 +123,7 @@ impl Index {
         let mut ids: Vec<&KeyId> = index.keys.iter().map(|key| &key.id).collect();
         ids.sort_unstable();
         match ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(format!("the key {} is there twice", pair[0])),
+            Some(pair) => Err(format!("the key {} is listed twice", pair[0])),
             None => Ok(index),
         }
     }
@@ -135,7 +135,7 @@ impl Index {
         })
     }
 
-    /// The keys of a use, the oldest first.
+    /// The keys of a use, oldest first.
     pub fn of(&self, use_: KeyUse) -> impl Iterator<Item = &KeyRecord> {
         self.keys.iter().filter(move |key| key.use_ == use_)
     }
@@ -177,12 +177,12 @@ impl Index {
     pub fn rotate(
         &mut self,
         use_: KeyUse,
-        haste: Urgency,
+        urgency: Urgency,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let next = self.next(use_).ok_or(KeyError::NoneNext(use_))?;
         let seen_from = self.keys[next].created_at + CACHED_BY_AWS;
-        if haste == Urgency::Patient && now < seen_from {
+        if urgency == Urgency::Patient && now < seen_from {
             return Err(KeyError::TooEarly {
                 id: self.keys[next].id.clone(),
                 from: seen_from,
@@ -201,22 +201,22 @@ impl Index {
     pub fn retire(
         &mut self,
         id: &KeyId,
-        haste: Urgency,
+        urgency: Urgency,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let unknown = || KeyError::Unknown(id.clone());
-        let place = self
+        let position = self
             .keys
             .iter()
             .position(|key| key.id == *id)
             .ok_or_else(unknown)?;
-        match (self.keys[place].state, haste) {
+        match (self.keys[position].state, urgency) {
             (KeyState::Retired { .. }, _) => return Err(unknown()),
             (KeyState::Active { .. }, Urgency::Patient) => {
                 return Err(KeyError::Active(id.clone()));
             }
             (KeyState::Active { .. }, Urgency::Emergency) => {
-                self.rotate(self.keys[place].use_, haste, now)?;
+                self.rotate(self.keys[position].use_, urgency, now)?;
             }
             (KeyState::Retiring { since }, Urgency::Patient) if now < since + OVERLAP => {
                 return Err(KeyError::Needed {
@@ -226,11 +226,11 @@ impl Index {
             }
             (KeyState::Next | KeyState::Retiring { .. }, _) => {}
         }
-        self.keys[place].state = KeyState::Retired { since: now };
-        Ok(self.keys[place].clone())
+        self.keys[position].state = KeyState::Retired { since: now };
+        Ok(self.keys[position].clone())
     }
 
-    /// The key that waits longest.
+    /// The oldest waiting key.
     fn next(&self, use_: KeyUse) -> Option<usize> {
         let waits = |key: &KeyRecord| key.use_ == use_ && key.state == KeyState::Next;
         self.keys.iter().position(waits)
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_of_keys() {
+    fn key_passes_through_all_states() {
         let (mut index, start) = (Index::default(), DateTime::UNIX_EPOCH);
         assert!(matches!(
             index.rotate(KeyUse::Token, Urgency::Emergency, start),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emergency_never_leaves_without_an_active_key() {
+    fn emergency_retirement_requires_a_next_key() {
         let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
         index
             .add(id(1), (KeyUse::Token, KeyAlgorithm::Es256), now)
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_contradicts_itself_is_refused() {
+    fn inconsistent_index_is_rejected() {
         let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
         for n in 0..16 {
             index
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn each_use_has_its_own_life() {
+    fn uses_are_rotated_independently() {
         let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
         let token = (KeyUse::Token, KeyAlgorithm::Es256);
         let saml = (KeyUse::Saml, KeyAlgorithm::Rs256);
@@ -376,7 +376,7 @@ mod tests {
         ));
         let json = String::from_utf8(index.to_json().unwrap()).unwrap();
         assert_eq!(Index::parse(json.as_bytes()).unwrap(), index);
-        // An index of before there were uses.
+        // An index written before uses were introduced.
         let old = json.replace("\"use\": \"token\",", "");
         assert_eq!(Index::parse(old.as_bytes()).unwrap(), index);
     }

@@ -1,6 +1,6 @@
-//! One key: made, written, read, signed with (RFC 7518 sections 3.3 and 3.4), described as a JWK (RFC 7517).
+//! A key: creation, PEM, signatures (RFC 7518 sections 3.3 and 3.4), JWK (RFC 7517).
 //!
-//! ECDSA and RSA come from OpenSSL: constant time, and no `rsa` crate (RUSTSEC-2023-0071) near a private key.
+//! ECDSA and RSA are OpenSSL's, which are constant-time; the `rsa` crate (RUSTSEC-2023-0071) is not used.
 
 mod derived;
 
@@ -26,16 +26,16 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-/// Bits of an RSA key that is made here; AWS and everybody else takes these.
+/// Size of new RSA keys in bits.
 const RSA_BITS: u32 = 2_048;
-/// Bits of an RSA key that is read.
+/// Accepted sizes of existing RSA keys in bits.
 const RSA_BITS_READ: std::ops::RangeInclusive<u32> = 2_048..=4_096;
-/// Bytes of a P-256 coordinate, and of each half of a signature.
+/// Size of a P-256 coordinate and of each half of a signature, in bytes.
 const P256_BYTES: i32 = 32;
-/// A certificate outlives its key; nobody checks its dates, they are there because X.509 wants some.
+/// Lifetime of the certificate, which is longer than that of its key. Nobody verifies it, but X.509 requires it.
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(3_650);
 
-/// `alg` (RFC 7518 section 3.1), as far as IAM takes it and we make it.
+/// The signing algorithms (`alg`, RFC 7518 section 3.1) that both IAM and the gateway support.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum KeyAlgorithm {
     /// ECDSA over P-256 with SHA-256.
@@ -48,7 +48,7 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
-    /// As in `alg`.
+    /// The value of `alg`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
@@ -68,23 +68,23 @@ impl std::str::FromStr for KeyAlgorithm {
     }
 }
 
-/// Neither of the two.
+/// The text is not a supported algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an algorithm is ES256 or RS256")]
+#[error("unsupported algorithm: use ES256 or RS256")]
 pub struct UnknownAlgorithm;
 
-/// `kid`: the key's thumbprint (RFC 7638, SHA-256), 43 characters of base64url. Also the name of its files.
+/// `kid`: the thumbprint of the key (RFC 7638, SHA-256), 43 characters of base64url. Also the name of its files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
 
-/// Not a thumbprint.
+/// The text is not a thumbprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key id is the 43 characters that `rolecalld keys list` shows")]
+#[error("invalid key ID: it has 43 characters, as printed by `rolecalld keys list`")]
 pub struct InvalidKeyId;
 
 impl KeyId {
-    /// Parses a key id.
+    /// Parses a key ID.
     ///
     /// # Errors
     /// [`InvalidKeyId`].
@@ -100,7 +100,7 @@ impl KeyId {
         }
     }
 
-    /// The id.
+    /// The key ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -143,10 +143,10 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new key, from OpenSSL's random source.
+    /// Creates a key with OpenSSL's random source.
     ///
     /// # Errors
-    /// OpenSSL's.
+    /// If OpenSSL fails.
     pub fn generate(algorithm: KeyAlgorithm, now: DateTime<Utc>) -> Result<Self, ErrorStack> {
         let key = match algorithm {
             KeyAlgorithm::Es256 => {
@@ -159,12 +159,12 @@ impl SigningKey {
         Self::new(algorithm, key, certificate)
     }
 
-    /// Reads PKCS#8 and X.509, both PEM.
+    /// Parses PKCS#8 and X.509 in PEM.
     ///
     /// # Errors
-    /// When either does not parse, the key is of no kind we use, or the certificate is another's.
+    /// If either is invalid, the kind of key is not supported, or the certificate belongs to another key.
     pub fn parse(key: &[u8], certificate: &[u8]) -> Result<Self, ErrorStack> {
-        // Without a passphrase: OpenSSL would ask for one on the terminal.
+        // With an empty passphrase, because OpenSSL would otherwise prompt on the terminal.
         let key = PKey::private_key_from_pem_callback(key, |_| Ok(0))?;
         let certificate = X509::from_pem(certificate)?;
         let algorithm = match key.id() {
@@ -210,27 +210,27 @@ impl SigningKey {
         })
     }
 
-    /// `kid`
+    /// The key ID, `kid`.
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// `alg`
+    /// The algorithm, `alg`.
     pub fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
     }
 
-    /// The header of each JWT that it signs, base64url (RFC 7515 section 3.1).
+    /// The header of each JWT that this key signs, base64url (RFC 7515 section 3.1).
     pub fn jwt_header(&self) -> &str {
         &self.jwt_header
     }
 
-    /// The public half as a JWK with `kid`, `alg`, `use` and `x5c`.
+    /// The public key as a JWK with `kid`, `alg`, `use` and `x5c`.
     pub fn jwk(&self) -> &serde_json::Value {
         &self.jwk
     }
 
-    /// The private half as PKCS#8, PEM.
+    /// The private key as PKCS#8, PEM.
     pub(super) fn to_pem(&self) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
         self.key.private_key_to_pem_pkcs8().map(Zeroizing::new)
     }
@@ -243,15 +243,16 @@ impl SigningKey {
     /// The certificate, DER.
     ///
     /// # Errors
-    /// OpenSSL's.
+    /// If OpenSSL fails.
     pub fn certificate_der(&self) -> Result<Vec<u8>, ErrorStack> {
         self.certificate.to_der()
     }
 
-    /// A JWS signature: for ES256 r and s, 32 bytes each (RFC 7518 section 3.4), not OpenSSL's DER.
+    /// Creates a JWS signature. For ES256 it consists of r and s, 32 bytes each (RFC 7518 section 3.4), instead of
+    /// OpenSSL's DER.
     ///
     /// # Errors
-    /// OpenSSL's.
+    /// If OpenSSL fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         match self.algorithm {
             KeyAlgorithm::Es256 => {
@@ -268,7 +269,7 @@ impl SigningKey {
     }
 }
 
-/// The members that make a public key, in the order of RFC 7638 section 3.2 (and RFC 7518 sections 6.2.1 and 6.3.1).
+/// The required members of a public key, in the order of RFC 7638 section 3.2 (RFC 7518 sections 6.2.1 and 6.3.1).
 fn public_members(key: &PKey<Private>) -> Result<Vec<(&'static str, String)>, ErrorStack> {
     if key.id() == Id::RSA {
         let rsa = key.rsa()?;
@@ -290,7 +291,7 @@ fn public_members(key: &PKey<Private>) -> Result<Vec<(&'static str, String)>, Er
     ])
 }
 
-/// RFC 7638 section 3: SHA-256 of the members as JSON without spaces. No value needs escaping.
+/// RFC 7638 section 3: SHA-256 of the members as JSON without spaces. No value requires escaping.
 fn thumbprint(members: &[(&'static str, String)]) -> [u8; 32] {
     let members: Vec<String> = members
         .iter()
@@ -299,7 +300,7 @@ fn thumbprint(members: &[(&'static str, String)]) -> [u8; 32] {
     Sha256::digest(format!("{{{}}}", members.join(","))).into()
 }
 
-/// A certificate for `x5c`; verifiers of JWTs take the key out of it and look at nothing else.
+/// A self-signed certificate for `x5c`, from which verifiers of JWTs use only the key.
 fn self_signed(
     key: &PKey<Private>,
     thumbprint: &[u8; 32],
@@ -311,7 +312,7 @@ fn self_signed(
         &format!("Rolecall {}", URL_SAFE_NO_PAD.encode(&thumbprint[..12])),
     )?;
     let name = name.build();
-    // At most 20 bytes and positive (RFC 5280 section 4.1.2.2); made of the key, so unique.
+    // At most 20 bytes and positive (RFC 5280 section 4.1.2.2). Derived from the key, and therefore unique.
     let mut serial = thumbprint[..16].to_vec();
     serial[0] = serial[0] & 0x7f | 0x40;
     let mut builder = X509Builder::new()?;
@@ -334,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_thumbprint_is_rfc_7638() {
+    fn thumbprint_matches_the_example_of_rfc_7638() {
         let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
         let members = [
             ("e", "AQAB".to_owned()),
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_survive_being_written_and_strangers_are_refused() {
+    fn keys_round_trip_and_foreign_certificates_are_rejected() {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let keys: Vec<SigningKey> = [KeyAlgorithm::Es256, KeyAlgorithm::Rs256]
             .map(|algorithm| SigningKey::generate(algorithm, now).unwrap())

@@ -1,4 +1,4 @@
-//! Who may change and read the keys: what owners, groups and modes say, here and in the volume of a Kubernetes Secret.
+//! Permissions of key files: owner, group and mode, on disk and in the volume of a Kubernetes Secret.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +11,7 @@ use rustix::process::{getegid, geteuid, getgroups};
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
 const ROOT: u32 = 0;
 
-/// Who this process is, to the file system.
+/// User and groups of this process.
 pub(super) struct Process {
     user: u32,
     groups: Vec<u32>,
@@ -33,22 +33,22 @@ impl Process {
     }
 }
 
-/// Why a file or directory is not trusted with keys.
+/// Why the permissions of a file or directory are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Distrust {
-    /// Others have rights.
+pub(super) enum PermissionProblem {
+    /// Group or others have permissions.
     Open,
-    /// It belongs to another user, who may change it.
-    Foreign,
+    /// Another user owns it, and can change it.
+    OtherOwner,
 }
 
-/// Owner, group and permission bits of a file or directory, and whether it lies in a volume.
+/// Owner, group and mode of a file or directory, and whether it is in a volume.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rights {
     pub mode: u32,
     pub user: u32,
     group: u32,
-    /// See [`is_volume`].
+    /// Whether it is in a volume, see [`is_volume`].
     is_volume: bool,
 }
 
@@ -62,41 +62,41 @@ impl Rights {
         }
     }
 
-    /// Refuses a directory in which others can put files. In the volume of a Secret nobody can, whatever the mode says: volumes
-    /// have 0777 and more.
-    pub fn of_directory(self, process: &Process) -> Result<(), Distrust> {
+    /// Rejects a directory in which others can create files. In the volume of a Secret this is impossible, although its
+    /// mode is 0777 or more.
+    pub fn of_directory(self, process: &Process) -> Result<(), PermissionProblem> {
         let is_closed = self.mode & 0o022 == 0;
         self.owned(process, is_closed)?;
         match is_closed || self.is_volume {
             true => Ok(()),
-            false => Err(Distrust::Open),
+            false => Err(PermissionProblem::Open),
         }
     }
 
-    /// Refuses a file that others can read or write. One of mode 0440 in the volume of a Secret is taken if its group is one of
-    /// ours: what Kubernetes makes of a Secret for a pod with `fsGroup`.
-    pub fn of_file(self, process: &Process) -> Result<(), Distrust> {
+    /// Rejects a file that others can read or write. In the volume of a Secret, mode 0440 is accepted if a group of
+    /// this process owns the file, as in a pod with `fsGroup`.
+    pub fn of_file(self, process: &Process) -> Result<(), PermissionProblem> {
         let is_closed = self.mode & 0o077 == 0;
         self.owned(process, is_closed)?;
         let is_ours = self.is_volume && process.groups.contains(&self.group);
         match is_closed || (self.mode == 0o440 && is_ours) {
             true => Ok(()),
-            false => Err(Distrust::Open),
+            false => Err(PermissionProblem::Open),
         }
     }
 
-    /// Refuses what another user can change; root may look at what is closed to all but its owner.
-    fn owned(self, process: &Process, is_closed: bool) -> Result<(), Distrust> {
+    /// Rejects what another user can change. Root may read what is closed to all but its owner.
+    fn owned(self, process: &Process, is_closed: bool) -> Result<(), PermissionProblem> {
         let is_trusted = self.user == ROOT || self.user == process.user;
         match is_trusted || (is_closed && process.user == ROOT) {
             true => Ok(()),
-            false => Err(Distrust::Foreign),
+            false => Err(PermissionProblem::OtherOwner),
         }
     }
 }
 
-/// Whether this is a tmpfs that is mounted read-only, as the volumes of Secrets are. Read-only alone says little: with
-/// `ProtectSystem=strict` of systemd every file system is that for us, and nobody else is kept from writing.
+/// Whether the file system is a read-only tmpfs, as the volumes of Secrets are. Read-only alone is not sufficient: with
+/// `ProtectSystem=strict` of systemd, all file systems are read-only for this process but not for others.
 fn is_volume(path: &Path) -> bool {
     let read_only = rustix::fs::statvfs(path)
         .is_ok_and(|volume| volume.f_flag.contains(StatVfsMountFlags::RDONLY));
@@ -121,12 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_ours_or_roots_and_others_cannot_write_there() {
+    fn directory_must_be_private_and_owned_by_user_or_root() {
         let us = Process {
             user: US,
             groups: vec![GROUP],
         };
-        let (well, open, foreign) = (Ok(()), Err(Distrust::Open), Err(Distrust::Foreign));
+        let (well, open, foreign) = (
+            Ok(()),
+            Err(PermissionProblem::Open),
+            Err(PermissionProblem::OtherOwner),
+        );
         for (expected, mode, user, is_volume) in [
             (well, 0o700, US, false),
             (well, 0o755, ROOT, false),
@@ -143,12 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn a_group_may_read_what_is_in_a_volume_and_is_its_own() {
+    fn group_may_read_files_in_a_volume() {
         let us = Process {
             user: US,
             groups: vec![GROUP],
         };
-        let (well, open, foreign) = (Ok(()), Err(Distrust::Open), Err(Distrust::Foreign));
+        let (well, open, foreign) = (
+            Ok(()),
+            Err(PermissionProblem::Open),
+            Err(PermissionProblem::OtherOwner),
+        );
         for (expected, mode, user, group, is_volume) in [
             (well, 0o600, US, OTHER, false),
             (well, 0o400, US, OTHER, true),
@@ -165,9 +173,9 @@ mod tests {
         }
     }
 
-    /// As `sudo rolecalld keys list` does.
+    /// As with `sudo rolecalld keys list`.
     #[test]
-    fn root_may_look_at_what_is_closed() {
+    fn root_may_read_private_files() {
         let root = Process {
             user: ROOT,
             groups: vec![ROOT],
@@ -178,6 +186,6 @@ mod tests {
         );
         assert_eq!(rights(0o600, OTHER, OTHER, false).of_file(&root), Ok(()));
         let open = rights(0o777, OTHER, OTHER, true).of_directory(&root);
-        assert_eq!(open, Err(Distrust::Foreign));
+        assert_eq!(open, Err(PermissionProblem::OtherOwner));
     }
 }

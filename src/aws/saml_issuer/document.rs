@@ -1,7 +1,8 @@
-//! A response, signed: Assertion first, then the Response around it (SAML Core 2.0 section 5, XML Signature 1.1).
+//! Builds a signed response: first the Assertion, then the Response around it (SAML Core 2.0 section 5, XML Signature
+//! 1.1).
 //!
-//! The templates write canonical XML, so what they give is what is digested; no parser and no canonicaliser sees a
-//! secret or a claim. Enveloped signature, exclusive canonicalisation, RSA-SHA256.
+//! The templates write canonical XML, whose bytes are digested directly; no XML parser or canonicalizer processes the
+//! content. Enveloped signature, exclusive canonicalization, RSA-SHA256.
 
 use askama::Template;
 use openssl::error::ErrorStack;
@@ -14,18 +15,18 @@ use crate::canonical_xml::{EnvelopedSignature, is_xml};
 pub struct SamlAttribute {
     /// `Name`
     pub name: String,
-    /// In order.
+    /// Values, in order.
     pub values: Vec<String>,
 }
 
-/// Everything a response says, as text. Times are `xs:dateTime` in UTC.
+/// The contents of a response as text. Times are `xs:dateTime` in UTC.
 #[derive(Clone, Debug)]
 pub struct ResponseContent {
     /// `ID` of the Response: an NCName.
     pub response_id: String,
     /// `ID` of the Assertion: another NCName.
     pub assertion_id: String,
-    /// Our entity id.
+    /// The entity ID of the gateway.
     pub issuer: String,
     /// `IssueInstant`
     pub issued_at: String,
@@ -41,21 +42,21 @@ pub struct ResponseContent {
     pub audience: String,
     /// `NameID`
     pub subject: String,
-    /// The attributes.
+    /// The attribute statement.
     pub attributes: Vec<SamlAttribute>,
 }
 
-/// Why a response was not made.
+/// Why a response could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// A control character, or the like.
-    #[error("the SAML response would hold a character that XML cannot hold (U+{:04X})", u32::from(*.0))]
+    /// A value contains a character that XML does not allow.
+    #[error("the SAML response contains a character that XML does not allow (U+{:04X})", u32::from(*.0))]
     NotXml(char),
-    /// A formatter failed.
-    #[error("the SAML response could not be written")]
+    /// A template failed.
+    #[error("could not build the SAML response")]
     Template(#[from] askama::Error),
-    /// OpenSSL's answer.
-    #[error("the SAML response could not be signed")]
+    /// An error of OpenSSL.
+    #[error("could not sign the SAML response")]
     Signature(#[from] ErrorStack),
 }
 
@@ -75,7 +76,7 @@ struct ResponseXml<'a> {
 }
 
 impl ResponseContent {
-    /// The signed document. `certificate` is the key's, base64 of DER.
+    /// The signed document. `certificate` is the one of the key, base64 of DER.
     ///
     /// # Errors
     /// [`DocumentError`].
@@ -100,7 +101,7 @@ impl ResponseContent {
     }
 }
 
-/// The signature of an element, given in canonical form and without one.
+/// The signature of an element in canonical form without a signature.
 fn sign<'a>(
     element: &str,
     reference: &'a str,

@@ -1,4 +1,4 @@
-//! STS's answers to all operations, taken over into core's words. Nothing of them is believed to be there.
+//! Converts the responses of all STS operations to types of core. All members are treated as optional.
 
 use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
@@ -8,7 +8,7 @@ use rolecall_core::aws::{AssumedRole, Credentials, Region};
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::timestamp;
 
-/// What both operations answer.
+/// The members that the responses have in common.
 pub(super) struct Answer {
     credentials: Option<SdkCredentials>,
     user: Option<AssumedRoleUser>,
@@ -16,7 +16,7 @@ pub(super) struct Answer {
     packed: Option<i32>,
 }
 
-/// The outputs have the same members and no common type.
+/// The output types of the SDK have the same members but no common trait.
 macro_rules! answer_of {
     ($output:ty) => {
         impl From<$output> for Answer {
@@ -43,7 +43,7 @@ answer_of!(AssumeRoleWithWebIdentityOutput);
 answer_of!(AssumeRoleWithSamlOutput);
 
 impl Answer {
-    /// Nothing if it lacks what it must have.
+    /// Returns `None` if a required member is missing.
     pub fn issued(self, region: &Region) -> Option<AssumedRole> {
         let credentials = self.credentials?;
         let expiration = credentials.expiration();

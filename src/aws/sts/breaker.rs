@@ -1,37 +1,37 @@
-//! Whether a Region's STS is asked at all: after three calls in a row that it did not answer, nobody waits for it for a while,
-//! and then one call at a time finds out whether it is back.
+//! Circuit breaker for the STS of a Region: opens after three consecutive calls without a response; after a pause,
+//! single calls test whether the Region has recovered.
 //!
-//! Calls that run at the same time are bounded too, so that a Region that hangs holds neither memory nor sockets without end.
+//! It also limits concurrent calls, so that an unresponsive Region uses bounded memory and sockets.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row that open it.
+/// Consecutive failures that open the breaker.
 const FAILURES_MAX: u32 = 3;
-/// How long it stays open, at first and at most; twice as long after each trial that fails.
+/// Minimum and maximum pause. The pause doubles after each failed trial.
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Calls of one Region at a time. Answers take some 50 ms, so this is thousands a second.
+/// Maximum of concurrent calls to a Region. At 50 ms per call this allows thousands per second.
 const CALLS_MAX: u32 = 512;
 
-/// See the module.
+/// A circuit breaker, see the module.
 #[derive(Debug, Default)]
 pub(super) struct Breaker(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     calls: u32,
-    /// In a row.
+    /// Consecutive failures.
     failures: u32,
-    /// Set while it is open: until when, and how long that was.
+    /// Set while the breaker is open: the end and the length of the pause.
     open: Option<(Instant, Duration)>,
-    /// A call is finding out.
+    /// Whether a trial call is running.
     on_trial: bool,
 }
 
-/// Leave to ask. Whoever drops it without an outcome has found out nothing.
+/// Permission for a call. Dropping it without a result leaves the state unchanged.
 #[derive(Debug)]
 pub(super) struct Leave<'a> {
     breaker: &'a Breaker,
@@ -39,7 +39,7 @@ pub(super) struct Leave<'a> {
 }
 
 impl Breaker {
-    /// Leave to make a call; none while the Region counts as failing, or has too many to answer.
+    /// Permits a call; `None` while the breaker is open or too many calls are running.
     pub(super) fn leave(&self, now: Instant) -> Option<Leave<'_>> {
         let mut state = self.lock();
         let is_trial = match state.open {
@@ -64,20 +64,20 @@ impl Breaker {
 }
 
 impl Leave<'_> {
-    /// STS answered, be it with a refusal.
+    /// Records a response of STS, including a refusal.
     pub(super) fn answered(self) {
         let mut state = self.breaker.lock();
         state.failures = 0;
         state.open = None;
     }
 
-    /// STS did not answer.
+    /// Records that STS did not respond.
     pub(super) fn failed(self, now: Instant) {
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
         let pause = match state.open {
             Some((_, last)) if self.is_trial => (2 * last).min(PAUSE_MAX),
-            // Calls that had begun before it was opened.
+            // Calls that started before the breaker opened.
             Some(_) => return,
             None if state.failures < FAILURES_MAX => return,
             None => PAUSE_MIN,
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn three_failures_in_a_row_open_it_and_an_answer_begins_anew() {
+    fn three_consecutive_failures_open_the_breaker() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         fail(&breaker, now, 2);
         breaker.leave(now).unwrap().answered();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_finds_out_and_the_pauses_grow() {
+    fn single_trial_after_pause_and_pauses_double() {
         let (breaker, mut now) = (Breaker::default(), Instant::now());
         fail(&breaker, now, 3);
         for pause in [2, 4, 8, 16, 30, 30] {
@@ -130,7 +130,7 @@ mod tests {
             );
             now += pause;
             let trial = breaker.leave(now).unwrap();
-            assert!(breaker.leave(now).is_none(), "one at a time");
+            assert!(breaker.leave(now).is_none(), "one trial at a time");
             trial.failed(now);
         }
         now += PAUSE_MAX;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_under_way_are_bounded_and_open_nothing_twice() {
+    fn concurrent_calls_are_limited() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         let mut calls: Vec<_> = (0..CALLS_MAX)
             .map(|_| breaker.leave(now).unwrap())
@@ -151,7 +151,7 @@ mod tests {
         late.failed(now + PAUSE_MIN);
         assert!(
             breaker.leave(now + PAUSE_MIN).is_some(),
-            "the pause was not drawn out"
+            "the pause is not extended"
         );
     }
 }

@@ -1,6 +1,6 @@
-//! What STS's refusals mean for the person: AWS's codes and messages, mapped to core's [`StsRefusal`] one by one.
+//! Maps error codes and messages of STS to [`StsRefusal`].
 //!
-//! A refusal is an answer; an outage is none. Only an outage is worth asking another Region.
+//! A refusal is a final response. Only an outage is retried in another Region.
 
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId as _;
@@ -11,50 +11,50 @@ use rolecall_core::base::text;
 
 use crate::egress;
 
-/// Characters of AWS's message that are kept.
+/// Maximum length of an AWS message, in characters.
 const MESSAGE_CHARS_MAX: usize = 512;
-/// Characters of AWS's error code that are kept; the longest known has 43.
+/// Maximum length of an AWS error code, in characters; the longest known has 43.
 const CODE_CHARS_MAX: usize = 64;
-/// A run of token characters of this length is taken for a secret: names in messages end at 64.
+/// A run of token characters of this length is treated as a secret. Names in messages have at most 64.
 const SECRET_CHARS_MIN: usize = 100;
 
-/// How a call ended that brought no credentials.
+/// Why a call did not return credentials.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// AWS said no.
+    /// AWS refused the request.
     Refused(StsError),
-    /// This request failed, which says nothing of others: it could not be made, or was turned away with a status of 4xx and
-    /// without an error code of AWS, as proxies do.
+    /// This request failed, which says nothing about the Region: it could not be sent, or got a 4xx status without an
+    /// AWS error code, as from a proxy.
     Request(Source),
-    /// No answer, or none that AWS would give in health. Says what, never with what.
+    /// No response, or an unexpected one. The text never contains parts of the response.
     Outage(Source),
 }
 
 impl Failure {
-    /// Reads the SDK's error. Its own texts are not kept: they may hold the answer's body.
+    /// Converts an SDK error. Its own texts are not used, because they can contain the response body.
     pub(super) fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
         let status = error.raw_response().map(|answer| answer.status().as_u16());
         let outage = match error {
             SdkError::ConstructionFailure(_) => {
-                return Self::Request("the request to STS could not be made".into());
+                return Self::Request("could not build the request to STS".into());
             }
             _ if status.is_some_and(turns_away) && code(error).is_none() => {
                 let status = status.unwrap_or_default();
                 return Self::Request(
-                    format!("the request was answered with HTTP status {status}, and not by STS")
+                    format!("the request returned HTTP status {status}, which was not sent by STS")
                         .into(),
                 );
             }
-            SdkError::TimeoutError(_) => "STS did not answer in time".to_owned(),
+            SdkError::TimeoutError(_) => "STS did not respond in time".to_owned(),
             SdkError::DispatchFailure(failure) => {
                 let causes = failure.as_connector_error().map(|error| text::chain(error));
-                match causes.as_deref().and_then(egress::advice) {
-                    Some(advice) => format!("STS cannot be reached: {advice}"),
-                    None => "STS cannot be reached".to_owned(),
+                match causes.as_deref().and_then(egress::hint_for) {
+                    Some(advice) => format!("STS is not reachable: {advice}"),
+                    None => "STS is not reachable".to_owned(),
                 }
             }
             SdkError::ResponseError(_) => {
-                format!("STS answered with something else than XML ({status:?})")
+                format!("the response of STS is not XML ({status:?})")
             }
             SdkError::ServiceError(service) => match (service.err().code(), status) {
                 (Some(code), Some(status)) if status < 500 || is_throttling(code) => {
@@ -66,12 +66,9 @@ impl Failure {
                         request_id: error.request_id().map(|id| clean(id, CODE_CHARS_MAX)),
                     });
                 }
-                _ => format!(
-                    "STS answered with HTTP status {}",
-                    status.unwrap_or_default()
-                ),
+                _ => format!("STS returned HTTP status {}", status.unwrap_or_default()),
             },
-            // The SDK's enum is open; whatever it adds is no answer of AWS.
+            // The enum of the SDK is non-exhaustive.
             _ => "the call to STS failed".to_owned(),
         };
         Self::Outage(outage.into())
@@ -82,7 +79,7 @@ fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&s
     error.as_service_error()?.code()
 }
 
-/// Whether it is the request that the server does not like. Timeouts and throttling (408, 429) are the server's state.
+/// Whether the server rejected this request. 408 and 429 are states of the server, not of the request.
 fn turns_away(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 429)
 }
@@ -104,7 +101,7 @@ fn is_throttling(code: &str) -> bool {
     )
 }
 
-/// AWS's code, and its words where the code alone does not tell what to do.
+/// Maps a code, and the message where the code is ambiguous.
 fn refusal(code: &str, message: &str) -> StsRefusal {
     let says = |words: &str| message.to_ascii_lowercase().contains(words);
     match code {
@@ -124,7 +121,7 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
                 StsRefusal::InvalidProof
             }
         }
-        // A code of AWS's sign-in that its troubleshooting page shows for STS as well.
+        // A code of AWS sign-in that the troubleshooting page also lists for STS.
         "AuthSamlInvalidSamlResponseException" if says("issuer not present") => {
             StsRefusal::Metadata
         }
@@ -148,7 +145,8 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
     }
 }
 
-/// AWS's text, fit for people and for logs: no control character, nothing that looks like a token, cut to length.
+/// Sanitizes a message of AWS for users and logs: removes control characters and possible tokens, and limits the
+/// length.
 fn clean(text: &str, chars_max: usize) -> String {
     let token_char = |c: char| c.is_ascii_alphanumeric() || "-_.+/=%".contains(c);
     let mut cleaned = String::with_capacity(text.len().min(4 * chars_max));
@@ -176,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_its_meaning() {
+    fn error_codes_map_to_refusals() {
         use StsRefusal as R;
         let no_provider =
             "No OpenIDConnect provider found in your account for https://sso.example.com";
@@ -262,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_lose_tokens_control_characters_and_excess() {
+    fn messages_are_sanitized_and_truncated() {
         assert_eq!(
             clean("The token eyJhbGciOi.x.y is bad\n", 512),
             "The token [removed] is bad "

@@ -1,4 +1,4 @@
-//! What the `AssumeRole*` operations have in common, in the SDK's types.
+//! Parameters common to the `AssumeRole*` operations, as types of the SDK.
 
 use aws_sdk_sts::types::PolicyDescriptorType;
 use rolecall_core::aws::RoleSessionParameters;
@@ -14,7 +14,7 @@ pub(super) fn policy(session: &RoleSessionParameters) -> Option<String> {
     policy.map(|policy| policy.as_str().to_owned())
 }
 
-/// `PolicyArns`; absent when there are none.
+/// `PolicyArns`; `None` if there are none.
 pub(super) fn policy_arns(session: &RoleSessionParameters) -> Option<Vec<PolicyDescriptorType>> {
     let arns = session.policy_arns.iter();
     let managed: Vec<PolicyDescriptorType> = arns

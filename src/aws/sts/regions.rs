@@ -1,5 +1,5 @@
-//! STS in each Region: the SDK's client, the way to it, and how it has done of late. A Region that failed is asked last for
-//! half a minute, and one that fails again and again is not asked for a while ([`Breaker`]).
+//! The STS client of each Region and its health. A Region that failed recently is tried last for half a minute, and one
+//! that fails repeatedly is not called for a while ([`Breaker`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,18 +23,18 @@ use super::ways_out::WaysOut;
 use super::{Endpoints, saml, web_identity};
 use crate::aws::AwsSettings;
 
-/// What the SDK's user agent ends in, so that CloudTrail shows who called.
+/// Suffix of the SDK's user agent, which CloudTrail shows.
 const APP_NAME: &str = "rolecalld";
-/// For one connection, TLS included.
+/// Time limit for a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// For one try.
+/// Time limit for an attempt.
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
-/// In one Region. The SDK waits a random part of 100 ms, then of 200 ms, before the next ("full jitter").
+/// Attempts in one Region. The SDK waits a random part of 100 ms, then of 200 ms in between ("full jitter").
 const TRIES: u32 = 3;
-/// How long a Region that failed is asked last.
+/// How long a failed Region is tried last.
 const ASIDE: Duration = Duration::from_secs(30);
 
-/// STS in every Region asked so far; as many as the configuration names.
+/// The STS clients of all Regions that have been used.
 pub(super) struct Regions {
     settings: AwsSettings,
     http: WaysOut,
@@ -42,7 +42,7 @@ pub(super) struct Regions {
     known: RwLock<HashMap<Region, Arc<RegionalSts>>>,
 }
 
-/// STS in one Region.
+/// The STS client of one Region.
 pub(super) struct RegionalSts {
     pub(super) region: Region,
     pub(super) breaker: Breaker,
@@ -65,8 +65,8 @@ impl Regions {
         self.settings.partition
     }
 
-    /// Those to ask for an account of this Region, in order: no endpoint twice, and those that failed of late behind the
-    /// others.
+    /// The clients for an account in this Region, in order and without duplicate endpoints; those that failed recently
+    /// are last.
     pub(super) fn to_ask(&self, account: Option<&Region>) -> Vec<Arc<RegionalSts>> {
         let mut regions: Vec<Arc<RegionalSts>> = Vec::new();
         for region in self.settings.regions_for(account) {
@@ -102,7 +102,7 @@ impl RegionalSts {
     fn new(region: Region, endpoint: Option<Url>, http: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            // The whole, tries and Regions together, has a deadline of its own.
+            // The deadline for all attempts and Regions is set by the caller.
             .operation_attempt_timeout(TRY_TIMEOUT)
             .build();
         let retries = RetryConfig::standard()
@@ -116,11 +116,11 @@ impl RegionalSts {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .timeout_config(timeouts)
             .retry_config(retries)
-            // There is no AWS credential here, so there is nothing to keep.
+            // There are no AWS credentials, so no identity is cached.
             .identity_cache(IdentityCache::no_cache())
-            // Requests and answers are short: the timeouts above catch a stalled one, without counting bytes.
+            // Requests and responses are small: the timeouts above are sufficient without stalled-stream protection.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // The budget of retries that a Region may spend on its own; an outage there costs no other Region's.
+            // Each Region has its own retry budget, so that an outage in one does not affect others.
             .retry_partition(RetryPartition::new(format!(
                 "sts {region} {}",
                 endpoint.as_ref().map_or("", Url::as_str)
@@ -145,12 +145,12 @@ impl RegionalSts {
             .is_some_and(|until| now < until)
     }
 
-    /// It failed, and is asked last for a while.
+    /// Records a failure: the Region is tried last for a while.
     pub(super) fn put_aside(&self) {
         self.set_aside_until(Some(Instant::now() + ASIDE));
     }
 
-    /// It answered.
+    /// Records a response.
     pub(super) fn put_back(&self) {
         self.set_aside_until(None);
     }
@@ -162,7 +162,7 @@ impl RegionalSts {
             .unwrap_or_else(PoisonError::into_inner) = until;
     }
 
-    /// One call with the SDK's retries.
+    /// Calls STS with the retries of the SDK.
     pub(super) async fn assume(
         &self,
         request: &StsRequest,
@@ -178,6 +178,6 @@ impl RegionalSts {
         };
         answer
             .issued(&self.region)
-            .ok_or_else(|| Failure::Outage("STS answered without credentials".into()))
+            .ok_or_else(|| Failure::Outage("the response of STS contains no credentials".into()))
     }
 }

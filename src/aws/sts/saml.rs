@@ -1,4 +1,4 @@
-//! `AssumeRoleWithSAML`: unsigned, since the assertion is the proof.
+//! `AssumeRoleWithSAML`: unsigned, because the assertion is the proof.
 
 use aws_sdk_sts::Client;
 use rolecall_core::aws::AssumeRoleWithSaml;
@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::parameters;
 use super::tries::Tries;
 
-/// One call with the SDK's retries.
+/// Calls STS with the retries of the SDK.
 pub(super) async fn call(
     client: &Client,
     request: &AssumeRoleWithSaml,

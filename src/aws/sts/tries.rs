@@ -1,5 +1,5 @@
-//! Counts the tries of a call that STS may have answered with credentials which never arrived: the request was sent, and no
-//! whole answer came back. CloudTrail shows what became of them.
+//! Counts attempts that were sent but got no complete response: STS may have issued credentials that never arrived.
+//! CloudTrail shows whether it did.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::BoxError;
 use hyper_util::client::legacy::Error as HttpError;
 
-/// See the module. Clones count together.
+/// Counter of unanswered attempts. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tries(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     begun: AtomicU32,
-    /// Those that were answered, and those that never had a connection.
+    /// Attempts with a response, and attempts without a connection.
     settled: AtomicU32,
 }
 
 impl Tries {
-    /// How many may have been answered without our hearing it.
+    /// Number of attempts for which STS may have issued credentials.
     pub(super) fn unanswered(&self) -> u32 {
         let settled = self.0.settled.load(Ordering::Relaxed);
         self.0.begun.load(Ordering::Relaxed).saturating_sub(settled)
@@ -74,7 +74,7 @@ impl Intercept for Tries {
     }
 }
 
-/// Whether nothing was sent, because there was no connection to send it over.
+/// Whether nothing was sent, because the connection failed.
 fn is_unconnected(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

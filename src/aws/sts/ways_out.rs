@@ -1,4 +1,4 @@
-//! The pools of connections to STS: straight, and through the proxy of `[egress]`. Both are made once.
+//! The connection pools to STS: direct, and through the proxy of `[egress]`. Each is built once.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
@@ -11,10 +11,10 @@ use url::Url;
 
 use crate::egress::{Egress, Proxy};
 
-/// The TLS library of every connection to AWS.
+/// TLS library of all connections to AWS.
 pub const RUSTLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
 
-/// The way to each endpoint.
+/// Selects the connection pool for an endpoint.
 pub struct WaysOut {
     egress: Egress,
     straight: SharedHttpClient,
@@ -22,10 +22,10 @@ pub struct WaysOut {
 }
 
 impl WaysOut {
-    /// The ways that `[egress]` allows.
+    /// The connection pools according to `[egress]`.
     ///
     /// # Errors
-    /// When an authority's certificate or the proxy's address cannot be used.
+    /// If a CA certificate or the URL of the proxy is invalid.
     pub fn new(egress: &Egress) -> Result<Self, Source> {
         let trusted = trusted(egress)?;
         let straight = client(&trusted, None);
@@ -40,7 +40,7 @@ impl WaysOut {
         })
     }
 
-    /// One way, for every endpoint.
+    /// One connection pool for all endpoints, without a proxy.
     pub fn straight(http: SharedHttpClient) -> Self {
         Self {
             egress: Egress::default(),
@@ -49,7 +49,7 @@ impl WaysOut {
         }
     }
 
-    /// The way to STS in this Region, or to the endpoint that stands in for it.
+    /// The connection pool for STS in this Region, or for the endpoint that replaces it.
     pub fn to(
         &self,
         region: &Region,
@@ -68,17 +68,17 @@ impl WaysOut {
     }
 }
 
-/// The system's authorities and those of `[egress] ca`.
+/// The CA certificates of the system and of `[egress] ca`.
 fn trusted(egress: &Egress) -> Result<TlsContext, Source> {
     let mut store = TrustStore::empty().with_native_roots(true);
-    for authorities in egress.authorities() {
-        store.add_pem_certificate(authorities.pem());
+    for bundle in egress.ca_certificates() {
+        store.add_pem_certificate(bundle.pem());
     }
     Ok(TlsContext::builder().with_trust_store(store).build()?)
 }
 
-/// The SDK writes credentials into the proxy's address as they are, and takes an address that it cannot read for none: it
-/// would go straight.
+/// The SDK inserts credentials into the proxy URL without encoding, and ignores a URL that it cannot parse: it would
+/// connect directly.
 fn config(proxy: &Proxy) -> Result<ProxyConfig, Source> {
     let config = ProxyConfig::all(proxy.url.as_str())?;
     Ok(match &proxy.credentials {
@@ -89,7 +89,7 @@ fn config(proxy: &Proxy) -> Result<ProxyConfig, Source> {
     })
 }
 
-/// With everything but unreserved characters as `%XX` (RFC 3986 2.1).
+/// Percent-encodes everything but unreserved characters (RFC 3986 2.1).
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

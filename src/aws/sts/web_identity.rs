@@ -1,4 +1,4 @@
-//! `AssumeRoleWithWebIdentity`: unsigned, since the token is the proof.
+//! `AssumeRoleWithWebIdentity`: unsigned, because the token is the proof.
 
 use aws_sdk_sts::Client;
 use rolecall_core::aws::AssumeRoleWithWebIdentity;
@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::parameters;
 use super::tries::Tries;
 
-/// One call with the SDK's retries.
+/// Calls STS with the retries of the SDK.
 pub(super) async fn call(
     client: &Client,
     request: &AssumeRoleWithWebIdentity,

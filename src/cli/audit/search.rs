@@ -1,4 +1,4 @@
-//! `rolecalld audit search`
+//! `rolecalld audit search`: prints one page of events.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,48 +17,49 @@ use tokio::time::timeout;
 use super::{ConfigArg, open, parse_moment};
 use crate::audit::{SqlAuditReader, events_behind, fill_index};
 use crate::cli::block_on;
-use crate::cli::out::{self, Done, Failure};
+use crate::cli::out::{self, CommandStatus, Failure};
 use crate::database::Database;
 
-/// Characters of a field on a line.
+/// Maximum length of a field in the text output, in characters.
 const FIELD_CHARS_MAX: usize = 128;
-/// How long a search brings events into the index itself before it answers from what is there.
+/// How long the command updates the search index before it searches the events that are indexed.
 const CATCH_UP_MAX: Duration = Duration::from_secs(3);
 
-/// What to search for.
+/// Search conditions and output options.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Wanted {
-    /// Of the person with this e-mail address; or, with --provider, with this subject
+pub struct SearchArgs {
+    /// Events of the user with this e-mail address, or, with --provider, with this subject
     #[arg(long, value_name = "EMAIL|SUBJECT")]
     user: Option<String>,
-    /// At this identity provider
+    /// Events of this identity provider
     #[arg(long, value_parser = parse_provider)]
     provider: Option<ProviderId>,
-    /// In this AWS account, by number
+    /// Events of this AWS account ID
     #[arg(long, value_parser = parse_account)]
     account: Option<AccountId>,
-    /// Of this permission set
+    /// Events of this permission set
     #[arg(long, value_name = "PERMISSION_SET")]
     role: Option<String>,
-    /// That ended so: success, refused or failed
+    /// Events with this outcome: success, refused or failed
     #[arg(long)]
     outcome: Option<Outcome>,
-    /// From this client address
+    /// Events from this client address
     #[arg(long)]
     address: Option<IpAddr>,
-    /// From this day or moment on: 2026-03-01 or 2026-03-01T09:00:00Z
+    /// Start at this date or time: 2026-03-01 or 2026-03-01T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     since: Option<DateTime<Utc>>,
-    /// Before this day or moment
+    /// End before this date or time
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     until: Option<DateTime<Utc>>,
-    /// All of one session, oldest first, with the clients that were allowed in it; takes no other condition
+    /// All events of one session, oldest first, including the clients authorized in it; cannot be combined with other
+    /// conditions
     #[arg(long, value_name = "ID", conflicts_with_all = ["user", "provider", "account", "role", "outcome", "address", "since", "until", "after", "limit"])]
     session: Option<String>,
-    /// Go on where the page before ended: its `next`
+    /// Continue after the previous page: the value of its `next`
     #[arg(long, value_name = "KEY")]
     after: Option<EventKey>,
-    /// Events on the page, 1,000 at most
+    /// Maximum number of events, up to 1,000
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     limit: u16,
     /// Print JSON
@@ -66,17 +67,17 @@ pub struct Wanted {
     json: bool,
 }
 
-impl Wanted {
-    /// Searches, and prints a page.
-    pub fn run(&self, config: &ConfigArg) -> Result<Done, Failure> {
+impl SearchArgs {
+    /// Runs the command.
+    pub fn run(&self, config: &ConfigArg) -> Result<CommandStatus, Failure> {
         let queries = self.queries()?;
         let (page, behind) = block_on(async {
             let database = open(config).await?;
             if !database.is_up_to_date() {
                 return Err(Failure::configuration(
-                    "the audit database has no search index yet: its schema is older than this program",
+                    "the audit database has no search index: its schema is older than this version of rolecalld",
                 )
-                .hint("start `rolecalld serve` of this version once, which makes the index"));
+                .hint("start `rolecalld serve` of this version once; it creates the index"));
             }
             let behind = catch_up(&database).await?;
             let reader = SqlAuditReader::new(database);
@@ -97,9 +98,9 @@ impl Wanted {
             }
             match &page.next {
                 Some(_) if self.session.is_some() => {
-                    out::remark("the session has more events than are shown");
+                    out::note("the session has more events than shown");
                 }
-                Some(next) => out::remark(format!(
+                Some(next) => out::note(format!(
                     "more: --after {}",
                     text::one_line(&next.to_string(), FIELD_CHARS_MAX)
                 )),
@@ -107,18 +108,18 @@ impl Wanted {
             }
         }
         if behind > 0 {
-            out::remark(format!(
-                "warning: {behind} events are not in the search index yet and were not looked at; search again in a while"
+            out::note(format!(
+                "warning: {behind} events are not in the search index yet and were not searched; try again later"
             ));
         }
         if page.events.is_empty() {
-            out::remark("no event fits");
-            return Ok(Done::Refused);
+            out::note("no matching events");
+            return Ok(CommandStatus::Negative);
         }
-        Ok(Done::Well)
+        Ok(CommandStatus::Success)
     }
 
-    /// The page: that of the first meaning of `--user` that finds anything.
+    /// Runs the queries in order and returns the first page that is not empty.
     async fn found(
         &self,
         reader: &SqlAuditReader,
@@ -134,7 +135,7 @@ impl Wanted {
         Ok(page)
     }
 
-    /// The searches to try, in order: one for each meaning of `--user`.
+    /// The queries to try, in order: one for each interpretation of `--user`.
     fn queries(&self) -> Result<Vec<AuditQuery>, Failure> {
         if self.user.is_none() {
             return Ok(vec![self.query(None)]);
@@ -146,7 +147,8 @@ impl Wanted {
             .collect())
     }
 
-    /// Who `--user` may be: the person of an e-mail address, and with `--provider` a subject, which may look like an address.
+    /// The interpretations of `--user`: an e-mail address and, with `--provider`, a subject, which may look like an
+    /// address.
     fn people(&self) -> Result<Vec<PersonQuery>, Failure> {
         let user = self.user.as_deref().unwrap_or_default();
         let invalid =
@@ -169,9 +171,9 @@ impl Wanted {
             (None, Err(error), _) if user.contains('@') => invalid(&error),
             (Some(_), _, Err(error)) => invalid(&error),
             _ => Failure::configuration(
-                "--user is no e-mail address, and only a provider knows a subject",
+                "--user is not an e-mail address, and a subject requires --provider",
             )
-            .hint("write the address, or add --provider"),
+            .hint("write the e-mail address, or add --provider"),
         })
     }
 
@@ -191,8 +193,8 @@ impl Wanted {
     }
 }
 
-/// Brings the latest events into the index, so that what has just happened is found; how many are missing after that. A
-/// database that cannot be written to answers from what is there.
+/// Adds recent events to the search index and returns how many are still missing. If the database is read-only, the
+/// search uses the index as it is.
 async fn catch_up(database: &Database) -> Result<i64, Failure> {
     let filling = async {
         while let Some(rest) = fill_index(database).await? {
@@ -201,7 +203,7 @@ async fn catch_up(database: &Database) -> Result<i64, Failure> {
         anyhow::Ok(())
     };
     if let Ok(Err(error)) = timeout(CATCH_UP_MAX, filling).await {
-        out::remark(format!(
+        out::note(format!(
             "warning: the search index cannot be filled: {}",
             text::chain(error.as_ref())
         ));
@@ -209,7 +211,7 @@ async fn catch_up(database: &Database) -> Result<i64, Failure> {
     Ok(events_behind(database).await.map_err(anyhow::Error::from)?)
 }
 
-/// One line: when, what, how it ended, who, where, from which address, and the reference.
+/// One line: time, event, outcome, provider and user, account, permission set, client address, reference.
 fn line(event: &FoundEvent) -> String {
     let field = |value: Option<&str>| {
         let value = value.unwrap_or_default();
@@ -234,7 +236,7 @@ fn line(event: &FoundEvent) -> String {
         field(event.role.as_deref()),
         field(event.address.as_deref()),
         field(Some(&event.reference)),
-        // The line is what the index says; the event itself is gone.
+        // The index entry exists, but the event itself was deleted.
         match event.canonical {
             Some(_) => String::new(),
             None => "(removed from the trail)".to_owned(),
@@ -245,7 +247,7 @@ fn line(event: &FoundEvent) -> String {
     .to_owned()
 }
 
-/// The event as JSON; what somebody has changed into no JSON is shown as text.
+/// The event as JSON. Content that is not valid JSON, because it was changed in the database, is returned as a string.
 fn shown(event: &FoundEvent) -> Value {
     let canonical = event.canonical.as_deref();
     let content = canonical.map(|canonical| {

@@ -1,4 +1,4 @@
-//! Who fetches a document, when, and who waits for it.
+//! When a document is fetched, and how long callers wait.
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,22 +9,22 @@ const LIFETIMES: Lifetimes = Lifetimes {
     wait_max: Duration::from_millis(50),
 };
 
-struct Hands(Mutex<DateTime<Utc>>);
-impl Clock for Hands {
+struct ManualClock(Mutex<DateTime<Utc>>);
+impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
     }
 }
-impl Hands {
+impl ManualClock {
     fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap() += by;
     }
 }
 
-fn cached() -> (Arc<Hands>, Arc<Cached<usize>>) {
-    let hands = Arc::new(Hands(Mutex::new(DateTime::UNIX_EPOCH)));
-    let cached = Cached::new(Arc::clone(&hands) as Arc<dyn Clock>, LIFETIMES);
-    (hands, Arc::new(cached))
+fn cached() -> (Arc<ManualClock>, Arc<Cached<usize>>) {
+    let clock = Arc::new(ManualClock(Mutex::new(DateTime::UNIX_EPOCH)));
+    let cached = Cached::new(Arc::clone(&clock) as Arc<dyn Clock>, LIFETIMES);
+    (clock, Arc::new(cached))
 }
 
 fn good(value: usize) -> Fetch<'static, usize> {
@@ -36,7 +36,7 @@ fn down() -> Fetch<'static, usize> {
 }
 
 #[tokio::test]
-async fn a_hundred_at_once_fetch_once() {
+async fn concurrent_requests_share_a_fetch() {
     let (_, cached) = cached();
     let fetches = Arc::new(AtomicUsize::new(0));
     let (open, gate) = tokio::sync::watch::channel(false);
@@ -52,7 +52,7 @@ async fn a_hundred_at_once_fetch_once() {
     };
     let all: Vec<_> = (0..100).map(|_| Box::pin(one())).collect();
     let mut tasks = all;
-    // Every one of them has begun before the first fetch ends.
+    // All requests have started before the first fetch completes.
     for task in &mut tasks {
         assert!(futures_poll(task).await.is_none());
     }
@@ -74,13 +74,13 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn stale_is_served_through_an_outage_but_not_for_ever() {
+async fn stale_copy_is_used_during_an_outage_until_it_expires() {
     let (clock, cached) = cached();
     assert!(cached.get(down()).await.is_err());
     assert_eq!(*cached.get(good(1)).await.unwrap(), 1);
     clock.advance(LIFETIMES.fresh_for);
     assert_eq!(*cached.get(down()).await.unwrap(), 1);
-    // Just failed: the provider is left alone.
+    // A recent failure prevents another fetch.
     assert_eq!(*cached.get(good(2)).await.unwrap(), 1);
     clock.advance(AGAIN_AFTER);
     assert_eq!(*cached.get(good(2)).await.unwrap(), 2);
@@ -89,7 +89,7 @@ async fn stale_is_served_through_an_outage_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn a_slow_fetch_keeps_nobody_waiting_and_goes_on() {
+async fn slow_fetch_does_not_block_and_continues() {
     let (clock, cached) = cached();
     assert_eq!(*cached.get(good(1)).await.unwrap(), 1);
     clock.advance(LIFETIMES.fresh_for);
@@ -100,16 +100,16 @@ async fn a_slow_fetch_keeps_nobody_waiting_and_goes_on() {
     });
     let soon = |fetch| tokio::time::timeout(Duration::from_secs(5), cached.get(fetch));
     assert_eq!(*soon(slow).await.unwrap().unwrap(), 1);
-    // One fetch at a time: nobody else begins another.
+    // No second fetch is started.
     assert_eq!(*soon(good(9)).await.unwrap().unwrap(), 1);
     open.send(true).unwrap();
     drop(cached.flight.lock().await);
     assert_eq!(*soon(good(9)).await.unwrap().unwrap(), 2);
 }
 
-/// A fetch that takes so long, by the clock.
+/// A fetch that takes this long by the clock.
 fn lasting(
-    clock: &Arc<Hands>,
+    clock: &Arc<ManualClock>,
     took: TimeDelta,
     outcome: Result<usize, FetchError>,
 ) -> Fetch<'static, usize> {
@@ -121,7 +121,7 @@ fn lasting(
 }
 
 #[tokio::test]
-async fn out_of_turn_is_rarer_the_longer_it_takes() {
+async fn unscheduled_fetch_interval_grows_with_duration() {
     let minute = TimeDelta::minutes(1);
     let out = || FetchError::Document {
         what: "the metadata",
@@ -131,9 +131,9 @@ async fn out_of_turn_is_rarer_the_longer_it_takes() {
     for (took, outcome, pause) in [
         (TimeDelta::milliseconds(200), Ok(2), AGAIN_AFTER),
         (TimeDelta::seconds(3), Ok(2), TimeDelta::seconds(300)),
-        // No longer than until its turn.
+        // No longer than until the next fetch is allowed.
         (minute, Ok(2), LIFETIMES.fresh_for),
-        // Nobody answers, and as soon as somebody does it is wanted.
+        // The provider is down; once it responds, a fetch is allowed.
         (TimeDelta::seconds(10), Err(out()), AGAIN_AFTER),
         (minute, Err(out()), LIFETIMES.fresh_for),
         (
@@ -157,12 +157,12 @@ async fn out_of_turn_is_rarer_the_longer_it_takes() {
 }
 
 #[tokio::test]
-async fn out_of_turn_is_rare() {
+async fn unscheduled_fetches_are_limited() {
     let (clock, cached) = cached();
     let first = cached.get(good(1)).await.unwrap();
     let second = cached.newer_than(&first, good(2)).await.unwrap().unwrap();
     assert_eq!(*second, 2);
-    // Somebody else's refresh does for us too.
+    // The refresh of another caller is sufficient.
     let again = cached.newer_than(&first, good(9)).await.unwrap().unwrap();
     assert_eq!(*again, 2);
     assert!(cached.newer_than(&second, good(9)).await.unwrap().is_none());

@@ -1,79 +1,79 @@
-//! Why a request to a provider brought nothing usable.
+//! Why a request to a provider failed.
 
 use rolecall_core::base::limits;
 
-/// Why a request brought nothing usable. The texts are for logs: they name hosts and statuses, never bodies.
+/// Why a request failed. The texts are for logs: they contain hosts and statuses, never bodies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The URL is not one we call.
-    #[error("{0} is refused: only https is called, plain http on loopback alone")]
+    /// The URL is not allowed.
+    #[error("{0} is not allowed: use https; http is allowed only on loopback")]
     Refused(String),
-    /// The host is this machine by a name that the proxy would look up, or a link-local one, where clouds keep their
-    /// metadata services.
+    /// The host resolves to loopback or to a link-local address, such as a metadata service, and would be resolved by
+    /// the proxy.
     #[error(
-        "{0} leads to this machine or to a metadata service, which are never reached through the proxy"
+        "{0} resolves to loopback or to a metadata service, which are never reached through the proxy"
     )]
     LeadsHere(String),
-    /// No connection: name lookup, proxy, TCP or TLS.
+    /// Name resolution, proxy, TCP or TLS failed.
     #[error("cannot connect to {host}: {cause}")]
     Connect {
-        /// Whom.
+        /// Host and port of the server.
         host: String,
         /// The chain of causes.
         cause: String,
     },
-    /// It took too long.
-    #[error("{0} did not answer in time")]
+    /// The time limit expired.
+    #[error("{0} did not respond in time")]
     Timeout(String),
-    /// The connection broke, or what came is not HTTP.
-    #[error("the answer of {host} broke off: {cause}")]
+    /// The connection broke, or the response is not HTTP.
+    #[error("the response of {host} is incomplete: {cause}")]
     Broken {
-        /// Whose.
+        /// Host and port of the server.
         host: String,
         /// The chain of causes.
         cause: String,
     },
-    /// Another status than was asked for.
-    #[error("{host} answered with status {status}")]
+    /// An unexpected status.
+    #[error("{host} returned status {status}")]
     Status {
-        /// Who.
+        /// Host and port of the server.
         host: String,
-        /// The status.
+        /// HTTP status code.
         status: u16,
     },
-    /// Another address instead, which is never gone to.
+    /// A redirect, which is never followed.
     #[error(
-        "{host} answered with status {status} and leads to {to}, where nobody follows: if that address is right, configure it"
+        "{host} returned status {status} with a redirect to {to}, which is not followed: if that URL is correct, use it in the configuration"
     )]
     Redirect {
-        /// Who.
+        /// Host and port of the server.
         host: String,
-        /// The status.
+        /// HTTP status code.
         status: u16,
-        /// Where it leads: scheme, host and path.
+        /// Target of the redirect: scheme, host and path.
         to: String,
     },
-    /// A page for people.
-    #[error("{host} answered with a page ({found:?}) where JSON was expected")]
+    /// An HTML page.
+    #[error("{host} returned a page ({found:?}) instead of JSON")]
     ContentType {
-        /// Who.
+        /// Host and port of the server.
         host: String,
-        /// The type.
+        /// The media type.
         found: String,
     },
-    /// More than [`limits::UPSTREAM_BYTES_MAX`].
-    #[error("the answer of {0} is larger than {max} bytes", max = limits::UPSTREAM_BYTES_MAX)]
+    /// The response is larger than [`limits::UPSTREAM_BYTES_MAX`].
+    #[error("the response of {0} is larger than {max} bytes", max = limits::UPSTREAM_BYTES_MAX)]
     TooLarge(String),
 }
 
 impl HttpError {
-    /// Whether asking again brings the same until an administrator has changed something: an address that is not called, a
-    /// certificate that is not trusted, or a status that says that the request is wrong.
-    pub fn is_lasting(&self) -> bool {
+    /// Whether the error persists until an administrator changes something: a URL that is not allowed, an untrusted
+    /// certificate, or a status that rejects the request.
+    pub fn is_persistent(&self) -> bool {
         match self {
             Self::Refused(_) | Self::LeadsHere(_) => true,
             Self::Connect { cause, .. } => cause.contains("certificate"),
-            // 408, 425 and 429 ask to try again.
+            // 408, 425 and 429 are temporary.
             Self::Status { status, .. } => {
                 (400..500).contains(status) && !matches!(status, 408 | 425 | 429)
             }

@@ -1,8 +1,7 @@
-//! Names that the proxy looks up, looked up here as well: one that leads to this machine or to a metadata service is not
-//! asked for.
+//! Resolves names that the proxy will resolve, to reject those that lead to loopback or to a metadata service.
 //!
-//! Where names outside cannot be looked up, nothing is known and the proxy has to keep its own metadata service to itself;
-//! then no request waits for it after the first.
+//! If external names cannot be resolved here, nothing is known, and the proxy must protect its own metadata service.
+//! Only the first request for a name waits in this case.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,32 +12,32 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::egress::Place;
+use crate::egress::AddressClass;
 
-/// How long the first request for a name waits for what the name leads to.
+/// How long the first request for a name waits for its resolution.
 const WAIT_MAX: Duration = Duration::from_millis(500);
-/// After this a name is looked up again, while what was known of it counts.
+/// Age after which a name is resolved again; the previous result is used meanwhile.
 const FRESH: Duration = Duration::from_secs(60);
-/// Names that are known at once; a gateway asks a few hosts for each of its providers.
+/// Maximum number of cached names. A gateway calls a few hosts per provider.
 const NAMES_MAX: usize = 256;
 
 type Resolve = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// What is known of names. Clones share it.
+/// Cached results. Clones share them.
 #[derive(Clone)]
 pub struct LocalNames {
     resolve: Arc<Resolve>,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
-/// One name. While it is first looked up there is no verdict.
+/// A name; without a result while it is resolved for the first time.
 struct Known {
     is_local: watch::Receiver<Option<bool>>,
     since: Instant,
 }
 
 impl Default for LocalNames {
-    /// Asks the system.
+    /// Uses the resolver of the system.
     fn default() -> Self {
         Self::new(|name| {
             let found = (name, 0).to_socket_addrs()?;
@@ -55,14 +54,15 @@ impl LocalNames {
         }
     }
 
-    /// Whether the name is known to lead to this machine or to an address that is never called.
+    /// Whether the name is known to resolve to loopback or to an address that is never called.
     pub async fn is_local(&self, name: &str) -> bool {
-        let (mut verdict, until) = self.look_up(name);
-        let found = tokio::time::timeout_at(until, verdict.wait_for(Option::is_some)).await;
+        let (mut is_local, until) = self.look_up(name);
+        let found = tokio::time::timeout_at(until, is_local.wait_for(Option::is_some)).await;
         matches!(found, Ok(Ok(known)) if *known == Some(true))
     }
 
-    /// What is known, or will be; and until when it is worth waiting for. Each name is looked up once at a time.
+    /// The result, or one that will be available, with the time until which callers should wait. Each name is resolved
+    /// once at a time.
     fn look_up(&self, name: &str) -> (watch::Receiver<Option<bool>>, Instant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -79,10 +79,10 @@ impl LocalNames {
             }
         }
         let (sender, is_local) = watch::channel(last);
-        let (resolve, asked) = (Arc::clone(&self.resolve), name.to_owned());
+        let (resolve, host) = (Arc::clone(&self.resolve), name.to_owned());
         drop(tokio::task::spawn_blocking(move || {
-            let found = resolve(&asked).unwrap_or_default();
-            let is_local = |address: &IpAddr| Place::of(*address) != Place::Elsewhere;
+            let found = resolve(&host).unwrap_or_default();
+            let is_local = |address: &IpAddr| AddressClass::of(*address) != AddressClass::Other;
             sender.send_replace(Some(found.iter().any(is_local)));
         }));
         let entry = Known {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_are_known_by_where_they_lead() {
+    async fn names_are_classified_by_their_addresses() {
         let names = LocalNames::new(answers);
         for (name, is_local) in [
             ("metadata.example", true),
@@ -133,9 +133,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_looked_up_once_for_all_who_ask() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
+    async fn concurrent_lookups_share_a_resolution() {
+        let lookups = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&lookups);
         let names = LocalNames::new(move |name| {
             count.fetch_add(1, Ordering::SeqCst);
             answers(name)
@@ -147,7 +147,7 @@ mod tests {
             );
             assert!(one && two);
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(lookups.load(Ordering::SeqCst), 1);
         for n in 0..2 * NAMES_MAX {
             names.is_local(&format!("n{n}.example")).await;
         }
@@ -155,29 +155,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_again_for_names_that_cannot_be_looked_up() {
+    async fn unresolvable_name_delays_only_the_first_request() {
         let (release, held) = mpsc::channel::<()>();
         let held = Mutex::new(held);
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
+        let lookups = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&lookups);
         let names = LocalNames::new(move |name| {
             count.fetch_add(1, Ordering::SeqCst);
             let _ = held.lock().unwrap().recv();
             answers(name)
         });
         assert!(!names.is_local("metadata.example").await);
-        let (verdict, until) = names.look_up("metadata.example");
-        assert!(verdict.borrow().is_none() && until <= Instant::now());
+        let (is_local, until) = names.look_up("metadata.example");
+        assert!(is_local.borrow().is_none() && until <= Instant::now());
         for _ in 0..1_000 {
             assert!(!names.is_local("metadata.example").await);
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(lookups.load(Ordering::SeqCst), 1);
         drop(release);
-        let mut verdict = verdict;
-        verdict.wait_for(Option::is_some).await.unwrap();
+        let mut is_local = is_local;
+        is_local.wait_for(Option::is_some).await.unwrap();
         assert!(
             names.is_local("metadata.example").await,
-            "it came late, and counts"
+            "a late result is used"
         );
     }
 }

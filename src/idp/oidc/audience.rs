@@ -1,4 +1,4 @@
-//! Whom an ID token is for: `aud` and `azp` (OpenID Connect Core 3.1.3.7, 3 to 5).
+//! The audience of an ID token: `aud` and `azp` (OpenID Connect Core 3.1.3.7, 3 to 5).
 
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::Value;
@@ -7,18 +7,18 @@ use super::jws::malformed;
 use super::settings::OidcSettings;
 use crate::idp::explanation::shown;
 
-/// An entry of `extra_audiences` that stands for all of them, in a token that `azp` says was made for us.
+/// An entry of `extra_audiences` that allows any further audience in a token whose `azp` is this client.
 const ANY_AUDIENCE: &str = "*";
 
-/// `aud`, one text or several.
+/// `aud`, a string or a list of strings.
 #[derive(Debug)]
 pub struct Audiences<'a>(Vec<&'a str>);
 
 impl<'a> Audiences<'a> {
-    /// No audience at all.
+    /// No audience.
     pub const NONE: Self = Self(Vec::new());
 
-    /// Reads the claim.
+    /// Parses the claim.
     ///
     /// # Errors
     /// [`RejectReason::Malformed`].
@@ -29,14 +29,14 @@ impl<'a> Audiences<'a> {
         };
         texts
             .map(Self)
-            .ok_or_else(|| malformed("aud is neither a string nor a list of strings"))
+            .ok_or_else(|| malformed("aud is neither a string nor an array of strings"))
     }
 
-    /// One of the audiences is us, and the others are configured. `azp`, where there is one, is us; where there are
-    /// several audiences there must be one.
+    /// Checks that one of the audiences is this client, and that the others are configured. `azp`, if present, must be
+    /// this client; with several audiences it is required.
     ///
     /// # Errors
-    /// [`RejectReason::Audience`], with what came, what was expected and the setting.
+    /// [`RejectReason::Audience`], with the values and the setting to change.
     pub fn check(&self, azp: Option<&str>, settings: &OidcSettings) -> Result<(), ProviderError> {
         let us = settings.client_id.as_str();
         let reject = |detail: String| Err(ProviderError::rejected(RejectReason::Audience, detail));
@@ -57,11 +57,11 @@ impl<'a> Audiences<'a> {
             .collect();
         if !unknown.is_empty() {
             return reject(format!(
-                "aud also names {unknown:?}: add them to extra_audiences, or \"*\" for any where azp is this client"
+                "aud also contains {unknown:?}: add them to extra_audiences, or \"*\" to allow any audience if azp is this client"
             ));
         }
         if azp.is_none() && self.0.len() > 1 {
-            return reject("aud names several audiences, and there is no azp".to_owned());
+            return reject("aud contains several audiences, but azp is missing".to_owned());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! What an ID token must say before anybody believes it (OpenID Connect Core 3.1.3.7), in the order of the standard.
+//! Checks the claims of an ID token (OpenID Connect Core 3.1.3.7), in the order of the standard.
 //!
-//! The signature has been verified before, in [`super::verify`]. Of the claims only those of the protocol are looked at, with
-//! the provider's `leeway` by our clock; no other claim can refuse a token here, whatever its type.
+//! The signature was verified before, in [`super::verify`]. Only protocol claims are checked, with the configured
+//! `leeway`; other claims never cause a rejection here, whatever their type.
 
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreJsonWebKey;
@@ -18,34 +18,34 @@ use super::settings::OidcSettings;
 use crate::idp::clock_advice::clock_advice;
 use crate::idp::explanation::shown;
 
-/// What the token is held against.
+/// The expected values.
 pub struct Expected<'a> {
-    /// The provider's settings.
+    /// The settings of the provider.
     pub settings: &'a OidcSettings,
-    /// The nonce we sent.
+    /// The nonce of the authorization request.
     pub nonce: &'a str,
-    /// The access token that came with it.
+    /// The access token of the same token response.
     pub access_token: &'a str,
-    /// When the sign-in began, if it must have been a fresh one.
+    /// The start of the sign-in, if it must be fresh.
     pub fresh_since: Option<DateTime<Utc>>,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
-/// What a token that passed says for certain.
+/// The verified protocol claims of a token.
 #[derive(Debug)]
 pub struct Verified {
     /// `sub`
     pub subject: Subject,
-    /// `auth_time`, or now.
+    /// `auth_time`, or the current time.
     pub asserted_at: DateTime<Utc>,
-    /// Which of the two, and why.
+    /// Where this time comes from.
     pub auth_time: AuthTime,
 }
 
 impl Verified {
-    /// What claims say that nobody has signed: for explaining the access policy, never for signing in. Claims of one
-    /// token alone (`exp`, `iat`, `nonce`, `at_hash`) are not compared, and of the others those that are there.
+    /// Builds the claims of an unsigned token, to explain the access policy and never for sign-in. Claims of a single
+    /// token (`exp`, `iat`, `nonce`, `at_hash`) are not checked; others are checked if present.
     ///
     /// # Errors
     /// As [`check`].
@@ -70,7 +70,7 @@ impl Verified {
     }
 }
 
-/// `iss` is the provider (Core 3.1.3.7, 2.).
+/// `iss` is the configured issuer (Core 3.1.3.7, 2.).
 fn check_issuer(said: &str, settings: &OidcSettings) -> Result<(), ProviderError> {
     if said == settings.issuer {
         return Ok(());
@@ -78,7 +78,7 @@ fn check_issuer(said: &str, settings: &OidcSettings) -> Result<(), ProviderError
     Err(ProviderError::rejected(
         RejectReason::Issuer,
         format!(
-            "iss is {:?}, the configured issuer is {:?}; if it is the right provider, set issuer to what it sends",
+            "iss is {:?}, the configured issuer is {:?}; if this is the correct provider, set issuer to the received value",
             shown(said),
             settings.issuer
         ),
@@ -90,7 +90,7 @@ fn subject(claims: &ProtocolClaims<'_>) -> Result<Subject, ProviderError> {
         .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))
 }
 
-/// `auth_time`, where it is told and a time; never one that is still to come.
+/// `auth_time`, if present and valid. A time in the future is rejected.
 fn told_auth_time(
     claims: &ProtocolClaims<'_>,
     now: DateTime<Utc>,
@@ -102,11 +102,10 @@ fn told_auth_time(
     Ok(claims.auth_time)
 }
 
-/// Compares the claims of a token with what we expect. `signature` is the key whose signature fitted, and with which
-/// algorithm.
+/// Checks the claims of a token. `signature` is the key that verified the signature, and the algorithm.
 ///
 /// # Errors
-/// [`ProviderError::Rejected`] with the first reason found.
+/// [`ProviderError::Rejected`] for the first failed check.
 pub fn check(
     claims: &ProtocolClaims<'_>,
     signature: (&CoreJsonWebKey, Algorithm),
@@ -126,7 +125,7 @@ pub fn check(
         return reject(
             RejectReason::Expired,
             format!(
-                "exp was {} s ago, and {} s are allowed; {}",
+                "exp was {} s ago, allowed are {} s; {}",
                 (now - at).num_seconds(),
                 settings.leeway.num_seconds(),
                 clock_advice(now - at)
@@ -143,20 +142,20 @@ pub fn check(
     if claims.nonce != Some(expected.nonce) {
         return reject(
             RejectReason::Nonce,
-            "the nonce is not the one we sent".to_owned(),
+            "the nonce differs from the one in the authorization request".to_owned(),
         );
     }
     at_hash(claims.access_token_hash, signature, expected.access_token)?;
     let auth_time = told_auth_time(claims, now, settings)?;
-    // 13. We sent max_age, so an auth_time must be of this sign-in. Without one the age of the sign-in is unknown; refusing
-    // it would refuse every further try as well.
+    // 13. `max_age` was sent, so an `auth_time` must be later than the request. Without it the age of the sign-in is
+    // unknown; rejecting it would also reject every retry.
     if let Some((since, at)) = expected.fresh_since.zip(auth_time)
         && at < since - settings.leeway
     {
         let seconds = (since - at).num_seconds();
         return reject(
             RejectReason::NotFresh,
-            format!("auth_time lies {seconds} s before the sign-in"),
+            format!("auth_time is {seconds} s before the start of the sign-in"),
         );
     }
     Ok(Verified {
@@ -183,7 +182,7 @@ fn not_ahead(
     Err(ProviderError::rejected(
         RejectReason::NotYetValid,
         format!(
-            "{name} lies {} s in our future, and {} s are allowed; {}",
+            "{name} is {} s in the future, allowed are {} s; {}",
             (at - now).num_seconds(),
             settings.leeway.num_seconds(),
             clock_advice(at - now)
@@ -191,7 +190,7 @@ fn not_ahead(
     ))
 }
 
-/// Core 3.1.3.8: where `at_hash` is, it fits the access token.
+/// Core 3.1.3.8: `at_hash`, if present, matches the access token.
 fn at_hash(
     sent: Option<&str>,
     (key, algorithm): (&CoreJsonWebKey, Algorithm),
@@ -208,7 +207,7 @@ fn at_hash(
     }
     Err(ProviderError::rejected(
         RejectReason::AccessTokenHash,
-        "at_hash does not fit the access token",
+        "at_hash does not match the access token",
     ))
 }
 

@@ -1,7 +1,7 @@
-//! From verified claims to an [`Identity`]: e-mail, name, groups, second factor.
+//! Converts verified claims to an [`Identity`]: e-mail address, name, groups, MFA.
 //!
-//! A provider that had too many groups to send (overage) is refused: to go on with fewer would be to decide on a
-//! person we do not know. The address it names instead is never fetched.
+//! A token from which the provider omitted groups because there are too many (overage) is rejected, because a decision
+//! would be based on incomplete groups. The URL in such a token is never fetched.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,8 @@ use super::google;
 use super::settings::OidcSettings;
 use crate::idp::address;
 
-/// Refuses "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core 5.6.2).
+/// Rejects "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core
+/// 5.6.2).
 ///
 /// # Errors
 /// [`RejectReason::TooManyGroups`].
@@ -44,14 +45,14 @@ pub fn refuse_overage(
     if elsewhere || (flagged && groups == "groups") {
         return Err(ProviderError::rejected(
             RejectReason::TooManyGroups,
-            "the provider left the groups out because there are too many; let it send only the groups assigned to this \
+            "the provider omitted the groups because there are too many; configure it to send only the groups assigned to this \
              application (Entra ID: Token configuration, groups claim, \"Groups assigned to the application\"), or app roles",
         ));
     }
     Ok(())
 }
 
-/// Makes the identity. `claims` are those of the ID token with what userinfo added.
+/// Builds the identity. `claims` are those of the ID token, completed by userinfo.
 ///
 /// # Errors
 /// [`RejectReason::Claims`], [`RejectReason::HostedDomain`].
@@ -64,28 +65,28 @@ pub fn identity(
     if let Some(domain) = &settings.hosted_domain {
         google::check_hosted_domain(claims, domain)?;
     }
-    let said = ReadClaims::from_json(claims);
-    // Anything but a JSON true or an absent claim is a no.
+    let read_claims = ReadClaims::from_json(claims);
+    // `email_verified` only counts if it is a JSON `true`.
     let email_verified = claims
         .get("email_verified")
         .map(|value| *value == Value::Bool(true));
     let any_of = |name: &str, wanted: &[String]| {
-        // One that cannot be read proves nothing; rules that need it are then not met.
-        let values = said.values(name).into_iter().flatten();
+        // An invalid claim proves nothing; rules that require it are not met.
+        let values = read_claims.values(name).into_iter().flatten();
         values
             .into_iter()
             .any(|value| wanted.iter().any(|wanted| wanted == value))
     };
-    let addresses = values(&said, &claim_name(&settings.claims.email))?;
-    let groups = groups(&said, claims, &claim_name(&settings.claims.groups))?;
+    let addresses = values(&read_claims, &claim_name(&settings.claims.email))?;
+    let groups = groups(&read_claims, claims, &claim_name(&settings.claims.groups))?;
     let mfa = any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr);
     let domains = settings.believed_domains();
     let (email, untrusted_email) =
-        address::judged(&settings.id, &addresses, email_verified, &domains);
-    let name = said.single(&claim_name(&settings.claims.name));
+        address::decide(&settings.id, &addresses, email_verified, &domains);
+    let name = read_claims.single(&claim_name(&settings.claims.name));
     let name = name.map(str::to_owned);
-    let sid = said.single("sid").map(str::to_owned);
-    let (claims, unread_claims) = said.into_parts();
+    let sid = read_claims.single("sid").map(str::to_owned);
+    let (claims, unread_claims) = read_claims.into_parts();
     Ok(Identity {
         provider: settings.id.clone(),
         subject: verified.subject,
@@ -105,14 +106,14 @@ pub fn identity(
     })
 }
 
-/// The groups: the values of the claim, or the names of its members where each of them is an object, as Zitadel sends roles
-/// with the organisations that grant them. A role that no organisation grants is none.
+/// The groups: the values of the claim, or the names of its members if each of them is an object, as Zitadel sends
+/// roles with the organizations that grant them. A role that no organization grants is left out.
 fn groups(
-    said: &ReadClaims,
+    read_claims: &ReadClaims,
     claims: &Map<String, Value>,
     name: &str,
 ) -> Result<Vec<String>, ProviderError> {
-    let unread = match said.values(name) {
+    let unread = match read_claims.values(name) {
         Ok(values) => return Ok(values.map(str::to_owned).collect()),
         Err(unread) => unread,
     };
@@ -124,7 +125,7 @@ fn groups(
         }
     );
     match member_names(claims, name).filter(|_| is_object) {
-        // Within the bounds of any claim's values.
+        // Within the limits of claim values.
         Some(names) => {
             let bounded = ReadClaims::of(BTreeMap::from([(name.to_owned(), Ok(names))]));
             values(&bounded, name)
@@ -133,12 +134,12 @@ fn groups(
     }
 }
 
-fn values(said: &ReadClaims, name: &str) -> Result<Vec<String>, ProviderError> {
-    let values = said.values(name).map_err(refused)?;
+fn values(read_claims: &ReadClaims, name: &str) -> Result<Vec<String>, ProviderError> {
+    let values = read_claims.values(name).map_err(refused)?;
     Ok(values.map(str::to_owned).collect())
 }
 
-/// The names of the members of an object that has some, each an object itself. A member of any other type could be a no.
+/// The member names of an object whose members are all objects. A member of another type could be a negative statement.
 fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
     let claim = match claims.get(name) {
         Some(claim) => claim,
@@ -157,7 +158,7 @@ fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> 
     Some(granted?.into_iter().flatten().collect())
 }
 
-/// The claim in which a JSON pointer of several steps begins, and the other steps (RFC 6901).
+/// The claim at which a JSON pointer with several steps starts, and the other steps (RFC 6901).
 fn first_step(pointer: &str) -> Option<(String, &str)> {
     let (first, rest) = pointer.strip_prefix('/')?.split_once('/')?;
     Some((first.replace("~1", "/").replace("~0", "~"), rest))
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_found_by_name_and_by_pointer() {
+    fn claims_are_found_by_name_or_pointer() {
         let mut settings = settings();
         settings.claims.groups = "/realm_access/roles".to_owned();
         settings.claims.name = "/name".to_owned();
@@ -219,13 +220,13 @@ mod tests {
         assert_eq!(identity.email.unwrap().as_str(), "alice@example.com");
         assert!(identity.mfa);
         let Evidence::IdToken { sid, .. } = identity.evidence else {
-            panic!("an ID token is the evidence");
+            panic!("expected an ID token as evidence");
         };
         assert_eq!(sid.as_deref(), Some("s1"));
     }
 
     #[test]
-    fn an_address_is_believed_in_its_domains_and_verified_only() {
+    fn only_verified_addresses_of_configured_domains_are_accepted() {
         let mut settings = settings();
         let email = |settings: &OidcSettings, claims| made(settings, claims).unwrap().email;
         assert!(
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_no_organisation_grants_is_none() {
+    fn role_without_granting_organization_is_omitted() {
         let mut settings = settings();
         settings.claims.groups = "urn:zitadel:iam:org:project:roles".to_owned();
         let groups = |roles: Value| {
@@ -270,9 +271,9 @@ mod tests {
         assert!(groups(json!({"admin": {}, "reader": true})).is_err());
     }
 
-    /// Whatever stands here of a claim that stands elsewhere is not all of it.
+    /// Part of a distributed claim is not the whole claim.
     #[test]
-    fn roles_of_a_claim_that_stands_elsewhere_are_not_known() {
+    fn distributed_roles_are_rejected() {
         let roles = json!({"admin": {"1": "acme.example"}});
         for (pointer, claims) in [
             (
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_factor_is_what_is_configured() {
+    fn mfa_follows_the_configuration() {
         let mut settings = settings();
         settings.mfa.acr = vec!["urn:okta:loa:2fa:any".to_owned()];
         assert!(!made(&settings, json!({"amr": ["pwd"]})).unwrap().mfa);
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn overage_in_every_spelling_is_refused() {
+    fn groups_overage_is_rejected_in_every_form() {
         let refused = |claims| refuse_overage(&object(claims), &settings());
         for bad in [
             json!({"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example"}}}),
@@ -343,7 +344,7 @@ mod tests {
         ] {
             assert!(refused(good.clone()).is_ok(), "{good}");
         }
-        // Whoever reads roles does not miss the groups.
+        // With roles as groups claim, omitted groups do not matter.
         let mut roles = settings();
         roles.claims.groups = "roles".to_owned();
         assert!(
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_refuses_where_something_depends_on_it() {
+    fn unreadable_required_claims_are_rejected() {
         for bad in [
             json!({"groups": ["dev", {"name": "contractors"}]}),
             json!({"groups": ["dev", ["contractors"]]}),
@@ -375,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn more_claims_than_we_take_are_refused() {
+    fn too_many_groups_are_rejected() {
         let many: Vec<String> = (0..2000).map(|n| n.to_string()).collect();
         let error = made(&settings(), json!({ "groups": many })).unwrap_err();
         assert_eq!(reason(error), RejectReason::Claims);

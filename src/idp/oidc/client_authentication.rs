@@ -1,4 +1,4 @@
-//! How the gateway proves at the token endpoint which client it is (RFC 6749 2.3, OpenID Connect Core 9).
+//! Client authentication at the token endpoint (RFC 6749 2.3, OpenID Connect Core 9).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,19 +13,19 @@ use super::metadata::Metadata;
 use super::settings::OidcSettings;
 use crate::idp::cache::FetchError;
 
-/// `token_endpoint_auth_method` (RFC 7591 2).
+/// The methods (`token_endpoint_auth_method`, RFC 7591 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuthentication {
     /// `client_id` and `client_secret` in an `Authorization` header.
     SecretBasic,
     /// `client_id` and `client_secret` in the form.
     SecretPost,
-    /// A JWT that the client signs with its own key (RFC 7523 2.2).
+    /// A JWT signed by the client (RFC 7523 2.2).
     PrivateKeyJwt,
 }
 
 impl ClientAuthentication {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 3] = [Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
 
     /// The registered name.
@@ -37,13 +37,13 @@ impl ClientAuthentication {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name)
     }
 
-    /// The method for a provider: the configured one; without one, what the credentials that are there can do and the
-    /// provider offers. None for a public client.
+    /// The method for a provider: the configured one, or one that is possible with the configured credentials and
+    /// supported by the provider. `None` for a public client.
     pub fn of(settings: &OidcSettings, metadata: &Metadata) -> Option<Self> {
         if settings.client_authentication.is_some() {
             return settings.client_authentication;
@@ -61,9 +61,9 @@ impl ClientAuthentication {
     }
 }
 
-/// What an operator should know where the provider's own document does not offer the method that is used. Documents are
-/// sometimes incomplete, so it is a remark and no refusal.
-pub fn remark(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
+/// A warning if the metadata of the provider does not list the method. It is not an error, because metadata is
+/// sometimes incomplete.
+pub fn warning(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
     let method =
         ClientAuthentication::of(settings, metadata).map_or("none", |method| method.name());
     let offered = &metadata.client_authentication_offered;
@@ -77,18 +77,18 @@ pub fn remark(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
         .collect();
     let advice = match common.as_slice() {
         [] => format!(
-            "none of them is supported here; let the provider take one of {}",
+            "none of them is supported by the gateway; configure the provider to accept one of {}",
             ours.join(", ")
         ),
-        common => format!("set client_authentication to one of: {}", common.join(", ")),
+        common => format!("set client_authentication to one of {}", common.join(", ")),
     };
     Some(format!(
-        "the client authenticates with {method}, and the provider offers only {}; {advice}",
+        "the client authentication method is {method}, but the provider supports only {}; {advice}",
         text::one_line(&offered.join(", "), limits::PROVIDER_TEXT_CHARS_MAX)
     ))
 }
 
-/// What a token request carries to prove it.
+/// The credentials of a token request.
 pub struct Credentials {
     /// `Authorization`
     pub authorization: Option<HeaderValue>,
@@ -97,10 +97,10 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Credentials for one request; an assertion counts once, so they are made anew for each.
+    /// Credentials for one request. They are built for each request, because an assertion is valid once.
     ///
     /// # Errors
-    /// When a secret or a key is missing that the method needs, or OpenSSL fails.
+    /// If the method requires a secret or key that is not configured, or OpenSSL fails.
     pub fn for_request(
         settings: &OidcSettings,
         metadata: &Metadata,
@@ -109,8 +109,9 @@ impl Credentials {
     ) -> Result<Self, ProviderError> {
         let client_id = || SecretText::new(settings.client_id.as_str());
         let secret = || {
-            let missing =
-                || FetchError::Misfit("client_authentication needs a client_secret".to_owned());
+            let missing = || {
+                FetchError::Misconfigured("client_authentication requires client_secret".to_owned())
+            };
             settings.client_secret.as_ref().ok_or_else(missing)
         };
         let (authorization, parameters) = match ClientAuthentication::of(settings, metadata) {
@@ -126,8 +127,11 @@ impl Credentials {
                 ],
             ),
             Some(ClientAuthentication::PrivateKeyJwt) => {
-                let missing =
-                    || FetchError::Misfit("client_authentication needs a client_key".to_owned());
+                let missing = || {
+                    FetchError::Misconfigured(
+                        "client_authentication requires client_key".to_owned(),
+                    )
+                };
                 let key = settings.client_key.as_ref().ok_or_else(missing)?;
                 let assertion = Assertion {
                     client_id: &settings.client_id,
@@ -135,9 +139,7 @@ impl Credentials {
                     now,
                 };
                 let signed = assertion.sign(key, entropy).map_err(|error| {
-                    FetchError::malformed(format!(
-                        "the client assertion could not be signed: {error}"
-                    ))
+                    FetchError::malformed(format!("could not sign the client assertion: {error}"))
                 })?;
                 (
                     None,
@@ -164,7 +166,7 @@ fn basic(client_id: &str, secret: &SecretText) -> Result<HeaderValue, FetchError
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
     let mut value =
         HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).map_err(|_| {
-            FetchError::Misfit("the client secret does not fit into a header".to_owned())
+            FetchError::Misconfigured("the client secret is not valid in an HTTP header".to_owned())
         })?;
     value.set_sensitive(true);
     Ok(value)
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_configured_wins_and_otherwise_what_is_offered() {
+    fn configured_method_precedes_supported_methods() {
         let mut settings = settings();
         let (basic, post) = ("client_secret_basic", "client_secret_post");
         for (offered, wanted) in [
@@ -206,33 +208,33 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_do_not_meet_are_told() {
-        let told = |settings: &OidcSettings, offered: &[&str]| {
-            remark(
+    fn unsupported_method_is_a_warning() {
+        let warning = |settings: &OidcSettings, offered: &[&str]| {
+            warning(
                 settings,
                 &metadata(json!({ "token_endpoint_auth_methods_supported": offered })),
             )
             .unwrap_or_default()
         };
         let mut settings = settings();
-        assert_eq!(told(&settings, &[]), "");
-        assert_eq!(told(&settings, &["client_secret_basic"]), "");
-        assert_eq!(told(&settings, &["client_secret_post"]), "");
-        let none = told(&settings, &["tls_client_auth", "client_secret_jwt"]);
+        assert_eq!(warning(&settings, &[]), "");
+        assert_eq!(warning(&settings, &["client_secret_basic"]), "");
+        assert_eq!(warning(&settings, &["client_secret_post"]), "");
+        let none = warning(&settings, &["tls_client_auth", "client_secret_jwt"]);
         assert!(
             none.contains("only tls_client_auth, client_secret_jwt; none of them"),
             "{none}"
         );
         settings.client_authentication = Some(ClientAuthentication::SecretPost);
-        let other = told(&settings, &["client_secret_basic", "private_key_jwt"]);
+        let other = warning(&settings, &["client_secret_basic", "private_key_jwt"]);
         assert!(
-            other.ends_with("one of: client_secret_basic, private_key_jwt"),
+            other.ends_with("one of client_secret_basic, private_key_jwt"),
             "{other}"
         );
     }
 
     #[test]
-    fn both_parts_of_basic_are_form_encoded() {
+    fn basic_credentials_are_form_encoded() {
         let header = basic("a b:c", &SecretText::new("p+q/%")).unwrap();
         let text = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
         assert_eq!(

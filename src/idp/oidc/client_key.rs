@@ -1,6 +1,6 @@
-//! The key with which the gateway signs its client assertions (RFC 7523 3, `private_key_jwt` of OpenID Connect Core 9).
+//! The key that signs client assertions (RFC 7523 3, `private_key_jwt` of OpenID Connect Core 9).
 //!
-//! An elliptic key on P-256 signs with ES256, an RSA key with RS256. ECDSA and RSA come from OpenSSL.
+//! A P-256 key signs with ES256, an RSA key with RS256; both through OpenSSL.
 
 use std::fmt;
 
@@ -21,21 +21,21 @@ use serde_json::json;
 use super::metadata::Metadata;
 use super::settings::OidcSettings;
 
-/// How long an assertion counts: it is used at once, and the provider's clock may differ.
+/// Lifetime of an assertion. It is used at once, and clocks can differ.
 const LIFE: TimeDelta = TimeDelta::seconds(60);
-/// NIST SP 800-131A: shorter RSA keys no longer sign.
+/// NIST SP 800-131A disallows signatures with shorter RSA keys.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2_048..=8_192;
-/// Bytes of each half of a signature on P-256.
+/// Size of each half of a P-256 signature, in bytes.
 const P256_BYTES: i32 = 32;
 
-/// A client's private key, and how the provider finds the public one.
+/// The private key of the client, with references to its public key.
 #[derive(Clone)]
 pub struct ClientKey {
     key: PKey<Private>,
     algorithm: &'static str,
-    /// `kid`, where it is configured.
+    /// `kid`, if configured.
     id: Option<String>,
-    /// `x5t` (SHA-1) and `x5t#S256`, where a certificate is beside the key (RFC 7515 4.1.7 and 4.1.8).
+    /// `x5t` (SHA-1) and `x5t#S256`, if the file contains a certificate (RFC 7515 4.1.7 and 4.1.8).
     thumbprints: Option<(String, String)>,
 }
 
@@ -45,29 +45,29 @@ impl fmt::Debug for ClientKey {
     }
 }
 
-/// Why a file is no client key.
+/// Why a file is not a client key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClientKey {
-    /// Not PEM, or behind a passphrase.
-    #[error("there is no private key in PEM without a passphrase in it")]
+    /// No PEM, or encrypted with a passphrase.
+    #[error("the file does not contain an unencrypted private key in PEM")]
     NoKey,
-    /// Another curve or kind, or too short.
-    #[error("the key is neither elliptic on P-256 nor RSA of at least 2,048 bits")]
+    /// Unsupported curve, kind or size.
+    #[error("the key must be EC on P-256, or RSA with at least 2,048 bits")]
     Unsuitable,
-    /// The certificate beside it is not the key's.
-    #[error("the certificate in it belongs to another key")]
+    /// The certificate belongs to another key.
+    #[error("the certificate in the file belongs to another key")]
     OtherCertificate,
 }
 
 impl ClientKey {
-    /// Reads a private key in PEM, with or without its certificate in the same text. `id` is the `kid` that the provider
-    /// gave the public key.
+    /// Parses a private key in PEM, optionally followed by its certificate. `id` is the `kid` that the provider uses
+    /// for the public key.
     ///
     /// # Errors
     /// [`InvalidClientKey`].
     pub fn parse(pem: &SecretText, id: Option<String>) -> Result<Self, InvalidClientKey> {
         let pem = pem.expose().as_bytes();
-        // Without a passphrase: OpenSSL would ask for one on the terminal.
+        // With an empty passphrase, because OpenSSL would otherwise prompt on the terminal.
         let key = PKey::private_key_from_pem_callback(pem, |_| Ok(0))
             .map_err(|_| InvalidClientKey::NoKey)?;
         let on_p256 = || {
@@ -118,7 +118,7 @@ impl ClientKey {
         if self.algorithm == "RS256" {
             return Ok(signature);
         }
-        // RFC 7518 3.4: the two numbers, each at its full length.
+        // RFC 7518 3.4: both numbers at full length.
         let signature = EcdsaSig::from_der(&signature)?;
         let mut both = signature.r().to_vec_padded(P256_BYTES)?;
         both.extend(signature.s().to_vec_padded(P256_BYTES)?);
@@ -126,18 +126,18 @@ impl ClientKey {
     }
 }
 
-/// Whom an assertion is for.
+/// The audience of client assertions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AssertionAudience {
     /// The URL of the token endpoint (OpenID Connect Core 9).
     #[default]
     TokenEndpoint,
-    /// The issuer, which some providers demand.
+    /// The issuer, which some providers require.
     Issuer,
 }
 
 impl AssertionAudience {
-    /// Reads the name in the configuration.
+    /// Parses the configured name.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "token_endpoint" => Some(Self::TokenEndpoint),
@@ -146,7 +146,7 @@ impl AssertionAudience {
         }
     }
 
-    /// The text in `aud`.
+    /// The value of `aud`.
     pub fn of<'a>(self, settings: &'a OidcSettings, metadata: &'a Metadata) -> &'a str {
         match self {
             Self::TokenEndpoint => metadata.token_endpoint.as_str(),
@@ -155,21 +155,21 @@ impl AssertionAudience {
     }
 }
 
-/// What one assertion says (RFC 7523 3).
+/// The contents of an assertion (RFC 7523 3).
 pub struct Assertion<'a> {
     /// `iss` and `sub`
     pub client_id: &'a str,
-    /// `aud`: one text, never a list that another server could be in.
+    /// `aud`: a single string, because a list could contain another server.
     pub audience: &'a str,
     /// `iat`
     pub now: DateTime<Utc>,
 }
 
 impl Assertion<'_> {
-    /// Makes it, with a `jti` of its own.
+    /// Signs the assertion with a new `jti`.
     ///
     /// # Errors
-    /// OpenSSL's.
+    /// If OpenSSL fails.
     pub fn sign(&self, key: &ClientKey, entropy: &dyn Entropy) -> Result<SecretText, ErrorStack> {
         let claims = json!({
             "iss": self.client_id,
@@ -219,7 +219,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_assertion_is_for_one_server_for_a_minute_and_verifies() {
+    fn assertion_is_valid_for_one_audience_for_a_minute() {
         let rsa = Rsa::generate(2_048).unwrap().private_key_to_pem().unwrap();
         let rsa = parse(std::str::from_utf8(&rsa).unwrap()).unwrap();
         for (key, algorithm) in [(ec_key(), "ES256"), (rsa, "RS256")] {
@@ -247,7 +247,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn unsuitable_keys_are_refused() {
+    fn unsupported_keys_are_rejected() {
         for (text, error) in [
             (String::new(), InvalidClientKey::NoKey),
             ("secret".to_owned(), InvalidClientKey::NoKey),

@@ -1,19 +1,19 @@
-//! What is Google's own: `hd`, and that its ID tokens and userinfo carry no groups.
+//! Specifics of Google: `hd`, and that its ID tokens and userinfo contain no groups.
 
 use rolecall_core::identity::EmailDomain;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 
-/// Claims that other providers send and Google does not.
+/// Claims of other providers that Google does not send.
 pub const NEVER_SENT: [&str; 4] = ["groups", "roles", "amr", "acr"];
 
-/// Whether the issuer is Google's.
+/// Whether the issuer is Google.
 pub fn is_google(issuer: &str) -> bool {
     issuer == "https://accounts.google.com"
 }
 
-/// Checks that the account belongs to the Workspace domain. The `hd` of the authorization request is only a hint to
-/// Google's account chooser; this is what counts.
+/// Checks that the account belongs to the Google Workspace domain. `hd` in the authorization request is only a hint for
+/// the account chooser.
 ///
 /// # Errors
 /// [`RejectReason::HostedDomain`].
@@ -25,11 +25,11 @@ pub fn check_hosted_domain(
         Some(domain) if EmailDomain::parse(domain).as_ref() == Ok(wanted) => Ok(()),
         Some(domain) => Err(ProviderError::rejected(
             RejectReason::HostedDomain,
-            format!("the account belongs to {domain:?}, not to {wanted}"),
+            format!("the account belongs to the domain {domain:?} instead of {wanted}"),
         )),
         None => Err(ProviderError::rejected(
             RejectReason::HostedDomain,
-            format!("the account belongs to no Google Workspace, not to {wanted}"),
+            format!("the account belongs to no Google Workspace domain instead of {wanted}"),
         )),
     }
 }
@@ -40,7 +40,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_the_very_domain_will_do() {
+    fn only_the_exact_domain_is_accepted() {
         let wanted = EmailDomain::parse("example.com").unwrap();
         let check = |claims: Value| check_hosted_domain(claims.as_object().unwrap(), &wanted);
         assert!(check(json!({"hd": "example.com"})).is_ok());

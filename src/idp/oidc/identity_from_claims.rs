@@ -1,4 +1,4 @@
-//! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
+//! Builds an identity from unsigned claims, to explain the access policy and never for sign-in.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::secret::SecretText;
@@ -10,19 +10,19 @@ use super::settings::OidcSettings;
 use super::{OidcProvider, checks, claims, jws};
 
 impl OidcProvider {
-    /// The person these claims would make if this provider had signed them: for explaining the access policy, never
-    /// for signing in.
+    /// The identity that these claims would result in, if this provider had signed them. Only to explain the access
+    /// policy.
     ///
     /// # Errors
     /// [`ProviderError::Rejected`], as at a sign-in.
     pub fn identity_from_claims(
         settings: &OidcSettings,
-        said: &Map<String, Value>,
+        claims: &Map<String, Value>,
         now: DateTime<Utc>,
     ) -> Result<Identity, ProviderError> {
-        jws::fits(said)?;
-        let verified = checks::Verified::supposed(said, settings, now)?;
-        claims::refuse_overage(said, settings)?;
-        claims::identity(settings, verified, said, SecretText::new(""))
+        jws::fits(claims)?;
+        let verified = checks::Verified::supposed(claims, settings, now)?;
+        claims::refuse_overage(claims, settings)?;
+        claims::identity(settings, verified, claims, SecretText::new(""))
     }
 }

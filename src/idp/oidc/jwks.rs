@@ -1,7 +1,7 @@
-//! A provider's keys (RFC 7517): which of them may verify a signature, and whether one does.
+//! The keys of a provider (RFC 7517), and signature verification with them.
 //!
-//! A key that is weak, private, symmetric, meant for encryption or at odds with its own `alg` is left out; a set
-//! without a usable key is no set. Which algorithm is allowed is configuration, never the token's choice.
+//! Keys that are weak, private, symmetric, for encryption or inconsistent with their `alg` are ignored; a set without a
+//! usable key is invalid. The allowed algorithms are configured, never chosen by the token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,41 +12,41 @@ use serde_json::{Map, Value};
 
 use super::jws::{Algorithm, UnverifiedJws};
 
-/// Keys tried when a token names none.
+/// Maximum number of keys that are tried for a token without `kid`.
 const CANDIDATES_MAX: usize = 4;
-/// NIST SP 800-131A: shorter RSA moduli no longer sign.
+/// NIST SP 800-131A disallows signatures with shorter RSA keys.
 const RSA_BYTES_MIN: usize = 2048 / 8;
 
-/// The usable keys of one provider.
+/// The usable keys of a provider.
 #[derive(Debug)]
 pub struct KeySet(Vec<Key>);
 
 #[derive(Debug)]
 struct Key {
     id: Option<String>,
-    /// The algorithms it may be used with: those of its type, or the one it names.
+    /// Allowed algorithms: those of the key type, or the one in `alg`.
     algorithms: Vec<Algorithm>,
     public: CoreJsonWebKey,
 }
 
-/// Why no key vouches for a token.
+/// Why no key verifies a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotVerified {
-    /// There is no key of that id, type and use; a newer set may have one.
+    /// There is no key with this ID, type and use. A newer key set may contain it.
     NoKey,
-    /// The key named by the token says no.
+    /// The signature does not match the key that the token names.
     BadSignature,
 }
 
 impl KeySet {
-    /// Reads a JWKS document.
+    /// Parses a JWKS document.
     ///
     /// # Errors
-    /// Not a JWKS, or one without a usable key: such an answer never replaces a good set.
+    /// If it is not a JWKS or has no usable key. Such a response never replaces a valid set.
     pub fn parse(document: &[u8]) -> Result<Self, String> {
         let mut document = json::object(document)?;
         let Some(Value::Array(keys)) = document.remove("keys") else {
-            return Err("there is no array \"keys\"".to_owned());
+            return Err("the array \"keys\" is missing".to_owned());
         };
         let usable: Vec<Key> = keys
             .iter()
@@ -55,18 +55,18 @@ impl KeySet {
             .filter_map(Key::parse)
             .collect();
         if usable.is_empty() {
-            return Err("it holds no key that could verify an ID token".to_owned());
+            return Err("it contains no key that can verify an ID token".to_owned());
         }
         Ok(Self(usable))
     }
 
-    /// Verifies the signature and says which key did.
+    /// Verifies a signature and returns the key.
     ///
     /// # Errors
     /// [`NotVerified`].
     pub fn verify(&self, jws: &UnverifiedJws) -> Result<&CoreJsonWebKey, NotVerified> {
         let named = |key: &&Key| jws.key_id.is_some() && key.id == jws.key_id;
-        // A key without an id may be the one that a token names.
+        // A key without an ID may be the one that the token names.
         let possible = |key: &&Key| jws.key_id.is_none() || key.id.is_none();
         let usable = || {
             let keys = self.0.iter();
@@ -111,7 +111,7 @@ impl Key {
                 .as_array()
                 .is_some_and(|list| list.iter().any(|item| item.as_str() == Some("verify")))
         });
-        // A set that shows a private half has given the key to everybody.
+        // A set that contains a private key has published it.
         let private = members.contains_key("d") || members.contains_key("k");
         if !absent_or("use", "sig") || !may_verify || private {
             return None;
@@ -157,7 +157,7 @@ impl Key {
     }
 }
 
-/// Base64url (RFC 7518 2), or the base64 with padding that some providers send.
+/// Parses base64url (RFC 7518 2), or padded base64 as sent by some providers.
 fn number(text: &str) -> Option<Vec<u8>> {
     let url_safe = text
         .trim_end_matches('=')
@@ -174,14 +174,14 @@ fn ec(x: Vec<u8>, y: Vec<u8>, length: usize, kid: Option<JsonWebKeyId>) -> Optio
     (x.len() == length && y.len() == length).then(|| CoreJsonWebKey::new_ec(x, y, curve, kid))
 }
 
-/// Without the leading zeros that some providers send (RFC 7518 6.3.1.1 forbids them).
+/// Removes leading zeros, which some providers send although RFC 7518 6.3.1.1 forbids them.
 fn unsigned(mut number: Vec<u8>) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.drain(..zeros);
     number
 }
 
-/// At least 2,048 bits, an odd exponent of at least 3, and not from a chip with the ROCA flaw.
+/// Whether an RSA key has at least 2,048 bits, an odd exponent of at least 3, and no ROCA weakness.
 fn strong_rsa(n: &[u8], e: &[u8]) -> bool {
     let long = n.len() > RSA_BYTES_MIN
         || (n.len() == RSA_BYTES_MIN && n.first().is_some_and(|byte| *byte >= 0x80));
@@ -189,8 +189,8 @@ fn strong_rsa(n: &[u8], e: &[u8]) -> bool {
     long && odd(n) && odd(e) && e != [1] && !roca(n)
 }
 
-/// CVE-2017-15361: moduli of the flawed generator are, modulo each small prime, powers of 65537. A sound modulus
-/// passes by chance once in 10^8 or less often (Nemec et al., CCS 2017, 3.2).
+/// CVE-2017-15361: moduli of the vulnerable generator are powers of 65537 modulo each small prime. The probability for
+/// any other modulus is 10^-8 or less (Nemec et al., CCS 2017, 3.2).
 fn roca(n: &[u8]) -> bool {
     const PRIMES: [u32; 38] = [
         3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_we_cannot_use_are_skipped_beside_one_we_can() {
+    fn unusable_keys_are_ignored() {
         let keys = json!([
             {"kty": "AKP", "alg": "ML-DSA-44", "kid": "z"},
             {"kty": "oct", "k": "c2VjcmV0"},
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_without_a_usable_key_is_none() {
+    fn set_without_usable_key_is_rejected() {
         let coordinate = URL_SAFE_NO_PAD.encode([7; 32]);
         for key in [
             rsa(1024),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_say_nothing_are_absent() {
+    fn empty_members_count_as_absent() {
         for name in ["use", "alg", "kid", "key_ops", "d", "crv", "x5c", "exp"] {
             assert!(
                 set(&json!([with(rsa(2048), name, json!(null))])).is_ok(),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_other_base64_are_read() {
+    fn padded_and_standard_base64_are_accepted() {
         use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
         let key = rsa(2048);
         let n = URL_SAFE_NO_PAD.decode(key["n"].as_str().unwrap()).unwrap();
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_an_id_may_be_the_one_a_token_names() {
+    fn key_without_id_is_tried_for_any_kid() {
         let (jws, jwk) = signed(Some("k1"));
         let (_, stranger) = signed(None);
         let verdict = |keys: Value| set(&keys).unwrap().verify(&jws).map(drop);
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(verdict(json!([named(&stranger, "k2"), jwk])), Ok(()));
         assert_eq!(verdict(json!([stranger, named(&jwk, "k1")])), Ok(()));
         assert_eq!(verdict(json!([named(&stranger, "k1"), jwk])), Ok(()));
-        // An id that is there has to be the token's.
+        // A key ID, if present, must match the token.
         assert_eq!(verdict(json!([named(&jwk, "k2")])), Err(NotVerified::NoKey));
         assert_eq!(
             verdict(json!([named(&stranger, "k1")])),
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_hundreds_of_keys_is_searched_whole() {
+    fn large_key_sets_are_searched_completely() {
         let (jws, jwk) = signed(Some("k500"));
         let (_, stranger) = signed(None);
         let mut keys: Vec<Value> = (0..500)
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_beyond_the_limit_are_not_looked_at() {
+    fn keys_beyond_the_limit_are_ignored() {
         let mut keys = vec![json!({"kty": "oct"}); limits::JWKS_KEYS_MAX];
         keys.push(rsa(2048));
         assert!(set(&Value::Array(keys)).is_err());

@@ -1,7 +1,7 @@
-//! A compact JWS (RFC 7515 3.1) read strictly, before any library sees it: exactly two dots, strict base64url, a header
-//! and a payload without duplicate members, nothing encrypted, nested or critical.
+//! Strict parser for compact JWS (RFC 7515 3.1): exactly two dots, strict base64url, header and payload without
+//! duplicate members, nothing encrypted, nested or critical.
 //!
-//! Keys and addresses in the header (`jwk`, `jku`, `x5c`, `x5u`) are never used and never fetched.
+//! Keys and URLs in the header (`jwk`, `jku`, `x5c`, `x5u`) are never used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use super::metadata::Metadata;
 use super::settings::OidcSettings;
 
-/// A signature algorithm a provider may be allowed (RFC 7518 3.1, RFC 8037): asymmetric ones only. A provider whose
-/// keys are public cannot be asked to share a secret, so there is no HS256 here, and there is no `none`.
+/// Signature algorithms that can be allowed for a provider (RFC 7518 3.1, RFC 8037). All are asymmetric; there is
+/// neither HS256 nor `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, what OIDC Core asks everybody to speak.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, mandatory in OIDC Core.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
@@ -38,7 +38,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
@@ -51,7 +51,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// The name in `alg`.
+    /// The value of `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -66,7 +66,7 @@ impl Algorithm {
         }
     }
 
-    /// Reads the name; case counts (RFC 7515 4.1.1).
+    /// Parses a value of `alg`, which is case-sensitive (RFC 7515 4.1.1).
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|alg| alg.name() == name)
     }
@@ -86,13 +86,13 @@ impl Algorithm {
     }
 }
 
-/// The parts of a compact JWS whose signature nobody has checked yet. They are a token, so they are never printed.
+/// The parts of a compact JWS with an unverified signature. They are a token, so they are never logged.
 pub struct UnverifiedJws {
     /// `alg`
     pub algorithm: Algorithm,
     /// `kid`
     pub key_id: Option<String>,
-    /// What was signed: the first two parts with their dot.
+    /// The signed input: the first two parts with the dot between them.
     pub signing_input: String,
     /// The decoded payload.
     pub payload: Vec<u8>,
@@ -100,8 +100,8 @@ pub struct UnverifiedJws {
     pub signature: Vec<u8>,
 }
 
-/// What `check --online` says of a provider that signs ID tokens by no algorithm that is taken.
-pub fn remark(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
+/// The warning of `check --online` for a provider that supports none of the allowed algorithms.
+pub fn warning(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
     let offered = &metadata.algorithms_offered;
     let ours: Vec<&str> = settings.algorithms.iter().map(|one| one.name()).collect();
     let meets = offered.iter().any(|one| ours.contains(&one.as_str()));
@@ -109,14 +109,14 @@ pub fn remark(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
         return None;
     }
     Some(format!(
-        "the provider signs ID tokens with {} only, and {} are taken: nobody can sign in; give the provider a signing key for \
-         one of these, or name its algorithm in oidc.algorithms",
+        "the provider signs ID tokens with {} only, but {} are allowed: all sign-ins will fail; configure a signing key at the provider for \
+         one of these algorithms, or add its algorithm to oidc.algorithms",
         text::one_line(&offered.join(", "), limits::PROVIDER_TEXT_CHARS_MAX),
         ours.join(", ")
     ))
 }
 
-/// Whether an ID token with these claims is not too large (its signature aside).
+/// Checks that an ID token with these claims would not be too large.
 ///
 /// # Errors
 /// [`RejectReason::Malformed`], as [`UnverifiedJws::parse`].
@@ -134,15 +134,15 @@ fn bounded(bytes: usize) -> Result<(), ProviderError> {
         return Ok(());
     }
     Err(malformed(format!(
-        "the token has {bytes} bytes, at most {max} are taken: let the provider send fewer groups or claims"
+        "the token has {bytes} bytes, the maximum is {max}: configure the provider to send fewer groups or claims"
     )))
 }
 
 impl UnverifiedJws {
-    /// Takes the text apart.
+    /// Parses a compact JWS.
     ///
     /// # Errors
-    /// [`RejectReason::Malformed`], and [`RejectReason::Algorithm`] for one that we never speak, `none` among them.
+    /// [`RejectReason::Malformed`], and [`RejectReason::Algorithm`] for an unsupported algorithm such as `none`.
     pub fn parse(text: &str) -> Result<Self, ProviderError> {
         bounded(text.len())?;
         let mut parts = text.split('.');
@@ -150,17 +150,17 @@ impl UnverifiedJws {
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(malformed(
-                "the token has not three parts; encrypted tokens are not taken",
+                "the token does not have three parts; encrypted tokens are not supported",
             ));
         };
         let decode = |part: &str| {
             URL_SAFE_NO_PAD
                 .decode(part)
-                .map_err(|_| malformed("a part of the token is not base64url"))
+                .map_err(|_| malformed("a part of the token is not valid base64url"))
         };
         let signing_input = format!("{header}.{payload}");
         let header = json::object(&decode(header)?)
-            .map_err(|why| malformed(format!("the token's header: {why}")))?;
+            .map_err(|reason| malformed(format!("invalid token header: {reason}")))?;
         let unverified = Self {
             algorithm: known_algorithm(&header)?,
             key_id: text_member(&header, "kid")?,
@@ -170,14 +170,14 @@ impl UnverifiedJws {
         };
         for member in ["crit", "b64", "cty", "enc", "zip"] {
             if header.contains_key(member) {
-                return Err(malformed(format!("the token's header has {member}")));
+                return Err(malformed(format!("the token header contains {member}")));
             }
         }
-        // RFC 8725 3.11: a token of another kind (at+jwt, logout+jwt …) is no ID token.
+        // RFC 8725 3.11: a token of another type (at+jwt, logout+jwt …) is not an ID token.
         match text_member(&header, "typ")?.map(|typ| typ.to_ascii_lowercase()) {
             None => {}
             Some(typ) if typ == "jwt" || typ == "application/jwt" => {}
-            Some(_) => return Err(malformed("the token's typ is not JWT")),
+            Some(_) => return Err(malformed("the typ of the token is not JWT")),
         }
         Ok(unverified)
     }
@@ -187,21 +187,22 @@ impl UnverifiedJws {
     /// # Errors
     /// [`RejectReason::Malformed`].
     pub fn payload(&self) -> Result<Map<String, Value>, ProviderError> {
-        json::object(&self.payload).map_err(|why| malformed(format!("the token's payload: {why}")))
+        json::object(&self.payload)
+            .map_err(|reason| malformed(format!("invalid token payload: {reason}")))
     }
 }
 
 fn known_algorithm(header: &Map<String, Value>) -> Result<Algorithm, ProviderError> {
     let name =
-        text_member(header, "alg")?.ok_or_else(|| malformed("the token's header has no alg"))?;
+        text_member(header, "alg")?.ok_or_else(|| malformed("the token header has no alg"))?;
     Algorithm::parse(&name).ok_or_else(|| not_allowed(&name))
 }
 
-/// A token under an algorithm that is not allowed.
+/// The error for a token with an algorithm that is not allowed.
 pub(super) fn not_allowed(name: &str) -> ProviderError {
     ProviderError::rejected(
         RejectReason::Algorithm,
-        format!("the token is signed with {name:?}, which is not allowed"),
+        format!("the signature algorithm {name:?} is not allowed"),
     )
 }
 
@@ -212,7 +213,7 @@ fn text_member(header: &Map<String, Value>, name: &str) -> Result<Option<String>
         Some(
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_),
         ) => Err(malformed(format!(
-            "{name} in the token's header is no text"
+            "{name} in the token header is not a string"
         ))),
     }
 }
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_token_comes_apart() {
+    fn valid_token_is_parsed() {
         let jws = UnverifiedJws::parse(&compact(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, "{}"))
             .unwrap();
         assert_eq!(
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_headers_are_refused() {
+    fn invalid_headers_are_rejected() {
         for header in [
             r#"{}"#,
             r#"{"alg":5}"#,
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_shapes_are_refused() {
+    fn malformed_tokens_are_rejected() {
         let good = compact(r#"{"alg":"ES256"}"#, "{}");
         let mut parts = good.split('.');
         let header = parts.next().unwrap();
@@ -296,7 +297,7 @@ mod tests {
             good.replacen('.', "\n.", 1),
             good.replace('.', "%2E"),
             format!("{header}.e30+.c2ln"),
-            // The last character has bits that decode to nothing.
+            // The last character has bits that are not part of any byte.
             format!("{header}.e30.c2l"),
             format!("{header}.e31.c2ln"),
             format!("{{\"payload\":\"{good}\"}}"),

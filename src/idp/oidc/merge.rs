@@ -1,7 +1,7 @@
-//! ID token and userinfo, merged: what userinfo adds, and what it never may.
+//! Merges userinfo into the claims of the ID token.
 //!
-//! An ID token's claim is never replaced. Where one claim vouches for another (`email_verified` for `email`), both come
-//! from the same document.
+//! A claim of the ID token is never replaced. Related claims (`email` and `email_verified`) are taken from the same
+//! document.
 
 use rolecall_core::identity::{EmailAddress, ReadClaims, claim_name};
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::google;
 use super::settings::{ClaimNames, OidcSettings};
 
-/// Claims of the protocol: they count only where they are signed, in the ID token.
+/// Protocol claims, which count only in the signed ID token.
 const SIGNED_ONLY: [&str; 16] = [
     "iss",
     "sub",
@@ -29,27 +29,27 @@ const SIGNED_ONLY: [&str; 16] = [
     "jti",
 ];
 
-/// Claims that say whether another one was verified: both count only as they stand in one document.
+/// Claims and their verification flags: both are taken from one document.
 const VERIFIED: [(&str, &str); 2] = [
     ("email", "email_verified"),
     ("phone_number", "phone_number_verified"),
 ];
 
-/// Names the claims that stand elsewhere.
+/// The claim that lists distributed claims.
 const CLAIM_NAMES: &str = "_claim_names";
 
-/// What an ID token lacks of that which userinfo may tell.
+/// Claims that are missing in the ID token and may be in userinfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingClaims {
     email: bool,
     groups: bool,
 }
 
-impl Missing {
-    /// What these claims lack: the groups, the e-mail address; none when both are there.
+impl MissingClaims {
+    /// The missing claims, groups or e-mail address; `None` if both are present.
     pub fn of(claims: &Map<String, Value>, settings: &OidcSettings) -> Option<Self> {
-        let said = ReadClaims::from_json(claims);
-        let lacks = |name: &str| !said.has(&claim_name(name));
+        let read_claims = ReadClaims::from_json(claims);
+        let lacks = |name: &str| !read_claims.has(&claim_name(name));
         let groups_elsewhere = google::is_google(&settings.issuer);
         let missing = Self {
             email: lacks(&settings.claims.email),
@@ -59,7 +59,7 @@ impl Missing {
     }
 }
 
-impl std::fmt::Display for Missing {
+impl std::fmt::Display for MissingClaims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = match (self.groups, self.email) {
             (true, true) => "neither groups nor an e-mail address",
@@ -68,69 +68,69 @@ impl std::fmt::Display for Missing {
         };
         write!(
             f,
-            "it was asked because the ID token has {what}: let the provider put them into the ID token, or set \
-             userinfo = \"never\" for this provider if people without them are to sign in without them"
+            "it is required because the ID token has {what}: configure the provider to include them in the ID token, or set \
+             userinfo = \"never\" for this provider to allow sign-in without them"
         )
     }
 }
 
-/// Adds what userinfo says (Core 5.3.2) where the ID token says nothing.
+/// Adds claims of userinfo (Core 5.3.2) that are missing in the ID token.
 pub fn add_missing(
     claims: &mut Map<String, Value>,
     userinfo: &Map<String, Value>,
     names: &ClaimNames,
 ) {
-    let (signed, told) = (
+    let (signed, userinfo_claims) = (
         ReadClaims::from_json(claims),
         ReadClaims::from_json(userinfo),
     );
-    let only_told = |name: &str| !signed.has(name) && told.has(name);
+    let only_in_userinfo = |name: &str| !signed.has(name) && userinfo_claims.has(name);
     for (name, value) in userinfo {
-        let is_verdict = VERIFIED.iter().any(|(_, verdict)| verdict == name);
-        if !SIGNED_ONLY.contains(&name.as_str()) && !is_verdict && is_absent(claims.get(name)) {
+        let is_flag = VERIFIED.iter().any(|(_, flag)| flag == name);
+        if !SIGNED_ONLY.contains(&name.as_str()) && !is_flag && is_absent(claims.get(name)) {
             claims.insert(name.clone(), value.clone());
         }
     }
     merge_claim_names(claims, userinfo);
     for name in [&names.email, &names.name, &names.groups] {
         let name = claim_name(name);
-        if only_told(&name) {
+        if only_in_userinfo(&name) {
             take_over(claims, userinfo, &name);
         }
     }
-    for (claim, verdict) in VERIFIED {
+    for (claim, flag) in VERIFIED {
         let claim = match claim {
             "email" => claim_name(&names.email),
             other => other.to_owned(),
         };
-        let same = !told.has(&claim) || same_value(signed.single(&claim), told.single(&claim));
-        let said = userinfo.get(verdict);
-        let denied = said.is_some_and(|said| *said != Value::Bool(true));
-        match (only_told(&claim), said) {
-            (true, Some(said)) => drop(claims.insert(verdict.to_owned(), said.clone())),
-            // The ID token's word was about no address, or about one that it does not name: a yes does not count.
-            (true, None) if claims.get(verdict) == Some(&Value::Bool(true)) => {
-                claims.remove(verdict);
+        let same = !userinfo_claims.has(&claim)
+            || same_value(signed.single(&claim), userinfo_claims.single(&claim));
+        let flag_value = userinfo.get(flag);
+        let denied = flag_value.is_some_and(|flag_value| *flag_value != Value::Bool(true));
+        match (only_in_userinfo(&claim), flag_value) {
+            (true, Some(flag_value)) => drop(claims.insert(flag.to_owned(), flag_value.clone())),
+            // `email_verified: true` in the ID token does not count if the ID token has no address.
+            (true, None) if claims.get(flag) == Some(&Value::Bool(true)) => {
+                claims.remove(flag);
             }
-            // A no about the same address does.
-            (false, Some(said)) if denied && same && !claims.contains_key(verdict) => {
-                claims.insert(verdict.to_owned(), said.clone());
+            // `email_verified: false` about the same address does.
+            (false, Some(flag_value)) if denied && same && !claims.contains_key(flag) => {
+                claims.insert(flag.to_owned(), flag_value.clone());
             }
             (true | false, _) => {}
         }
     }
 }
 
-/// Whether two documents speak of the same address or number: addresses are compared as they are believed, whatever their
-/// case.
-fn same_value(signed: Option<&str>, told: Option<&str>) -> bool {
+/// Whether two documents contain the same address or number. Addresses are compared case-insensitively, as elsewhere.
+fn same_value(signed: Option<&str>, userinfo: Option<&str>) -> bool {
     let address = |value: Option<&str>| EmailAddress::parse(value?).ok();
-    signed == told || (address(signed).is_some() && address(signed) == address(told))
+    signed == userinfo || (address(signed).is_some() && address(signed) == address(userinfo))
 }
 
-/// `_claim_names` (Core 5.6.2): what either document leaves out is left out.
+/// Merges `_claim_names` (Core 5.6.2): a claim that either document distributes stays distributed.
 fn merge_claim_names(claims: &mut Map<String, Value>, userinfo: &Map<String, Value>) {
-    let Some(Value::Object(told)) = userinfo.get(CLAIM_NAMES) else {
+    let Some(Value::Object(names)) = userinfo.get(CLAIM_NAMES) else {
         return;
     };
     let signed = claims
@@ -140,7 +140,7 @@ fn merge_claim_names(claims: &mut Map<String, Value>, userinfo: &Map<String, Val
         *signed = Value::Object(Map::new());
     }
     if let Value::Object(signed) = signed {
-        for (name, source) in told.iter().filter(|(_, source)| !source.is_null()) {
+        for (name, source) in names.iter().filter(|(_, source)| !source.is_null()) {
             signed.insert(name.clone(), source.clone());
         }
     }
@@ -150,9 +150,9 @@ fn is_absent(value: Option<&Value>) -> bool {
     value.is_none_or(Value::is_null)
 }
 
-/// Takes over a member of an object, by its pointer; the objects around it are made where there are none.
+/// Copies a member by its pointer; creates the objects around it if needed.
 fn take_over(claims: &mut Map<String, Value>, userinfo: &Map<String, Value>, pointer: &str) {
-    let mut place = claims;
+    let mut object = claims;
     let mut from = userinfo;
     let steps = pointer.strip_prefix('/').unwrap_or_default().split('/');
     let steps: Vec<String> = steps.map(unescaped).collect();
@@ -164,17 +164,17 @@ fn take_over(claims: &mut Map<String, Value>, userinfo: &Map<String, Value>, poi
             return;
         };
         from = inner;
-        let slot = place.entry(step.clone()).or_insert(Value::Null);
+        let slot = object.entry(step.clone()).or_insert(Value::Null);
         if !slot.is_object() {
             *slot = Value::Object(Map::new());
         }
         let Value::Object(inner) = slot else {
             return;
         };
-        place = inner;
+        object = inner;
     }
     if let Some(value) = from.get(last) {
-        place.insert(last.clone(), value.clone());
+        object.insert(last.clone(), value.clone());
     }
 }
 

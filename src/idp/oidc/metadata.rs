@@ -1,7 +1,7 @@
-//! A provider's discovery document (OpenID Connect Discovery 1.0, RFC 8414): the endpoints we use and nothing else.
+//! The discovery document of a provider (OpenID Connect Discovery 1.0, RFC 8414).
 //!
-//! The issuer in it must be the configured one byte for byte, and every endpoint https; a provider on the internet
-//! cannot send us to this machine's loopback. An optional endpoint that we would not call is ignored until it is needed.
+//! Its issuer must equal the configured one byte by byte, and all endpoints must use https. A provider that is not on
+//! loopback cannot refer to loopback. An invalid optional endpoint is ignored until it is needed.
 
 use rolecall_core::base::json;
 use serde_json::{Map, Value};
@@ -11,9 +11,9 @@ use super::google;
 use super::settings::OidcSettings;
 use crate::idp::cache::FetchError;
 use crate::idp::explanation::shown;
-use crate::idp::http::{callable, on_loopback};
+use crate::idp::http::{callable, is_on_loopback};
 
-/// What we know of a provider from its own document.
+/// The parts of the discovery document that the gateway uses.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     /// `authorization_endpoint`
@@ -22,45 +22,46 @@ pub struct Metadata {
     pub token_endpoint: Url,
     /// `jwks_uri`
     pub jwks_uri: Url,
-    /// `userinfo_endpoint`; where it is told but unusable, why: without its claims a deny by groups would not apply.
+    /// `userinfo_endpoint`, or why it is unusable. An error is kept, because without the claims a deny by groups would
+    /// not apply.
     pub userinfo_endpoint: Option<Result<Url, FetchError>>,
-    /// `end_session_endpoint` (OIDC RP-Initiated Logout 1.0, 2.1), where it is usable.
+    /// `end_session_endpoint` (OIDC RP-Initiated Logout 1.0, 2.1), if usable.
     pub end_session_endpoint: Option<Url>,
-    /// Whether an authorization response without `iss` is a forgery (RFC 9207, 3).
+    /// Whether `iss` is required in authorization responses (RFC 9207, 3).
     pub iss_parameter_required: bool,
-    /// `id_token_signing_alg_values_supported`; empty when not told.
+    /// `id_token_signing_alg_values_supported`; empty if missing.
     pub algorithms_offered: Vec<String>,
-    /// `token_endpoint_auth_methods_supported`; empty when not told.
+    /// `token_endpoint_auth_methods_supported`; empty if missing.
     pub client_authentication_offered: Vec<String>,
-    /// `claims_parameter_supported` (Discovery 3): whether single claims may be asked for. Google knows the parameter and does
-    /// not list it; it sends `auth_time` to those who ask.
+    /// `claims_parameter_supported` (Discovery 3): whether single claims can be requested. Google supports the
+    /// parameter without listing it, and sends `auth_time` only on request.
     pub claims_parameter: bool,
-    /// Whether `claims_supported` lists `auth_time`; none where the provider lists no claims.
+    /// Whether `claims_supported` contains `auth_time`; `None` if the list is missing.
     pub lists_auth_time: Option<bool>,
 }
 
-/// Where the document of an issuer is (Discovery 4.1).
+/// The URL of the discovery document of an issuer (Discovery 4.1).
 pub fn discovery_url(issuer: &str) -> Result<Url, FetchError> {
     Url::parse(&format!(
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
     ))
-    .map_err(|_| FetchError::Misfit("the configured issuer is no URL".to_owned()))
+    .map_err(|_| FetchError::Misconfigured("the configured issuer is not a URL".to_owned()))
 }
 
 impl Metadata {
-    /// Reads the document of the provider with these settings.
+    /// Parses the document of the provider with these settings.
     ///
     /// # Errors
     /// [`FetchError`]: another issuer, missing or unusable endpoints.
     pub fn parse(document: &[u8], settings: &OidcSettings) -> Result<Self, FetchError> {
-        let document = json::object(document).map_err(|why| {
-            FetchError::malformed(format!("the discovery document is not usable: {why}"))
+        let document = json::object(document).map_err(|reason| {
+            FetchError::malformed(format!("invalid discovery document: {reason}"))
         })?;
         let issuer = document.get("issuer").and_then(Value::as_str);
         if issuer != Some(settings.issuer.as_str()) {
-            return Err(FetchError::Misfit(format!(
-                "the discovery document says issuer {:?}, configured is {:?}; they must be equal to the last character",
+            return Err(FetchError::Misconfigured(format!(
+                "the issuer in the discovery document is {:?}, but {:?} is configured; they must be identical",
                 shown(issuer.unwrap_or_default()),
                 settings.issuer
             )));
@@ -74,7 +75,7 @@ impl Metadata {
             let texts = list.into_iter().flatten().filter_map(Value::as_str);
             texts.map(str::to_owned).collect()
         };
-        // RFC 9700 2.1.1: a provider that says which methods it knows and does not know S256 would ignore ours.
+        // RFC 9700 2.1.1: a provider that lists its methods without S256 would ignore the code challenge.
         let challenges = listed("code_challenge_methods_supported");
         if !challenges.is_empty() && !challenges.iter().any(|method| method == "S256") {
             return Err(malformed("the provider does not support PKCE with S256"));
@@ -116,10 +117,10 @@ fn endpoint(
         .as_str()
         .and_then(|text| Url::parse(text).ok())
         .filter(|url| callable(url) && url.fragment().is_none())
-        .ok_or_else(|| malformed(format!("{name} is no https URL")))?;
-    let issuer_here = Url::parse(&settings.issuer).is_ok_and(|issuer| on_loopback(&issuer));
-    if on_loopback(&url) && !issuer_here {
-        return Err(malformed(format!("{name} leads to this machine")));
+        .ok_or_else(|| malformed(format!("{name} is not an https URL")))?;
+    let issuer_here = Url::parse(&settings.issuer).is_ok_and(|issuer| is_on_loopback(&issuer));
+    if is_on_loopback(&url) && !issuer_here {
+        return Err(malformed(format!("{name} leads to loopback")));
     }
     let host = url.host_str().unwrap_or_default();
     let hosts = &settings.endpoint_hosts;
@@ -132,7 +133,7 @@ fn endpoint(
 }
 
 fn malformed(what: impl std::fmt::Display) -> FetchError {
-    FetchError::Misfit(format!("the discovery document: {what}"))
+    FetchError::Misconfigured(format!("invalid discovery document: {what}"))
 }
 
 #[cfg(test)]
@@ -163,7 +164,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_small_document_is_enough() {
+    fn minimal_document_is_accepted() {
         let metadata = parse(json!({})).unwrap();
         assert!(!metadata.iss_parameter_required);
         assert!(metadata.client_authentication_offered.is_empty());
@@ -182,7 +183,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn optional_members_never_refuse_a_document() {
+    fn invalid_optional_members_are_ignored() {
         for odd in [
             json!(null),
             json!(""),
@@ -207,11 +208,7 @@ pub(super) mod tests {
             let userinfo = changed("userinfo_endpoint").userinfo_endpoint;
             assert!(!matches!(userinfo, Some(Ok(_))), "{odd}");
             let absent = odd.is_null() || odd == "";
-            assert_eq!(
-                userinfo.is_none(),
-                absent,
-                "{odd}: it must not be forgotten"
-            );
+            assert_eq!(userinfo.is_none(), absent, "{odd}: the error is kept");
             for unused in [
                 "registration_endpoint",
                 "revocation_endpoint",
@@ -230,7 +227,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_issuer_is_equal_to_the_last_byte() {
+    fn different_issuer_is_rejected() {
         for other in [
             "https://idp.example/",
             "https://IDP.example",
@@ -240,7 +237,7 @@ pub(super) mod tests {
             assert!(
                 matches!(
                     parse(json!({ "issuer": other })),
-                    Err(FetchError::Misfit(_))
+                    Err(FetchError::Misconfigured(_))
                 ),
                 "{other}"
             );
@@ -249,7 +246,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn endpoints_elsewhere_are_refused() {
+    fn insecure_and_loopback_endpoints_are_rejected() {
         for url in [
             "http://idp.example/x",
             "http://127.0.0.1:1/x",
@@ -272,7 +269,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn single_claims_are_asked_for_where_that_is_known_to_work() {
+    fn claims_parameter_is_used_only_if_supported() {
         assert!(!parse(json!({})).unwrap().claims_parameter);
         let listed = parse(json!({ "claims_parameter_supported": true }));
         assert!(listed.unwrap().claims_parameter);
@@ -285,7 +282,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn hosts_can_be_pinned() {
+    fn endpoint_hosts_are_enforced() {
         let mut pinned = settings();
         pinned.endpoint_hosts = vec!["idp.example".to_owned()];
         assert!(Metadata::parse(document().to_string().as_bytes(), &pinned).is_err());
@@ -294,7 +291,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn one_slash_joins_the_well_known_path() {
+    fn well_known_path_is_appended_with_one_slash() {
         for issuer in ["https://idp.example/t", "https://idp.example/t/"] {
             assert_eq!(
                 discovery_url(issuer).unwrap().as_str(),

@@ -1,4 +1,4 @@
-//! What `rolecalld check --online` asks a provider: its documents, its clock, and whether it takes the client's secret.
+//! The tests of `rolecalld check --online` for a provider: documents, clock and client credentials.
 
 use chrono::TimeDelta;
 use rolecall_core::base::secret::{SecretText, random_token};
@@ -11,44 +11,44 @@ use super::token::{CodeExchange, ProbedClient};
 use super::{OidcProvider, OidcSettings, auth_time, jws};
 use crate::idp::cache::FetchError;
 use crate::idp::clock_advice::clock_advice;
-use crate::idp::probe::Probed;
+use crate::idp::probe::ProbeReport;
 
-/// A provider's clock that differs by more than this is told of, before the leeway is used up.
+/// A larger clock difference causes a warning, before the leeway is exceeded.
 const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::seconds(30);
 
 impl OidcProvider {
-    /// Fetches the provider's metadata and its keys, looks at its clock, and shows its token endpoint the client with a code
-    /// that is none. Says what will not fit the settings.
+    /// Fetches metadata and keys, compares the clock, and sends an invalid code to the token endpoint to test the
+    /// client credentials. Returns warnings about the settings.
     ///
     /// # Errors
-    /// [`ProviderError`]
-    pub async fn probe(&self) -> Result<Probed, ProviderError> {
+    /// [`ProviderError`].
+    pub async fn probe(&self) -> Result<ProbeReport, ProviderError> {
         let metadata = self.metadata().await?;
         self.provider_keys(&metadata).current().await?;
-        let mut probed = Probed::default();
-        probed
+        let mut report = ProbeReport::default();
+        report
             .warnings
-            .extend(jws::remark(&self.settings, &metadata));
-        probed
+            .extend(jws::warning(&self.settings, &metadata));
+        report
             .warnings
-            .extend(client_authentication::remark(&self.settings, &metadata));
-        probed
+            .extend(client_authentication::warning(&self.settings, &metadata));
+        report
             .warnings
-            .extend(auth_time::remark(&self.settings, &metadata));
+            .extend(auth_time::warning(&self.settings, &metadata));
         let discovery = discovery_url(&self.settings.issuer)?;
-        probed.warnings.extend(self.clock_remark(&discovery).await);
-        self.probe_client(&metadata, &mut probed).await?;
-        Ok(probed)
+        report.warnings.extend(self.clock_warning(&discovery).await);
+        self.probe_client(&metadata, &mut report).await?;
+        Ok(report)
     }
 
-    async fn clock_remark(&self, url: &Url) -> Option<String> {
+    async fn clock_warning(&self, url: &Url) -> Option<String> {
         let theirs = self.http.date(url).await.ok()??;
         let difference = theirs - self.clock.now();
         let (seconds, which) = (difference.num_seconds(), difference < TimeDelta::zero());
         let which = if which { "behind" } else { "ahead of" };
         (difference.abs() > CLOCK_DIFFERENCE_MAX).then(|| {
             format!(
-                "the provider's clock is {} s {which} this machine's, and beyond the leeway nobody can sign in: {}",
+                "the clock of the provider is {} s {which} the clock of this host; sign-ins fail if the difference exceeds the leeway: {}",
                 seconds.abs(),
                 clock_advice(difference)
             )
@@ -58,38 +58,42 @@ impl OidcProvider {
     async fn probe_client(
         &self,
         metadata: &Metadata,
-        probed: &mut Probed,
+        report: &mut ProbeReport,
     ) -> Result<(), ProviderError> {
         let settings: &OidcSettings = &self.settings;
         if settings.client_secret.is_none() && settings.client_key.is_none() {
             return Ok(());
         }
-        let unclear = |why: String| {
-            format!("whether the provider takes the client's secret cannot be told: {why}")
+        let unclear = |reason: String| {
+            format!("could not determine whether the provider accepts the client secret: {reason}")
         };
         match self.ask_about(settings, metadata).await? {
             ProbedClient::Refused(error) => return Err(error),
             ProbedClient::Unclear(error) => {
-                probed.notes.push(unclear(told(&error)));
+                report.notes.push(unclear(error_text(&error)));
                 return Ok(());
             }
             ProbedClient::Known => {}
         }
-        // Some look at the code before the client: an answer says something only if a wrong secret gets another one.
+        // Some providers check the code before the client. The result is conclusive only if a wrong secret gets another
+        // one.
         let wrong = OidcSettings {
             client_secret: Some(SecretText::new(random_token(&*self.entropy))),
             client_key: None,
             ..settings.clone()
         };
         let note = match settings.client_secret {
-            None => "the provider takes the client's key, or looks at the code first".to_owned(),
+            None => "the provider accepts the client key, or checks the code before the client"
+                .to_owned(),
             Some(_) => match self.ask_about(&wrong, metadata).await? {
-                ProbedClient::Refused(_) => "the provider takes the client's secret".to_owned(),
-                ProbedClient::Known => unclear("it says the same of a wrong one".to_owned()),
-                ProbedClient::Unclear(error) => unclear(told(&error)),
+                ProbedClient::Refused(_) => "the provider accepts the client secret".to_owned(),
+                ProbedClient::Known => {
+                    unclear("it returns the same error for a wrong secret".to_owned())
+                }
+                ProbedClient::Unclear(error) => unclear(error_text(&error)),
             },
         };
-        probed.notes.push(note);
+        report.notes.push(note);
         Ok(())
     }
 
@@ -108,8 +112,8 @@ impl OidcProvider {
             code_verifier: &made_up(),
             client_secret: settings.client_secret.as_ref(),
         };
-        let asked = exchange.probe(&self.http, &credentials).await;
-        Ok(asked.map_err(|error| FetchError::Document {
+        let response = exchange.probe(&self.http, &credentials).await;
+        Ok(response.map_err(|error| FetchError::Document {
             what: "the token endpoint",
             url: metadata.token_endpoint.to_string(),
             error,
@@ -117,7 +121,7 @@ impl OidcProvider {
     }
 }
 
-fn told(error: &ProviderError) -> String {
+fn error_text(error: &ProviderError) -> String {
     match error {
         ProviderError::Misconfigured(source) | ProviderError::Unavailable(source) => {
             source.to_string()

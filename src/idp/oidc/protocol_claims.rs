@@ -1,5 +1,5 @@
-//! The claims of the protocol, each read once with the type that RFC 7519 and OpenID Connect give it. `null` is absent; any
-//! other type is refused, never taken for absent. Other claims are not looked at.
+//! Parses protocol claims with the types of RFC 7519 and OpenID Connect. `null` counts as absent; any other type is
+//! rejected. Other claims are ignored.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::timestamp;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::audience::Audiences;
 use super::jws::malformed;
 
-/// The claims on which a verdict depends, as they were sent. Nothing is compared yet.
+/// The protocol claims as sent, unchecked.
 #[derive(Debug)]
 pub struct ProtocolClaims<'a> {
     /// `iss`
@@ -30,11 +30,11 @@ pub struct ProtocolClaims<'a> {
     pub not_before: Option<DateTime<Utc>>,
     /// `aud`
     pub audiences: Option<Audiences<'a>>,
-    /// `auth_time`, where it is a time.
+    /// `auth_time`, if it is a valid time.
     pub auth_time: Option<DateTime<Utc>>,
 }
 
-/// The claims that every ID token has (Core 2), and the reason that belongs to each when it is missing.
+/// The required claims of an ID token (Core 2), with the reason code if one is missing.
 const REQUIRED: [(&str, RejectReason); 5] = [
     ("iss", RejectReason::Issuer),
     ("sub", RejectReason::Subject),
@@ -44,15 +44,15 @@ const REQUIRED: [(&str, RejectReason); 5] = [
 ];
 
 impl<'a> ProtocolClaims<'a> {
-    /// Those of an ID token (Core 2).
+    /// Parses the claims of an ID token (Core 2).
     ///
     /// # Errors
-    /// [`RejectReason::Malformed`], or the reason of a claim that is missing.
+    /// [`RejectReason::Malformed`], or the reason code of a missing claim.
     pub fn read(claims: &'a Map<String, Value>) -> Result<Self, ProviderError> {
         Self::with(claims, &REQUIRED)
     }
 
-    /// Those that somebody supposes, of whom `sub` alone must be said.
+    /// Parses unsigned claims, of which only `sub` is required.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -66,7 +66,7 @@ impl<'a> ProtocolClaims<'a> {
     ) -> Result<Self, ProviderError> {
         for (name, reason) in required {
             if present(claims, name).is_none() {
-                let detail = format!("the token has no {name}");
+                let detail = format!("the token has no {name} claim");
                 return Err(ProviderError::rejected(*reason, detail));
             }
         }
@@ -85,12 +85,12 @@ impl<'a> ProtocolClaims<'a> {
     }
 }
 
-/// A claim that is there.
+/// A claim; `null` counts as absent.
 fn present<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     claims.get(name).filter(|value| !value.is_null())
 }
 
-/// A string, where the claim is there.
+/// A string claim, if present.
 fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ProviderError> {
     let read = |value: &'a Value| {
         let text = value.as_str();
@@ -99,16 +99,17 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
     present(claims, name).map(read).transpose()
 }
 
-/// A time that is one, where the claim is there.
+/// A time claim, if present.
 fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, ProviderError> {
     let read = |value| {
-        timestamp::from_numeric_date(value).ok_or_else(|| malformed(format!("{name} is no time")))
+        timestamp::from_numeric_date(value)
+            .ok_or_else(|| malformed(format!("{name} is not a valid time")))
     };
     present(claims, name).map(read).transpose()
 }
 
-/// `auth_time`, also where a provider writes it as text. What is no time is not told: it matters where a sign-in has to be
-/// fresh, and there it has to be told.
+/// `auth_time`, which some providers send as a string. An invalid time counts as missing, because it is required only
+/// for fresh sign-ins.
 fn auth_time(claims: &Map<String, Value>) -> Option<DateTime<Utc>> {
     let value = present(claims, "auth_time")?;
     let Some(text) = value.as_str() else {

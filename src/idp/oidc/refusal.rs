@@ -1,11 +1,12 @@
-//! A provider's refusal, in our own words: the page never repeats what a browser brings, and an outage is not a refusal.
+//! Error responses of the authorization endpoint: mapped to fixed codes, because pages never repeat text from the
+//! browser. Outages are distinguished from refusals.
 
 use rolecall_core::sign_in::ProviderError;
 
 use crate::idp::cache::FetchError;
 use crate::idp::explanation;
 
-/// Errors of the authorization endpoint that are registered (IANA OAuth Extensions Error Registry).
+/// The registered errors of the authorization endpoint (IANA OAuth Extensions Error Registry).
 const REGISTERED: [&str; 17] = [
     "access_denied",
     "login_required",
@@ -26,15 +27,13 @@ const REGISTERED: [&str; 17] = [
     "registration_not_supported",
 ];
 
-/// `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) as one of the registered words or `other`, with
-/// the provider's explanation for the log.
+/// Converts `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) to a registered code or `other`, with
+/// the explanation of the provider for the log.
 pub fn refusal(error: &str, description: Option<&str>) -> ProviderError {
     if matches!(error, "server_error" | "temporarily_unavailable") {
-        let said = explanation::of(Some(error), description).unwrap_or_default();
-        return FetchError::malformed(format!(
-            "the provider sent the browser back with an outage of its own: {said}"
-        ))
-        .into();
+        let explanation = explanation::of(Some(error), description).unwrap_or_default();
+        return FetchError::malformed(format!("the provider reported an outage: {explanation}"))
+            .into();
     }
     match REGISTERED.into_iter().find(|word| *word == error) {
         Some(word) => ProviderError::Refused {
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn registered_errors_keep_their_names() {
+    fn registered_errors_keep_their_codes() {
         for word in REGISTERED {
             assert_eq!(refused(word, None), (word, None));
         }
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explanation_is_kept_for_the_log() {
+    fn explanation_is_kept_for_the_log() {
         for (vendor, description, shown) in [
             (
                 "Entra ID",
@@ -100,12 +99,12 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_not_a_refusal() {
-        let ProviderError::Unavailable(why) =
+    fn outage_is_not_a_refusal() {
+        let ProviderError::Unavailable(reason) =
             refusal("temporarily_unavailable", Some("maintenance"))
         else {
-            panic!("an outage");
+            panic!("expected an outage");
         };
-        assert!(why.to_string().contains("maintenance"), "{why}");
+        assert!(reason.to_string().contains("maintenance"), "{reason}");
     }
 }

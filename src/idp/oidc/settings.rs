@@ -1,4 +1,4 @@
-//! What is configured about one OIDC provider, and what is odd about it.
+//! The settings of an OIDC provider, and findings about them.
 
 use chrono::TimeDelta;
 use rolecall_core::access::UnsupportedFacts;
@@ -12,63 +12,63 @@ use super::client_key::{AssertionAudience, ClientKey};
 use super::google;
 use super::jws::Algorithm;
 use super::userinfo::UserinfoUse;
-use crate::idp::http::on_loopback;
+use crate::idp::http::is_on_loopback;
 
-/// One OIDC provider, as configured.
+/// The settings of an OIDC provider.
 #[derive(Clone, Debug)]
 pub struct OidcSettings {
-    /// Its id here.
+    /// The provider ID.
     pub id: ProviderId,
-    /// How people know it.
+    /// The display name of the provider.
     pub title: String,
     /// `iss`, compared byte for byte.
     pub issuer: String,
     /// `client_id`
     pub client_id: String,
-    /// `client_secret`; none for a public client, and for one with a key.
+    /// `client_secret`; `None` for a public client or one with a key.
     pub client_secret: Option<SecretText>,
-    /// How the client authenticates; where it is not said, as the credentials and the provider allow.
+    /// The client authentication method; if `None`, it depends on the credentials and the provider.
     pub client_authentication: Option<ClientAuthentication>,
     /// The key that signs client assertions.
     pub client_key: Option<ClientKey>,
-    /// Whom client assertions are for.
+    /// The audience of client assertions.
     pub client_assertion_audience: AssertionAudience,
-    /// Whether userinfo is asked.
+    /// When userinfo is requested.
     pub userinfo: UserinfoUse,
-    /// Where the provider sends browsers back to: its own path for every provider (RFC 9700 4.4.2).
+    /// The redirect URI; each provider has its own path (RFC 9700 4.4.2).
     pub redirect_uri: Url,
-    /// Where the provider sends browsers after signing out there; it must be registered with it.
+    /// The post-logout redirect URI, which must be registered with the provider.
     pub post_logout_redirect_uri: Option<Url>,
-    /// `scope`; must hold `openid`.
+    /// `scope`; must contain `openid`.
     pub scopes: Vec<String>,
-    /// The Google Workspace domain that `hd` must name.
+    /// The required Google Workspace domain in `hd`.
     pub hosted_domain: Option<EmailDomain>,
-    /// The mail domains about which the provider is believed.
+    /// The mail domains for which the provider is authoritative.
     pub domains: Vec<EmailDomain>,
-    /// Which claims mean what.
+    /// The claims to use.
     pub claims: ClaimNames,
-    /// What counts as a second factor.
+    /// The values that prove MFA.
     pub mfa: MfaRule,
     /// What a missing `auth_time` means.
     pub auth_time: AuthTimeRule,
-    /// How far the provider's clock may differ from ours.
+    /// Tolerated clock difference.
     pub leeway: TimeDelta,
-    /// The signature algorithms it may use.
+    /// The allowed signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// Audiences an ID token may have beside us.
+    /// Allowed audiences of ID tokens in addition to this client.
     pub extra_audiences: Vec<String>,
-    /// The hosts its endpoints may be at; any when empty.
+    /// Allowed hosts of endpoints; all hosts if empty.
     pub endpoint_hosts: Vec<String>,
 }
 
-/// Which claims carry what: each a claim's name or a JSON pointer (`/realm_access/roles`).
+/// The claims to use, each a claim name or a JSON pointer (`/realm_access/roles`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
-    /// The e-mail address.
+    /// Name of the claim with the e-mail address.
     pub email: String,
-    /// The display name.
+    /// Name of the claim with the display name.
     pub name: String,
-    /// The groups.
+    /// Name of the claim with the groups.
     pub groups: String,
 }
 
@@ -82,7 +82,7 @@ impl Default for ClaimNames {
     }
 }
 
-/// What counts as a second factor: any of these values of `amr` (RFC 8176) or `acr`.
+/// The values that prove MFA: any of these values of `amr` (RFC 8176) or `acr`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MfaRule {
     /// Values of `amr`.
@@ -100,21 +100,21 @@ impl Default for MfaRule {
     }
 }
 
-/// Something about a provider's settings that its operator should know.
+/// A problem in the settings of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The key of `[[provider]]` it is about, such as `oidc.issuer`.
+pub struct SettingsFinding {
+    /// The key of `[[provider]]`, such as `oidc.issuer`.
     pub key: &'static str,
-    /// What it is.
+    /// The problem.
     pub message: String,
-    /// What to do.
+    /// The next step for the operator.
     pub hint: String,
-    /// Whether no sign-in can succeed, or none should, until it is done.
+    /// Whether it is an error instead of a warning.
     pub fatal: bool,
 }
 
 impl OidcSettings {
-    /// The signature algorithms allowed when none are configured.
+    /// The signature algorithms that are allowed by default.
     pub const ALGORITHMS: [Algorithm; 4] = [
         Algorithm::Rs256,
         Algorithm::Es256,
@@ -122,11 +122,11 @@ impl OidcSettings {
         Algorithm::EdDsa,
     ];
 
-    /// What `rolecalld check` should say about them.
-    pub fn findings(&self) -> Vec<Finding> {
+    /// The findings of `rolecalld check`.
+    pub fn findings(&self) -> Vec<SettingsFinding> {
         let mut findings = Vec::new();
         let mut note = |fatal: bool, key: &'static str, message: &str, hint: &str| {
-            findings.push(Finding {
+            findings.push(SettingsFinding {
                 key,
                 message: message.to_owned(),
                 hint: hint.to_owned(),
@@ -136,12 +136,12 @@ impl OidcSettings {
         let issuer = Url::parse(&self.issuer).ok();
         let host = issuer.as_ref().and_then(Url::host_str).unwrap_or_default();
         match &issuer {
-            Some(url) if url.scheme() == "https" || on_loopback(url) => {
+            Some(url) if url.scheme() == "https" || is_on_loopback(url) => {
                 if url.query().is_some() || url.fragment().is_some() {
                     note(
                         true,
                         "oidc.issuer",
-                        "an issuer has no query and no fragment",
+                        "the issuer must not contain a query or a fragment",
                         "copy \"issuer\" from the provider's /.well-known/openid-configuration",
                     );
                 }
@@ -160,14 +160,14 @@ impl OidcSettings {
                 note(
                     true,
                     "oidc.issuer",
-                    "this Entra ID endpoint serves every organisation, so its tokens come from other issuers",
-                    "use your tenant's: https://login.microsoftonline.com/TENANT-ID/v2.0",
+                    "this Entra ID endpoint is shared by all tenants, and its tokens have other issuers",
+                    "use the endpoint of your tenant: https://login.microsoftonline.com/TENANT-ID/v2.0",
                 );
             } else if !path.ends_with("/v2.0") {
                 note(
                     false,
                     "oidc.issuer",
-                    "Entra ID's issuer usually ends in /v2.0",
+                    "the issuer of Entra ID usually ends in /v2.0",
                     "use https://login.microsoftonline.com/TENANT-ID/v2.0",
                 );
             }
@@ -176,7 +176,7 @@ impl OidcSettings {
             note(
                 true,
                 "oidc.scopes",
-                "the scopes lack \"openid\", so the provider would send no ID token",
+                "the scope \"openid\" is missing; without it the provider sends no ID token",
                 "add \"openid\"",
             );
         }
@@ -184,7 +184,7 @@ impl OidcSettings {
             note(
                 false,
                 "oidc.scopes",
-                "Okta sends groups only when the scope \"groups\" is asked for",
+                "Okta sends groups only if the scope \"groups\" is requested",
                 "add \"groups\", and a groups claim filter in the Okta application",
             );
         }
@@ -192,15 +192,15 @@ impl OidcSettings {
             note(
                 false,
                 "oidc.hosted_domain",
-                "hosted_domain is for Google Workspace only; no other provider sends hd",
-                "remove it, and name your mail domains in \"domains\"",
+                "hosted_domain applies to Google Workspace only; other providers do not send hd",
+                "remove it, and list your mail domains in \"domains\"",
             );
         }
         if google::is_google(&self.issuer) && self.hosted_domain.is_none() {
             note(
                 false,
                 "oidc.hosted_domain",
-                "without hosted_domain anybody with a Google account can sign in (and see that they have no access)",
+                "without hosted_domain, any Google account can sign in (without access to any role)",
                 "set hosted_domain to your Workspace domain",
             );
         }
@@ -208,15 +208,15 @@ impl OidcSettings {
             note(
                 true,
                 "oidc.algorithms",
-                "no signature algorithm is allowed",
-                "leave it out, or name some of RS256, ES256, PS256, EdDSA",
+                "the list of algorithms is empty",
+                "remove it, or list some of RS256, ES256, PS256, EdDSA",
             );
         }
         findings
     }
 
-    /// What the provider never says. Google's ID tokens have no groups, and `amr` and `auth_time` only for applications
-    /// that Google has verified and that ask for them.
+    /// Claims that the provider never sends. Google's ID tokens contain no groups, and `amr` and `auth_time` only on
+    /// request of applications verified by Google.
     pub fn unsupported(&self) -> UnsupportedFacts {
         if !google::is_google(&self.issuer) {
             return UnsupportedFacts::default();
@@ -229,7 +229,7 @@ impl OidcSettings {
         }
     }
 
-    /// The mail domains about which the provider is believed: the configured ones and the Workspace domain.
+    /// The mail domains for which the provider is authoritative: the configured ones and the Workspace domain.
     pub fn believed_domains(&self) -> Vec<EmailDomain> {
         let mut domains = self.domains.clone();
         let workspace = self.hosted_domain.clone();
@@ -275,7 +275,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn findings_name_the_key_and_whether_it_matters() {
+    fn findings_have_key_and_severity() {
         let found = |change: fn(&mut OidcSettings)| {
             let mut settings = settings();
             change(&mut settings);
@@ -320,7 +320,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn debug_keeps_the_secret() {
+    fn debug_output_hides_the_secret() {
         assert!(!format!("{:?}", settings()).contains("hunter2"));
     }
 }

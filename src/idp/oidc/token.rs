@@ -1,7 +1,7 @@
-//! The token endpoint (RFC 6749 4.1.3): a code becomes an ID token and an access token, once.
+//! The token endpoint (RFC 6749 4.1.3), which exchanges a code for an ID token and an access token.
 //!
-//! The request is sent one time: after a timeout the code may be spent, and only a new sign-in helps. Of the answer three
-//! members are read, `token_type`, `access_token` and `id_token`; no other one can refuse a sign-in.
+//! The request is sent once: after a timeout the code may be consumed, and the user must sign in again. Only
+//! `token_type`, `access_token` and `id_token` of the response are read; other members never cause a rejection.
 
 use openidconnect::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Method, Request};
@@ -15,10 +15,10 @@ use super::client_authentication::Credentials;
 use super::jws::malformed;
 use crate::idp::cache::FetchError;
 use crate::idp::explanation;
-use crate::idp::http::{Answer, HttpClient, HttpError};
+use crate::idp::http::{HttpClient, HttpError, HttpResponse};
 use crate::idp::redact::Redactor;
 
-/// A code and what has to come with it.
+/// A code with the parameters of its token request.
 pub struct CodeExchange<'a> {
     /// `token_endpoint`
     pub endpoint: &'a Url,
@@ -28,25 +28,25 @@ pub struct CodeExchange<'a> {
     pub code: &'a SecretText,
     /// `code_verifier` (RFC 7636 4.5)
     pub code_verifier: &'a SecretText,
-    /// The client's secret, which must not be told when the provider quotes it.
+    /// The client secret, to be redacted if the provider quotes it.
     pub client_secret: Option<&'a SecretText>,
 }
 
-/// What the endpoint gave; nothing of it is verified yet.
+/// The unverified tokens of the response.
 pub struct Tokens {
-    /// The ID token, compact.
+    /// The ID token in compact serialization.
     pub id_token: SecretText,
-    /// The access token, for userinfo and nothing else.
+    /// The access token, used for userinfo only.
     pub access_token: SecretText,
 }
 
-/// What the token endpoint says of a client that shows a code which is none (RFC 6749 5.2).
+/// The response of the token endpoint to an invalid code (RFC 6749 5.2).
 pub enum ProbedClient {
-    /// `invalid_grant`: it complains of the code.
+    /// `invalid_grant`: the client was accepted.
     Known,
-    /// It complains of the client.
+    /// The client was rejected.
     Refused(ProviderError),
-    /// It complains of something else.
+    /// Another error.
     Unclear(ProviderError),
 }
 
@@ -54,8 +54,8 @@ impl CodeExchange<'_> {
     /// Redeems the code.
     ///
     /// # Errors
-    /// [`RejectReason::Code`] when the endpoint refuses it, [`RejectReason::Malformed`] when no ID token comes,
-    /// [`ProviderError::Unavailable`] for everything that is not an answer.
+    /// [`RejectReason::Code`] if the endpoint rejects the code, [`RejectReason::Malformed`] if the response has no ID
+    /// token, [`ProviderError::Unavailable`] if there is no valid response.
     pub async fn redeem(
         &self,
         http: &HttpClient,
@@ -68,15 +68,16 @@ impl CodeExchange<'_> {
             return Err(self.refusal(&answer));
         }
         let body = answer.json().map_err(|error| self.unavailable(error))?;
-        let members = json::object(&body)
-            .map_err(|why| invalid_response(format!("the token endpoint's answer: {why}")))?;
+        let members = json::object(&body).map_err(|why| {
+            invalid_response(format!("invalid response of the token endpoint: {why}"))
+        })?;
         tokens(&members)
     }
 
-    /// Shows the endpoint a code that is none: what it says about the client.
+    /// Sends an invalid code, to find out whether the client is accepted.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no answer.
+    /// [`HttpError`], if there is no response.
     pub async fn probe(
         &self,
         http: &HttpClient,
@@ -128,33 +129,33 @@ impl CodeExchange<'_> {
         request
     }
 
-    /// An error response (RFC 6749 5.2).
-    fn refusal(&self, answer: &Answer) -> ProviderError {
-        if let Some(redirect) = answer.redirected() {
+    /// Converts an error response (RFC 6749 5.2).
+    fn refusal(&self, answer: &HttpResponse) -> ProviderError {
+        if let Some(redirect) = answer.redirect_error() {
             return self.unavailable(redirect);
         }
-        let Answer { host, status, .. } = answer;
+        let HttpResponse { host, status, .. } = answer;
         let members = match json::object(&answer.body) {
             Ok(members) => members,
             Err(why) => {
                 return invalid_response(format!(
-                    "the token endpoint at {host} answered {status}: {why}"
+                    "the token endpoint at {host} returned status {status}: {why}"
                 ));
             }
         };
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let error = text("error").unwrap_or_default();
-        // Providers explain themselves here; some quote what they were sent.
+        // The explanation of the provider, which can quote the request.
         let sent = [self.code, self.code_verifier];
         let sent = Redactor::new(sent.into_iter().chain(self.client_secret));
         let description = text("error_description").map(|text| sent.clean(text));
         let detail = format!(
-            "the token endpoint at {host} answered {status}: {}",
+            "the token endpoint at {host} returned status {status}: {}",
             explanation::of(Some(&sent.clean(error)), description.as_deref()).unwrap_or_default()
         );
         match error {
             "invalid_grant" => ProviderError::rejected(RejectReason::Code, detail),
-            "invalid_client" | "unauthorized_client" => FetchError::Misfit(format!(
+            "invalid_client" | "unauthorized_client" => FetchError::Misconfigured(format!(
                 "{detail}; check client_id, client_secret and client_authentication"
             ))
             .into(),
@@ -163,19 +164,21 @@ impl CodeExchange<'_> {
     }
 }
 
-/// What a 200 brings (RFC 6749 5.1, OpenID Connect Core 3.1.3.3).
+/// Parses a successful response (RFC 6749 5.1, OpenID Connect Core 3.1.3.3).
 fn tokens(members: &Map<String, Value>) -> Result<Tokens, ProviderError> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     let access_token = text("access_token")
         .filter(|token| !token.is_empty())
-        .ok_or_else(|| invalid_response("the token endpoint sent no access token"))?;
+        .ok_or_else(|| {
+            invalid_response("the response of the token endpoint has no access token")
+        })?;
     if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err(invalid_response(
-            "the token endpoint's token_type is not Bearer",
+            "the token_type of the token endpoint is not Bearer",
         ));
     }
-    let id_token =
-        text("id_token").ok_or_else(|| malformed("the token endpoint sent no ID token"))?;
+    let id_token = text("id_token")
+        .ok_or_else(|| malformed("the response of the token endpoint has no ID token"))?;
     Ok(Tokens {
         id_token: SecretText::new(id_token),
         access_token: SecretText::new(access_token),
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_what_it_must_have() {
+    fn required_members_are_checked() {
         assert!(with("token_type", json!("bearer")).is_ok());
         assert!(with("token_type", json!("DPoP")).is_err());
         assert!(with("token_type", json!(null)).is_err());
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_are_not_used_may_have_any_type() {
+    fn unused_members_can_have_any_type() {
         for (name, value) in [
             ("expires_in", json!("3599")),
             ("expires_in", json!(3599.5)),
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_has_everything_once() {
+    fn form_contains_each_parameter_once() {
         let (endpoint, redirect_uri) = (
             Url::parse("https://idp.example/token").unwrap(),
             Url::parse("https://sso.example/cb").unwrap(),

@@ -1,7 +1,7 @@
-//! The userinfo endpoint (OpenID Connect Core 5.3): claims that the ID token does not carry, about the same subject.
+//! The userinfo endpoint (OpenID Connect Core 5.3), for claims that are missing in the ID token.
 //!
-//! It is asked only where something is missing, and then it has to answer: with fewer claims a deny by groups would not
-//! apply. Each message says why it was asked and how to do without it.
+//! It is requested only if claims are missing, and must then respond: with fewer claims a deny by groups would not
+//! apply. Errors explain why it was requested and how to avoid that.
 
 use openidconnect::http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Request};
@@ -13,23 +13,23 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::jws::malformed;
-use super::merge::Missing;
+use super::merge::MissingClaims;
 use crate::idp::cache::FetchError;
 use crate::idp::explanation;
-use crate::idp::http::{Answer, HttpClient};
+use crate::idp::http::{HttpClient, HttpResponse};
 
-/// Whether userinfo may be asked.
+/// When userinfo is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UserinfoUse {
-    /// When the ID token has no groups or no e-mail address; without an answer nobody is signed in.
+    /// If the ID token has no groups or no e-mail address; the sign-in fails without a response.
     #[default]
     WhenNeeded,
-    /// Never: the ID token says everything.
+    /// Never: the ID token contains all claims.
     Never,
 }
 
 impl UserinfoUse {
-    /// Reads the name in the configuration.
+    /// Parses the configured name.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "when_needed" => Some(Self::WhenNeeded),
@@ -39,59 +39,62 @@ impl UserinfoUse {
     }
 }
 
-/// One question.
-pub struct Question<'a> {
+/// A userinfo request.
+pub struct UserinfoRequest<'a> {
     /// `userinfo_endpoint`, or why it is unusable.
     pub endpoint: &'a Result<Url, FetchError>,
-    /// The access token that came with the ID token.
+    /// The access token of the same token response.
     pub access_token: &'a SecretText,
-    /// Whom the ID token is about.
+    /// The subject of the ID token.
     pub subject: &'a Subject,
-    /// What the ID token lacks.
-    pub missing: &'a Missing,
+    /// The claims that are missing in the ID token.
+    pub missing: &'a MissingClaims,
 }
 
-impl Question<'_> {
+impl UserinfoRequest<'_> {
     /// Fetches the claims.
     ///
     /// # Errors
-    /// [`RejectReason::Subject`] when they are about somebody else or nobody (Core 5.3.2), [`RejectReason::Userinfo`] when
-    /// the endpoint refuses us, [`RejectReason::Malformed`] when they are signed or encrypted,
-    /// [`ProviderError::Unavailable`] when there is no answer.
-    pub async fn ask(&self, http: &HttpClient) -> Result<Map<String, Value>, ProviderError> {
+    /// [`RejectReason::Subject`] if the response has another subject or none (Core 5.3.2), [`RejectReason::Userinfo`]
+    /// if the endpoint rejects the request, [`RejectReason::Malformed`] if the response is signed or encrypted,
+    /// [`ProviderError::Unavailable`] if there is no response.
+    pub async fn fetch(&self, http: &HttpClient) -> Result<Map<String, Value>, ProviderError> {
         let answer = http
             .send(self.request()?)
             .await
-            .map_err(|error| self.no_answer(error))?;
+            .map_err(|error| self.no_response(error))?;
         if answer.content_type == "application/jwt" {
             return Err(malformed(format!(
-                "userinfo is signed or encrypted (application/jwt), which is not supported: let the provider send plain JSON; {}",
+                "the userinfo response is signed or encrypted (application/jwt), which is not supported: configure the provider to send plain JSON; {}",
                 self.missing
             )));
         }
         if (400..500).contains(&answer.status) && answer.status != 429 {
             return Err(self.refused(&answer));
         }
-        let body = answer.json().map_err(|error| self.no_answer(error))?;
+        let body = answer.json().map_err(|error| self.no_response(error))?;
         let claims = json::object(&body)
-            .map_err(|why| self.no_answer(format!("it is not usable: {why}")))?;
+            .map_err(|reason| self.no_response(format!("invalid response: {reason}")))?;
         match claims.get("sub").and_then(Value::as_str) {
             Some(subject) if subject == self.subject.as_str() => Ok(claims),
-            Some(_) => {
-                Err(self.other_subject("userinfo is about another subject than the ID token"))
+            Some(_) => Err(self
+                .other_subject("the userinfo response has a different subject than the ID token")),
+            None => {
+                Err(self
+                    .other_subject("the userinfo response has no sub (OpenID Connect Core 5.3.2)"))
             }
-            None => Err(self.other_subject(
-                "userinfo has no sub, so nothing says whom it is about (OpenID Connect Core 5.3.2)",
-            )),
         }
     }
 
     fn request(&self) -> Result<Request, ProviderError> {
         let mut bearer =
             HeaderValue::from_str(&format!("Bearer {}", self.access_token.expose()))
-                .map_err(|_| self.no_answer("the access token does not fit into a header"))?;
+                .map_err(|_| self.no_response("the access token is not valid in an HTTP header"))?;
         bearer.set_sensitive(true);
-        let endpoint = self.endpoint.clone().map_err(|why| self.no_answer(why))?;
+        let endpoint = self
+            .endpoint
+            .clone()
+            .map_err(|reason| self.no_response(reason))?;
         let mut request = Request::new(Method::GET, endpoint);
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, bearer);
@@ -99,17 +102,17 @@ impl Question<'_> {
         Ok(request)
     }
 
-    fn no_answer(&self, why: impl std::fmt::Display) -> ProviderError {
-        FetchError::malformed(format!("userinfo: {why}; {}", self.missing)).into()
+    fn no_response(&self, reason: impl std::fmt::Display) -> ProviderError {
+        FetchError::malformed(format!("userinfo: {reason}; {}", self.missing)).into()
     }
 
     fn other_subject(&self, what: &str) -> ProviderError {
         ProviderError::rejected(RejectReason::Subject, format!("{what}; {}", self.missing))
     }
 
-    /// The provider's own error is in `WWW-Authenticate` (RFC 6750 3), or in a JSON body.
-    fn refused(&self, answer: &Answer) -> ProviderError {
-        let Answer { host, status, .. } = answer;
+    /// The error is in `WWW-Authenticate` (RFC 6750 3), or in a JSON body.
+    fn refused(&self, answer: &HttpResponse) -> ProviderError {
+        let HttpResponse { host, status, .. } = answer;
         let body = json::object(&answer.body).unwrap_or_default();
         let member = |name: &str| {
             body.get(name)
@@ -122,19 +125,19 @@ impl Question<'_> {
             member("error").map(hidden),
             member("error_description").map(hidden),
         );
-        let said = explanation::of(error.as_deref(), description.as_deref())
-            .unwrap_or_else(|| "without an explanation".to_owned());
+        let explanation = explanation::of(error.as_deref(), description.as_deref())
+            .unwrap_or_else(|| "no explanation".to_owned());
         ProviderError::rejected(
             RejectReason::Userinfo,
             format!(
-                "userinfo at {host} answered {status}: {said}; {}",
+                "the userinfo endpoint at {host} returned status {status}: {explanation}; {}",
                 self.missing
             ),
         )
     }
 }
 
-/// The value of a parameter of a challenge, `name="…"` (RFC 9110 11.2).
+/// The value of a challenge parameter, `name="…"` (RFC 9110 11.2).
 fn challenge_parameter(challenge: &str, name: &str) -> Option<String> {
     let mut rest = challenge;
     loop {
@@ -157,7 +160,7 @@ fn challenge_parameter(challenge: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The text up to the closing quote, and what comes after it.
+/// The text up to the closing quote, and the rest.
 fn unquoted(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_challenge_explains_itself() {
+    fn challenge_parameters_are_parsed() {
         let adfs = r#"Bearer error="invalid_token", error_description="MSIS9921: Received invalid UserInfo request. Audience 'microsoft:identityserver:rolecall' in the access token is not same as the identifier of the UserInfo relying party trust 'urn:microsoft:userinfo'.""#;
         assert_eq!(
             challenge_parameter(adfs, "error").as_deref(),

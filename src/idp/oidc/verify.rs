@@ -1,7 +1,7 @@
-//! The verification of an ID token (OpenID Connect Core 3.1.3.7), each step once and in this order: the compact form is read
-//! strictly, its algorithm is an allowed one, its signature fits a key of the provider, its claims say what is expected.
+//! Verification of an ID token (OpenID Connect Core 3.1.3.7), in order: strict parsing of the compact form, allowed
+//! algorithm, signature by a key of the provider, claims.
 //!
-//! Each step has a type of its own, so that no claim can be read before the signature was verified.
+//! Each step has its own type, so that claims cannot be read before the signature is verified.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use super::protocol_claims::ProtocolClaims;
 use crate::idp::cache::{Cached, Fetch, FetchError};
 use crate::idp::http::HttpClient;
 
-/// An ID token whose signature nobody has verified yet. It tells nothing of its claims.
+/// An ID token with an unverified signature. Its claims are not accessible.
 pub struct UnverifiedIdToken(UnverifiedJws);
 
-/// An ID token with the signature of a provider's key. Nobody has compared its claims with anything yet.
+/// An ID token with a valid signature of the provider. Its claims are unchecked.
 pub struct SignedIdToken {
     /// The payload.
     claims: Map<String, Value>,
-    /// The key whose signature fitted, and with which algorithm.
+    /// The key that verified the signature, and the algorithm.
     signature: (CoreJsonWebKey, Algorithm),
 }
 
-/// A provider's keys: those that are kept, and where newer ones are.
+/// The cached keys of a provider, with the means to fetch newer ones.
 pub struct ProviderKeys<'a> {
-    /// Those that are kept.
+    /// The cache.
     pub kept: &'a Arc<Cached<KeySet>>,
-    /// Fetches newer ones.
+    /// The client that fetches newer keys.
     pub http: &'a HttpClient,
     /// `jwks_uri`
     pub jwks_uri: &'a Url,
 }
 
 impl UnverifiedIdToken {
-    /// Reads a compact token that is signed with one of these algorithms.
+    /// Parses a compact token that is signed with one of these algorithms.
     ///
     /// # Errors
     /// [`RejectReason::Malformed`], [`RejectReason::Algorithm`].
@@ -51,10 +51,11 @@ impl UnverifiedIdToken {
         Ok(Self(jws))
     }
 
-    /// Verifies the signature, then reads the payload: an object without duplicate members.
+    /// Verifies the signature, then parses the payload as an object without duplicate members.
     ///
     /// # Errors
-    /// [`RejectReason::Signature`], [`RejectReason::Malformed`], and [`ProviderError::Unavailable`] without any keys.
+    /// [`RejectReason::Signature`], [`RejectReason::Malformed`], or [`ProviderError::Unavailable`] if there are no
+    /// keys.
     pub async fn signed_by(self, keys: ProviderKeys<'_>) -> Result<SignedIdToken, ProviderError> {
         let key = keys.verifying(&self.0).await?;
         Ok(SignedIdToken {
@@ -65,10 +66,10 @@ impl UnverifiedIdToken {
 }
 
 impl SignedIdToken {
-    /// Compares the claims of the protocol with what is expected: what they say for certain, and all claims.
+    /// Checks the protocol claims, and returns them with all claims.
     ///
     /// # Errors
-    /// [`ProviderError::Rejected`] with the first reason found.
+    /// [`ProviderError::Rejected`] for the first failed check.
     pub fn verified(
         self,
         expected: &Expected<'_>,
@@ -81,10 +82,10 @@ impl SignedIdToken {
 }
 
 impl ProviderKeys<'_> {
-    /// The keys of today.
+    /// The current keys.
     ///
     /// # Errors
-    /// [`FetchError`], when there are none and none can be fetched.
+    /// [`FetchError`], if there are none and none can be fetched.
     pub async fn current(&self) -> Result<Arc<KeySet>, FetchError> {
         self.kept.get(self.fetch()).await
     }
@@ -98,28 +99,29 @@ impl ProviderKeys<'_> {
                 url: jwks_uri.to_string(),
                 error,
             })?;
-            KeySet::parse(&document)
-                .map_err(|why| FetchError::malformed(format!("the provider's JWKS: {why}")))
+            KeySet::parse(&document).map_err(|why| {
+                FetchError::malformed(format!("invalid JWKS of the provider: {why}"))
+            })
         })
     }
 
-    /// The key that verifies the token's signature; asks for newer keys when none fits.
+    /// Finds the key that verifies the token; fetches newer keys if none matches.
     async fn verifying(&self, jws: &UnverifiedJws) -> Result<CoreJsonWebKey, ProviderError> {
         let refused = |why: &str| ProviderError::rejected(RejectReason::Signature, why);
         let keys = self.current().await?;
         match keys.verify(jws) {
             Ok(key) => return Ok(key.clone()),
-            Err(NotVerified::BadSignature) => return Err(refused("the signature does not verify")),
+            Err(NotVerified::BadSignature) => return Err(refused("invalid signature")),
             Err(NotVerified::NoKey) => {}
         }
         let Some(keys) = self.kept.newer_than(&keys, self.fetch()).await? else {
             return Err(refused(
-                "no key of the provider fits the token, and its keys were fetched a moment ago",
+                "no key of the provider matches the token, and its keys were fetched recently",
             ));
         };
         keys.verify(jws).cloned().map_err(|why| match why {
-            NotVerified::NoKey => refused("no key of the provider fits the token"),
-            NotVerified::BadSignature => refused("the signature does not verify"),
+            NotVerified::NoKey => refused("no key of the provider matches the token"),
+            NotVerified::BadSignature => refused("invalid signature"),
         })
     }
 }
@@ -131,8 +133,8 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     #[test]
-    fn the_algorithm_counts_before_anything_is_read_of_the_payload() {
-        let parts = [r#"{"alg":"ES256"}"#, "no JSON", "signature"];
+    fn algorithm_is_checked_before_the_payload() {
+        let parts = [r#"{"alg":"ES256"}"#, "not JSON", "signature"];
         let token = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
         assert!(UnverifiedIdToken::parse(&token, &[Algorithm::Rs256, Algorithm::Es256]).is_ok());
         assert!(matches!(

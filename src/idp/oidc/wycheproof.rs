@@ -1,8 +1,8 @@
-//! Wycheproof's JOSE vectors through the very functions that look at ID tokens. The corpus is named by
-//! `ROLECALL_CORPUS`; without it the tests say so and pass.
+//! Wycheproof's JOSE test vectors, run through the functions that verify ID tokens. `ROLECALL_CORPUS` is the path of
+//! the corpus; without it, the tests report that they are skipped, and pass.
 //!
-//! Policy on top of the vectors: nothing symmetric is ever taken, nor P-521, nor a private key in a key set, nor a token
-//! of another algorithm than its key names (RFC 7520's figure 20: PS384 under a key for PS256).
+//! Stricter than the vectors: symmetric algorithms, P-521 and private keys in a key set are never accepted, nor is a
+//! token with another algorithm than its key (RFC 7520, figure 20: PS384 with a key for PS256).
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use super::jws::UnverifiedJws;
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
+    reason = "the corpus is not part of the repository; skipped tests are reported"
 )]
 fn groups(file: &str) -> Vec<Value> {
     let Ok(corpus) = std::env::var("ROLECALL_CORPUS") else {
@@ -26,7 +26,7 @@ fn groups(file: &str) -> Vec<Value> {
     document["testGroups"].as_array().unwrap().clone()
 }
 
-/// What becomes of a token under this key or key set.
+/// Whether a token is accepted with this key or key set.
 fn accepted(key: &Value, token: &str) -> bool {
     let set = if key.get("keys").is_some() {
         key.clone()
@@ -42,7 +42,8 @@ fn accepted(key: &Value, token: &str) -> bool {
     keys.verify(&jws).is_ok()
 }
 
-/// Runs a file: every invalid vector is refused, every valid one of a public, asymmetric key accepted. Returns how many
+/// Runs a file: all invalid vectors must be rejected, all valid ones of a public, asymmetric key accepted. Returns the
+/// numbers of accepted and rejected vectors.
 /// were accepted and refused.
 fn run(file: &str) -> (usize, usize) {
     let (mut yes, mut no) = (0, 0);
@@ -73,25 +74,25 @@ fn run(file: &str) -> (usize, usize) {
 }
 
 #[test]
-fn signatures() {
+fn signature_vectors() {
     let counts = run("json_web_signature_test.json");
     assert!([(0, 0), (32, 369)].contains(&counts), "{counts:?}");
 }
 
 #[test]
-fn keys() {
+fn key_vectors() {
     let counts = run("json_web_key_test.json");
     assert!([(0, 0), (1, 25)].contains(&counts), "{counts:?}");
 }
 
 #[test]
-fn crypto() {
+fn crypto_vectors() {
     let counts = run("json_web_crypto_test.json");
     assert!([(0, 0), (2, 46)].contains(&counts), "{counts:?}");
 }
 
 #[test]
-fn encrypted_tokens() {
+fn encrypted_tokens_are_rejected() {
     for group in groups("json_web_encryption_test.json") {
         for test in group["tests"].as_array().unwrap() {
             let token = test["jwe"].as_str().unwrap_or_default();

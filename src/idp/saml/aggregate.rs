@@ -1,9 +1,9 @@
-//! Metadata of any size: a small document is kept whole; of a federation's file, which may have thousands of entities and
-//! 100 MB, one entity is taken out while the file passes by.
+//! Reads metadata of any size. A small document is kept as a whole; from the aggregate of a federation, which can
+//! contain thousands of entities and 100 MB, one entity is extracted while the document streams through.
 //!
-//! What is taken out is read strictly afterwards like any other metadata, together with the `EntitiesDescriptor`s around it,
-//! whose `validUntil` and namespaces count. An entity within anything else, such as `Extensions`, is none. Memory stays within
-//! one entity; nothing is verified of the rest.
+//! The extracted entity is parsed strictly like any other metadata, together with its enclosing `EntitiesDescriptor`s,
+//! whose `validUntil` and namespaces apply. An entity inside any other element, such as `Extensions`, is ignored.
+//! Memory is bounded by one entity; the rest of the document is not verified.
 
 use std::io::{self, Read};
 
@@ -12,33 +12,33 @@ use rolecall_core::base::limits;
 use super::trust::{InvalidMetadata, TrustOptions, metadata_text};
 use super::xml::{METADATA, trimmed};
 
-/// How deep elements nest.
+/// Maximum nesting depth.
 const DEPTH_MAX: usize = 64;
-/// Bytes that are read of a file at once.
+/// Size of a read from a file, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Why an entity is not kept.
-const TOO_LARGE: &str = "the entity is larger than other metadata may be, or there too often";
-/// Bytes of an XML declaration.
+const TOO_LARGE: &str = "the entity exceeds the size limit of metadata, or occurs too often";
+/// Maximum length of an XML declaration, in bytes.
 const DECLARATION_BYTES_MAX: usize = 256;
 
-/// Takes a document in pieces.
+/// Accepts a document in pieces.
 pub struct MetadataReader {
-    /// The document as long as it is small.
+    /// The document, as long as it is small.
     whole: Option<Vec<u8>>,
     bytes: usize,
-    /// Why only a small document can be used.
+    /// Why a large document cannot be used.
     small_only: Option<&'static str>,
     finder: Finder,
 }
 
 impl MetadataReader {
-    /// Looks for the entity that the options name.
+    /// A reader that looks for the entity in the options.
     pub fn new(options: &TrustOptions) -> Self {
         let small_only = match (&options.entity_id, &options.metadata_keys) {
-            (None, _) => Some("name the entity with entity_id"),
+            (None, _) => Some("set entity_id"),
             (Some(_), Some(_)) => Some(
-                "the signature of so large a document is not verified: let certificate be checked on a document of this entity \
-                 alone (Metadata Query Protocol, MDQ), or leave certificate out",
+                "the signature of a document of this size is not verified: to use certificate, provide a document of this entity \
+                 only (Metadata Query Protocol, MDQ), or remove certificate",
             ),
             (Some(_), None) => None,
         };
@@ -50,25 +50,27 @@ impl MetadataReader {
         }
     }
 
-    /// Takes the next piece.
+    /// Processes the next piece.
     ///
     /// # Errors
-    /// [`InvalidMetadata`] when the document is too large, or no metadata.
+    /// [`InvalidMetadata`], if the document is too large or is not metadata.
     pub fn take(&mut self, piece: &[u8]) -> Result<(), InvalidMetadata> {
         self.bytes += piece.len();
         if self.bytes > limits::FEDERATION_BYTES_MAX {
             let max = limits::FEDERATION_BYTES_MAX;
-            return Err(InvalidMetadata(format!("it has more than {max} bytes")));
+            return Err(InvalidMetadata(format!(
+                "the document has more than {max} bytes"
+            )));
         }
         if let Some(whole) = &mut self.whole {
             whole.extend_from_slice(piece);
             if whole.len() <= limits::UPSTREAM_BYTES_MAX {
                 return Ok(());
             }
-            if let Some(why) = self.small_only {
+            if let Some(reason) = self.small_only {
                 let max = limits::UPSTREAM_BYTES_MAX;
                 return Err(InvalidMetadata(format!(
-                    "it has more than {max} bytes; {why}"
+                    "the document has more than {max} bytes; {reason}"
                 )));
             }
             let begun = self.whole.take().unwrap_or_default();
@@ -78,10 +80,10 @@ impl MetadataReader {
         self.finder.take(piece)
     }
 
-    /// The document, or what was taken out of it.
+    /// The document, or the extracted entity.
     ///
     /// # Errors
-    /// [`InvalidMetadata`] when the entity is not there, or the document is broken.
+    /// [`InvalidMetadata`], if the entity is missing or the document is malformed.
     pub fn finish(self) -> Result<String, InvalidMetadata> {
         match self.whole {
             Some(whole) => metadata_text(whole),
@@ -89,10 +91,10 @@ impl MetadataReader {
         }
     }
 
-    /// Reads all of it from a file.
+    /// Reads a whole file.
     ///
     /// # Errors
-    /// What reading says; [`io::ErrorKind::InvalidData`] with an [`InvalidMetadata`].
+    /// I/O errors; [`io::ErrorKind::InvalidData`] with an [`InvalidMetadata`].
     pub fn read(mut self, mut file: impl Read) -> io::Result<String> {
         let invalid = |error: InvalidMetadata| io::Error::new(io::ErrorKind::InvalidData, error);
         let mut buffer = vec![0; CHUNK_BYTES];
@@ -105,35 +107,35 @@ impl MetadataReader {
     }
 }
 
-/// What the walk is within.
+/// The current position in the syntax.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
     Text,
-    /// A `<` and what follows, until it is known what it begins.
+    /// After `<`, until the kind of markup is known.
     Markup,
-    /// A tag, perhaps within a quoted value.
+    /// In a tag, possibly in a quoted value.
     Tag(Option<u8>),
     Comment,
     Instruction,
     Cdata,
 }
 
-/// Walks over the tags of a document and keeps one entity.
+/// Scans the tags of a document and keeps one entity.
 struct Finder {
     wanted: String,
     within: Within,
-    /// The markup that has begun: whole for tags, the last bytes of everything else.
+    /// The current markup: complete for tags, the last bytes for everything else.
     markup: Vec<u8>,
-    /// Whether anything came before.
+    /// Whether there was anything before.
     begun: bool,
     declaration: Vec<u8>,
-    /// The elements that are open: the tags of `EntitiesDescriptor`s that stand in no other element.
+    /// The open elements, with the tags of `EntitiesDescriptor`s that are not inside another element.
     open: Vec<Option<Vec<u8>>>,
-    /// The entity as far as it came, and how many elements are open around it.
+    /// The entity so far, and the number of its open elements.
     entity: Option<(Vec<u8>, usize)>,
-    /// What was around the entities that were found.
+    /// The elements around the entities that were found.
     around: Vec<Vec<u8>>,
-    /// The entities that were found, together no larger than other metadata.
+    /// The entities that were found, bounded together by the size limit of metadata.
     found: Vec<u8>,
 }
 
@@ -156,7 +158,7 @@ impl Finder {
         let mut rest = piece;
         loop {
             if self.within == Within::Text && self.entity.is_none() {
-                // Most of a document is text that nobody reads.
+                // Most of a document is text between tags.
                 let next = rest.iter().position(|byte| *byte == b'<');
                 rest = &rest[next.unwrap_or(rest.len())..];
             }
@@ -188,14 +190,14 @@ impl Finder {
                 self.markup.push(byte);
                 self.within = self.kind()?;
                 if self.within == Within::Comment {
-                    // `<!-->` does not end one.
+                    // `<!-->` does not end a comment.
                     self.markup.clear();
                 }
             }
             Within::Tag(quote) => {
                 self.markup.push(byte);
                 if self.markup.len() > limits::XML_TAG_BYTES_MAX {
-                    return Err(broken("there is a tag of many bytes"));
+                    return Err(broken("the document contains a tag that is too long"));
                 }
                 self.within = match (quote, byte) {
                     (Some(open), _) if open == byte => Within::Tag(None),
@@ -216,20 +218,20 @@ impl Finder {
         Ok(())
     }
 
-    /// What has begun, as far as can be told.
+    /// Determines the kind of markup from its first bytes.
     fn kind(&self) -> Result<Within, InvalidMetadata> {
         match self.markup.as_slice() {
             b"<" | b"<!" | b"<!-" => Ok(Within::Markup),
             b"<!--" => Ok(Within::Comment),
             b"<![CDATA[" => Ok(Within::Cdata),
             begun if b"<![CDATA[".starts_with(begun) => Ok(Within::Markup),
-            [b'<', b'!', ..] => Err(broken("there is a document type in it")),
+            [b'<', b'!', ..] => Err(broken("the document contains a document type declaration")),
             [b'<', b'?', ..] => Ok(Within::Instruction),
             _ => Ok(Within::Tag(None)),
         }
     }
 
-    /// Goes on to the end of what is not looked at.
+    /// Skips to the end of ignored markup.
     fn skip(&mut self, byte: u8, end: &[u8]) {
         self.markup.push(byte);
         let is_declaration = self.within == Within::Instruction
@@ -253,7 +255,7 @@ impl Finder {
         if tag.starts_with(b"</") {
             self.open
                 .pop()
-                .ok_or_else(|| broken("an element ends that did not begin"))?;
+                .ok_or_else(|| broken("the document contains an unexpected end tag"))?;
             if let Some((entity, around)) = self.entity.take() {
                 match around == self.open.len() {
                     true => self.found.extend(entity),
@@ -263,7 +265,7 @@ impl Finder {
             return Ok(());
         }
         if self.open.len() >= DEPTH_MAX {
-            return Err(broken("it has too many levels"));
+            return Err(broken("the elements of the document are nested too deeply"));
         }
         let is_whole = tag.ends_with(b"/>");
         let named = || attribute(tag, "entityID");
@@ -271,7 +273,7 @@ impl Finder {
         if self.is_metadata(tag, "EntityDescriptor") && names_wanted() {
             let around: Vec<Vec<u8>> = self.open.iter().flatten().cloned().collect();
             if !self.found.is_empty() && self.around != around {
-                return Err(broken("the entity is there twice, at different places"));
+                return Err(broken("the entity occurs at several places"));
             }
             self.around = around;
             match is_whole {
@@ -283,14 +285,14 @@ impl Finder {
             }
         }
         if !is_whole {
-            // Within one that is not kept, none is.
+            // Elements inside an ignored element are ignored.
             let keeps = self.is_metadata(tag, "EntitiesDescriptor");
             self.open.push(keeps.then(|| tag.to_vec()));
         }
         Ok(())
     }
 
-    /// Whether the tag opens this element of SAML metadata (Metadata 2.3) with nothing but `EntitiesDescriptor`s around it.
+    /// Whether the tag opens this element of SAML metadata (Metadata 2.3), inside `EntitiesDescriptor`s only.
     fn is_metadata(&self, tag: &[u8], local_name: &str) -> bool {
         if self.open.last().is_some_and(Option::is_none) {
             return false;
@@ -303,7 +305,7 @@ impl Finder {
             }
             None => ("xmlns".to_owned(), name),
         };
-        // The innermost declaration counts (Namespaces in XML 6.1).
+        // The innermost declaration applies (Namespaces in XML 6.1).
         let around = self.open.iter().flatten().rev().map(Vec::as_slice);
         let mut declared = std::iter::once(tag)
             .chain(around)
@@ -313,11 +315,11 @@ impl Finder {
 
     fn finish(self) -> Result<Vec<u8>, InvalidMetadata> {
         if self.within != Within::Text || !self.open.is_empty() {
-            return Err(broken("it ends within an element"));
+            return Err(broken("the document is incomplete"));
         }
         if self.found.is_empty() {
             return Err(broken(&format!(
-                "it describes no entity with entityID {:?}",
+                "the document contains no entity with entityID {:?}",
                 self.wanted
             )));
         }
@@ -335,7 +337,7 @@ fn broken(what: &str) -> InvalidMetadata {
     InvalidMetadata(what.to_owned())
 }
 
-/// The name in an opening tag, with its prefix.
+/// The name in a start tag, with its prefix.
 fn name(tag: &[u8]) -> &[u8] {
     let rest = tag.strip_prefix(b"<").unwrap_or(tag);
     let end = rest
@@ -344,7 +346,7 @@ fn name(tag: &[u8]) -> &[u8] {
     &rest[..end.unwrap_or(rest.len())]
 }
 
-/// The value of an attribute by its name, with its prefix.
+/// The value of an attribute, by its name with prefix.
 fn attribute(tag: &[u8], wanted: &str) -> Option<String> {
     let mut rest = tag.get(1 + name(tag).len()..)?;
     loop {
@@ -360,7 +362,7 @@ fn attribute(tag: &[u8], wanted: &str) -> Option<String> {
     }
 }
 
-/// Without character references and the entities of XML (XML 1.0 4.1, 4.6).
+/// Resolves character references and predefined entities (XML 1.0 4.1, 4.6).
 fn unescaped(text: &str) -> Option<String> {
     let mut plain = String::new();
     let mut parts = text.split('&');

@@ -1,6 +1,6 @@
-//! What is expected of a response, and what one that was verified says.
+//! The expected values of a response, and the contents of a verified one.
 //!
-//! A [`VerifiedAssertion`] is made by `verify` alone.
+//! Only `verify` creates a [`VerifiedAssertion`].
 
 use std::collections::BTreeSet;
 
@@ -8,59 +8,59 @@ use chrono::{DateTime, Utc};
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::identity::{InvalidClaims, NameId, Subject, UnreadReason};
 
-/// What a response is held against.
+/// The values that a response must have.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Where it must have been sent: `Destination` and `Recipient` are one of these (Bindings 3.5.5.2, Profiles 4.1.4.2).
+    /// Allowed values of `Destination` and `Recipient` (Bindings 3.5.5.2, Profiles 4.1.4.2).
     pub recipients: &'a [&'a str],
-    /// Whom it must be for: each `AudienceRestriction` names one of these (Core 2.5.1.4).
+    /// Allowed audiences: each `AudienceRestriction` must contain one of them (Core 2.5.1.4).
     pub audiences: &'a [&'a str],
-    /// The id of the request it answers. Without one it must answer none: `InResponseTo` is nowhere (Profiles 4.1.5).
+    /// `InResponseTo`. If `None`, it must be absent everywhere (Profiles 4.1.5).
     pub in_response_to: Option<&'a str>,
-    /// When the sign-in began, if it must have been a fresh one (`ForceAuthn`, Core 3.4.1).
+    /// The start of the sign-in, if it must be fresh (`ForceAuthn`, Core 3.4.1).
     pub fresh_since: Option<DateTime<Utc>>,
 }
 
-/// Which elements were signed.
+/// The signed elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signed {
-    /// The `Response`, and the assertion as a part of it.
+    /// The `Response`, which contains the assertion.
     Response,
-    /// The `Assertion` alone.
+    /// Only the `Assertion`.
     Assertion,
-    /// Each with a signature of its own.
+    /// Both, with separate signatures.
     Both,
 }
 
-/// One attribute (Core 2.7.3.1); those of the same `Name` are one.
+/// An attribute (Core 2.7.3.1). Attributes with the same `Name` are merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// `Name`
     pub name: String,
-    /// `FriendlyName`: each that was written beside this name.
+    /// All values of `FriendlyName` that were used with this name.
     pub friendly_names: Vec<String>,
-    /// The values, in order. One that is a `NameID` is its text.
+    /// The values, in order. The value of a `NameID` is its text.
     pub values: Vec<String>,
-    /// Why its values are not all known.
+    /// Why the values are not completely known.
     pub unread: Option<UnreadReason>,
 }
 
-/// An assertion that passed every check.
+/// An assertion that passed all checks.
 #[derive(Clone, Debug)]
 pub struct VerifiedAssertion {
     /// `ID`
     pub assertion_id: String,
-    /// Names the assertion: a digest of issuer and `ID`. It counts once, until [`Self::not_on_or_after`].
+    /// Identifies the assertion: a digest of issuer and `ID`. It can be used once until [`Self::not_on_or_after`].
     pub digest: SecretDigest,
-    /// After this it would be refused for its age by any clock within the leeway.
+    /// After this time, the assertion is expired for any clock within the leeway.
     pub not_on_or_after: DateTime<Utc>,
-    /// `Issuer`: the provider's entity id.
+    /// `Issuer`: the entity ID of the provider.
     pub issuer: String,
-    /// Which elements were signed.
+    /// The signed elements.
     pub signed: Signed,
-    /// `NameID`, where there is one.
+    /// `NameID`, if present.
     pub name_id: Option<NameId>,
-    /// The person: the configured attribute, else the text of `NameID`.
+    /// The subject: the configured attribute, or the text of `NameID`.
     pub subject: Subject,
     /// The attributes, in order.
     pub attributes: Vec<Attribute>,
@@ -68,7 +68,7 @@ pub struct VerifiedAssertion {
     pub authn_instant: DateTime<Utc>,
     /// `SessionIndex`
     pub session_index: Option<String>,
-    /// `SessionNotOnOrAfter`, the earliest where there are several.
+    /// `SessionNotOnOrAfter`; the earliest, if there are several.
     pub session_not_on_or_after: Option<DateTime<Utc>>,
     /// `AuthnContextClassRef`
     pub authn_context: Option<String>,
@@ -79,45 +79,45 @@ impl Attribute {
         self.name == name || self.friendly_names.iter().any(|friendly| friendly == name)
     }
 
-    /// Whether nothing depends on which of the two is meant.
-    fn says_the_same_as(&self, other: &Self) -> bool {
+    /// Whether both attributes have the same values, so that either can be used.
+    fn has_same_values_as(&self, other: &Self) -> bool {
         let values = |one: &Self| -> BTreeSet<String> { one.values.iter().cloned().collect() };
         self.unread.is_none() && other.unread.is_none() && values(self) == values(other)
     }
 }
 
-/// The attribute that goes by this `Name` or `FriendlyName`; none when there is none.
+/// The attribute with this `Name` or `FriendlyName`, if any.
 ///
 /// # Errors
-/// [`UnreadReason::Ambiguous`], when several do and have other values: nobody knows which is meant.
+/// [`UnreadReason::Ambiguous`], if several attributes match and have different values.
 pub fn named<'a>(
     attributes: &'a [Attribute],
     name: &str,
 ) -> Result<Option<&'a Attribute>, UnreadReason> {
-    the_one(attributes.iter().filter(|one| one.is_called(name)))
+    select_unambiguous(attributes.iter().filter(|one| one.is_called(name)))
 }
 
-/// The attribute that is meant by a name, of those that go by it.
+/// Selects the only attribute of those that match a name.
 ///
 /// # Errors
 /// As [`named`].
-pub fn the_one<'a>(
+pub fn select_unambiguous<'a>(
     mut called: impl Iterator<Item = &'a Attribute>,
 ) -> Result<Option<&'a Attribute>, UnreadReason> {
     let Some(first) = called.next() else {
         return Ok(None);
     };
-    match called.all(|other| first.says_the_same_as(other)) {
+    match called.all(|other| first.has_same_values_as(other)) {
         true => Ok(Some(first)),
         false => Err(UnreadReason::Ambiguous),
     }
 }
 
 impl VerifiedAssertion {
-    /// The values of an attribute, found by `Name` or `FriendlyName`; none when it is absent.
+    /// The values of the attribute with this `Name` or `FriendlyName`; empty if it is absent.
     ///
     /// # Errors
-    /// When they are not known: they are no strings, or several attributes go by this name.
+    /// If the values are not strings, or several attributes match.
     pub fn values(&self, name: &str) -> Result<&[String], InvalidClaims> {
         let unread = |reason| InvalidClaims::Unread {
             name: name.to_owned(),

@@ -1,14 +1,14 @@
-//! Attributes by their expanded name: those of SAML, XML Signature and XML Encryption are in no namespace.
+//! XML attributes by their expanded name: those of SAML, XML Signature and XML Encryption have no namespace.
 //!
-//! `x:NotOnOrAfter` is another attribute than `NotOnOrAfter`, though some readers, and `roxmltree` when it is asked for a
-//! name alone, take one for the other. What is read of SAML's elements stands in one table: nothing beside it can be read,
-//! and a foreign attribute that has such a name is found by [`foreign_twin`].
+//! `x:NotOnOrAfter` is a different attribute than `NotOnOrAfter`, but some parsers, and `roxmltree` if queried by local
+//! name, confuse them. All attributes that are read from SAML elements are listed in one table, and [`foreign_twin`]
+//! finds attributes of other namespaces with one of these names.
 
 use roxmltree::{Attribute, Node};
 
 use super::xml::{ASSERTION, DSIG, EXCLUSIVE, METADATA, PROTOCOL, XENC, XENC11};
 
-/// The attributes that are read of an element of SAML.
+/// The attributes that are read from an element of SAML.
 fn read_of(element: &str) -> &'static [&'static str] {
     match element {
         "Response" | "LogoutResponse" => &[
@@ -49,7 +49,7 @@ fn read_of(element: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether an attribute of this name and no namespace has a meaning for us on this element.
+/// Whether an attribute without namespace is read from this element.
 fn is_read(node: Node<'_, '_>, name: &str) -> bool {
     match node.tag_name().namespace() {
         Some(PROTOCOL | ASSERTION | METADATA) => read_of(node.tag_name().name()).contains(&name),
@@ -65,7 +65,7 @@ fn is_of_signature_or_encryption(node: Node<'_, '_>) -> bool {
     )
 }
 
-/// The value of the attribute of this name in no namespace.
+/// The value of an attribute without namespace.
 pub fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     let own = |one: &Attribute<'_, '_>| one.namespace().is_none() && one.name() == name;
     let found = node.attributes().find(own);
@@ -74,8 +74,8 @@ pub fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
         .map(|attribute| attribute.value())
 }
 
-/// A foreign attribute that must not stand on this element: any on those of XML Signature and XML Encryption, and
-/// elsewhere one with the name of an attribute that is read there.
+/// An attribute of another namespace that is not allowed on this element: any on elements of XML Signature and XML
+/// Encryption, elsewhere one with the name of an attribute that is read.
 pub fn foreign_twin<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     let mut foreign = node.attributes().filter(|one| one.namespace().is_some());
     let signature = is_of_signature_or_encryption(node);

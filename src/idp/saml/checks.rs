@@ -1,8 +1,7 @@
-//! What a response and its assertion must say before anybody believes them (SAML Core 2, Profiles 4.1.4.2 and 4.1.4.3), in
-//! order.
+//! Checks the contents of a response and its assertion (SAML Core 2, Profiles 4.1.4.2 and 4.1.4.3), in order.
 //!
-//! The assertion is read from verified bytes alone. A `Response` around it that nobody signed can only make things worse: what it
-//! says must fit, and nothing is taken from it.
+//! The assertion is read from verified bytes. An unsigned `Response` around it is only checked for contradictions;
+//! nothing else is taken from it.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::limits;
@@ -22,23 +21,23 @@ use crate::idp::explanation;
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
-/// What came with no sign-in of ours answers a request all the same.
-pub const NO_RELAY_STATE: &str = "the response answers a request (InResponseTo), but the RelayState of that request did not come back \
-     with it, so its sign-in is not known: let the provider return RelayState unchanged (SAML Bindings 3.5.3), and remove a RelayState \
-     that is configured for this application there";
-/// Audiences of a foreign assertion that reach the log.
+/// A response without a sign-in of this gateway must not have `InResponseTo`.
+pub const NO_RELAY_STATE: &str = "the response has InResponseTo, but the RelayState of the request was not returned \
+     with it: configure the provider to return RelayState unchanged (SAML Bindings 3.5.3), and remove a fixed RelayState \
+     from the settings of this application at the provider";
+/// Maximum number of audiences in a log message.
 const AUDIENCES_SHOWN_MAX: usize = 5;
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
-/// A response whose signatures are good: what is left is what it says.
-pub struct Reading<'a, 'i> {
+/// A response with valid signatures whose contents are unchecked.
+pub struct ResponseChecks<'a, 'i> {
     response: Node<'a, 'i>,
     assertion: Node<'a, 'i>,
     signed: Signed,
 }
 
-impl<'a, 'i: 'a> Reading<'a, 'i> {
-    /// `verified` is what a signature covers: the response whole, or the assertion in `sent`.
+impl<'a, 'i: 'a> ResponseChecks<'a, 'i> {
+    /// `verified` is the signed element: the response, or the assertion in `sent`.
     ///
     /// # Errors
     /// [`RejectReason::Structure`].
@@ -53,8 +52,12 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         } else {
             (root, only(root, ASSERTION, "Assertion"))
         };
-        let assertion = assertion
-            .ok_or_else(|| rejected(RejectReason::Structure, "what is signed is no assertion"))?;
+        let assertion = assertion.ok_or_else(|| {
+            rejected(
+                RejectReason::Structure,
+                "the signed element is not an assertion",
+            )
+        })?;
         Ok(Self {
             response,
             assertion,
@@ -62,10 +65,10 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         })
     }
 
-    /// Every check.
+    /// Runs all checks.
     ///
     /// # Errors
-    /// [`ProviderError::Rejected`] with the first reason found.
+    /// [`ProviderError::Rejected`] for the first failed check.
     pub fn check(
         self,
         trust: &SamlTrust,
@@ -81,7 +84,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         let issued = issued(assertion, clock)?;
         let conditions_end = conditions(assertion, clock, expected)?;
         let subject = only(assertion, ASSERTION, "Subject")
-            .ok_or_else(|| rejected(RejectReason::Subject, "there is no Subject"))?;
+            .ok_or_else(|| rejected(RejectReason::Subject, "Subject is missing"))?;
         let confirmed_until = confirmed(subject, clock, expected)?;
         let authentication = authentication(assertion, clock, expected.fresh_since)?;
         let attributes = attributes(assertion)?;
@@ -116,11 +119,11 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         };
         Err(rejected(
             RejectReason::Unsigned,
-            format!("the {missing} is not signed, and this provider must sign it"),
+            format!("the {missing} is not signed, but the configuration requires it"),
         ))
     }
 
-    /// The `Response` (Core 3.2.2; Bindings 3.5.5.2).
+    /// Checks the `Response` (Core 3.2.2; Bindings 3.5.5.2).
     fn response(
         &self,
         trust: &SamlTrust,
@@ -135,7 +138,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
             (to, Signed::Response | Signed::Both | Signed::Assertion) => {
                 return Err(rejected(
                     RejectReason::Destination,
-                    format!("Destination is {}, not our address", shown(to)),
+                    format!("Destination is {} instead of our ACS URL", shown(to)),
                 ));
             }
         }
@@ -147,17 +150,23 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         if status != Some(SUCCESS) {
             return Err(rejected(
                 RejectReason::Status,
-                format!("there is an assertion, but the status is {}", shown(status)),
+                format!(
+                    "the response contains an assertion, but its status is {}",
+                    shown(status)
+                ),
             ));
         }
         issued(response, Clocks::new(now, trust)).map(drop)
     }
 }
 
-/// Why there is no assertion: the provider says no, or cannot, or it is no response at all (Core 3.2.2.2).
+/// Why a response contains no assertion: the provider refused or failed, or it is not a response (Core 3.2.2.2).
 pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
     let Some(first) = status(response).filter(|status| *status != SUCCESS) else {
-        return rejected(RejectReason::Structure, "there is no assertion in it");
+        return rejected(
+            RejectReason::Structure,
+            "the response contains no assertion",
+        );
     };
     let status = only(response, PROTOCOL, "Status");
     let second = status
@@ -180,7 +189,7 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
             return rejected(
                 RejectReason::Status,
                 format!(
-                    "the provider says {}, {}, message {}",
+                    "the provider returned status {}, {}, message {}",
                     shown(Some(first)),
                     shown(second),
                     said.as_deref().unwrap_or("missing")
@@ -206,7 +215,7 @@ fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
     Err(rejected(RejectReason::Malformed, "Version is not 2.0"))
 }
 
-/// `Issuer` is the provider, in no other format than that of entities (Profiles 4.1.4.2).
+/// `Issuer` is the provider, with the format of entities (Profiles 4.1.4.2).
 fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderError> {
     let said = node.and_then(text);
     let said = said.as_deref();
@@ -217,29 +226,29 @@ fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderE
     Err(rejected(
         RejectReason::Issuer,
         format!(
-            "Issuer is {}, and the metadata is of {:?}; if the provider is the right one, take its metadata anew",
+            "Issuer is {}, but the metadata belongs to {:?}; if this is the correct provider, update its metadata",
             shown(said),
             trust.entity_id()
         ),
     ))
 }
 
-/// `InResponseTo` is our request, or nowhere when there was none (Core 3.2.2, Profiles 4.1.5).
+/// `InResponseTo` is the ID of our request, or absent (Core 3.2.2, Profiles 4.1.5).
 fn answers(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), ProviderError> {
     if attribute(node, "InResponseTo").map(trimmed) == expected.in_response_to {
         return Ok(());
     }
-    let why = match expected.in_response_to {
-        Some(_) => "InResponseTo is not the request of this sign-in",
+    let reason = match expected.in_response_to {
+        Some(_) => "InResponseTo does not match the request of this sign-in",
         None => NO_RELAY_STATE,
     };
-    Err(rejected(RejectReason::InResponseTo, why))
+    Err(rejected(RejectReason::InResponseTo, reason))
 }
 
-/// `IssueInstant` is neither ahead of our clock nor older than a sign-in may take.
+/// `IssueInstant` is neither in the future nor older than a sign-in can take.
 fn issued(node: Node<'_, '_>, clock: Clocks) -> Result<DateTime<Utc>, ProviderError> {
     let at = instant(node, "IssueInstant")?
-        .ok_or_else(|| rejected(RejectReason::Malformed, "there is no IssueInstant"))?;
+        .ok_or_else(|| rejected(RejectReason::Malformed, "IssueInstant is missing"))?;
     clock.not_ahead("IssueInstant", at)?;
     if clock.now >= at + limits::SIGN_IN_MAX + clock.leeway {
         return Err(clock.late("IssueInstant", at));
@@ -247,19 +256,23 @@ fn issued(node: Node<'_, '_>, clock: Clocks) -> Result<DateTime<Utc>, ProviderEr
     Ok(at)
 }
 
-/// `Conditions` (Core 2.5): each must be known and met, and there must be an end and an audience.
+/// `Conditions` (Core 2.5): each must be known and met; an end and an audience are required.
 fn conditions(
     assertion: Node<'_, '_>,
     clock: Clocks,
     expected: &Expected<'_>,
 ) -> Result<DateTime<Utc>, ProviderError> {
     let conditions = only(assertion, ASSERTION, "Conditions")
-        .ok_or_else(|| rejected(RejectReason::Conditions, "there are no Conditions"))?;
+        .ok_or_else(|| rejected(RejectReason::Conditions, "Conditions are missing"))?;
     if let Some(at) = instant(conditions, "NotBefore")? {
         clock.not_ahead("NotBefore", at)?;
     }
-    let end = instant(conditions, "NotOnOrAfter")?
-        .ok_or_else(|| rejected(RejectReason::Conditions, "Conditions have no NotOnOrAfter"))?;
+    let end = instant(conditions, "NotOnOrAfter")?.ok_or_else(|| {
+        rejected(
+            RejectReason::Conditions,
+            "NotOnOrAfter of Conditions is missing",
+        )
+    })?;
     clock.not_past("NotOnOrAfter", end)?;
     let known = ["AudienceRestriction", "OneTimeUse", "ProxyRestriction"];
     if let Some(other) =
@@ -267,13 +280,10 @@ fn conditions(
     {
         return Err(rejected(
             RejectReason::Conditions,
-            format!(
-                "the condition {} is not known",
-                shown(Some(other.tag_name().name()))
-            ),
+            format!("unknown condition {}", shown(Some(other.tag_name().name()))),
         ));
     }
-    // Every restriction must be met, by one of its audiences (2.5.1.4).
+    // Each restriction must contain one of our audiences (2.5.1.4).
     let for_us = |restriction: Node<'_, '_>| {
         let mut audiences = children(restriction, ASSERTION, "Audience").filter_map(text);
         audiences.any(|audience| expected.audiences.contains(&audience.as_str()))
@@ -292,7 +302,7 @@ fn conditions(
         return Err(rejected(
             RejectReason::Audience,
             format!(
-                "the assertion is for {named}, and we are {}; enter our entity ID as audience at the provider",
+                "the audience of the assertion is {named}, but our entity ID is {}; configure it as audience at the provider",
                 expected.audiences.join(" or ")
             ),
         ));
@@ -300,13 +310,13 @@ fn conditions(
     Ok(end)
 }
 
-/// One `SubjectConfirmation` is a bearer's, for our address, in time and in answer to our request (Profiles 4.1.4.2).
+/// At least one bearer `SubjectConfirmation` is for our ACS URL, in time and for our request (Profiles 4.1.4.2).
 fn confirmed(
     subject: Node<'_, '_>,
     clock: Clocks,
     expected: &Expected<'_>,
 ) -> Result<DateTime<Utc>, ProviderError> {
-    let none = "there is no SubjectConfirmation of a bearer";
+    let none = "a bearer SubjectConfirmation is missing";
     let mut outcome = Err(rejected(RejectReason::Confirmation, none));
     for confirmation in children(subject, ASSERTION, "SubjectConfirmation") {
         if attribute(confirmation, "Method").map(trimmed) != Some(BEARER) {
@@ -328,16 +338,19 @@ fn bearer(
 ) -> Result<DateTime<Utc>, ProviderError> {
     let no = |what: &str| rejected(RejectReason::Confirmation, what);
     let data = only(confirmation, ASSERTION, "SubjectConfirmationData")
-        .ok_or_else(|| no("there is no SubjectConfirmationData"))?;
+        .ok_or_else(|| no("SubjectConfirmationData is missing"))?;
     let to = attribute(data, "Recipient").map(trimmed);
     if !to.is_some_and(|to| expected.recipients.contains(&to)) {
-        return Err(no(&format!("Recipient is {}, not our address", shown(to))));
+        return Err(no(&format!(
+            "Recipient is {} instead of our ACS URL",
+            shown(to)
+        )));
     }
     if attribute(data, "NotBefore").is_some() {
-        return Err(no("a bearer's confirmation has NotBefore"));
+        return Err(no("a bearer SubjectConfirmation must not have NotBefore"));
     }
     answers(data, expected)?;
-    let end = instant(data, "NotOnOrAfter")?.ok_or_else(|| no("there is no NotOnOrAfter"))?;
+    let end = instant(data, "NotOnOrAfter")?.ok_or_else(|| no("NotOnOrAfter is missing"))?;
     clock.not_past("NotOnOrAfter", end)?;
     Ok(end)
 }
@@ -346,7 +359,7 @@ pub(super) fn rejected(reason: RejectReason, detail: impl Into<String>) -> Provi
     ProviderError::rejected(reason, detail)
 }
 
-/// A text from outside, for the operator's log.
+/// A text from the message, for the log.
 fn shown(text: Option<&str>) -> String {
     text.map_or_else(
         || "missing".to_owned(),

@@ -1,4 +1,4 @@
-//! Our clock, and how far the provider's may differ from it.
+//! Time checks with the tolerated clock difference.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
@@ -7,22 +7,24 @@ use super::checks::rejected;
 use super::trust::SamlTrust;
 use crate::idp::clock_advice::clock_advice;
 
-/// Now, give or take.
+/// The current time and the tolerance.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
-    /// By our clock.
+    /// The current time of the gateway.
     pub now: DateTime<Utc>,
-    /// The provider's `leeway`.
+    /// The `leeway` of the provider.
     pub leeway: TimeDelta,
 }
 
 impl Clocks {
-    /// For this provider.
+    /// The clocks for this provider.
     pub fn new(now: DateTime<Utc>, trust: &SamlTrust) -> Self {
         let leeway = trust.policy().leeway;
         Self { now, leeway }
     }
 
+    /// Checks that a time is not in the future.
+    ///
     /// # Errors
     /// [`RejectReason::NotYetValid`].
     pub fn not_ahead(self, what: &str, at: DateTime<Utc>) -> Result<(), ProviderError> {
@@ -33,10 +35,12 @@ impl Clocks {
         let allowed = self.leeway.num_seconds();
         Err(rejected(
             RejectReason::NotYetValid,
-            format!("{what} lies {ahead} s in our future, and {allowed} s are allowed; {advice}"),
+            format!("{what} is {ahead} s in the future, allowed are {allowed} s; {advice}"),
         ))
     }
 
+    /// Checks that a time is not in the past.
+    ///
     /// # Errors
     /// [`RejectReason::Expired`].
     pub fn not_past(self, what: &str, end: DateTime<Utc>) -> Result<(), ProviderError> {
@@ -46,13 +50,13 @@ impl Clocks {
         Err(self.late(what, end))
     }
 
-    /// That it has passed.
+    /// The error for a time in the past.
     pub fn late(self, what: &str, at: DateTime<Utc>) -> ProviderError {
         let (ago, advice) = ((self.now - at).num_seconds(), clock_advice(self.now - at));
         let allowed = self.leeway.num_seconds();
         rejected(
             RejectReason::Expired,
-            format!("{what} was {ago} s ago, and {allowed} s are allowed; {advice}"),
+            format!("{what} was {ago} s ago, allowed are {allowed} s; {advice}"),
         )
     }
 }

@@ -1,7 +1,8 @@
-//! Encrypted assertions (SAML Core 2.3.4, XML Encryption 1.1): AES-GCM, and AES-CBC where tampering cannot pay, under RSA-OAEP.
+//! Decrypts assertions (SAML Core 2.3.4, XML Encryption 1.1): AES-GCM, and AES-CBC inside a verified signature, with
+//! RSA-OAEP.
 //!
-//! Whatever fails, it is one error after the same work: no caller can learn whether a key, a tag, a padding or the XML was
-//! wrong. What comes out is put back where it was and guarded like anything else from outside.
+//! All failures result in the same error after the same work, so that callers cannot find out whether key, tag, padding
+//! or XML was wrong. The result replaces the encrypted assertion and passes the guard like any other input.
 
 use openssl::encrypt::Decrypter;
 use openssl::hash::MessageDigest;
@@ -19,13 +20,13 @@ use super::xml::{ASSERTION, DSIG, XENC, XENC11, attribute, children, elements, i
 const GCM_IV: usize = 12;
 const GCM_TAG: usize = 16;
 const BLOCK: usize = 16;
-/// Wrapped keys of one assertion that are tried: one for each of a service provider's certificates.
+/// Maximum number of wrapped keys of an assertion that are tried: one per certificate of the service provider.
 const WRAPPED_MAX: usize = 4;
 
 /// A response with its assertion decrypted in place.
-pub struct Spliced {
+pub struct DecryptedResponse {
     text: String,
-    /// Whether every step of decryption went well. It is not looked at before the result has been guarded.
+    /// Whether all steps succeeded. Not evaluated before the result has passed the guard.
     decrypted: bool,
 }
 
@@ -38,25 +39,25 @@ fn is_clear(assertion: Node<'_, '_>) -> bool {
     is(assertion, ASSERTION, "Assertion")
 }
 
-impl Spliced {
-    /// Decrypts the response's `EncryptedAssertion`. `verified`: a signature covers the document.
+impl DecryptedResponse {
+    /// Decrypts the `EncryptedAssertion` of a response. `verified` tells whether a signature covers the document.
     ///
     /// # Errors
-    /// For what anybody can see from outside: [`RejectReason::Algorithm`], [`RejectReason::Structure`], and
-    /// [`RejectReason::Decryption`] without keys. What can only be seen from within is told by [`Spliced::guarded`].
+    /// For problems that are visible without decryption: [`RejectReason::Algorithm`], [`RejectReason::Structure`], and
+    /// [`RejectReason::Decryption`] without keys. All others are reported by [`DecryptedResponse::guarded`].
     pub fn decrypt(
         document: &Document<'_>,
         verified: bool,
         policy: &SamlPolicy,
     ) -> Result<Self, ProviderError> {
         let encrypted = only(document.root_element(), ASSERTION, "EncryptedAssertion");
-        let encrypted = encrypted.ok_or_else(|| structure("there is no EncryptedAssertion"))?;
+        let encrypted = encrypted.ok_or_else(|| structure("EncryptedAssertion is missing"))?;
         let data = only(encrypted, XENC, "EncryptedData")
-            .ok_or_else(|| structure("there is not exactly one EncryptedData"))?;
+            .ok_or_else(|| structure("exactly one EncryptedData is required"))?;
         let content = Content::of(data)?;
         if content.mode == Block::Cbc && !verified && !policy.allow_cbc {
             return Err(algorithm(
-                "the assertion is encrypted with AES-CBC and the response around it is not signed; let the provider encrypt with \
+                "the assertion is encrypted with AES-CBC and the response is not signed; configure the provider to encrypt with \
                  AES-GCM or sign the response",
             ));
         }
@@ -64,7 +65,7 @@ impl Spliced {
         if policy.decryption_keys.iter().next().is_none() {
             return Err(ProviderError::rejected(
                 RejectReason::Decryption,
-                "the assertion is encrypted, and no decryption key is configured",
+                "the assertion is encrypted, but no encryption key is configured",
             ));
         }
         let key = wrapped.iter().find_map(|wrapped| {
@@ -72,7 +73,7 @@ impl Spliced {
             keys.find_map(|key| wrapped.open(key, content.key_bytes()))
         });
         let right_key = key.is_some();
-        // A wrong key goes the same way as a right one, to the end.
+        // A wrong key takes the same path as a correct one.
         let key = key.unwrap_or_else(|| vec![0; content.key_bytes()]);
         let (plain, whole) = content.open(&key);
         let around = document.input_text();
@@ -87,10 +88,10 @@ impl Spliced {
         })
     }
 
-    /// The response with the assertion in it, guarded.
+    /// The response with the decrypted assertion, after the guard.
     ///
     /// # Errors
-    /// [`RejectReason::Decryption`], whatever went wrong.
+    /// [`RejectReason::Decryption`] for any failure.
     pub fn guarded(&self) -> Result<GuardedXml<'_>, ProviderError> {
         GuardedXml::parse(&self.text, Shape::Response)
             .ok()
@@ -98,7 +99,7 @@ impl Spliced {
             .ok_or_else(|| {
                 ProviderError::rejected(
                     RejectReason::Decryption,
-                    "the assertion cannot be decrypted; does the provider encrypt with the certificate in our metadata?",
+                    "the assertion cannot be decrypted; check that the provider encrypts with the certificate in our metadata",
                 )
             })
     }
@@ -110,7 +111,7 @@ enum Block {
     Cbc,
 }
 
-/// The encrypted assertion itself.
+/// The encrypted assertion.
 struct Content {
     cipher: Cipher,
     mode: Block,
@@ -138,7 +139,7 @@ impl Content {
         self.cipher.key_len()
     }
 
-    /// The plain bytes and whether they are whole; what was tampered with gives other bytes, and false.
+    /// The plaintext, and whether it is intact. Modified data results in other bytes and false.
     fn open(&self, key: &[u8]) -> (Vec<u8>, bool) {
         let (iv_bytes, tag_bytes) = match self.mode {
             Block::Gcm => (GCM_IV, GCM_TAG),
@@ -167,7 +168,7 @@ impl Content {
         let (written, mut whole) = done.unwrap_or((0, false));
         plain.truncate(written);
         if self.mode == Block::Cbc {
-            // XML Encryption 5.2: the last byte says how many there are to drop; the others say nothing.
+            // XML Encryption 5.2: the last byte is the length of the padding; the other padding bytes are arbitrary.
             let pad = plain.last().copied().map_or(0, usize::from);
             whole &= (1..=BLOCK).contains(&pad);
             plain.truncate(written.saturating_sub(pad.clamp(1, BLOCK)));
@@ -176,7 +177,7 @@ impl Content {
     }
 }
 
-/// A content key that was encrypted for one of ours.
+/// A content key, encrypted for one of our keys.
 struct Wrapped {
     bytes: Vec<u8>,
     digest: MessageDigest,
@@ -186,7 +187,7 @@ struct Wrapped {
 impl Wrapped {
     fn of(key: Node<'_, '_>) -> Result<Self, ProviderError> {
         let chosen = only(key, XENC, "EncryptionMethod")
-            .ok_or_else(|| structure("an EncryptedKey names no method"))?;
+            .ok_or_else(|| structure("EncryptionMethod of EncryptedKey is missing"))?;
         let digest = match only(chosen, DSIG, "DigestMethod") {
             None => MessageDigest::sha1(),
             Some(node) => digest(attribute(node, "Algorithm").unwrap_or_default())?,
@@ -200,7 +201,7 @@ impl Wrapped {
             other => return Err(not_taken("key", other)),
         };
         if elements(chosen).any(|node| node.tag_name().name() == "OAEPparams") {
-            return Err(algorithm("OAEPparams are not taken"));
+            return Err(algorithm("OAEPparams are not supported"));
         }
         Ok(Self {
             bytes: cipher_value(key)?,
@@ -221,7 +222,8 @@ impl Wrapped {
     }
 }
 
-/// The keys beside the data or in its `KeyInfo`; where a `RetrievalMethod` leads does not matter, since all are tried.
+/// The keys next to the data or in its `KeyInfo`. The target of a `RetrievalMethod` is ignored, because all keys are
+/// tried.
 fn wrapped_keys(
     encrypted: Node<'_, '_>,
     data: Node<'_, '_>,
@@ -232,19 +234,19 @@ fn wrapped_keys(
         .chain(children(encrypted, XENC, "EncryptedKey"))
         .collect();
     if all.is_empty() || all.len() > WRAPPED_MAX {
-        return Err(structure("there is no EncryptedKey, or too many are there"));
+        return Err(structure("EncryptedKey is missing, or occurs too often"));
     }
     all.into_iter().map(Wrapped::of).collect()
 }
 
-/// The bytes of `CipherData`; a `CipherReference` leads elsewhere and is refused.
+/// The bytes of `CipherData`. A `CipherReference` is rejected.
 fn cipher_value(node: Node<'_, '_>) -> Result<Vec<u8>, ProviderError> {
     only(node, XENC, "CipherData")
         .and_then(|data| only(data, XENC, "CipherValue"))
         .and_then(text)
         .as_deref()
         .and_then(base64_text)
-        .ok_or_else(|| structure("there is no CipherValue in base64"))
+        .ok_or_else(|| structure("CipherValue is missing or not base64"))
 }
 
 fn method<'a>(node: Node<'a, '_>) -> &'a str {
@@ -276,7 +278,7 @@ fn mask(uri: &str) -> Result<MessageDigest, ProviderError> {
 fn not_taken(what: &str, uri: &str) -> ProviderError {
     let shown: String = uri.chars().take(100).collect();
     algorithm(format!(
-        "the {what} is encrypted with {shown:?}, which is not taken; let the provider use AES-GCM with RSA-OAEP"
+        "the {what} is encrypted with {shown:?}, which is not supported; configure the provider to use AES-GCM with RSA-OAEP"
     ))
 }
 

@@ -1,23 +1,23 @@
-//! What a response is held against, for a thread that outlives whoever asked.
+//! The expected values of a response, owned, for a blocking thread.
 
 use chrono::{DateTime, Utc};
 
 use super::assertion::Expected;
 
-/// [`Expected`], with everything in it.
-pub struct Expectation {
-    /// Where it must have been sent.
+/// [`Expected`] with owned values.
+pub struct OwnedExpected {
+    /// Allowed destinations.
     pub recipients: Vec<String>,
-    /// Whom it must be for.
+    /// Allowed audiences.
     pub audiences: Vec<String>,
-    /// The id of the request it answers; it answers none without one.
+    /// `InResponseTo`; if `None`, it must be absent.
     pub in_response_to: Option<String>,
-    /// When the sign-in began, if it must have been a fresh one.
+    /// The start of the sign-in, if it must be fresh.
     pub fresh_since: Option<DateTime<Utc>>,
 }
 
-impl Expectation {
-    /// Lends it.
+impl OwnedExpected {
+    /// Borrows the values.
     pub fn hold<T>(&self, with: impl FnOnce(&Expected<'_>) -> T) -> T {
         let recipients: Vec<&str> = self.recipients.iter().map(String::as_str).collect();
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();

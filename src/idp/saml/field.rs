@@ -1,4 +1,4 @@
-//! What real SAML providers send: the cases of the field corpus, and their siblings from the documentation of vendors.
+//! Responses of real SAML providers: cases of the field corpus, and variations documented by vendors.
 
 mod attributes;
 mod metadata;
@@ -18,11 +18,11 @@ use super::settings::tests::settings;
 use super::testing::*;
 use super::*;
 
-/// A file of the corpus that `ROLECALL_CORPUS` names; without one the test says so and goes on.
+/// A file of the corpus at `ROLECALL_CORPUS`; without it, the test reports that it is skipped.
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
+    reason = "the corpus is not part of the repository; skipped tests are reported"
 )]
 fn file(name: &str) -> Option<Vec<u8>> {
     let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
@@ -53,7 +53,7 @@ fn is_alice(case: &str, verified: Result<VerifiedAssertion, ProviderError>) {
 }
 
 #[test]
-fn a_subject_attribute_is_found_by_its_friendly_name() {
+fn subject_attribute_matches_friendly_name() {
     let by = |name: &str| {
         trust_with(SamlPolicy {
             subject_attribute: Some(name.to_owned()),
@@ -101,7 +101,7 @@ fn a_subject_attribute_is_found_by_its_friendly_name() {
 }
 
 #[test]
-fn a_signature_may_stand_anywhere_among_the_children_of_what_it_signs() {
+fn signature_can_be_at_any_child_position() {
     let response = "{{response}}";
     let assertion = "{{assertion}}";
     let moved = |mark: &str, before: &str| {
@@ -149,7 +149,7 @@ fn a_signature_may_stand_anywhere_among_the_children_of_what_it_signs() {
 }
 
 #[test]
-fn an_id_that_no_verifier_finds_says_what_to_change() {
+fn invalid_id_has_a_hint() {
     for (vendor, from, id) in [
         ("a hexadecimal id", "ID=\"_r\"", "1b3f1c0e8d"),
         (
@@ -171,16 +171,16 @@ fn an_id_that_no_verifier_finds_says_what_to_change() {
     ] {
         let xml = draft().replace(from, &format!("ID=\"{id}\""));
         let error = posted(&unsigned(&xml), &trust()).unwrap_err();
-        let told = format!("{error:?}");
+        let text = format!("{error:?}");
         assert!(
-            told.contains("begin its IDs with a letter or _"),
-            "{vendor}: {told}"
+            text.contains("IDs that begin with a letter or _"),
+            "{vendor}: {text}"
         );
     }
 }
 
 #[test]
-fn a_response_without_the_relay_state_says_so() {
+fn missing_relay_state_is_reported() {
     let unasked = Expected {
         in_response_to: None,
         ..expected()
@@ -194,14 +194,14 @@ fn a_response_without_the_relay_state_says_so() {
     ] {
         let field = STANDARD.encode(signed(&xml, Signed::Both));
         let error = verify(&field, &trust(), now(), &unasked).unwrap_err();
-        let told = format!("{error:?}");
-        assert!(told.contains("RelayState unchanged"), "{vendor}: {told}");
+        let text = format!("{error:?}");
+        assert!(text.contains("RelayState unchanged"), "{vendor}: {text}");
         assert_eq!(reason::<()>(Err(error)), RejectReason::InResponseTo);
     }
 }
 
 #[test]
-fn exclusive_canonicalisation_may_count_comments() {
+fn exclusive_canonicalization_with_comments_is_accepted() {
     let mode = case("P1").map(|case| case["saml"]["mode"].as_str().unwrap_or_default().to_owned());
     assert!(mode.is_none_or(|mode| mode == "exc-comments"), "P1");
     let with_comments = "xml-exc-c14n#WithComments\"";
@@ -243,7 +243,7 @@ fn exclusive_canonicalisation_may_count_comments() {
 }
 
 #[test]
-fn another_canonicalisation_says_what_to_choose() {
+fn other_canonicalization_has_a_hint() {
     let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
     let plain = sha256_signature("_r");
     let transform = format!("<ds:Transform Algorithm=\"{exclusive}\"/>");
@@ -260,16 +260,16 @@ fn another_canonicalisation_says_what_to_choose() {
     ] {
         let xml = unsigned(&draft().replace("{{response}}", &signature));
         let error = posted(&xml, &trust()).unwrap_err();
-        let told = format!("{error:?}");
+        let text = format!("{error:?}");
         assert!(
-            told.contains("exclusive canonicalisation"),
-            "{vendor}: {told}"
+            text.contains("exclusive canonicalization"),
+            "{vendor}: {text}"
         );
     }
 }
 
 #[test]
-fn clocks_may_differ_by_the_leeway() {
+fn clock_difference_within_leeway_is_accepted() {
     let field = STANDARD.encode(signed(&draft(), Signed::Both));
     let issued = now() - TimeDelta::seconds(30);
     let at = |seconds: i64, leeway: TimeDelta| {
@@ -285,7 +285,7 @@ fn clocks_may_differ_by_the_leeway() {
         )
     };
     let skew = case("Q1").map(|case| case["saml"]["skew"].as_i64().unwrap());
-    // Seconds by which the provider is ahead of us; its assertion is good for five minutes.
+    // Seconds by which the clock of the provider is ahead; its assertion is valid for five minutes.
     for (vendor, ahead) in [
         ("Q1", skew.unwrap_or(90)),
         ("saml2int: three minutes", 180),
@@ -306,43 +306,43 @@ fn clocks_may_differ_by_the_leeway() {
         good_until + five,
         "remembered as long"
     );
-    for (ahead, leeway, wanted, told) in [
+    for (ahead, leeway, wanted, text) in [
         (
             181,
             limits::SAML_LEEWAY,
             RejectReason::NotYetValid,
-            "lies 181 s in our future, and 180 s are allowed",
+            "is 181 s in the future, allowed are 180 s",
         ),
         (
             -480,
             limits::SAML_LEEWAY,
             RejectReason::Expired,
-            "180 s are allowed",
+            "allowed are 180 s",
         ),
         (
             61,
             TimeDelta::seconds(60),
             RejectReason::NotYetValid,
-            "60 s are allowed",
+            "allowed are 60 s",
         ),
         (
             1,
             TimeDelta::zero(),
             RejectReason::NotYetValid,
-            "0 s are allowed",
+            "allowed are 0 s",
         ),
     ] {
         let error = at(-ahead, leeway).unwrap_err();
-        assert!(format!("{error:?}").contains(told), "{error:?}");
+        assert!(format!("{error:?}").contains(text), "{error:?}");
         assert_eq!(reason::<()>(Err(error)), wanted);
     }
 }
 
 #[test]
-fn two_addresses_are_told_and_none_is_believed() {
+fn several_email_addresses_are_rejected_and_reported() {
     let mut settings = settings();
     settings.domains = vec![rolecall_core::identity::EmailDomain::parse("example.com").unwrap()];
-    let vouched = |values: &[&str]| {
+    let verified_sign_in = |values: &[&str]| {
         let values: String = values
             .iter()
             .map(|value| format!("<saml:AttributeValue>{value}</saml:AttributeValue>"))
@@ -352,7 +352,7 @@ fn two_addresses_are_told_and_none_is_believed() {
             &signed(&draft().replace(one, &values), Signed::Response),
             &trust(),
         );
-        identity::vouched(&settings, verified.unwrap())
+        identity::verified_sign_in(&settings, verified.unwrap())
             .unwrap()
             .identity
     };
@@ -387,11 +387,11 @@ fn two_addresses_are_told_and_none_is_believed() {
             "\"alice@corp.example.com\" is not trusted, because its domain",
         ),
     ] {
-        let identity = vouched(sent);
-        let told = identity.untrusted_email.unwrap().to_string();
+        let identity = verified_sign_in(sent);
+        let text = identity.untrusted_email.unwrap().to_string();
         assert!(
-            identity.email.is_none() && told.contains(wanted),
-            "{case}: {told}"
+            identity.email.is_none() && text.contains(wanted),
+            "{case}: {text}"
         );
     }
 }

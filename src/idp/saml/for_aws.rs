@@ -1,18 +1,18 @@
-//! A provider's response for AWS, read from a verified assertion (AWS: "Configure SAML assertions for the authentication
-//! response").
+//! Reads a provider's response for AWS from a verified assertion (AWS: "Configure SAML assertions for the
+//! authentication response").
 
 use rolecall_core::sign_in::{ProviderError, RejectReason, ReplayKey, ResponseForAws};
 
 use super::assertion::VerifiedAssertion;
-use super::expectation::Expectation;
+use super::expectation::OwnedExpected;
 use super::settings::AwsApplication;
 
-/// What the names of AWS's attributes begin with.
+/// Prefix of the names of AWS attributes.
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
 
-/// What such a response is held against: AWS's names and addresses, never ours. Nobody here asked for it by an id.
-pub fn expectation(application: &AwsApplication) -> Expectation {
-    Expectation {
+/// The expected values of such a response: audience and recipient are AWS, and there is no request.
+pub fn expectation(application: &AwsApplication) -> OwnedExpected {
+    OwnedExpected {
         recipients: application.recipients.clone(),
         audiences: application.audiences.clone(),
         in_response_to: None,
@@ -20,10 +20,10 @@ pub fn expectation(application: &AwsApplication) -> Expectation {
     }
 }
 
-/// What it says to AWS.
+/// Reads the AWS attributes.
 ///
 /// # Errors
-/// [`RejectReason::Claims`] when it names no role.
+/// [`RejectReason::Claims`], if there is no role.
 pub fn read(verified: VerifiedAssertion) -> Result<ResponseForAws, ProviderError> {
     let values = |name: &str| {
         let values = verified.values(&format!("{ATTRIBUTES}{name}"));
@@ -39,7 +39,7 @@ pub fn read(verified: VerifiedAssertion) -> Result<ResponseForAws, ProviderError
     if roles.is_empty() {
         return Err(ProviderError::rejected(
             RejectReason::Claims,
-            "the response for AWS names no role",
+            "the response for AWS contains no role",
         ));
     }
     let tag_keys = verified

@@ -1,8 +1,8 @@
-//! What must be true of a SAML document before libxml2 and xmlsec may see it: strict XML, of the exact shape of SAML, signed
-//! only in the one way that leaves nothing to guess.
+//! Checks a SAML document before libxml2 and xmlsec process it: strict XML with the exact structure of SAML, and
+//! signatures in a single unambiguous form.
 //!
-//! There is no [`GuardedXml`] but through here. Every `#id` of a signature is the id of its own parent, so that what was signed
-//! and what is read are one element; transforms that could fetch, compute or cut anything are refused.
+//! [`GuardedXml`] can only be created here. Every signature refers to the ID of its parent, so that the signed element
+//! is the one that is read; transforms that could fetch, compute or select anything are rejected.
 
 use std::collections::HashSet;
 
@@ -18,13 +18,13 @@ use super::xml::{
     ASSERTION, DSIG, METADATA, PROTOCOL, elements, foreign_twin, is, malformed, parse,
 };
 
-/// Bytes of a decoded message: base64 is four thirds of it.
+/// Maximum size of a decoded message in bytes; base64 adds a third.
 const MESSAGE_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 4 * 3;
 
-/// Which kind of document is expected.
+/// The expected kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// `samlp:Response` (Core 3.3.3), with at most one assertion in it.
+    /// `samlp:Response` (Core 3.3.3) with at most one assertion.
     Response,
     /// `samlp:LogoutRequest` or `samlp:LogoutResponse` (Core 3.7).
     Logout,
@@ -38,7 +38,7 @@ impl Shape {
             Self::Response | Self::Logout => Bounds {
                 bytes_max: MESSAGE_BYTES_MAX,
                 elements_max: 5_000,
-                // Three of each value: `xsi:type`, and the namespaces it needs.
+                // Three per value: `xsi:type`, and two namespaces.
                 attributes_max: 10_000,
                 comments: false,
             },
@@ -52,21 +52,21 @@ impl Shape {
     }
 }
 
-/// A document that has the shape of SAML. Nothing is verified yet.
+/// A document with the structure of SAML. Its signatures are unverified.
 #[derive(Debug)]
 pub struct GuardedXml<'a> {
     document: Document<'a>,
     signatures: Vec<SignatureShape>,
 }
 
-/// Decodes a form's `SAMLResponse` (Bindings 3.5.4): base64, which some providers wrap with CR and LF.
+/// Decodes the `SAMLResponse` of a form (Bindings 3.5.4): base64, which some providers wrap with CR and LF.
 ///
 /// # Errors
 /// [`RejectReason::Malformed`].
 pub fn decoded(field: &str) -> Result<String, ProviderError> {
     if field.len() > limits::SAML_MESSAGE_BYTES_MAX {
         return Err(malformed(format!(
-            "the message has {} characters, more than {}: let the provider send fewer groups or attributes",
+            "the message has {} characters, more than {}: configure the provider to send fewer groups or attributes",
             field.len(),
             limits::SAML_MESSAGE_BYTES_MAX
         )));
@@ -78,14 +78,15 @@ pub fn decoded(field: &str) -> Result<String, ProviderError> {
     };
     let bytes = bytes.map_err(|_| malformed("the message is not base64"))?;
     let text = String::from_utf8(bytes).map_err(|_| malformed("the message is not UTF-8"))?;
-    // A byte order mark is no part of the document.
+    // A byte order mark is not part of the document.
     Ok(match text.strip_prefix('\u{feff}') {
         Some(document) => document.to_owned(),
         None => text,
     })
 }
 
-/// Reads XML strictly, within bounds and without attributes that could be taken for others; its shape is not looked at.
+/// Parses XML strictly and within limits, and rejects attributes that could be confused with others. The structure is
+/// not checked.
 ///
 /// # Errors
 /// [`RejectReason::Malformed`], [`RejectReason::Structure`].
@@ -96,7 +97,7 @@ pub fn strict(text: &str, shape: Shape) -> Result<Document<'_>, ProviderError> {
         if let Some(name) = foreign_twin(node) {
             let element = node.tag_name().name();
             return Err(structure(format!(
-                "the attribute {} of {} is of another namespace",
+                "the attribute {} of {} has another namespace",
                 shown(name),
                 shown(element)
             )));
@@ -105,13 +106,13 @@ pub fn strict(text: &str, shape: Shape) -> Result<Document<'_>, ProviderError> {
     Ok(document)
 }
 
-/// A name from outside, for the operator's log.
+/// A name from the document, for the log.
 fn shown(name: &str) -> String {
     format!("{:?}", name.chars().take(100).collect::<String>())
 }
 
 impl<'a> GuardedXml<'a> {
-    /// Looks at the document.
+    /// Checks a document.
     ///
     /// # Errors
     /// [`RejectReason::Malformed`], [`RejectReason::Structure`], [`RejectReason::Algorithm`].
@@ -119,7 +120,7 @@ impl<'a> GuardedXml<'a> {
         let document = strict(text, shape)?;
         let root = document.root_element();
         if !elements(document.root()).eq([root]) {
-            return Err(malformed("there is something beside the root element"));
+            return Err(malformed("only the root element is allowed"));
         }
         names_and_ids(&document)?;
         match shape {
@@ -134,34 +135,34 @@ impl<'a> GuardedXml<'a> {
         })
     }
 
-    /// The text that was looked at.
+    /// The text of the document.
     pub fn text(&self) -> &'a str {
         self.document.input_text()
     }
 
-    /// The parsed document: not verified.
+    /// The parsed document, unverified.
     pub fn document(&self) -> &Document<'a> {
         &self.document
     }
 
-    /// Its signatures; the outermost first.
+    /// The signatures, outermost first.
     pub fn signatures(&self) -> &[SignatureShape] {
         &self.signatures
     }
 
-    /// Whether the document's root is signed.
+    /// Whether the root element is signed.
     pub fn root_is_signed(&self) -> bool {
         let root = self.document.root_element();
         self.signatures.iter().any(|one| one.owner() == root.id())
     }
 
-    /// The one `Assertion` or `EncryptedAssertion`, where there is one.
+    /// The `Assertion` or `EncryptedAssertion`, if any.
     pub fn assertion(&self) -> Option<Node<'_, 'a>> {
         elements(self.document.root_element()).find(|node| is_assertion(*node))
     }
 }
 
-/// By local name: what merely looks like an assertion counts as one.
+/// Compares the local name, so that an element of another namespace counts as an assertion, too.
 fn is_assertion(node: Node<'_, '_>) -> bool {
     matches!(node.tag_name().name(), "Assertion" | "EncryptedAssertion")
 }
@@ -170,12 +171,12 @@ fn structure(detail: impl Into<String>) -> ProviderError {
     ProviderError::rejected(RejectReason::Structure, detail)
 }
 
-/// Namespaces are absolute, ids plain and never twice.
+/// Namespaces are absolute URIs; IDs are plain and unique.
 fn names_and_ids(document: &Document<'_>) -> Result<(), ProviderError> {
     let mut ids = HashSet::new();
     for node in document.descendants().filter(Node::is_element) {
         if !node.namespaces().all(|namespace| absolute(namespace.uri())) {
-            return Err(malformed("a namespace is relative or empty"));
+            return Err(malformed("a namespace URI is relative or empty"));
         }
         let ours = matches!(
             node.tag_name().namespace(),
@@ -185,36 +186,36 @@ fn names_and_ids(document: &Document<'_>) -> Result<(), ProviderError> {
             let name = attribute.name();
             let of_xml = attribute.namespace() == Some(roxmltree::NS_XML_URI);
             if of_xml && !matches!(name, "lang" | "space") {
-                return Err(malformed(format!("xml:{name} is not taken")));
+                return Err(malformed(format!("xml:{name} is not allowed")));
             }
             if !name.eq_ignore_ascii_case("id") {
                 continue;
             }
             if attribute.namespace().is_some() || (ours && name != "ID") {
-                return Err(structure("an id that is not SAML's"));
+                return Err(structure("an ID attribute is not one of SAML"));
             }
-            // Verifiers do not find what such an id names.
+            // Verifiers do not find elements with such IDs.
             if attribute.value().starts_with(|c: char| c.is_ascii_digit()) {
                 return Err(structure(
-                    "an ID begins with a digit, which no ID may (XML Schema 3.3.8): let the provider begin its IDs with a \
+                    "an ID begins with a digit, which XML Schema 3.3.8 does not allow: configure the provider to use IDs that begin with a \
                      letter or _",
                 ));
             }
             if !plain_id(attribute.value()) {
                 return Err(structure(
-                    "an ID is not made of at most 256 letters, digits, _ - . alone (XML Schema 3.3.8): let the provider begin its \
-                     IDs with a letter or _ and write them without other characters",
+                    "an ID has more than 256 characters, or other ones than letters, digits, _ - . (XML Schema 3.3.8): configure the provider to use \
+                     IDs that begin with a letter or _ and contain only these characters",
                 ));
             }
             if !ids.insert(attribute.value()) {
-                return Err(structure("an ID is there twice"));
+                return Err(structure("duplicate ID"));
             }
         }
     }
     Ok(())
 }
 
-/// Begins with a scheme, and is written in characters that every canonicalisation leaves alone.
+/// Whether a URI is absolute, and written in characters that canonicalization does not change.
 fn absolute(uri: &str) -> bool {
     let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -224,7 +225,7 @@ fn absolute(uri: &str) -> bool {
         && uri.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// An NCName of ASCII; providers write hexadecimal and UUIDs.
+/// Whether an ID is an ASCII NCName; providers use hexadecimal numbers and UUIDs.
 fn plain_id(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && id.len() <= 256
@@ -233,11 +234,11 @@ fn plain_id(id: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// `Response`: its children are those of the schema, in its order, and there is no more than one assertion anywhere. The
-/// signature alone may stand anywhere among them: Auth0 puts it last.
+/// Checks a `Response`: children in the order of the schema, and at most one assertion anywhere. Only the signature can
+/// be at any position: Auth0 adds it as the last child.
 fn response(root: Node<'_, '_>) -> Result<(), ProviderError> {
     if !is(root, PROTOCOL, "Response") {
-        return Err(structure("the root is no Response"));
+        return Err(structure("the root element is not Response"));
     }
     let place = |node: Node<'_, '_>| {
         let name = node.tag_name();
@@ -256,28 +257,28 @@ fn response(root: Node<'_, '_>) -> Result<(), ProviderError> {
             Some(place) if place > last => last = place,
             Some(_) => {
                 return Err(structure(
-                    "elements of the Response are twice or out of order",
+                    "elements of the Response are duplicate or out of order",
                 ));
             }
-            None => return Err(structure("there is an unknown element in the Response")),
+            None => return Err(structure("the Response contains an unknown element")),
         }
     }
     let assertions = root.descendants().filter(|node| is_assertion(*node));
     if assertions.count() != usize::from(last == 4) {
         return Err(structure(
-            "there is an assertion that is not the Response's own",
+            "the Response contains an assertion that is not its child",
         ));
     }
     Ok(())
 }
 
-/// A logout message: no assertion has any business in it.
+/// Checks a logout message, which must not contain assertions.
 fn logout(root: Node<'_, '_>) -> Result<(), ProviderError> {
     if !is(root, PROTOCOL, "LogoutRequest") && !is(root, PROTOCOL, "LogoutResponse") {
-        return Err(structure("the root is no logout message"));
+        return Err(structure("the root element is not a logout message"));
     }
     if root.descendants().any(is_assertion) {
-        return Err(structure("there is an assertion in a logout message"));
+        return Err(structure("the logout message contains an assertion"));
     }
     Ok(())
 }
@@ -286,13 +287,12 @@ fn metadata(root: Node<'_, '_>) -> Result<(), ProviderError> {
     if is(root, METADATA, "EntityDescriptor") || is(root, METADATA, "EntitiesDescriptor") {
         return Ok(());
     }
-    Err(structure("the root is no entity's descriptor"))
+    Err(structure("the root element is not a metadata descriptor"))
 }
 
-/// Every signature belongs to the root or to its assertion, one to each, as a child of what it signs. At which place among
-/// the children does not matter: it refers to its own parent by an id that is there once, and what is read is what was
-/// digested, without it. Entities within metadata may carry signatures of their own: they are refused together with
-/// everything else that is not the root's.
+/// Checks that every signature is a child of the root or of its assertion, at most one per element. The position among
+/// the children does not matter: the signature refers to its parent by a unique ID, and what is read is what was
+/// digested, without the signature. Signed entities inside metadata are rejected.
 fn signatures(document: &Document<'_>, shape: Shape) -> Result<Vec<SignatureShape>, ProviderError> {
     let root = document.root_element();
     let mut found: Vec<SignatureShape> = Vec::new();
@@ -306,13 +306,16 @@ fn signatures(document: &Document<'_>, shape: Shape) -> Result<Vec<SignatureShap
                     && is(*owner, ASSERTION, "Assertion")
                     && owner.parent_element() == Some(root))
         });
-        let owner = owner.ok_or_else(|| structure("a signature is at a place of its own"))?;
+        let owner = owner
+            .ok_or_else(|| structure("a signature is not a child of the root or the assertion"))?;
         if !is(node, DSIG, "Signature") || found.iter().any(|one| one.owner() == owner.id()) {
-            return Err(structure("an element has two signatures, or a strange one"));
+            return Err(structure(
+                "an element has several signatures, or a nested one",
+            ));
         }
         found.push(signature_shape(node, owner)?);
     }
-    // The root's may stand after that of the assertion.
+    // The signature of the root can be after the one of the assertion.
     found.sort_by_key(|one| one.owner() != root.id());
     Ok(found)
 }

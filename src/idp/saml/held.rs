@@ -1,4 +1,4 @@
-//! A response on its way from the provider's form to the request of its own browser: XML, compressed.
+//! Compression of a response that is held until its browser requests it.
 
 use std::io::{Read as _, Write as _};
 
@@ -11,20 +11,20 @@ use rolecall_core::base::limits;
 use rolecall_core::base::secret::{SamlResponse, SecretText};
 use rolecall_core::sign_in::{PackedResponse, ProviderError};
 
-use super::message::unwritable;
+use super::message::unavailable;
 use super::xml::malformed;
 
-/// Packs a response.
+/// Compresses a response.
 ///
 /// # Errors
-/// [`rolecall_core::sign_in::RejectReason::Malformed`] when it is too large.
+/// [`rolecall_core::sign_in::RejectReason::Malformed`], if it is too large.
 pub fn packed(xml: &str) -> Result<PackedResponse, ProviderError> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(xml.as_bytes()).map_err(unwritable)?;
-    let text = STANDARD.encode(encoder.finish().map_err(unwritable)?);
+    encoder.write_all(xml.as_bytes()).map_err(unavailable)?;
+    let text = STANDARD.encode(encoder.finish().map_err(unavailable)?);
     if text.len() > limits::HELD_RESPONSE_BYTES_MAX {
         return Err(malformed(format!(
-            "the response has {} bytes when it is compressed, more than {}; let the provider send fewer attributes",
+            "the compressed response has {} bytes, more than {}; configure the provider to send fewer attributes",
             text.len(),
             limits::HELD_RESPONSE_BYTES_MAX
         )));
@@ -32,12 +32,12 @@ pub fn packed(xml: &str) -> Result<PackedResponse, ProviderError> {
     Ok(PackedResponse::new(SecretText::new(text)))
 }
 
-/// Unpacks it.
+/// Decompresses a response.
 ///
 /// # Errors
-/// [`rolecall_core::sign_in::RejectReason::Malformed`] when nobody packed it here.
+/// [`rolecall_core::sign_in::RejectReason::Malformed`], if it was not compressed by this module.
 pub fn unpacked(packed: &PackedResponse) -> Result<SamlResponse, ProviderError> {
-    let not_ours = || malformed("a held response cannot be unpacked");
+    let not_ours = || malformed("a held response cannot be decompressed");
     let deflated = STANDARD
         .decode(packed.text().expose())
         .map_err(|_| not_ours())?;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_is_held_small_and_comes_back_whole() {
+    fn response_round_trips_compressed() {
         let xml = "<saml:AttributeValue>group</saml:AttributeValue>".repeat(4_000);
         let held = packed(&xml).unwrap();
         assert!(held.bytes() < xml.len() / 50);
@@ -62,8 +62,8 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_shrink_is_bounded() {
-        // A generator of numbers that nobody compresses.
+    fn incompressible_response_is_limited() {
+        // A generator of incompressible numbers.
         let mut state = 1_u64;
         let noise = std::iter::repeat_with(|| {
             state = state

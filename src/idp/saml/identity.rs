@@ -1,31 +1,31 @@
-//! From a verified assertion to an [`Identity`]: attributes become claims; e-mail, name, groups, second factor.
+//! Converts a verified assertion to an [`Identity`]: attributes become claims; e-mail address, name, groups, MFA.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::identity::{AuthTime, Evidence, Identity, InvalidClaims, ReadClaims};
 use rolecall_core::sign_in::{ProviderError, RejectReason, ReplayKey, VerifiedSignIn};
 
-use super::assertion::{Attribute, VerifiedAssertion, named, the_one};
+use super::assertion::{Attribute, VerifiedAssertion, named, select_unambiguous};
 use super::settings::SamlSettings;
 use super::xml::trimmed;
 use crate::idp::address;
 
-/// Entra ID's stand-in for groups that are too many: the address where they could be asked for.
+/// The attribute that Entra ID sends instead of too many groups.
 const OVERAGE: &str = "http://schemas.microsoft.com/claims/groups.link";
-/// How somebody signed in, as Entra ID and ADFS say it, and as others do.
+/// Authentication methods: the names used by Entra ID and ADFS, and by others.
 const METHODS: [&str; 2] = [
     "http://schemas.microsoft.com/claims/authnmethodsreferences",
     "amr",
 ];
-/// Means nothing from one sign-in to the next (SAML Core 8.3.8).
+/// Differs for each sign-in (SAML Core 8.3.8).
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 
-/// Makes the identity, and names what vouched for it.
+/// Builds the identity and its evidence.
 ///
 /// # Errors
 /// [`RejectReason::Subject`], [`RejectReason::TooManyGroups`], [`RejectReason::Claims`].
-pub fn vouched(
+pub fn verified_sign_in(
     settings: &SamlSettings,
     verified: VerifiedAssertion,
 ) -> Result<VerifiedSignIn, ProviderError> {
@@ -36,14 +36,14 @@ pub fn vouched(
     if format == Some(TRANSIENT) && settings.options.policy.subject_attribute.is_none() {
         return Err(ProviderError::rejected(
             RejectReason::Subject,
-            "the NameID is transient, so it does not say who this is: let the provider send a persistent one or an \
-             e-mail address, or name an attribute with saml.subject_attribute",
+            "a transient NameID does not identify the user: configure the provider to send a persistent NameID or an \
+             e-mail address, or set saml.subject_attribute",
         ));
     }
     if !matches!(named(&verified.attributes, OVERAGE), Ok(None)) {
         return Err(ProviderError::rejected(
             RejectReason::TooManyGroups,
-            "the provider left the groups out because there are too many; let it send only the groups assigned to this \
+            "the provider omitted the groups because there are too many; configure it to send only the groups assigned to this \
              application (Entra ID: Attributes & Claims, group claim, \"Groups assigned to the application\")",
         ));
     }
@@ -59,7 +59,7 @@ pub fn vouched(
     };
     let groups = first(&settings.attributes.groups).map_err(refused)?;
     let mut addresses = first(&settings.attributes.email).map_err(refused)?;
-    // No address has white space at an end.
+    // Trailing white space is not part of an address.
     for address in &mut addresses {
         *address = trimmed(address).to_owned();
     }
@@ -67,7 +67,7 @@ pub fn vouched(
         addresses.extend(verified.name_id.iter().map(|name| name.value.clone()));
     }
     let (email, untrusted_email) =
-        address::judged(&settings.id, &addresses, None, &settings.domains);
+        address::decide(&settings.id, &addresses, None, &settings.domains);
     let name = match first(&settings.attributes.name).as_deref() {
         Ok([name]) => Some(name.clone()),
         Ok(_) | Err(_) => None,
@@ -110,7 +110,7 @@ fn refused(error: InvalidClaims) -> ProviderError {
     ProviderError::rejected(RejectReason::Claims, error.to_string())
 }
 
-/// Every attribute under its `Name` and under each `FriendlyName`.
+/// All attributes under their `Name` and each `FriendlyName`.
 fn claims(verified: &VerifiedAssertion) -> ReadClaims {
     let mut called: BTreeMap<&str, Vec<&Attribute>> = BTreeMap::new();
     for attribute in &verified.attributes {
@@ -122,9 +122,9 @@ fn claims(verified: &VerifiedAssertion) -> ReadClaims {
         }
     }
     let claims = called.into_iter().map(|(name, attributes)| {
-        let one = the_one(attributes.into_iter());
+        let one = select_unambiguous(attributes.into_iter());
         let values = one.and_then(|one| match one.map(|one| (one.unread, &one.values)) {
-            Some((Some(why), _)) => Err(why),
+            Some((Some(reason), _)) => Err(reason),
             Some((None, values)) => Ok(values.clone()),
             None => Ok(Vec::new()),
         });
@@ -185,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn attributes_become_what_they_mean_under_any_of_their_usual_names() {
+    fn common_attribute_names_are_recognized() {
         let mut settings = settings();
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
-        let said = verified(
+        let assertion = verified(
             "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
             vec![
                 attribute(
@@ -200,8 +200,8 @@ mod tests {
                 attribute("http://schemas.xmlsoap.org/claims/Group", None, &["a", "b"]),
             ],
         );
-        let vouched = vouched(&settings, said).unwrap();
-        let identity = vouched.identity;
+        let verified_sign_in = verified_sign_in(&settings, assertion).unwrap();
+        let identity = verified_sign_in.identity;
         assert_eq!(
             identity.email.map(|email| email.to_string()).as_deref(),
             Some("alice@example.com")
@@ -212,22 +212,25 @@ mod tests {
             identity.claims.values("mail").collect::<Vec<_>>(),
             ["Alice@Example.com"]
         );
-        assert!(!identity.mfa && vouched.once.is_some());
+        assert!(!identity.mfa && verified_sign_in.once.is_some());
     }
 
     #[test]
-    fn an_address_is_believed_in_the_providers_domains_only() {
+    fn only_addresses_of_configured_domains_are_accepted() {
         let mut settings = settings();
-        let said = || verified(EMAIL_ADDRESS, vec![]);
-        let identity = vouched(&settings, said()).unwrap().identity;
+        let assertion = || verified(EMAIL_ADDRESS, vec![]);
+        let identity = verified_sign_in(&settings, assertion()).unwrap().identity;
         let untrusted = identity.untrusted_email.map(|one| one.reason());
         assert_eq!(
             (identity.email, untrusted),
             (None, Some(UntrustedEmailReason::OtherDomain))
         );
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
-        let email = vouched(&settings, said()).unwrap().identity.email;
-        assert!(email.is_some(), "a NameID that is an address is one");
+        let email = verified_sign_in(&settings, assertion())
+            .unwrap()
+            .identity
+            .email;
+        assert!(email.is_some(), "an e-mail NameID is an address");
         let two = || {
             vec![attribute(
                 "email",
@@ -236,11 +239,11 @@ mod tests {
             )]
         };
         for format in ["x", EMAIL_ADDRESS] {
-            let said = verified(format, two());
-            let identity = vouched(&settings, said).unwrap().identity;
+            let assertion = verified(format, two());
+            let identity = verified_sign_in(&settings, assertion).unwrap().identity;
             assert!(
                 identity.email.is_none(),
-                "of two nobody knows which, and the NameID is neither"
+                "two addresses are ambiguous, and NameID is no substitute"
             );
             let untrusted = identity.untrusted_email.map(|one| one.reason());
             assert_eq!(untrusted, Some(UntrustedEmailReason::Several));
@@ -248,24 +251,26 @@ mod tests {
     }
 
     #[test]
-    fn a_transient_name_is_nobody_unless_an_attribute_says_who() {
+    fn transient_name_id_requires_subject_attribute() {
         let mut settings = settings();
-        let error = vouched(&settings, verified(TRANSIENT, vec![])).unwrap_err();
+        let error = verified_sign_in(&settings, verified(TRANSIENT, vec![])).unwrap_err();
         assert_eq!(reason(&error), "subject");
         settings.options.policy.subject_attribute = Some("uid".to_owned());
-        assert!(vouched(&settings, verified(TRANSIENT, vec![])).is_ok());
+        assert!(verified_sign_in(&settings, verified(TRANSIENT, vec![])).is_ok());
     }
 
     #[test]
-    fn a_second_factor_is_what_is_configured() {
+    fn mfa_follows_the_configuration() {
         let settings = settings();
-        let mfa = |said: VerifiedAssertion| vouched(&settings, said).unwrap().identity.mfa;
-        let mut said = verified("x", vec![]);
-        said.authn_context =
+        let mfa = |assertion: VerifiedAssertion| {
+            verified_sign_in(&settings, assertion).unwrap().identity.mfa
+        };
+        let mut assertion = verified("x", vec![]);
+        assertion.authn_context =
             Some("urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport".to_owned());
-        assert!(!mfa(said.clone()));
-        said.authn_context = Some("https://refeds.org/profile/mfa".to_owned());
-        assert!(mfa(said));
+        assert!(!mfa(assertion.clone()));
+        assertion.authn_context = Some("https://refeds.org/profile/mfa".to_owned());
+        assert!(mfa(assertion));
         let method = |value: &str| verified("x", vec![attribute(METHODS[0], None, &["x", value])]);
         assert!(mfa(method(
             "http://schemas.microsoft.com/claims/multipleauthn"
@@ -276,38 +281,39 @@ mod tests {
     }
 
     #[test]
-    fn groups_left_out_for_being_too_many_are_a_refusal() {
-        let said = verified("x", vec![attribute(OVERAGE, None, &["https://graph"])]);
-        let error = vouched(&settings(), said).unwrap_err();
+    fn groups_overage_is_rejected() {
+        let assertion = verified("x", vec![attribute(OVERAGE, None, &["https://graph"])]);
+        let error = verified_sign_in(&settings(), assertion).unwrap_err();
         assert_eq!(reason(&error), "too_many_groups");
     }
 
     #[test]
-    fn what_cannot_be_read_refuses_where_something_depends_on_it() {
+    fn unreadable_required_attributes_are_rejected() {
         let unread = |name: &str| Attribute {
             unread: Some(UnreadReason::Object),
             ..attribute(name, None, &[])
         };
         for name in ["groups", "http://schemas.xmlsoap.org/claims/Group", "mail"] {
-            let error = vouched(&settings(), verified("x", vec![unread(name)])).unwrap_err();
+            let error =
+                verified_sign_in(&settings(), verified("x", vec![unread(name)])).unwrap_err();
             assert_eq!(reason(&error), "claims", "{name}");
         }
         let twins = vec![
             attribute("urn:a", Some("groups"), &["dev"]),
             attribute("urn:b", Some("groups"), &["contractors"]),
         ];
-        let error = vouched(&settings(), verified("x", twins)).unwrap_err();
+        let error = verified_sign_in(&settings(), verified("x", twins)).unwrap_err();
         assert_eq!(reason(&error), "claims");
         let others = vec![unread("name"), unread("address")];
-        let identity = vouched(&settings(), verified("x", others))
+        let identity = verified_sign_in(&settings(), verified("x", others))
             .unwrap()
             .identity;
         assert_eq!(identity.unread_claim("address"), Some(UnreadReason::Object));
     }
 
     #[test]
-    fn a_friendly_name_never_takes_the_place_of_another() {
-        let said = verified(
+    fn friendly_name_never_shadows_a_name() {
+        let assertion = verified(
             "x",
             vec![
                 attribute("urn:a", Some("role"), &["evil"]),
@@ -323,9 +329,9 @@ mod tests {
             ],
         );
         for name in ["role", "both"] {
-            assert!(said.values(name).is_err(), "{name}");
+            assert!(assertion.values(name).is_err(), "{name}");
         }
-        let identity = vouched(&settings(), said).unwrap().identity;
+        let identity = verified_sign_in(&settings(), assertion).unwrap().identity;
         for name in ["role", "both"] {
             assert_eq!(
                 identity.unread_claim(name),

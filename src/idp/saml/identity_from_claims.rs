@@ -1,6 +1,7 @@
-//! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
+//! Builds an identity from unsigned attributes, to explain the access policy and never for sign-in.
 //!
-//! What is supposed is written as an assertion and read as one, so that readers and limits are those of a sign-in.
+//! The attributes are converted to an assertion and parsed like one, so that the same code and limits apply as at a
+//! sign-in.
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -13,52 +14,52 @@ use super::assertion::{Signed, VerifiedAssertion, named};
 use super::checks::rejected;
 use super::guard::{Shape, strict};
 use super::identity;
-use super::message::unwritable;
+use super::message::unavailable;
 use super::settings::SamlSettings;
 use super::statements::{attributes, person};
 use super::xml::{ASSERTION, only, trimmed};
 
 #[derive(Template)]
-#[template(path = "saml/supposed.xml")]
-struct SupposedXml<'a> {
+#[template(path = "saml/unsigned_assertion.xml")]
+struct UnsignedAssertionXml<'a> {
     subject: &'a str,
     name_id_format: Option<&'a str>,
     attributes: Vec<(&'a str, Vec<Option<String>>)>,
 }
 
-/// The person these attributes would make: `sub` is the `NameID`, `acr` the `AuthnContextClassRef`, everything else an
-/// attribute with one value or a list. Where the attribute that says who somebody is stands nowhere, `sub` says it.
+/// The identity of these attributes. `sub` becomes the `NameID`, `acr` the `AuthnContextClassRef`, everything else an
+/// attribute with one value or a list. If the configured subject attribute is missing, `sub` is used.
 ///
 /// # Errors
 /// [`ProviderError::Rejected`], as at a sign-in.
 pub fn identity_from_claims(
     settings: &SamlSettings,
-    said: &Map<String, Value>,
+    claims: &Map<String, Value>,
     now: DateTime<Utc>,
 ) -> Result<Identity, ProviderError> {
-    let text = |name: &str| said.get(name).and_then(Value::as_str);
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let own = |(name, _): &(&String, &Value)| !["sub", "acr"].contains(&name.as_str());
-    let xml = SupposedXml {
+    let xml = UnsignedAssertionXml {
         subject: text("sub").unwrap_or_default(),
         name_id_format: settings.name_id_format.as_deref(),
-        attributes: said
+        attributes: claims
             .iter()
             .filter(own)
             .map(|(name, value)| (name.as_str(), values(value)))
             .collect(),
     };
-    let xml = xml.render().map_err(unwritable)?;
+    let xml = xml.render().map_err(unavailable)?;
     let document = strict(&xml, Shape::Response)?;
     let assertion = document.root_element();
     let attributes = attributes(assertion)?;
     let subject = only(assertion, ASSERTION, "Subject")
-        .ok_or_else(|| rejected(RejectReason::Subject, "there is no Subject"))?;
+        .ok_or_else(|| rejected(RejectReason::Subject, "Subject is missing"))?;
     let mut policy = settings.options.policy.clone();
     policy.subject_attribute = policy
         .subject_attribute
         .filter(|wanted| !matches!(named(&attributes, wanted), Ok(None)));
     let (name_id, subject) = person(subject, &attributes, &policy)?;
-    let supposed = VerifiedAssertion {
+    let identity = VerifiedAssertion {
         assertion_id: String::new(),
         digest: SecretDigest::of("rolecall/supposed/v1", &[]),
         not_on_or_after: now,
@@ -72,10 +73,10 @@ pub fn identity_from_claims(
         session_not_on_or_after: None,
         authn_context: text("acr").map(|context| trimmed(context).to_owned()),
     };
-    Ok(identity::vouched(settings, supposed)?.identity)
+    Ok(identity::verified_sign_in(settings, identity)?.identity)
 }
 
-/// The values of an attribute; none for one that is an element, as an array or an object is in XML.
+/// The values of an attribute; empty for an object or a nested array, which correspond to an XML element.
 fn values(value: &Value) -> Vec<Option<String>> {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -100,11 +101,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_supposed_person_is_read_as_a_real_one() {
-        let said = json!({"sub": "alice", "groups": ["a", "b"], "acr": "https://refeds.org/profile/mfa", "level": 3});
-        let alice =
-            identity_from_claims(&settings(), said.as_object().unwrap(), DateTime::UNIX_EPOCH)
-                .unwrap();
+    fn claims_are_converted_to_an_identity() {
+        let claims = json!({"sub": "alice", "groups": ["a", "b"], "acr": "https://refeds.org/profile/mfa", "level": 3});
+        let alice = identity_from_claims(
+            &settings(),
+            claims.as_object().unwrap(),
+            DateTime::UNIX_EPOCH,
+        )
+        .unwrap();
         assert_eq!(alice.groups, ["a", "b"]);
         assert!(alice.mfa && alice.claims.values("level").eq(["3"]));
         assert!(identity_from_claims(&settings(), &Map::new(), DateTime::UNIX_EPOCH).is_err());
@@ -126,7 +130,7 @@ mod tests {
         );
     }
 
-    /// What a sign-in makes of these attributes of alice.
+    /// The result of a sign-in with these attributes of alice.
     fn signed_in(settings: &SamlSettings, attributes: &str) -> Result<Identity, ProviderError> {
         let xml = draft();
         let (start, end) = ("<saml:AttributeStatement>", "</saml:AttributeStatement>");
@@ -134,7 +138,7 @@ mod tests {
         let to = xml.find(end).unwrap();
         let xml = format!("{}{attributes}{}", &xml[..from], &xml[to..]);
         let verified = posted(&signed(&xml, Signed::Response), &trust())?;
-        Ok(identity::vouched(settings, verified)?.identity)
+        Ok(identity::verified_sign_in(settings, verified)?.identity)
     }
 
     fn attribute(name: &str, values: &[&str]) -> String {
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_is_that_of_a_sign_in() {
+    fn result_equals_that_of_a_sign_in() {
         let mut settings = settings();
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
         let element = "<saml:AttributeValue/>";
@@ -227,7 +231,7 @@ mod tests {
         ] {
             let mut claims = claims.as_object().unwrap().clone();
             claims.insert("sub".to_owned(), json!("alice"));
-            let told = |outcome: Result<Identity, ProviderError>| match outcome {
+            let summary = |outcome: Result<Identity, ProviderError>| match outcome {
                 Ok(one) => format!(
                     "{} {:?} {:?} {:?} {:?} {:?} {:?}",
                     one.subject,
@@ -241,18 +245,22 @@ mod tests {
                 Err(ProviderError::Rejected { reason, .. }) => reason.code().to_owned(),
                 Err(other) => format!("{other:?}"),
             };
-            let supposed = told(identity_from_claims(&settings, &claims, now()));
-            assert_eq!(supposed, told(signed_in(&settings, &attributes)), "{case}");
+            let identity = summary(identity_from_claims(&settings, &claims, now()));
+            assert_eq!(
+                identity,
+                summary(signed_in(&settings, &attributes)),
+                "{case}"
+            );
         }
     }
 
     #[test]
-    fn the_attribute_that_says_who_it_is_counts_where_it_is_sent() {
+    fn subject_attribute_precedes_sub() {
         let mut settings = settings();
         settings.options.policy.subject_attribute = Some("eppn".to_owned());
-        let named = |said: serde_json::Value| {
-            let supposed = identity_from_claims(&settings, said.as_object().unwrap(), now());
-            supposed.map(|one| one.subject.as_str().to_owned())
+        let named = |claims: serde_json::Value| {
+            let identity = identity_from_claims(&settings, claims.as_object().unwrap(), now());
+            identity.map(|one| one.subject.as_str().to_owned())
         };
         let both = json!({"sub": "_transient", "eppn": "alice@example.edu"});
         assert_eq!(named(both).unwrap(), "alice@example.edu");

@@ -1,7 +1,7 @@
-//! The keys of SAML: the provider's certificates that may vouch, and our own keys that decrypt.
+//! Keys for SAML: certificates of the provider that verify signatures, and our own keys that decrypt.
 //!
-//! A certificate stands for its key and nothing else: its name, issuer and dates prove nothing in SAML (Metadata 2.4.1.1), so they
-//! are not checked. A weak key is no key.
+//! Only the key of a certificate matters. Its name, issuer and validity have no meaning in SAML (Metadata 2.4.1.1) and
+//! are not checked. Weak keys are not used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,11 +13,11 @@ use openssl::rsa::Padding;
 use openssl::x509::X509;
 use rolecall_core::base::timestamp;
 
-/// NIST SP 800-131A: shorter RSA moduli no longer sign.
+/// NIST SP 800-131A disallows signatures with shorter RSA keys.
 const RSA_BITS_MIN: u32 = 2048;
-/// Certificates of one provider that are looked at; a rollover needs two.
+/// Maximum number of certificates of a provider; a rollover requires two.
 const KEYS_MAX: usize = 8;
-/// Keys that are tried for one signature: each canonicalises the whole document.
+/// Maximum number of keys that are tried for a signature; each attempt canonicalizes the whole document.
 const ATTEMPTS_MAX: usize = 4;
 
 /// Why a certificate or key is not used.
@@ -31,19 +31,19 @@ impl InvalidKey {
     }
 }
 
-/// The certificates whose keys may sign for a provider: at least one.
+/// The certificates that can sign for a provider; at least one.
 #[derive(Clone, Debug)]
 pub struct SigningKeys {
     keys: Vec<SigningKey>,
     allow_sha1: bool,
 }
 
-/// One certificate.
+/// A certificate.
 #[derive(Clone)]
 pub struct SigningKey {
-    /// DER.
+    /// The certificate, DER.
     pub(super) certificate: Vec<u8>,
-    /// Its key.
+    /// The public key.
     pub(super) public: PKey<Public>,
     not_after: Option<DateTime<Utc>>,
 }
@@ -55,17 +55,17 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKeys {
-    /// Takes DER certificates; those with a weak or unknown kind of key are left out.
+    /// Parses DER certificates; those with a weak or unsupported key are ignored.
     ///
     /// # Errors
-    /// [`InvalidKey`] when none is left: it says what was wrong with the last.
+    /// [`InvalidKey`], if no certificate is usable, with the problem of the last one.
     pub fn from_der<I, B>(certificates: I) -> Result<Self, InvalidKey>
     where
         I: IntoIterator<Item = B>,
         B: AsRef<[u8]>,
     {
         let mut keys: Vec<SigningKey> = Vec::new();
-        let mut trouble = InvalidKey::new("there is no certificate");
+        let mut trouble = InvalidKey::new("no certificate found");
         for der in certificates {
             match SigningKey::from_der(der.as_ref()) {
                 Ok(key) if keys.iter().any(|one| one.certificate == key.certificate) => {}
@@ -85,35 +85,35 @@ impl SigningKeys {
         })
     }
 
-    /// Takes certificates in PEM, one after another.
+    /// Parses one or more PEM certificates.
     ///
     /// # Errors
     /// [`InvalidKey`].
     pub fn from_pem(pem: &str) -> Result<Self, InvalidKey> {
         let certificates = X509::stack_from_pem(pem.as_bytes())
-            .map_err(|_| InvalidKey::new("this is no certificate in PEM"))?;
+            .map_err(|_| InvalidKey::new("not a PEM certificate"))?;
         let der: Result<Vec<_>, _> = certificates.iter().map(|one| one.to_der()).collect();
-        Self::from_der(der.map_err(|_| InvalidKey::new("a certificate cannot be read"))?)
+        Self::from_der(der.map_err(|_| InvalidKey::new("a certificate cannot be parsed"))?)
     }
 
-    /// Whether a signature or digest with SHA-1 counts; it does not unless somebody says so.
+    /// Sets whether signatures and digests with SHA-1 are accepted; by default they are not.
     #[must_use]
     pub fn allowing_sha1(mut self, allow: bool) -> Self {
         self.allow_sha1 = allow;
         self
     }
 
-    /// Whether SHA-1 counts.
+    /// Whether SHA-1 is accepted.
     pub fn allow_sha1(&self) -> bool {
         self.allow_sha1
     }
 
-    /// The latest time at which a certificate says it ends: for warnings, since nobody else minds.
+    /// The latest expiry of a certificate. Only used for warnings.
     pub fn not_after(&self) -> Option<DateTime<Utc>> {
         self.keys.iter().filter_map(|key| key.not_after).max()
     }
 
-    /// The certificates, in DER, for a verifier of signatures.
+    /// The certificates, DER.
     pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
         self.keys.iter().map(|key| key.certificate.as_slice())
     }
@@ -125,8 +125,8 @@ impl SigningKeys {
             .filter(move |key| key.public.id() == key_type)
     }
 
-    /// The keys of this type that may have made this XML signature, at most [`ATTEMPTS_MAX`]; the one with the named
-    /// certificate first, where it is among them.
+    /// The keys of this type that may have created an XML signature, at most [`ATTEMPTS_MAX`]; the one with the named
+    /// certificate first, if it is among them.
     pub(super) fn candidates(
         &self,
         named: Option<&[u8]>,
@@ -145,10 +145,10 @@ impl SigningKeys {
 impl SigningKey {
     fn from_der(der: &[u8]) -> Result<Self, InvalidKey> {
         let certificate =
-            X509::from_der(der).map_err(|_| InvalidKey::new("a certificate cannot be read"))?;
+            X509::from_der(der).map_err(|_| InvalidKey::new("a certificate cannot be parsed"))?;
         let public = certificate
             .public_key()
-            .map_err(|_| InvalidKey::new("the key of a certificate cannot be read"))?;
+            .map_err(|_| InvalidKey::new("the key of a certificate cannot be parsed"))?;
         strong(&public)?;
         Ok(Self {
             certificate: der.to_vec(),
@@ -159,8 +159,8 @@ impl SigningKey {
 }
 
 impl SigningKey {
-    /// Whether the signature opens to a block of PKCS #1 under this key (RFC 8017, 8.2.2): of RSA keys that takes the one
-    /// that made it, at a small part of what canonicalisation costs. Of EC keys nothing can be said.
+    /// Whether the signature decrypts to a PKCS #1 block with this key (RFC 8017, 8.2.2). For RSA keys this identifies
+    /// the signing key at a fraction of the cost of canonicalization. For EC keys it is always true.
     fn may_have_made(&self, signature: &[u8]) -> bool {
         let Ok(rsa) = self.public.rsa() else {
             return true;
@@ -173,12 +173,12 @@ impl SigningKey {
     }
 }
 
-/// RSA of 2,048 bits or more, or ECDSA over P-256, P-384 or P-521.
+/// Accepts RSA with at least 2,048 bits, and ECDSA on P-256, P-384 or P-521.
 fn strong(key: &PKeyRef<Public>) -> Result<(), InvalidKey> {
     match key.id() {
         Id::RSA if key.bits() >= RSA_BITS_MIN => Ok(()),
         Id::RSA => Err(InvalidKey::new(format!(
-            "an RSA key has {} bits; at least {RSA_BITS_MIN} are needed",
+            "an RSA key has {} bits; at least {RSA_BITS_MIN} are required",
             key.bits()
         ))),
         Id::EC => {
@@ -188,10 +188,12 @@ fn strong(key: &PKeyRef<Public>) -> Result<(), InvalidKey> {
                 return Ok(());
             }
             Err(InvalidKey::new(
-                "an EC key is on none of P-256, P-384, P-521",
+                "the curve of an EC key is not P-256, P-384 or P-521",
             ))
         }
-        _ => Err(InvalidKey::new("a key is neither RSA nor EC")),
+        _ => Err(InvalidKey::new(
+            "unsupported key type: RSA or EC is required",
+        )),
     }
 }
 
@@ -203,8 +205,8 @@ fn not_after(certificate: &X509) -> Option<DateTime<Utc>> {
     timestamp::bounded(DateTime::UNIX_EPOCH.checked_add_signed(whole)?)
 }
 
-/// Reads what metadata, signatures and encryption carry: base64 with white space, and with the lines of PEM (RFC 7468)
-/// around it that some put into metadata.
+/// Decodes base64 in metadata, signatures and encryption, which can contain white space, and the PEM lines (RFC 7468)
+/// that some metadata contains.
 pub(super) fn base64_text(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     let armoured = text.strip_prefix("-----BEGIN CERTIFICATE-----");
@@ -213,7 +215,7 @@ pub(super) fn base64_text(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(packed).ok()
 }
 
-/// Our own keys for what providers encrypt for us; several while one takes over from another.
+/// Our decryption keys; several during a rollover.
 #[derive(Clone, Default)]
 pub struct DecryptionKeys(Vec<PKey<Private>>);
 
@@ -224,7 +226,7 @@ impl std::fmt::Debug for DecryptionKeys {
 }
 
 impl DecryptionKeys {
-    /// Takes RSA keys in PEM, the current one first.
+    /// Parses PEM RSA keys, the current one first.
     ///
     /// # Errors
     /// [`InvalidKey`].
@@ -232,10 +234,10 @@ impl DecryptionKeys {
         let mut taken = Vec::new();
         for pem in keys {
             let key = PKey::private_key_from_pem(pem)
-                .map_err(|_| InvalidKey::new("a decryption key is no private key in PEM"))?;
+                .map_err(|_| InvalidKey::new("a decryption key is not a PEM private key"))?;
             if key.id() != Id::RSA || key.bits() < RSA_BITS_MIN {
                 return Err(InvalidKey::new(format!(
-                    "a decryption key is RSA of at least {RSA_BITS_MIN} bits"
+                    "a decryption key must be RSA with at least {RSA_BITS_MIN} bits"
                 )));
             }
             taken.push(key);

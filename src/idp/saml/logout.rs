@@ -1,6 +1,6 @@
-//! Single logout: what a provider's signed message says (SAML Core 3.7, Profiles 4.4).
+//! Single logout: the contents of signed logout messages (SAML Core 3.7, Profiles 4.4).
 //!
-//! Of a message only what its signature covers is read, and every one must be for us, from the provider, and of this moment.
+//! Only signed content is read. A message must be sent to us by the provider, and be recent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::limits;
@@ -10,48 +10,51 @@ use rolecall_core::sign_in::{Correlation, LogoutOrder, ProviderError, RejectReas
 use roxmltree::Node;
 use serde::{Deserialize, Serialize};
 
-use super::message::Incoming;
+use super::message::IncomingMessage;
 use super::xml::{
     ASSERTION, PROTOCOL, attribute, children, instant, is, malformed, only, parse, text, trimmed,
 };
 use crate::idp::explanation;
 
-/// A message is from this moment: how old one may be.
+/// Maximum age of a message.
 const AGE_MAX: TimeDelta = TimeDelta::minutes(5);
-/// Sessions named in one order.
+/// Maximum number of sessions in a request.
 const INDEXES_MAX: usize = 64;
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
-/// Whom a message must be from and for.
-pub struct Parties<'a> {
-    /// The provider's entity id.
+/// The expected sender and recipient of a message.
+pub struct ExpectedParties<'a> {
+    /// Entity ID of the provider.
     pub provider: &'a str,
-    /// Our single logout service.
+    /// URL of our single logout service.
     pub destination: &'a str,
-    /// The time.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// How far the provider's clock may differ from ours.
+    /// Tolerated clock difference.
     pub leeway: TimeDelta,
 }
 
-/// What is remembered of a provider's request until it is answered.
+/// The parts of a logout request that are needed for the response.
 #[derive(Serialize, Deserialize)]
 pub struct Reply {
-    /// The request's `ID`.
+    /// `ID` of the request.
     pub id: String,
-    /// Its `RelayState`, which goes back with the answer.
+    /// `RelayState` of the request, which the response returns.
     pub relay_state: Option<String>,
 }
 
-/// Reads a `LogoutRequest` that was verified.
+/// Parses a verified `LogoutRequest`.
 ///
 /// # Errors
 /// [`ProviderError::Rejected`].
-pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, ProviderError> {
+pub fn order(
+    incoming: IncomingMessage,
+    parties: &ExpectedParties<'_>,
+) -> Result<LogoutOrder, ProviderError> {
     let document = parse(&incoming.xml)?;
     let request = document.root_element();
     if !is(request, PROTOCOL, "LogoutRequest") {
-        return Err(malformed("it is no LogoutRequest"));
+        return Err(malformed("the message is not a LogoutRequest"));
     }
     let issued = parties.check(request)?;
     if let Some(end) = instant(request, "NotOnOrAfter")?
@@ -72,7 +75,7 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
         .filter_map(text)
         .collect();
     if session_indexes.len() > INDEXES_MAX {
-        return Err(malformed("it names too many sessions"));
+        return Err(malformed("the LogoutRequest contains too many sessions"));
     }
     let digest = SecretDigest::of(
         "rolecall/logout-request/v1",
@@ -97,25 +100,25 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
     })
 }
 
-/// Reads a `LogoutResponse` that was verified: the answer to our request of this id.
+/// Parses a verified `LogoutResponse` to our request with this ID.
 ///
 /// # Errors
-/// [`ProviderError::Refused`] where the provider did not end every session, [`ProviderError::Rejected`].
+/// [`ProviderError::Refused`], if the provider did not end all sessions; [`ProviderError::Rejected`].
 pub fn answer(
-    incoming: &Incoming,
+    incoming: &IncomingMessage,
     request_id: &str,
-    parties: &Parties<'_>,
+    parties: &ExpectedParties<'_>,
 ) -> Result<(), ProviderError> {
     let document = parse(&incoming.xml)?;
     let response = document.root_element();
     if !is(response, PROTOCOL, "LogoutResponse") {
-        return Err(malformed("it is no LogoutResponse"));
+        return Err(malformed("the message is not a LogoutResponse"));
     }
     parties.check(response)?;
     if attribute(response, "InResponseTo").map(trimmed) != Some(request_id) {
         return Err(ProviderError::rejected(
             RejectReason::InResponseTo,
-            "InResponseTo is not our request",
+            "InResponseTo does not match our request",
         ));
     }
     let status = only(response, PROTOCOL, "Status");
@@ -125,7 +128,7 @@ pub fn answer(
         node.and_then(|node| attribute(node, "Value"))
             .is_some_and(|value| trimmed(value).ends_with(word))
     };
-    // A provider that could not reach everybody says so beside its success (Core 3.7.3.2).
+    // A provider that did not reach all participants reports this in addition to success (Core 3.7.3.2).
     if ends(code, ":PartialLogout") || ends(second, ":PartialLogout") {
         return Err(ProviderError::Refused {
             error: "partial_logout",
@@ -141,12 +144,12 @@ pub fn answer(
                 explanation: explanation::of(None, message.and_then(text).as_deref()),
             })
         }
-        None => Err(malformed("there is no Status")),
+        None => Err(malformed("Status is missing")),
     }
 }
 
-impl Parties<'_> {
-    /// What requests and responses share; returns `IssueInstant`.
+impl ExpectedParties<'_> {
+    /// Checks what requests and responses have in common; returns `IssueInstant`.
     fn check(&self, message: Node<'_, '_>) -> Result<DateTime<Utc>, ProviderError> {
         let rejected =
             |reason, what: &str| -> ProviderError { ProviderError::rejected(reason, what) };
@@ -160,30 +163,30 @@ impl Parties<'_> {
         if attribute(message, "Destination").map(trimmed) != Some(self.destination) {
             return Err(rejected(
                 RejectReason::Destination,
-                "Destination is not our address",
+                "Destination is not our logout URL",
             ));
         }
         let issued = instant(message, "IssueInstant")?
-            .ok_or_else(|| malformed("there is no IssueInstant"))?;
+            .ok_or_else(|| malformed("IssueInstant is missing"))?;
         if issued > self.now + self.leeway {
             return Err(rejected(
                 RejectReason::NotYetValid,
-                "IssueInstant lies in the future",
+                "IssueInstant is in the future",
             ));
         }
         if self.now >= issued + AGE_MAX + self.leeway {
-            return Err(rejected(RejectReason::Expired, "IssueInstant is long ago"));
+            return Err(rejected(RejectReason::Expired, "IssueInstant is too old"));
         }
         Ok(issued)
     }
 }
 
-/// `NameID` in clear; a request that says it otherwise (`BaseID`, `EncryptedID`) is not understood, and ends nothing.
+/// The cleartext `NameID`. A request with `BaseID` or `EncryptedID` is rejected.
 fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
     let refused = || {
         ProviderError::rejected(
             RejectReason::Subject,
-            "the LogoutRequest has no NameID in clear",
+            "the LogoutRequest has no cleartext NameID",
         )
     };
     let node = only(request, ASSERTION, "NameID").ok_or_else(refused)?;
@@ -203,8 +206,8 @@ mod tests {
 
     const NOW: &str = "2026-03-01T12:00:00Z";
 
-    fn parties() -> Parties<'static> {
-        Parties {
+    fn parties() -> ExpectedParties<'static> {
+        ExpectedParties {
             provider: "https://idp.example",
             destination: "https://sso.example/slo",
             now: NOW.parse().unwrap(),
@@ -212,8 +215,8 @@ mod tests {
         }
     }
 
-    fn incoming(xml: &str) -> Incoming {
-        Incoming {
+    fn incoming(xml: &str) -> IncomingMessage {
+        IncomingMessage {
             xml: xml.to_owned(),
             relay_state: Some("r".to_owned()),
         }
@@ -238,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_says_whose_and_which() {
+    fn logout_request_names_user_and_sessions() {
         let order = request(|xml| xml).unwrap();
         assert_eq!(order.name_id.value, "alice");
         assert_eq!(order.name_id.format.as_deref(), Some("f"));
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_for_others_or_of_another_time_is_refused() {
+    fn foreign_or_outdated_logout_request_is_rejected() {
         for (change, why) in [
             (
                 (|xml: String| xml.replace("Issuer>https", "Issuer>http")) as fn(String) -> String,
@@ -300,8 +303,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_to_our_request_and_says_how_it_went() {
-        let said = |id: &str, status: &str| {
+    fn logout_response_must_match_request_and_report_status() {
+        let response = |id: &str, status: &str| {
             let xml = format!(
                 "<p:LogoutResponse xmlns:p=\"{PROTOCOL}\" xmlns:a=\"{ASSERTION}\" ID=\"_2\" InResponseTo=\"{id}\" \
                  Version=\"2.0\" IssueInstant=\"{NOW}\" Destination=\"https://sso.example/slo\">\
@@ -313,24 +316,30 @@ mod tests {
             let prefix = "urn:oasis:names:tc:SAML:2.0:status";
             format!("<p:StatusCode Value=\"{prefix}:{value}\">{inner}</p:StatusCode>")
         };
-        said("_1", &code("Success", "")).unwrap();
-        assert_eq!(reason(said("_9", &code("Success", ""))), "in_response_to");
+        response("_1", &code("Success", "")).unwrap();
+        assert_eq!(
+            reason(response("_9", &code("Success", ""))),
+            "in_response_to"
+        );
         let partial = code("PartialLogout", "");
         assert_eq!(
-            reason(said("_1", &code("Success", &partial))),
+            reason(response("_1", &code("Success", &partial))),
             "partial_logout"
         );
         assert_eq!(
-            reason(said("_1", &code("Responder", &partial))),
+            reason(response("_1", &code("Responder", &partial))),
             "partial_logout"
         );
-        assert_eq!(reason(said("_1", &code("Requester", ""))), "logout_refused");
+        assert_eq!(
+            reason(response("_1", &code("Requester", ""))),
+            "logout_refused"
+        );
         let message = "<p:StatusMessage>\n no such session\n</p:StatusMessage>";
-        let refused = said("_1", &format!("{}{message}", code("Requester", ""))).unwrap_err();
+        let refused = response("_1", &format!("{}{message}", code("Requester", ""))).unwrap_err();
         assert!(
-            matches!(&refused, ProviderError::Refused { explanation: Some(said), .. } if said == "\"no such session\""),
+            matches!(&refused, ProviderError::Refused { explanation: Some(response), .. } if response == "\"no such session\""),
             "{refused:?}"
         );
-        assert_eq!(reason(said("_1", "")), "malformed");
+        assert_eq!(reason(response("_1", "")), "malformed");
     }
 }

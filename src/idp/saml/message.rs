@@ -1,7 +1,7 @@
-//! Messages on their way with a browser: by Redirect, deflated and signed beside (SAML Bindings 3.4), or in a form, signed
-//! within (3.5).
+//! Messages that a browser transports: by HTTP-Redirect, deflated with a detached signature (SAML Bindings 3.4), or in
+//! a form with an embedded signature (3.5).
 //!
-//! Logout messages that arrive are taken only with the provider's signature, and give up nothing but what it covers.
+//! Received logout messages require the signature of the provider, and only signed content is accessible.
 
 use std::io::Write as _;
 
@@ -22,26 +22,26 @@ use super::trust::{Binding, Endpoint};
 
 const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 
-/// Something of ours that cannot be written or signed.
-pub fn unwritable(error: impl Into<rolecall_core::base::Source>) -> ProviderError {
+/// The error for a message that cannot be built or signed.
+pub fn unavailable(error: impl Into<rolecall_core::base::Source>) -> ProviderError {
     ProviderError::Unavailable(error.into())
 }
 
-/// A message of ours, not yet on its way.
-pub struct Outgoing<'a> {
-    /// What it is.
+/// A message before it is sent.
+pub struct OutgoingMessage<'a> {
+    /// The kind of message.
     pub message: Message,
     /// `RelayState`
     pub relay_state: Option<&'a str>,
-    /// Who signs; nobody when there is none.
+    /// The signing key; `None` for unsigned messages.
     pub key: Option<&'a OwnKey>,
 }
 
-impl Outgoing<'_> {
-    /// Sends it to an endpoint. `written` writes it, and signs it where it is asked to.
+impl OutgoingMessage<'_> {
+    /// Encodes the message for an endpoint. `written` builds it, and signs it if requested.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when it cannot be written or signed.
+    /// [`ProviderError::Unavailable`], if it cannot be built or signed.
     pub fn to(
         &self,
         binding: Binding,
@@ -65,11 +65,13 @@ impl Outgoing<'_> {
         }
     }
 
-    /// The DEFLATE encoding, and the signature over the very letters of the query (3.4.4.1).
+    /// The DEFLATE encoding with a signature over the query string (3.4.4.1).
     fn redirect(&self, to: &Url, message: &str) -> Result<Url, ProviderError> {
         let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
-        deflated.write_all(message.as_bytes()).map_err(unwritable)?;
-        let deflated = deflated.finish().map_err(unwritable)?;
+        deflated
+            .write_all(message.as_bytes())
+            .map_err(unavailable)?;
+        let deflated = deflated.finish().map_err(unavailable)?;
         let pair = |name: &str, value: &str| {
             let value: String = byte_serialize(value.as_bytes()).collect();
             format!("{name}={value}")
@@ -80,7 +82,7 @@ impl Outgoing<'_> {
         }
         if let Some(key) = self.key {
             query = format!("{query}&{}", pair("SigAlg", RSA_SHA256));
-            let signature = key.rsa_sha256(query.as_bytes()).map_err(unwritable)?;
+            let signature = key.rsa_sha256(query.as_bytes()).map_err(unavailable)?;
             query = format!("{query}&{}", pair("Signature", &STANDARD.encode(signature)));
         }
         let mut url = to.clone();
@@ -92,7 +94,7 @@ impl Outgoing<'_> {
     }
 }
 
-/// What a message is called on the way.
+/// The parameter name of the message.
 fn parameter(message: Message) -> &'static str {
     match message {
         Message::Request => "SAMLRequest",
@@ -100,24 +102,24 @@ fn parameter(message: Message) -> &'static str {
     }
 }
 
-/// Where answers go: the place for them, else the place for requests.
-pub fn answers_to(endpoint: &Endpoint) -> &Url {
+/// The URL for responses: the separate one, if present, or the one for requests.
+pub fn response_url(endpoint: &Endpoint) -> &Url {
     endpoint
         .response_location
         .as_ref()
         .unwrap_or(&endpoint.location)
 }
 
-/// A logout message whose signature is the provider's.
+/// A logout message with a valid signature of the provider.
 #[derive(Debug)]
-pub struct Incoming {
-    /// What was signed: XML, and nothing beside it.
+pub struct IncomingMessage {
+    /// The signed XML.
     pub xml: String,
     /// `RelayState`
     pub relay_state: Option<String>,
 }
 
-impl Incoming {
+impl IncomingMessage {
     /// Verifies the signature of a message.
     ///
     /// # Errors
@@ -139,7 +141,7 @@ impl Incoming {
                 let text = decoded(message.expose())?;
                 let guarded = GuardedXml::parse(&text, Shape::Logout)?;
                 let verified = Xmlsec.verified(&guarded, keys)?;
-                // Whether it is the root that was signed is for the document to say.
+                // Whether the root was signed is checked when the document is parsed.
                 verified.document()?;
                 Ok(Self {
                     xml: verified.text().to_owned(),

@@ -1,7 +1,7 @@
-//! A provider's metadata at an https address: fetched in turn, and the last good copy kept through an outage.
+//! Metadata at an https URL: fetched regularly, and the last valid copy is used during outages.
 //!
-//! What is fetched replaces nothing unless it is trust as good as before: the same entity, a signing certificate, a signature
-//! where one is configured, and still valid.
+//! Fetched metadata is only adopted if it describes the same entity, has a signing certificate, the configured
+//! signature, and has not expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use super::trust::{InvalidMetadata, SamlTrust, TrustOptions};
 use crate::idp::cache::{Cached, Fetch, FetchError, Lifetimes};
 use crate::idp::http::{HttpClient, HttpError};
 
-/// How old metadata without `validUntil` may become when its address does not answer: a week's end and a holiday.
+/// Maximum age of metadata without `validUntil` while its URL is not reachable: a long weekend.
 const STALE_MAX: TimeDelta = TimeDelta::days(7);
-/// How long a sign-in waits for newer metadata. A federation's may take a minute.
+/// How long a sign-in waits for newer metadata. The one of a federation can take a minute.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// Metadata at an address.
+/// Metadata at a URL.
 pub struct RemoteMetadata {
     http: HttpClient,
     url: Url,
@@ -31,7 +31,7 @@ pub struct RemoteMetadata {
 }
 
 impl RemoteMetadata {
-    /// Nothing is fetched before it is asked for; then every `refresh`.
+    /// Metadata that is fetched on first use and every `refresh`.
     pub fn new(
         http: HttpClient,
         url: Url,
@@ -53,10 +53,10 @@ impl RemoteMetadata {
         }
     }
 
-    /// The trust of today.
+    /// The current trust.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when there is none and none can be had, or what there is has expired.
+    /// [`ProviderError::Unavailable`], if there is none and none can be fetched, or it has expired.
     pub async fn trust(&self) -> Result<Arc<SamlTrust>, ProviderError> {
         let trust = self.kept.get(self.fetch()).await?;
         let Err(expired) = trust.still_valid(self.clock.now()) else {
@@ -66,7 +66,7 @@ impl RemoteMetadata {
         newer.ok_or(expired)
     }
 
-    /// Newer trust than `seen`, because its keys did not do; none when it was asked for out of turn lately.
+    /// Newer trust than `seen`, whose keys did not match; `None` if an unscheduled fetch is not allowed yet.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
@@ -91,17 +91,17 @@ impl RemoteMetadata {
                     url: url.to_string(),
                     error,
                 },
-                MetadataFetchError::Invalid(error) => FetchError::Misfit(error.to_string()),
+                MetadataFetchError::Invalid(error) => FetchError::Misconfigured(error.to_string()),
             })?;
             let trust = reader
                 .finish()
                 .and_then(|text| adoptable(&text, &options, clock.now()));
-            trust.map_err(|error| FetchError::Misfit(error.to_string()))
+            trust.map_err(|error| FetchError::Misconfigured(error.to_string()))
         })
     }
 }
 
-/// Why no metadata was fetched.
+/// Why metadata could not be fetched.
 enum MetadataFetchError {
     Http(HttpError),
     Invalid(InvalidMetadata),
@@ -119,7 +119,7 @@ impl From<InvalidMetadata> for MetadataFetchError {
     }
 }
 
-/// What must be true of the metadata that takes the place of what was known of the entity `before`.
+/// The options for metadata that replaces the one of the entity `before`.
 fn pinned(options: &TrustOptions, before: Option<&str>) -> TrustOptions {
     TrustOptions {
         entity_id: options.entity_id.clone().or(before.map(str::to_owned)),
@@ -127,7 +127,7 @@ fn pinned(options: &TrustOptions, before: Option<&str>) -> TrustOptions {
     }
 }
 
-/// Reads metadata that is still valid.
+/// Parses metadata that has not expired.
 fn adoptable(
     text: &str,
     options: &TrustOptions,
@@ -135,7 +135,7 @@ fn adoptable(
 ) -> Result<SamlTrust, InvalidMetadata> {
     let trust = SamlTrust::parse(text, options)?;
     if trust.valid_until().is_some_and(|until| now >= until) {
-        return Err(InvalidMetadata("its validUntil has passed".to_owned()));
+        return Err(InvalidMetadata("validUntil has passed".to_owned()));
     }
     Ok(trust)
 }

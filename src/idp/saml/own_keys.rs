@@ -1,7 +1,7 @@
-//! Our own keys as a service provider: what signs our requests, and what providers encrypt assertions for.
+//! The gateway's own keys as a service provider, for signing requests and decrypting assertions.
 //!
-//! A file holds one RSA key and its certificate, in PEM. The first of a list is used, all of them are in our metadata, so that
-//! a provider learns of a new one before it is used.
+//! A file contains an RSA key and its certificate, in PEM. The first key of a list is used; all are in our metadata, so
+//! that providers know a new key before it is used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,26 +17,26 @@ use openssl::x509::{X509, X509NameBuilder};
 use rolecall_core::base::Entropy;
 use rolecall_core::base::secret::SecretText;
 
-/// Bits of a key that is made here: enough until the certificate ends (NIST SP 800-57).
+/// Size of new keys in bits, sufficient for the lifetime of the certificate (NIST SP 800-57).
 const RSA_BITS: u32 = 3_072;
 const RSA_BITS_READ: std::ops::RangeInclusive<u32> = 2_048..=8_192;
-/// Nobody checks the dates of a certificate in SAML metadata; they are there because X.509 wants some.
+/// Lifetime of the certificate. Nobody verifies it in SAML metadata, but X.509 requires it.
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(3_650);
 
-/// Why a file is no key of ours.
+/// Why a file is not usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOwnKey {
-    /// No key in it.
-    #[error("there is no private key in PEM")]
+    /// There is no key.
+    #[error("the file does not contain a PEM private key")]
     NoKey,
-    /// No certificate in it.
-    #[error("there is no certificate in PEM beside the key")]
+    /// There is no certificate.
+    #[error("the file does not contain a PEM certificate")]
     NoCertificate,
-    /// The certificate of another key.
-    #[error("the certificate is not that of the key")]
+    /// The certificate belongs to another key.
+    #[error("the certificate belongs to another key")]
     Mismatch,
-    /// Not RSA, or too short or long.
-    #[error("the key is not RSA of 2048 to 8192 bits")]
+    /// Not RSA, or an unsupported size.
+    #[error("the key must be RSA with 2048 to 8192 bits")]
     Weak,
 }
 
@@ -45,7 +45,7 @@ pub enum InvalidOwnKey {
 pub struct OwnKey {
     key: PKey<Private>,
     pem: SecretText,
-    /// Base64 of DER.
+    /// The certificate, base64 of DER.
     certificate: String,
 }
 
@@ -56,13 +56,13 @@ impl std::fmt::Debug for OwnKey {
 }
 
 impl OwnKey {
-    /// Reads a key and its certificate, in PEM, in any order.
+    /// Parses a PEM key and its certificate, in any order.
     ///
     /// # Errors
     /// [`InvalidOwnKey`].
     pub fn from_pem(pem: &SecretText) -> Result<Self, InvalidOwnKey> {
         let octets = pem.expose().as_bytes();
-        // An empty passphrase: a key under another one is refused, nobody is asked for it.
+        // With an empty passphrase, because OpenSSL would otherwise prompt on the terminal.
         let key =
             PKey::private_key_from_pem_passphrase(octets, b"").map_err(|_| InvalidOwnKey::NoKey)?;
         let certificate = X509::from_pem(octets).map_err(|_| InvalidOwnKey::NoCertificate)?;
@@ -85,10 +85,10 @@ impl OwnKey {
         })
     }
 
-    /// Makes a key and a certificate that it signs itself; returns both in PEM.
+    /// Creates a key and a self-signed certificate; returns both in PEM.
     ///
     /// # Errors
-    /// Those of OpenSSL.
+    /// If OpenSSL fails.
     pub fn generate(
         common_name: &str,
         now: DateTime<Utc>,
@@ -100,7 +100,7 @@ impl OwnKey {
         let name = name.build();
         let mut serial = [0; 16];
         entropy.fill(&mut serial);
-        // Positive, and never zero (RFC 5280 4.1.2.2).
+        // Positive and not zero (RFC 5280 4.1.2.2).
         serial[0] = serial[0] & 0x7f | 0x40;
         let serial = Asn1Integer::from_bn(BigNum::from_slice(&serial)?.as_ref())?;
         let mut certificate = X509::builder()?;
@@ -118,21 +118,21 @@ impl OwnKey {
         Ok(SecretText::new(String::from_utf8_lossy(&pem)))
     }
 
-    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 8.2).
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256 (RFC 8017 8.2).
     ///
     /// # Errors
-    /// Those of OpenSSL.
+    /// If OpenSSL fails.
     pub fn rsa_sha256(&self, octets: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         let mut signer = Signer::new(MessageDigest::sha256(), &self.key)?;
         signer.sign_oneshot_to_vec(octets)
     }
 
-    /// The certificate: base64 of DER, as metadata and signatures carry it.
+    /// The certificate, base64 of DER, as in metadata and signatures.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// The key in PEM, for whoever decrypts with it.
+    /// The private key in PEM, for decryption.
     pub fn pem(&self) -> &SecretText {
         &self.pem
     }
@@ -150,7 +150,7 @@ pub(super) mod tests {
         }
     }
 
-    /// One of two keys, which take a while to make.
+    /// One of two cached keys, because creating keys is slow.
     pub fn pem(which: usize) -> SecretText {
         static KEYS: [std::sync::OnceLock<SecretText>; 2] =
             [const { std::sync::OnceLock::new() }; 2];
@@ -159,7 +159,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_made_is_read_and_signs() {
+    fn generated_key_is_parsed_and_signs() {
         let pem = pem(0);
         let key = OwnKey::from_pem(&pem).unwrap();
         assert_eq!(key.rsa_sha256(b"x").unwrap().len(), 384);
@@ -168,7 +168,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn halves_and_strangers_are_refused() {
+    fn incomplete_or_mismatched_files_are_rejected() {
         let (one, other) = (pem(0), pem(1));
         let parts = |pem: &SecretText| -> (String, String) {
             let at = pem.expose().find("-----BEGIN CERT").unwrap();

@@ -1,7 +1,7 @@
-//! One configured SAML provider, as the core knows it: sign-in by the web browser profile (SAML Profiles 4.1), single
-//! logout (4.4), our metadata for it.
+//! A configured SAML provider: sign-in by the web browser profile (SAML Profiles 4.1), single logout (4.4), and our
+//! metadata.
 
-mod lines;
+mod fair_queue;
 mod service;
 mod threads;
 
@@ -19,11 +19,11 @@ use rolecall_core::sign_in::{
 use serde::{Deserialize, Serialize};
 
 use super::assertion::VerifiedAssertion;
-use super::expectation::Expectation;
+use super::expectation::OwnedExpected;
 use super::identity;
 use super::identity_from_claims::identity_from_claims;
-use super::logout::Parties;
-use super::message::{Outgoing, unwritable};
+use super::logout::ExpectedParties;
+use super::message::{OutgoingMessage, unavailable};
 use super::own_keys::OwnKey;
 use super::redirect::Message;
 use super::request::{AuthnRequest, LogoutRequest, fresh_id, moment};
@@ -34,22 +34,22 @@ use super::verify;
 use crate::idp::http::HttpClient;
 use threads::Threads;
 
-/// How long a request of ours to end a session is good.
+/// Lifetime of our logout requests.
 const LOGOUT_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(5);
 
-/// One configured SAML provider.
+/// A configured SAML provider.
 pub struct SamlProvider {
     settings: SamlSettings,
     metadata: Source,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    /// For answers to sign-ins and sign-outs that were begun here.
-    asked: Threads,
-    /// For messages that nobody here asked for, which must not keep the others waiting.
-    unasked: Threads,
+    /// Threads for responses to sign-ins and sign-outs that were started here.
+    solicited: Threads,
+    /// Threads for unsolicited messages, which must not block the others.
+    unsolicited: Threads,
 }
 
-/// What is remembered while the person is at the provider.
+/// State that is kept during the redirect to the provider.
 #[derive(Serialize, Deserialize)]
 struct PendingSignIn {
     id: String,
@@ -57,14 +57,14 @@ struct PendingSignIn {
     at: DateTime<Utc>,
 }
 
-/// What is remembered until the provider has answered a sign-out.
+/// State that is kept until the provider responds to a logout request.
 #[derive(Serialize, Deserialize)]
 struct LogoutBegun {
     id: String,
 }
 
 impl SamlProvider {
-    /// Makes the adapter; nothing is fetched yet.
+    /// Builds the adapter; nothing is fetched yet.
     pub fn new(
         settings: SamlSettings,
         http: HttpClient,
@@ -76,31 +76,31 @@ impl SamlProvider {
             settings,
             clock,
             entropy,
-            asked: Threads::all(),
-            unasked: Threads::half(),
+            solicited: Threads::all(),
+            unsolicited: Threads::half(),
         }
     }
 
-    /// The person these attributes would make if this provider had signed them: for explaining the access policy, never
-    /// for signing in.
+    /// The identity that these attributes would result in, if this provider had signed them. Only to explain the access
+    /// policy.
     ///
     /// # Errors
     /// [`ProviderError::Rejected`], as at a sign-in.
     pub fn identity_from_claims(
         settings: &SamlSettings,
-        said: &serde_json::Map<String, serde_json::Value>,
+        attributes: &serde_json::Map<String, serde_json::Value>,
         now: DateTime<Utc>,
     ) -> Result<Identity, ProviderError> {
-        identity_from_claims(settings, said, now)
+        identity_from_claims(settings, attributes, now)
     }
 
-    /// Gets the provider's metadata, as every sign-in does; says what an operator should know of it.
+    /// Fetches the metadata as for a sign-in; returns warnings.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
     pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let trust = self.metadata.trust().await?;
-        Ok(trust.remarks(self.clock.now()))
+        Ok(trust.warnings(self.clock.now()))
     }
 
     /// Verifies a response.
@@ -109,7 +109,7 @@ impl SamlProvider {
         threads: &Threads,
         turn: &Turn,
         response: SamlResponse,
-        expected: Expectation,
+        expected: OwnedExpected,
     ) -> Result<VerifiedAssertion, ProviderError> {
         self.with_trust(
             threads,
@@ -123,8 +123,8 @@ impl SamlProvider {
         .await
     }
 
-    /// Does the work on a thread of its own, since it takes a processor and no network. A provider that signs with a key we
-    /// do not know is asked for its metadata once more.
+    /// Runs CPU-bound work on a separate thread. If the provider signed with an unknown key, its metadata is fetched
+    /// again once.
     async fn with_trust<W, T>(
         &self,
         threads: &Threads,
@@ -150,14 +150,14 @@ impl SamlProvider {
         }
         match self.metadata.newer_than(&trust).await {
             Ok(Some(newer)) => attempt(newer).await,
-            // By the metadata that there is, the signature is nobody's.
+            // The signature does not match the keys in the current metadata.
             Ok(None) | Err(_) => first,
         }
     }
 
-    /// What a response for ourselves is held against.
-    fn for_us(&self, in_response_to: Option<String>) -> Expectation {
-        Expectation {
+    /// The expected values of a response for this gateway.
+    fn for_us(&self, in_response_to: Option<String>) -> OwnedExpected {
+        OwnedExpected {
             recipients: vec![self.settings.addresses.consumer.to_string()],
             audiences: vec![self.settings.addresses.entity_id.clone()],
             in_response_to,
@@ -165,18 +165,22 @@ impl SamlProvider {
         }
     }
 
-    /// What a response to this sign-in is held against.
-    fn expected_of(&self, correlation: &Correlation) -> Result<Expectation, ProviderError> {
-        let begun = PendingSignIn::deserialize(&correlation.0)
-            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        Ok(Expectation {
+    /// The expected values of a response to this sign-in.
+    fn expected_of(&self, correlation: &Correlation) -> Result<OwnedExpected, ProviderError> {
+        let begun = PendingSignIn::deserialize(&correlation.0).map_err(|_| {
+            ProviderError::rejected(
+                RejectReason::InResponseTo,
+                "the sign-in was not started by this gateway",
+            )
+        })?;
+        Ok(OwnedExpected {
             fresh_since: begun.fresh.then_some(begun.at),
             ..self.for_us(Some(begun.id))
         })
     }
 
-    fn parties<'a>(&'a self, trust: &'a SamlTrust) -> Parties<'a> {
-        Parties {
+    fn parties<'a>(&'a self, trust: &'a SamlTrust) -> ExpectedParties<'a> {
+        ExpectedParties {
             provider: trust.entity_id(),
             destination: self.settings.addresses.logout.as_str(),
             now: self.clock.now(),
@@ -184,9 +188,9 @@ impl SamlProvider {
         }
     }
 
-    /// The provider's place for single logout: none where we have no key, since every message of it is signed (Profiles
-    /// 4.4.3.1).
-    fn logout_place<'a>(&'a self, trust: &'a SamlTrust) -> Option<(&'a Endpoint, &'a OwnKey)> {
+    /// The single logout endpoint of the provider. `None` without a key of ours, because all logout messages must be
+    /// signed (Profiles 4.4.3.1).
+    fn logout_endpoint<'a>(&'a self, trust: &'a SamlTrust) -> Option<(&'a Endpoint, &'a OwnKey)> {
         let endpoint = self.preferred(|binding| trust.single_logout(binding))?;
         Some((endpoint, self.logout_key()?))
     }
@@ -195,7 +199,8 @@ impl SamlProvider {
         self.settings.signing_keys.first()
     }
 
-    /// By the configured binding; else by Redirect, which needs neither script nor button, where there is a choice.
+    /// Chooses the configured binding, or otherwise HTTP-Redirect, if available, which needs neither a script nor a
+    /// button.
     fn preferred<'a>(
         &self,
         place: impl Fn(Binding) -> Option<&'a Endpoint>,
@@ -206,11 +211,11 @@ impl SamlProvider {
         }
     }
 
-    /// Where requests for a sign-in go.
-    fn sign_in_place<'a>(&self, trust: &'a SamlTrust) -> Result<&'a Endpoint, ProviderError> {
+    /// The endpoint for sign-in requests.
+    fn sign_in_endpoint<'a>(&self, trust: &'a SamlTrust) -> Result<&'a Endpoint, ProviderError> {
         let found = self.preferred(|binding| trust.single_sign_on(binding));
         found.ok_or_else(|| {
-            let none = "the provider's metadata has no sign-in service by the configured saml.request_binding";
+            let none = "the metadata of the provider has no SingleSignOnService with the configured saml.request_binding";
             ProviderError::Misconfigured(none.into())
         })
     }
@@ -246,7 +251,7 @@ impl IdentityProvider for SamlProvider {
         demand: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         let trust = self.metadata.trust().await?;
-        let endpoint = self.sign_in_place(&trust)?;
+        let endpoint = self.sign_in_endpoint(&trust)?;
         let now = self.clock.now();
         let request = AuthnRequest {
             id: fresh_id(&*self.entropy),
@@ -262,7 +267,7 @@ impl IdentityProvider for SamlProvider {
             },
         };
         let signs = self.settings.sign_requests || trust.wants_signed_requests();
-        let outgoing = Outgoing {
+        let outgoing = OutgoingMessage {
             message: Message::Request,
             relay_state: Some(state.expose()),
             key: self.settings.signing_keys.first().filter(|_| signs),
@@ -275,7 +280,7 @@ impl IdentityProvider for SamlProvider {
             fresh: demand.fresh,
             at: now,
         };
-        let correlation = serde_json::to_value(&begun).map_err(unwritable)?;
+        let correlation = serde_json::to_value(&begun).map_err(unavailable)?;
         Ok((challenge, Correlation(correlation)))
     }
 
@@ -287,14 +292,14 @@ impl IdentityProvider for SamlProvider {
         let Callback::Saml(response) = callback else {
             return Err(ProviderError::rejected(
                 RejectReason::Malformed,
-                "no SAML response",
+                "SAMLResponse is missing",
             ));
         };
         let expected = self.expected_of(&correlation)?;
         let verified = self
-            .verified(&self.asked, &Turn::Ours, response, expected)
+            .verified(&self.solicited, &Turn::Ours, response, expected)
             .await?;
-        identity::vouched(&self.settings, verified)
+        identity::verified_sign_in(&self.settings, verified)
     }
 
     async fn begin_sign_out(
@@ -311,7 +316,7 @@ impl IdentityProvider for SamlProvider {
             return None;
         };
         let trust = self.metadata.trust().await.ok()?;
-        let (endpoint, key) = self.logout_place(&trust)?;
+        let (endpoint, key) = self.logout_endpoint(&trust)?;
         let now = self.clock.now();
         let request = LogoutRequest {
             id: fresh_id(&*self.entropy),
@@ -322,7 +327,7 @@ impl IdentityProvider for SamlProvider {
             name_id,
             session_index: session_index.as_deref(),
         };
-        let outgoing = Outgoing {
+        let outgoing = OutgoingMessage {
             message: Message::Request,
             relay_state: Some(state.expose()),
             key: Some(key),

@@ -1,7 +1,7 @@
-//! Messages by HTTP-Redirect (SAML Bindings 3.4): inflated within bounds, and verified by the signature over the query's very
-//! letters.
+//! Messages by HTTP-Redirect (SAML Bindings 3.4): inflated within limits, and verified by the signature over the raw
+//! query string.
 //!
-//! There is no [`RedirectMessage`] whose signature is not good.
+//! A [`RedirectMessage`] always has a valid signature.
 
 use std::io::Read as _;
 
@@ -21,12 +21,12 @@ use url::form_urlencoded;
 use super::keys::SigningKeys;
 use super::xml::malformed;
 
-/// Bytes of an inflated message; requests and logout messages are a few KiB.
+/// Maximum size of an inflated message in bytes; requests and logout messages have a few KiB.
 const INFLATED_MAX: u64 = 256 * 1024;
-/// How much more an inflated message may be than what it came from; XML does not shrink further by itself.
+/// Maximum ratio between inflated and deflated size; XML does not compress better.
 const RATIO_MAX: u64 = 20;
 
-/// Which of the two it is.
+/// The kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// `SAMLRequest`
@@ -35,22 +35,23 @@ pub enum Message {
     Response,
 }
 
-/// A message that one of the provider's keys has signed. Its shape is still to be guarded.
+/// A message signed by a key of the provider. Its structure is unchecked.
 #[derive(Debug)]
 pub struct RedirectMessage {
-    /// Which it is.
+    /// The kind of message.
     pub message: Message,
-    /// The document.
+    /// The XML document.
     pub xml: String,
     /// `RelayState`
     pub relay_state: Option<String>,
 }
 
 impl RedirectMessage {
-    /// Reads the query of a request, as it was sent, and verifies its signature (3.4.4.1).
+    /// Parses the raw query string of a request and verifies its signature (3.4.4.1).
     ///
     /// # Errors
-    /// [`RejectReason::Malformed`], [`RejectReason::Unsigned`], [`RejectReason::Algorithm`], [`RejectReason::Signature`].
+    /// [`RejectReason::Malformed`], [`RejectReason::Unsigned`], [`RejectReason::Algorithm`],
+    /// [`RejectReason::Signature`].
     pub fn verified(query: &str, keys: &SigningKeys) -> Result<Self, ProviderError> {
         if query.len() > limits::SAML_MESSAGE_BYTES_MAX {
             return Err(malformed("the query is too large"));
@@ -60,7 +61,7 @@ impl RedirectMessage {
             (Some(sent), None) => (Message::Request, "SAMLRequest", sent),
             (None, Some(sent)) => (Message::Response, "SAMLResponse", sent),
             (Some(_), Some(_)) | (None, None) => {
-                return Err(malformed("there is not exactly one message in the query"));
+                return Err(malformed("the query must contain exactly one message"));
             }
         };
         let relay_state = raw(query, "RelayState")?;
@@ -92,7 +93,7 @@ impl RedirectMessage {
     }
 }
 
-/// The value of a parameter as it was sent, which is there at most once.
+/// The raw value of a parameter, which must not be repeated.
 fn raw<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, ProviderError> {
     let mut found = query
         .split('&')
@@ -102,7 +103,9 @@ fn raw<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, ProviderError>
     let first = found.next();
     match found.next() {
         None => Ok(first),
-        Some(_) => Err(malformed(format!("{name} is in the query twice"))),
+        Some(_) => Err(malformed(format!(
+            "duplicate parameter {name} in the query"
+        ))),
     }
 }
 
@@ -122,21 +125,21 @@ fn bytes(value: &str) -> Result<Vec<u8>, ProviderError> {
         .map_err(|_| malformed("a parameter of the query is not base64"))
 }
 
-/// Inflates (RFC 1951), and stops at a bomb.
+/// Inflates (RFC 1951) up to the size limit.
 fn inflated(bytes: &[u8]) -> Result<String, ProviderError> {
     let max = INFLATED_MAX.min(bytes.len() as u64 * RATIO_MAX + 1024);
     let mut text = Vec::new();
     let mut reader = DeflateDecoder::new(bytes).take(max + 1);
     reader
         .read_to_end(&mut text)
-        .map_err(|_| malformed("the message does not inflate"))?;
+        .map_err(|_| malformed("the message is not valid DEFLATE"))?;
     if text.len() as u64 > max {
-        return Err(malformed("the message inflates to more than is taken"));
+        return Err(malformed("the inflated message is too large"));
     }
     String::from_utf8(text).map_err(|_| malformed("the message is not UTF-8"))
 }
 
-/// How the query is signed.
+/// The detached signature of a query.
 struct Detached {
     kind: Id,
     digest: MessageDigest,
@@ -157,7 +160,7 @@ impl Detached {
             _ => {
                 return Err(ProviderError::rejected(
                     RejectReason::Algorithm,
-                    "the query is signed with an algorithm that is not taken",
+                    "the signature algorithm of the query is not supported",
                 ));
             }
         };
@@ -178,11 +181,11 @@ impl Detached {
         }
         Err(ProviderError::rejected(
             RejectReason::Signature,
-            "no certificate of the provider's metadata fits the query's signature",
+            "the signature of the query does not match a certificate in the metadata of the provider",
         ))
     }
 
-    /// An ECDSA signature is r and s (RFC 4050), or DER as some providers write.
+    /// An ECDSA signature is r and s (RFC 4050), or DER as sent by some providers.
     fn fits(
         &self,
         key: &PKey<Public>,

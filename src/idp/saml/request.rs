@@ -1,5 +1,5 @@
-//! What we ask of a provider: `AuthnRequest` (SAML Core 3.4.1) and `LogoutRequest` (3.7.1), and what we answer to its own;
-//! and our metadata (SAML Metadata 2.4.4).
+//! Messages to a provider: `AuthnRequest` (SAML Core 3.4.1), `LogoutRequest` (3.7.1) and `LogoutResponse`; and our
+//! metadata (SAML Metadata 2.4.4).
 
 use askama::Template;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -7,19 +7,19 @@ use rolecall_core::base::Entropy;
 use rolecall_core::identity::NameId;
 use rolecall_core::sign_in::ProviderError;
 
-use super::message::unwritable;
+use super::message::unavailable;
 use super::own_keys::OwnKey;
 use super::settings::SamlSettings;
 use crate::canonical_xml::{EnvelopedSignature, is_xml};
 
-/// A fresh `ID` (Core 1.3.4): an NCName, 128 bits of it random.
+/// A new `ID` (Core 1.3.4): an NCName with 128 random bits.
 pub fn fresh_id(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes);
     format!("_{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// `xs:dateTime` in UTC, as SAML wants it (Core 1.3.3).
+/// `xs:dateTime` in UTC (Core 1.3.3).
 pub fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -40,7 +40,7 @@ pub struct AuthnRequest {
     pub force_authn: bool,
     /// `NameIDPolicy/@Format`
     pub name_id_format: Option<String>,
-    /// `RequestedAuthnContext`: one of these exactly; none is requested when empty.
+    /// `RequestedAuthnContext`, exact comparison; omitted if empty.
     pub contexts: Vec<String>,
 }
 
@@ -56,13 +56,13 @@ pub struct LogoutRequest<'a> {
     pub destination: String,
     /// `Issuer`
     pub issuer: String,
-    /// Whose session, as the provider called them.
+    /// `NameID` of the session, as sent by the provider.
     pub name_id: &'a NameId,
-    /// Which.
+    /// `SessionIndex` of the sessions.
     pub session_index: Option<&'a str>,
 }
 
-/// `samlp:LogoutResponse`, with success.
+/// `samlp:LogoutResponse` with status success.
 pub struct LogoutResponse<'a> {
     /// `ID`
     pub id: String,
@@ -98,7 +98,7 @@ struct LogoutResponseXml<'a> {
 }
 
 impl AuthnRequest {
-    /// Writes it, signed where there is a key.
+    /// Builds the message, signed if there is a key.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
@@ -140,14 +140,14 @@ impl LogoutResponse<'_> {
     }
 }
 
-/// Why a message was not written.
+/// Why a message could not be built.
 #[derive(Debug, thiserror::Error)]
-enum Unwritten {
+enum BuildError {
     #[error(transparent)]
     Template(#[from] askama::Error),
     #[error(transparent)]
     Signature(#[from] openssl::error::ErrorStack),
-    #[error("a character that XML cannot hold")]
+    #[error("a character that XML does not allow")]
     NotXml,
 }
 
@@ -156,22 +156,22 @@ fn written(
     key: Option<&OwnKey>,
     render: impl Fn(Option<&EnvelopedSignature<'_>>) -> Result<String, askama::Error>,
 ) -> Result<String, ProviderError> {
-    let document = || -> Result<String, Unwritten> {
+    let document = || -> Result<String, BuildError> {
         let plain = render(None)?;
         if !plain.chars().all(is_xml) {
-            return Err(Unwritten::NotXml);
+            return Err(BuildError::NotXml);
         }
         let Some(key) = key else {
             return Ok(plain);
         };
-        let sign = |octets: &[u8]| Ok::<_, Unwritten>(key.rsa_sha256(octets)?);
+        let sign = |octets: &[u8]| Ok::<_, BuildError>(key.rsa_sha256(octets)?);
         let signature = EnvelopedSignature::of(&plain, id, key.certificate(), sign)?;
         Ok(render(Some(&signature))?)
     };
-    document().map_err(unwritable)
+    document().map_err(unavailable)
 }
 
-/// How long our metadata is good. It changes with the configuration alone, and providers that keep a copy shall not lose it
+/// Validity of our metadata. It changes only with the configuration, and providers with a cached copy must not lose it
 /// overnight.
 const METADATA_LIFE: TimeDelta = TimeDelta::days(366);
 
@@ -192,7 +192,7 @@ struct ServiceProviderXml<'a> {
 /// Our metadata for a provider.
 ///
 /// # Errors
-/// [`ProviderError::Unavailable`] when the template fails.
+/// [`ProviderError::Unavailable`], if the template fails.
 pub fn metadata(settings: &SamlSettings, now: DateTime<Utc>) -> Result<String, ProviderError> {
     ServiceProviderXml {
         entity_id: &settings.addresses.entity_id,
@@ -206,7 +206,7 @@ pub fn metadata(settings: &SamlSettings, now: DateTime<Utc>) -> Result<String, P
         logout: settings.addresses.logout.as_str(),
     }
     .render()
-    .map_err(unwritable)
+    .map_err(unavailable)
 }
 
 fn certificates(keys: &[OwnKey]) -> Vec<&str> {
@@ -216,7 +216,7 @@ fn certificates(keys: &[OwnKey]) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::super::guard::{GuardedXml, Shape};
-    use super::super::message::{Incoming, Outgoing};
+    use super::super::message::{IncomingMessage, OutgoingMessage};
     use super::super::own_keys::tests::{Sevens, pem};
     use super::super::redirect::Message;
     use super::super::settings::tests::settings;
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_is_canonical_and_says_what_was_meant() {
+    fn signed_messages_are_canonical_and_complete() {
         let (key, name_id) = (key(), name_id());
         let xml = logout_request(&name_id).written(Some(&key)).unwrap();
         let guarded = GuardedXml::parse(&xml, Shape::Logout).unwrap();
@@ -276,9 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn a_request_by_redirect_is_read_back_and_every_letter_is_signed() {
+    fn redirect_message_round_trips_with_signature() {
         let (key, name_id) = (key(), name_id());
-        let outgoing = Outgoing {
+        let outgoing = OutgoingMessage {
             message: Message::Request,
             relay_state: Some("a b+c&d"),
             key: Some(&key),
@@ -295,13 +295,13 @@ mod tests {
         assert!(query.starts_with("tenant=x&SAMLRequest="));
         let read = |query: &str| {
             let message = LogoutMessage::Redirect(SecretText::new(query));
-            Incoming::verified(&message, &keys(&key))
+            IncomingMessage::verified(&message, &keys(&key))
         };
         let incoming = read(query).unwrap();
         assert_eq!(incoming.relay_state.as_deref(), Some("a b+c&d"));
         assert_eq!(incoming.xml, request.written(None).unwrap());
 
-        let reason = |ended: Result<Incoming, ProviderError>| match ended.unwrap_err() {
+        let reason = |ended: Result<IncomingMessage, ProviderError>| match ended.unwrap_err() {
             ProviderError::Rejected { reason, .. } => reason,
             error @ (ProviderError::Refused { .. }
             | ProviderError::Misconfigured(_)
@@ -317,12 +317,12 @@ mod tests {
         assert_eq!(reason(read(&weak)), RejectReason::Algorithm);
         let strange = LogoutMessage::Redirect(SecretText::new(query));
         let stranger = keys(&OwnKey::from_pem(&pem(1)).unwrap());
-        let ended = Incoming::verified(&strange, &stranger);
+        let ended = IncomingMessage::verified(&strange, &stranger);
         assert_eq!(reason(ended), RejectReason::Signature);
     }
 
     #[test]
-    fn an_authn_request_by_form_is_signed_within() {
+    fn posted_authn_request_has_embedded_signature() {
         let key = key();
         let request = AuthnRequest {
             id: "_1".to_owned(),
@@ -351,13 +351,13 @@ mod tests {
                 "NameIDPolicy",
                 "RequestedAuthnContext"
             ],
-            "in the schema's order"
+            "in the order of the schema"
         );
         assert_eq!(root.first_element_child().unwrap().text(), Some(HOSTILE));
     }
 
     #[test]
-    fn metadata_hold_every_key_and_are_xml() {
+    fn metadata_contains_all_keys_and_is_valid_xml() {
         let mut settings = settings();
         let parsed = |settings: &SamlSettings| metadata(settings, DateTime::UNIX_EPOCH).unwrap();
         assert!(!parsed(&settings).contains("SingleLogoutService"));

@@ -1,48 +1,49 @@
-//! The first look at XML from outside: a walk over its bytes that bounds everything before any parser allocates.
+//! First pass over XML input: scans the bytes and enforces limits before a parser allocates memory.
 //!
-//! It refuses document types, CDATA, processing instructions and control characters, and more elements, attributes,
-//! namespaces or depth than SAML has use for. It proves nothing well-formed: a strict parser comes next.
+//! Rejects document types, CDATA sections, processing instructions and control characters, and more elements,
+//! attributes, namespaces or nesting than SAML needs. It does not check well-formedness, which is left to a strict
+//! parser.
 
 use rolecall_core::base::limits;
 use rolecall_core::sign_in::ProviderError;
 
 use super::xml::malformed;
 
-/// How deep elements nest; a response with an encrypted assertion reaches twelve.
+/// Maximum nesting depth; a response with an encrypted assertion has twelve levels.
 const DEPTH_MAX: usize = 32;
-/// Attributes of one element, namespace declarations among them.
+/// Maximum number of attributes of an element, including namespace declarations.
 const ATTRIBUTES_MAX: usize = 64;
-/// Namespaces in scope at once.
+/// Maximum number of namespaces in scope.
 const NAMESPACES_MAX: usize = 64;
 
-/// What differs between kinds of documents.
+/// Limits that depend on the kind of document.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Bytes of the document.
+    /// Size in bytes.
     pub bytes_max: usize,
-    /// Elements in it.
+    /// Number of elements.
     pub elements_max: usize,
-    /// Attributes of all of them, namespace declarations among them.
+    /// Number of attributes, including namespace declarations.
     pub attributes_max: usize,
-    /// Whether comments may stand in it.
+    /// Whether comments are allowed.
     pub comments: bool,
 }
 
-/// Walks over the document.
+/// Scans the document.
 ///
 /// # Errors
 /// [`rolecall_core::sign_in::RejectReason::Malformed`].
 pub fn scan(text: &str, bounds: Bounds) -> Result<(), ProviderError> {
     if text.len() > bounds.bytes_max {
         return Err(malformed(format!(
-            "it has {} bytes, more than {}",
+            "the document has {} bytes, more than {}",
             text.len(),
             bounds.bytes_max
         )));
     }
     let control = |b: &u8| *b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r');
     if text.as_bytes().iter().any(control) {
-        return Err(malformed("it holds control characters"));
+        return Err(malformed("the document contains control characters"));
     }
     let mut walk = Walk {
         rest: after_declaration(text)?.as_bytes(),
@@ -57,7 +58,7 @@ pub fn scan(text: &str, bounds: Bounds) -> Result<(), ProviderError> {
 
 struct Walk<'a> {
     rest: &'a [u8],
-    /// For each open element, how many namespaces are in scope in it.
+    /// For each open element, the number of namespaces in scope.
     in_scope: Vec<usize>,
     elements: usize,
     attributes: usize,
@@ -65,7 +66,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Goes past the next tag; false at the end.
+    /// Skips the next tag; returns false at the end.
     fn step(&mut self) -> Result<bool, ProviderError> {
         let Some(start) = self.rest.iter().position(|b| *b == b'<') else {
             return Ok(false);
@@ -74,15 +75,15 @@ impl Walk<'_> {
         match self.rest.first() {
             Some(b'!') if self.bounds.comments && self.rest.starts_with(b"!--") => {
                 let end = self.rest.windows(3).skip(3).position(|end| end == b"-->");
-                let end = end.ok_or_else(|| malformed("a comment does not end"))?;
+                let end = end.ok_or_else(|| malformed("a comment is not closed"))?;
                 self.rest = &self.rest[end + 6..];
             }
             Some(b'!') => {
                 return Err(malformed(
-                    "there is a document type, a CDATA section or a comment in it",
+                    "the document contains a document type declaration, a CDATA section or a comment",
                 ));
             }
-            Some(b'?') => return Err(malformed("there is a processing instruction in it")),
+            Some(b'?') => return Err(malformed("the document contains a processing instruction")),
             Some(b'/') => {
                 self.in_scope.pop();
             }
@@ -91,7 +92,7 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Goes past an opening tag and counts what is in it.
+    /// Skips a start tag and counts its contents.
     fn open(&mut self) -> Result<(), ProviderError> {
         let (mut attributes, mut namespaces) = (0, 0);
         let mut quote: Option<u8> = None;
@@ -120,7 +121,7 @@ impl Walk<'_> {
                 (Some(_) | None, _) => {}
             }
         }
-        let end = end.ok_or_else(|| malformed("a tag does not end"))?;
+        let end = end.ok_or_else(|| malformed("a tag is not closed"))?;
         let in_scope = self.in_scope.last().copied().unwrap_or_default() + namespaces;
         self.elements += 1;
         self.attributes += attributes;
@@ -140,7 +141,7 @@ impl Walk<'_> {
         ];
         if let Some((_, max, what)) = counted.iter().find(|(count, max, _)| count > max) {
             return Err(malformed(format!(
-                "it has more than {max} {what}: let the provider send less, such as fewer groups"
+                "the document has more than {max} {what}: configure the provider to send less, such as fewer groups"
             )));
         }
         if !closed {
@@ -151,14 +152,14 @@ impl Walk<'_> {
     }
 }
 
-/// What follows the XML declaration, which says version 1.0 and UTF-8 or nothing.
+/// The text after the XML declaration, which must be of version 1.0 and UTF-8, if present.
 fn after_declaration(text: &str) -> Result<&str, ProviderError> {
     let Some(declaration) = text.strip_prefix("<?xml") else {
         return Ok(text);
     };
     let (declaration, rest) = declaration
         .split_once("?>")
-        .ok_or_else(|| malformed("the XML declaration does not end"))?;
+        .ok_or_else(|| malformed("the XML declaration is not closed"))?;
     let plain: String = declaration
         .replace('\'', "\"")
         .split_ascii_whitespace()
@@ -175,7 +176,9 @@ fn after_declaration(text: &str) -> Result<&str, ProviderError> {
     if known.contains(&plain.as_str()) {
         return Ok(rest);
     }
-    Err(malformed("the XML declaration is not of XML 1.0 in UTF-8"))
+    Err(malformed(
+        "the XML declaration must specify version 1.0 and UTF-8",
+    ))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is configured about one SAML provider, and what is odd about it.
+//! The settings of a SAML provider, and findings about them.
 
 use std::sync::Arc;
 
@@ -7,55 +7,55 @@ use url::Url;
 
 use super::own_keys::OwnKey;
 use super::trust::{Binding, SamlTrust, TrustOptions};
-use crate::idp::oidc::{Finding, MfaRule};
+use crate::idp::oidc::{MfaRule, SettingsFinding};
 
-/// `AuthnContextClassRef` that means a second factor when nothing is configured (REFEDS MFA Profile 1.0).
+/// The default `AuthnContextClassRef` that proves MFA (REFEDS MFA Profile 1.0).
 const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
-/// What Entra ID and ADFS say of a second factor, as a value of the claim below.
+/// The authentication method with which Entra ID and ADFS indicate MFA.
 const MICROSOFT_MFA: &str = "http://schemas.microsoft.com/claims/multipleauthn";
 
-/// One SAML provider, as configured.
+/// The settings of a SAML provider.
 #[derive(Clone, Debug)]
 pub struct SamlSettings {
-    /// Its id here.
+    /// The provider ID.
     pub id: ProviderId,
-    /// How people know it.
+    /// The display name of the provider.
     pub title: String,
-    /// Our own addresses for it.
+    /// Our URLs for this provider.
     pub addresses: Addresses,
-    /// Where its metadata is.
+    /// The source of its metadata.
     pub metadata: MetadataSource,
-    /// How its metadata is read, and what is taken from it.
+    /// How its metadata is read, and which options apply to its messages.
     pub options: TrustOptions,
-    /// What signs our requests; the first signs, all are in our metadata.
+    /// Keys that sign our requests; the first one signs, all are in our metadata.
     pub signing_keys: Vec<OwnKey>,
-    /// What assertions are encrypted for; all decrypt, all are in our metadata.
+    /// Keys that decrypt assertions; all are in our metadata.
     pub encryption_keys: Vec<OwnKey>,
-    /// Whether requests for a sign-in are signed.
+    /// Whether sign-in requests are signed.
     pub sign_requests: bool,
-    /// How our messages travel; by Redirect where the provider takes that, else by POST, when nothing is said.
+    /// The binding of our messages; if `None`, HTTP-Redirect is preferred to HTTP-POST.
     pub request_binding: Option<Binding>,
     /// `NameIDPolicy/@Format`
     pub name_id_format: Option<String>,
-    /// Whether the provider may begin a sign-in (SAML Profiles 4.1.5).
+    /// Whether IdP-initiated sign-in is allowed (SAML Profiles 4.1.5).
     pub allow_idp_initiated: bool,
-    /// The mail domains about which the provider is believed.
+    /// The mail domains for which the provider is authoritative.
     pub domains: Vec<EmailDomain>,
-    /// Which attributes mean what.
+    /// The attributes to use.
     pub attributes: AttributeNames,
-    /// What counts as a second factor: `acr` are values of `AuthnContextClassRef`.
+    /// The values that prove MFA: `acr` are values of `AuthnContextClassRef`.
     pub mfa: MfaRule,
-    /// What is asked for when a second factor is (`RequestedAuthnContext`): the configured `mfa.acr`, since providers
-    /// refuse what they do not know.
+    /// The values of `RequestedAuthnContext` if MFA is required: the configured `mfa.acr`, because providers reject
+    /// unknown values.
     pub requested_contexts: Vec<String>,
     /// The application for AWS at the provider, for accounts with `trust = "provider-saml"`.
     pub aws: Option<AwsApplication>,
 }
 
-/// Where the provider finds us.
+/// Our URLs for a provider.
 #[derive(Clone, Debug)]
 pub struct Addresses {
-    /// Our entity id, which is where our metadata is.
+    /// Our entity ID, which is the URL of our metadata.
     pub entity_id: String,
     /// `AssertionConsumerService`
     pub consumer: Url,
@@ -64,7 +64,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Those of a provider on our origin.
+    /// The URLs for a provider with this origin.
     pub fn of(public_url: &Url, id: &ProviderId) -> Option<Self> {
         let at = |path: &str| public_url.join(&format!("/sign-in/{id}/{path}")).ok();
         Some(Self {
@@ -75,44 +75,44 @@ impl Addresses {
     }
 }
 
-/// Where a provider's metadata is.
+/// The source of metadata.
 #[derive(Clone, Debug)]
 pub enum MetadataSource {
-    /// In a file, which was read and parsed with the configuration.
+    /// A file, which was parsed with the configuration.
     File(Arc<SamlTrust>),
-    /// At an https address.
+    /// An https URL.
     Url {
-        /// The address.
+        /// The https URL of the metadata.
         url: Url,
-        /// How old it may become before it is fetched again.
+        /// Age after which it is fetched again.
         refresh: chrono::TimeDelta,
     },
 }
 
-/// A provider's own application for AWS: its response is for AWS, and comes to us.
+/// A provider's own application for AWS. Its response is addressed to AWS, but sent to us.
 #[derive(Clone, Debug)]
 pub struct AwsApplication {
-    /// Where the provider starts it.
+    /// The URL that starts the application.
     pub start: Url,
-    /// `Audience`: AWS, by any of its names.
+    /// Allowed values of `Audience`: the names of AWS.
     pub audiences: Vec<String>,
-    /// `Recipient` and `Destination`: AWS's addresses.
+    /// Allowed values of `Recipient` and `Destination`: the URLs of AWS.
     pub recipients: Vec<String>,
 }
 
-/// Which attributes carry what, by `Name` or `FriendlyName`: the first that is there counts.
+/// The attributes to use, by `Name` or `FriendlyName`; the first that is present counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributeNames {
-    /// The e-mail address.
+    /// Names of attributes with the e-mail address.
     pub email: Vec<String>,
-    /// The display name.
+    /// Names of attributes with the display name.
     pub name: Vec<String>,
-    /// The groups.
+    /// Names of attributes with the groups.
     pub groups: Vec<String>,
 }
 
 impl Default for AttributeNames {
-    /// What the usual providers call them.
+    /// The names used by common providers.
     fn default() -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
@@ -139,7 +139,7 @@ impl Default for AttributeNames {
 }
 
 impl SamlSettings {
-    /// What counts as a second factor when nothing is configured.
+    /// The default values that prove MFA.
     pub fn default_mfa() -> MfaRule {
         MfaRule {
             amr: vec![MICROSOFT_MFA.to_owned()],
@@ -147,11 +147,11 @@ impl SamlSettings {
         }
     }
 
-    /// What `rolecalld check` should say about them.
-    pub fn findings(&self) -> Vec<Finding> {
+    /// The findings of `rolecalld check`.
+    pub fn findings(&self) -> Vec<SettingsFinding> {
         let mut findings = Vec::new();
         let mut note = |fatal: bool, key: &'static str, message: &str, hint: &str| {
-            findings.push(Finding {
+            findings.push(SettingsFinding {
                 key,
                 message: message.to_owned(),
                 hint: hint.to_owned(),
@@ -163,32 +163,32 @@ impl SamlSettings {
             note(
                 true,
                 "saml.sign_requests",
-                "there is no key to sign requests with",
-                "make one with `rolecalld keys certificate saml-signing.pem`, and add signing_keys = [{ file = \"saml-signing.pem\" }]",
+                "requests cannot be signed: no signing key is configured",
+                "create one with `rolecalld keys certificate saml-signing.pem`, and add signing_keys = [{ file = \"saml-signing.pem\" }]",
             );
         }
         if policy.allow_sha1 {
             note(
                 false,
                 "saml.allow_sha1",
-                "signatures with SHA-1 are taken from this provider; they can be forged with enough money",
-                "let the provider sign with SHA-256 and take the switch out",
+                "signatures with SHA-1 are accepted from this provider; SHA-1 is broken, so they can be forged",
+                "configure the provider to sign with SHA-256, and remove this setting",
             );
         }
         if policy.allow_cbc {
             note(
                 false,
                 "saml.allow_cbc",
-                "assertions encrypted with AES-CBC are taken without a signature around them; such a cipher can be probed",
-                "let the provider encrypt with AES-GCM, or sign the response, and take the switch out",
+                "assertions encrypted with AES-CBC are accepted without a signed response, which allows padding oracle attacks",
+                "configure the provider to encrypt with AES-GCM or to sign the response, and remove this setting",
             );
         }
         if self.allow_idp_initiated {
             note(
                 false,
                 "saml.allow_idp_initiated",
-                "the provider may begin sign-ins, which are bound to no browser: somebody may sign others in as themselves",
-                "give people https://…/sign-in/PROVIDER as the application's start address instead",
+                "IdP-initiated sign-in is not bound to a browser: an attacker can sign in other users with their own account (login CSRF)",
+                "use https://…/sign-in/PROVIDER as start URL of the application instead",
             );
         }
         findings
@@ -226,7 +226,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn findings_name_the_key_and_whether_it_matters() {
+    fn findings_have_key_and_severity() {
         let found = |change: fn(&mut SamlSettings)| {
             let mut settings = settings();
             change(&mut settings);

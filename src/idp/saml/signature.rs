@@ -1,7 +1,7 @@
-//! XML signatures, verified by xmlsec through samael: the only place where guarded bytes meet C code.
+//! Verifies XML signatures with xmlsec through samael: the only code that passes guarded bytes to C code.
 //!
-//! It takes a [`GuardedXml`] and gives back the very bytes that were digested; nothing else of the document is to be
-//! believed. The verifier is behind [`XmlSignature`], so that it can be swapped or doubled.
+//! It takes a [`GuardedXml`] and returns the exact bytes that were digested; the rest of the document is untrusted. The
+//! trait [`XmlSignature`] allows to replace the verifier or to compare two.
 
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Document, Node};
@@ -23,9 +23,9 @@ const ALLOWED: &[Allowed] = &[
     Allowed::EcdsaSha512,
 ];
 
-/// Says whether signatures are good.
+/// Verifies signatures.
 pub trait XmlSignature: Send + Sync {
-    /// Verifies every signature of the document with one of the keys, and returns what the outermost covers.
+    /// Verifies all signatures of the document with one of the keys, and returns the content of the outermost.
     ///
     /// # Errors
     /// [`RejectReason::Unsigned`], [`RejectReason::Algorithm`], [`RejectReason::Signature`].
@@ -36,7 +36,7 @@ pub trait XmlSignature: Send + Sync {
     ) -> Result<VerifiedXml, ProviderError>;
 }
 
-/// The canonical form of the outermost signed element, as it was digested.
+/// The outermost signed element in canonical form, as it was digested.
 #[derive(Debug)]
 pub struct VerifiedXml {
     canonical: String,
@@ -44,7 +44,7 @@ pub struct VerifiedXml {
 }
 
 impl VerifiedXml {
-    /// What a verifier has found to be covered by this signature.
+    /// The bytes that a verifier has found to be covered by this signature.
     pub fn new(canonical: String, signature: SignatureShape) -> Self {
         Self {
             canonical,
@@ -57,10 +57,10 @@ impl VerifiedXml {
         &self.canonical
     }
 
-    /// Reads them; the root is the element whose signature was verified.
+    /// Parses the bytes; the root is the element whose signature was verified.
     ///
     /// # Errors
-    /// [`RejectReason::Signature`] when it is any other, or nothing.
+    /// [`RejectReason::Signature`], if it is another element.
     pub fn document(&self) -> Result<Document<'_>, ProviderError> {
         let document = parse(&self.canonical)?;
         let root: Node<'_, '_> = document.root_element();
@@ -69,12 +69,12 @@ impl VerifiedXml {
         }
         Err(ProviderError::rejected(
             RejectReason::Signature,
-            "the signature covers something else",
+            "the signature covers another element",
         ))
     }
 }
 
-/// samael over xmlsec and libxml2.
+/// samael with xmlsec and libxml2.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Xmlsec;
 
@@ -87,19 +87,19 @@ impl XmlSignature for Xmlsec {
         let Some(outermost) = xml.signatures().first() else {
             return Err(ProviderError::rejected(
                 RejectReason::Unsigned,
-                "there is no signature",
+                "the message is not signed",
             ));
         };
         let sha1 = xml.signatures().iter().any(SignatureShape::sha1);
         if sha1 && !keys.allow_sha1() {
             return Err(ProviderError::rejected(
                 RejectReason::Algorithm,
-                "it is signed with SHA-1; let the provider sign with SHA-256",
+                "the message is signed with SHA-1; configure the provider to sign with SHA-256",
             ));
         }
-        // samael knows no SHA-1 to allow. Without its list all goes, but the guard has compared with ours.
+        // samael cannot allow SHA-1. Without its list everything is allowed, but the guard has enforced our own list.
         let allowed = (!sha1).then_some(ALLOWED);
-        // One key at a time: a key of another type is an error to samael, which hides the keys after it.
+        // One key at a time: samael stops with an error at a key of another type.
         let (named, key_type) = (outermost.certificate(), outermost.key_type());
         for key in keys.candidates(named, key_type, outermost.value()) {
             let certificate = CertificateDer::from(key.certificate.clone());
@@ -115,7 +115,7 @@ impl XmlSignature for Xmlsec {
         }
         Err(ProviderError::rejected(
             RejectReason::Signature,
-            "no certificate of the provider's metadata fits the signature",
+            "the signature does not match a certificate in the metadata of the provider",
         ))
     }
 }

@@ -1,7 +1,7 @@
-//! The one shape a signature may have (XML Signature 1.1, SAML Core 5.4): one reference to its own parent, enveloped, with
-//! exclusive canonicalisation, by an algorithm from a list.
+//! The only allowed form of a signature (XML Signature 1.1, SAML Core 5.4): one reference to its parent, enveloped,
+//! exclusive canonicalization, and an allowed algorithm.
 //!
-//! What `KeyInfo` says is never a key: at most it tells which of the configured certificates to try first.
+//! Keys in `KeyInfo` are never used; it only selects which configured certificate is tried first.
 
 use openssl::pkey::Id;
 use rolecall_core::base::limits;
@@ -13,7 +13,7 @@ use super::xml::{DSIG, EXCLUSIVE, attribute, elements, is, text};
 
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
-/// Responses have no comments, and those of metadata are signed by it.
+/// Allowed, because responses contain no comments, and in metadata the comments are signed.
 const EXCLUSIVE_WITH_COMMENTS: &str = "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
 
 const SIGNATURES: &[&str] = &[
@@ -32,7 +32,7 @@ const DIGESTS: &[&str] = &[
 const RSA_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
 const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
 
-/// A signature that has this shape.
+/// A signature of the allowed form.
 #[derive(Clone, Debug)]
 pub struct SignatureShape {
     owner: NodeId,
@@ -45,39 +45,39 @@ pub struct SignatureShape {
 }
 
 impl SignatureShape {
-    /// The element that is signed.
+    /// The signed element.
     pub fn owner(&self) -> NodeId {
         self.owner
     }
 
-    /// Whether this element, of the verified document, is the one that was signed.
+    /// Whether this element of the verified document is the signed one.
     pub fn covers(&self, node: Node<'_, '_>) -> bool {
         node.tag_name().name() == self.owner_name
             && attribute(node, "ID") == Some(self.owner_id.as_str())
     }
 
-    /// Whether SHA-1 is in it.
+    /// Whether SHA-1 is used.
     pub fn sha1(&self) -> bool {
         self.sha1
     }
 
-    /// The type of key that its algorithm is for.
+    /// The key type of the algorithm.
     pub fn key_type(&self) -> Id {
         self.key_type
     }
 
-    /// The value of the signature.
+    /// The signature value.
     pub fn value(&self) -> &[u8] {
         &self.value
     }
 
-    /// The certificate it names: a hint, nothing more.
+    /// The certificate in `KeyInfo`, only used as a hint.
     pub fn certificate(&self) -> Option<&[u8]> {
         self.certificate.as_deref()
     }
 }
 
-/// Looks at a signature of this element.
+/// Checks a signature of this element.
 ///
 /// # Errors
 /// [`RejectReason::Structure`], [`RejectReason::Algorithm`].
@@ -94,7 +94,7 @@ pub fn signature_shape(
         ] => (*info, *value, Some(*key)),
         _ => {
             return Err(structure(
-                "a Signature is not SignedInfo, SignatureValue, KeyInfo",
+                "a Signature must consist of SignedInfo, SignatureValue, KeyInfo",
             ));
         }
     };
@@ -104,7 +104,7 @@ pub fn signature_shape(
         ("Reference", reference),
     ] = named(signed_info)?[..]
     else {
-        return Err(structure("a SignedInfo has not exactly one Reference"));
+        return Err(structure("a SignedInfo must have exactly one Reference"));
     };
     let [
         ("Transforms", transforms),
@@ -113,14 +113,14 @@ pub fn signature_shape(
     ] = named(reference)?[..]
     else {
         return Err(structure(
-            "a Reference is not Transforms, DigestMethod, DigestValue",
+            "a Reference must consist of Transforms, DigestMethod, DigestValue",
         ));
     };
     for simple in [method, digest, value, signature_value] {
         leaf(simple)?;
     }
     let owner_id = attribute(owner, "ID").filter(|id| !id.is_empty());
-    let owner_id = owner_id.ok_or_else(|| structure("what is signed has no ID"))?;
+    let owner_id = owner_id.ok_or_else(|| structure("the signed element has no ID"))?;
     if attribute(reference, "URI").and_then(|uri| uri.strip_prefix('#')) != Some(owner_id) {
         return Err(structure("a signature does not refer to its own parent"));
     }
@@ -135,8 +135,8 @@ pub fn signature_shape(
         }
         _ => {
             return Err(structure(
-                "there are other transforms than the two of SAML (Core 5.4.4): let the provider sign with \
-                 enveloped-signature and exclusive canonicalisation",
+                "only the two transforms of SAML are allowed (Core 5.4.4): configure the provider to sign with \
+                 enveloped-signature and exclusive canonicalization",
             ));
         }
     }
@@ -155,35 +155,36 @@ pub fn signature_shape(
             .filter(|text| text.len() <= limits::SAML_SIGNATURE_VALUE_BYTES_MAX)
             .as_deref()
             .and_then(base64_text)
-            .ok_or_else(|| structure("a SignatureValue is not base64, or too long"))?,
+            .ok_or_else(|| structure("a SignatureValue is not base64 or too long"))?,
         certificate: key_info.map(hint).transpose()?.flatten(),
     })
 }
 
-/// The child elements with their names; all are of XML Signature.
+/// The child elements with their names; all must be of XML Signature.
 fn named<'a, 'i>(node: Node<'a, 'i>) -> Result<Vec<(&'i str, Node<'a, 'i>)>, ProviderError> {
     elements(node)
         .map(|child| {
             let name = child.tag_name();
             let own = name.namespace() == Some(DSIG);
             own.then_some((name.name(), child))
-                .ok_or_else(|| structure("there is a strange element in a signature"))
+                .ok_or_else(|| structure("a signature contains an unexpected element"))
         })
         .collect()
 }
 
-/// Nothing but text.
+/// An element that contains only text.
 fn leaf(node: Node<'_, '_>) -> Result<(), ProviderError> {
     match elements(node).next() {
         None => Ok(()),
-        Some(_) => Err(structure("there is a strange element in a signature")),
+        Some(_) => Err(structure("a signature contains an unexpected element")),
     }
 }
 
-/// Exclusive canonicalisation with or without comments (SAML Core 5.4.3), perhaps with a list of prefixes (Exclusive XML Canonicalization 4).
+/// Exclusive canonicalization with or without comments (SAML Core 5.4.3), optionally with a list of prefixes (Exclusive
+/// XML Canonicalization 4).
 fn exclusive(node: Node<'_, '_>) -> Result<(), ProviderError> {
     if ![EXCLUSIVE, EXCLUSIVE_WITH_COMMENTS].contains(&algorithm(node)) {
-        return Err(not_taken("canonicalisation", algorithm(node)));
+        return Err(not_taken("canonicalization", algorithm(node)));
     }
     match elements(node).collect::<Vec<_>>().as_slice() {
         [] => Ok(()),
@@ -191,19 +192,19 @@ fn exclusive(node: Node<'_, '_>) -> Result<(), ProviderError> {
             leaf(*list)?;
             few_prefixes(attribute(*list, "PrefixList").unwrap_or_default())
         }
-        _ => Err(structure("there is a strange element in a signature")),
+        _ => Err(structure("a signature contains an unexpected element")),
     }
 }
 
-/// Canonicalisation looks for each prefix of the list at each element.
+/// Limits the list, because canonicalization searches each prefix at each element.
 fn few_prefixes(list: &str) -> Result<(), ProviderError> {
     let few = list.len() <= limits::SAML_PREFIX_LIST_BYTES_MAX
         && list.split_ascii_whitespace().count() <= limits::SAML_PREFIXES_MAX;
     few.then_some(())
-        .ok_or_else(|| structure("an InclusiveNamespaces lists too many prefixes"))
+        .ok_or_else(|| structure("an InclusiveNamespaces has too many prefixes"))
 }
 
-/// Whether it is the one with SHA-1, if it is any of those we know.
+/// Whether the algorithm uses SHA-1; an error if it is not allowed at all.
 fn weak(node: Node<'_, '_>, what: &str, known: &[&str], sha1: &str) -> Result<bool, ProviderError> {
     let algorithm = algorithm(node);
     if known.contains(&algorithm) {
@@ -215,12 +216,12 @@ fn weak(node: Node<'_, '_>, what: &str, known: &[&str], sha1: &str) -> Result<bo
     Err(not_taken(what, algorithm))
 }
 
-/// The certificate that `KeyInfo` holds, if it holds one. What could lead anywhere else is refused.
+/// The certificate in `KeyInfo`, if any. References to other locations are rejected.
 fn hint(key_info: Node<'_, '_>) -> Result<Option<Vec<u8>>, ProviderError> {
     let plain =
         |(name, _): &(&str, Node<'_, '_>)| matches!(*name, "X509Data" | "KeyValue" | "KeyName");
     if !named(key_info)?.iter().all(plain) {
-        return Err(structure("a KeyInfo leads somewhere else"));
+        return Err(structure("a KeyInfo refers to another location"));
     }
     let certificate = key_info
         .descendants()
@@ -237,8 +238,8 @@ fn not_taken(what: &str, algorithm: &str) -> ProviderError {
     ProviderError::rejected(
         RejectReason::Algorithm,
         format!(
-            "the {what} algorithm {shown:?} is not taken: let the provider sign with RSA or ECDSA and SHA-256, and exclusive \
-             canonicalisation"
+            "the {what} algorithm {shown:?} is not supported: configure the provider to sign with RSA or ECDSA and SHA-256, and exclusive \
+             canonicalization"
         ),
     )
 }

@@ -1,4 +1,4 @@
-//! Where trust in a provider comes from: a file that was read with the configuration, or an address.
+//! The source of trust in a provider: a metadata file or URL.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use super::settings::{MetadataSource, SamlSettings};
 use super::trust::SamlTrust;
 use crate::idp::http::HttpClient;
 
-/// A provider's metadata, wherever it is.
+/// The metadata of a provider.
 pub enum Source {
-    /// Read once; it changes with the configuration.
+    /// From a file, parsed with the configuration.
     Fixed(Arc<SamlTrust>, Arc<dyn Clock>),
-    /// Fetched in turn.
+    /// From a URL, fetched regularly.
     Remote(Box<RemoteMetadata>),
 }
 
 impl Source {
-    /// Where the settings say; fetches nothing.
+    /// The source in the settings; fetches nothing.
     pub fn new(settings: &SamlSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Self {
         match &settings.metadata {
             MetadataSource::File(trust) => Self::Fixed(Arc::clone(trust), clock),
@@ -31,7 +31,7 @@ impl Source {
         }
     }
 
-    /// The trust of today.
+    /// The current trust.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
@@ -45,7 +45,7 @@ impl Source {
         }
     }
 
-    /// Newer trust than this, because it did not do; none where there is no newer.
+    /// Newer trust than this, whose keys did not match; `None` if there is none.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].

@@ -1,6 +1,6 @@
-//! What a verified assertion states: who the person is, how and when they proved it, and what is known of them.
+//! The statements of a verified assertion: subject, authentication, attributes.
 //!
-//! A text is taken whole or not at all; what is encrypted within is refused, never passed over.
+//! Text is read completely or not at all; encrypted parts are rejected, never skipped.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::identity::{NameId, Subject, UnreadReason};
@@ -15,7 +15,7 @@ use super::xml::{
     ASSERTION, attribute, children, elements, exact_text, instant, is, only, text, trimmed,
 };
 
-/// How the person signed in at the provider (Core 2.7.2).
+/// The authentication statement (Core 2.7.2).
 pub struct Authentication {
     /// `AuthnInstant`
     pub instant: DateTime<Utc>,
@@ -27,7 +27,8 @@ pub struct Authentication {
     pub context: Option<String>,
 }
 
-/// The authentication statements: there must be one, their sessions must go on, and the first says how it was.
+/// Reads the authentication statements: at least one is required, their sessions must not have ended, and the first one
+/// is returned.
 ///
 /// # Errors
 /// [`RejectReason::AuthnStatement`], [`RejectReason::Expired`], [`RejectReason::NotFresh`].
@@ -39,9 +40,9 @@ pub fn authentication(
     let mut statements = children(assertion, ASSERTION, "AuthnStatement");
     let first = statements
         .next()
-        .ok_or_else(|| rejected(RejectReason::AuthnStatement, "there is no AuthnStatement"))?;
+        .ok_or_else(|| rejected(RejectReason::AuthnStatement, "AuthnStatement is missing"))?;
     let at = instant(first, "AuthnInstant")?
-        .ok_or_else(|| rejected(RejectReason::AuthnStatement, "there is no AuthnInstant"))?;
+        .ok_or_else(|| rejected(RejectReason::AuthnStatement, "AuthnInstant is missing"))?;
     clock.not_ahead("AuthnInstant", at)?;
     let mut ends: Option<DateTime<Utc>> = None;
     for statement in std::iter::once(first).chain(statements) {
@@ -60,7 +61,7 @@ pub fn authentication(
         let before = (since - at).num_seconds();
         return Err(rejected(
             RejectReason::NotFresh,
-            format!("AuthnInstant lies {before} s before the sign-in"),
+            format!("AuthnInstant is {before} s before the start of the sign-in"),
         ));
     }
     let context = only(first, ASSERTION, "AuthnContext")
@@ -74,10 +75,11 @@ pub fn authentication(
     })
 }
 
-/// The attributes (Core 2.7.3), those of one name together. As many as a document may hold: of those that nothing depends on
-/// the identity keeps what it has room for.
+/// Reads the attributes (Core 2.7.3) and merges those with the same name. All attributes are read; the identity limits
+/// how many unused ones it keeps.
 ///
 /// # Errors
+/// [`RejectReason::Claims`], if an attribute has no name or is encrypted.
 /// [`RejectReason::Claims`]: without a name, or encrypted.
 pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderError> {
     let mut all: Vec<Attribute> = Vec::new();
@@ -118,7 +120,7 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
     Ok(all)
 }
 
-/// The text of a value, or of the `NameID` in it (eduPersonTargetedID); none for any other element.
+/// The text of a value, or of the `NameID` in it (eduPersonTargetedID); `None` for any other element.
 fn value(node: Node<'_, '_>) -> Option<String> {
     if !is(node, ASSERTION, "AttributeValue") {
         return None;
@@ -135,7 +137,7 @@ fn is_blank_or_element(node: Node<'_, '_>) -> bool {
     !node.is_text() || trimmed(node.text().unwrap_or_default()).is_empty()
 }
 
-/// `NameID`, and whom it means: the configured attribute where there is one, else the text of `NameID`.
+/// Reads `NameID` and the subject: the configured attribute, or the text of `NameID`.
 ///
 /// # Errors
 /// [`RejectReason::Subject`].
@@ -153,39 +155,40 @@ pub fn person(
         (Some(node), _) => {
             let what = node.tag_name().name();
             return Err(no(format!(
-                "the subject is named by {what}, which is not taken"
+                "the subject is a {what}, which is not supported"
             )));
         }
     };
     let name = match &policy.subject_attribute {
         Some(wanted) => {
-            let unread = |why: UnreadReason| no(format!("the attribute {wanted:?} {why}"));
+            let unread = |reason: UnreadReason| no(format!("the attribute {wanted:?} {reason}"));
             let found = named(attributes, wanted).map_err(unread)?;
             let found = found.ok_or_else(|| no(not_sent(wanted, attributes)))?;
-            if let Some(why) = found.unread {
-                return Err(unread(why));
+            if let Some(reason) = found.unread {
+                return Err(unread(reason));
             }
             match found.values.as_slice() {
                 [one] => one.clone(),
                 several => {
                     let count = several.len();
                     return Err(no(format!(
-                        "the attribute {wanted:?} has {count} values, where one is expected"
+                        "the attribute {wanted:?} has {count} values, expected is one"
                     )));
                 }
             }
         }
         None => {
             let name = name_id.as_ref();
-            let name =
-                name.ok_or_else(|| no("there is no NameID, and no subject_attribute".to_owned()))?;
+            let name = name.ok_or_else(|| {
+                no("NameID is missing, and subject_attribute is not set".to_owned())
+            })?;
             name.value.clone()
         }
     };
     Ok((name_id, subject_of(&name)?))
 }
 
-/// The person of this name, without the white space around it.
+/// Parses a subject, without surrounding white space.
 ///
 /// # Errors
 /// [`RejectReason::Subject`].
@@ -193,12 +196,12 @@ pub fn subject_of(name: &str) -> Result<Subject, ProviderError> {
     let no = |what: String| rejected(RejectReason::Subject, what);
     let name = trimmed(name);
     if name.is_empty() {
-        return Err(no("the name of the person is blank".to_owned()));
+        return Err(no("the subject is empty".to_owned()));
     }
     Subject::parse(name).map_err(|error| no(error.to_string()))
 }
 
-/// That there is no such attribute, and which there are.
+/// Describes a missing attribute, with the names of those that were sent.
 fn not_sent(wanted: &str, attributes: &[Attribute]) -> String {
     const SHOWN_MAX: usize = 12;
     let names = attributes.iter().take(SHOWN_MAX).map(|one| {
@@ -208,19 +211,19 @@ fn not_sent(wanted: &str, attributes: &[Attribute]) -> String {
     });
     let names: Vec<String> = names.collect();
     let sent = match names.is_empty() {
-        true => "no attributes were sent".to_owned(),
-        false => format!("these were sent: {}", names.join(", ")),
+        true => "the assertion has no attributes".to_owned(),
+        false => format!("received attributes: {}", names.join(", ")),
     };
     let more = match attributes.len().saturating_sub(SHOWN_MAX) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("there is no attribute {wanted:?}, by Name or FriendlyName; {sent}{more}")
+    format!("no attribute has the Name or FriendlyName {wanted:?}; {sent}{more}")
 }
 
 fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
-    let value = text(node)
-        .ok_or_else(|| rejected(RejectReason::Subject, "there is an element in NameID"))?;
+    let value =
+        text(node).ok_or_else(|| rejected(RejectReason::Subject, "NameID contains an element"))?;
     let own = |name: &str| attribute(node, name).map(str::to_owned);
     Ok(NameId {
         value,

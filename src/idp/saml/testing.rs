@@ -1,4 +1,4 @@
-//! A provider for the tests of this module: keys, metadata, and responses that are signed after a test has changed them.
+//! A provider for the tests of this module: keys, metadata, and responses that are signed after modification.
 
 use std::sync::LazyLock;
 
@@ -66,7 +66,7 @@ impl Party {
 
 pub static PROVIDER: LazyLock<Party> = LazyLock::new(|| Party::rsa(2048));
 pub static STRANGER: LazyLock<Party> = LazyLock::new(|| Party::rsa(2048));
-/// Ours, for decryption.
+/// Our own key, for decryption.
 pub static OWN: LazyLock<Party> = LazyLock::new(|| Party::rsa(2048));
 pub static ELLIPTIC: LazyLock<Party> = LazyLock::new(Party::elliptic);
 
@@ -117,18 +117,18 @@ pub fn expected() -> Expected<'static> {
     }
 }
 
-/// Where the signature of an element will be.
+/// Placeholders of signatures.
 const RESPONSE_SIGNATURE: &str = "{{response}}";
 const ASSERTION_SIGNATURE: &str = "{{assertion}}";
 
-/// A response without its signatures.
+/// A response without signatures.
 pub fn draft() -> String {
     format!(
         r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r" Version="2.0" IssueInstant="2026-03-01T12:00:00Z" Destination="{ACS}" InResponseTo="{REQUEST}"><saml:Issuer>{IDP}</saml:Issuer>{RESPONSE_SIGNATURE}<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status><saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0" IssueInstant="2026-03-01T12:00:00Z"><saml:Issuer>{IDP}</saml:Issuer>{ASSERTION_SIGNATURE}<saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent" SPNameQualifier="{SP}">alice</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData Recipient="{ACS}" NotOnOrAfter="2026-03-01T12:05:00Z" InResponseTo="{REQUEST}"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="2026-03-01T11:59:00Z" NotOnOrAfter="2026-03-01T12:05:00Z"><saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="2026-03-01T11:59:50Z" SessionIndex="_s" SessionNotOnOrAfter="2026-03-01T20:00:00Z"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="urn:oid:0.9.2342.19200300.100.1.3" FriendlyName="mail"><saml:AttributeValue>alice@example.com</saml:AttributeValue></saml:Attribute><saml:Attribute Name="groups"><saml:AttributeValue xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string">dev</saml:AttributeValue><saml:AttributeValue>R&amp;D &lt;x&gt;</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>"#
     )
 }
 
-/// An unsigned signature for the element with this id.
+/// A signature without digest and value, for the element with this ID.
 pub fn blank_signature(id: &str, method: &str, digest: &str) -> String {
     format!(
         r##"<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="{method}"/><ds:Reference URI="#{id}"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms><ds:DigestMethod Algorithm="{digest}"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/></ds:Signature>"##
@@ -161,14 +161,14 @@ pub fn signed(draft: &str, signed: Signed) -> String {
     unsigned(&xml)
 }
 
-/// A draft that nobody signs.
+/// A draft without signatures.
 pub fn unsigned(draft: &str) -> String {
     draft
         .replace(RESPONSE_SIGNATURE, "")
         .replace(ASSERTION_SIGNATURE, "")
 }
 
-/// Puts the assertion of a document into an `EncryptedAssertion` for us.
+/// Encrypts the assertion of a document for our key.
 pub fn encrypted(xml: &str, how: Encryption) -> String {
     let start = xml.find("<saml:Assertion ").unwrap();
     let end = xml.find("</saml:Assertion>").unwrap() + "</saml:Assertion>".len();
@@ -255,12 +255,12 @@ fn gcm(cipher: Cipher, key: &[u8], plain: &[u8]) -> Vec<u8> {
     [iv.as_slice(), &sealed, &tag].concat()
 }
 
-/// Verifies a document as it would be posted.
+/// Verifies a document as if it were posted.
 pub fn posted(xml: &str, trust: &SamlTrust) -> Result<VerifiedAssertion, ProviderError> {
     verify(&STANDARD.encode(xml), trust, now(), &expected())
 }
 
-/// The reason why it was rejected.
+/// The reason of the rejection.
 pub fn reason<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> RejectReason {
     match outcome {
         Err(ProviderError::Rejected { reason, .. }) => reason,

@@ -1,7 +1,7 @@
-//! What we know of a provider from its metadata (SAML Metadata 2.3, 2.4): its name, keys and addresses.
+//! Trust in a provider from its metadata (SAML Metadata 2.3, 2.4): entity ID, keys and URLs.
 //!
-//! There is no trust without a signing certificate: [`SamlTrust::parse`] is the only way to one. Metadata is read by
-//! namespace; what it says beyond that is not looked at.
+//! Trust requires a signing certificate: [`SamlTrust::parse`] is the only constructor. Metadata is parsed by namespace;
+//! other content is ignored.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::limits;
@@ -15,10 +15,10 @@ use super::signature::{VerifiedXml, XmlSignature as _, Xmlsec};
 use super::xml::{DSIG, METADATA, PROTOCOL, attribute, children, instant, is, text, trimmed};
 use crate::idp::http::callable;
 
-/// Certificates that expire within this time are told of.
+/// Certificates that expire within this time cause a warning.
 const SOON: TimeDelta = TimeDelta::days(30);
 
-/// How a message travels.
+/// The binding of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binding {
     /// HTTP-Redirect (Bindings 3.4).
@@ -28,7 +28,7 @@ pub enum Binding {
 }
 
 impl Binding {
-    /// Its name in metadata.
+    /// The URI in metadata.
     pub fn uri(self) -> &'static str {
         match self {
             Self::Redirect => "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
@@ -37,33 +37,33 @@ impl Binding {
     }
 }
 
-/// Where a message goes (Metadata 2.2.2).
+/// An endpoint (Metadata 2.2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// How.
+    /// The binding.
     pub binding: Binding,
-    /// Where requests go.
+    /// URL for requests.
     pub location: Url,
-    /// Where responses go, if elsewhere.
+    /// URL for responses, if different.
     pub response_location: Option<Url>,
 }
 
-/// What is taken from a provider beyond the defaults.
+/// Options for the messages of a provider.
 #[derive(Clone, Debug)]
 pub struct SamlPolicy {
-    /// Signatures and digests with SHA-1 count.
+    /// Accept signatures and digests with SHA-1.
     pub allow_sha1: bool,
-    /// AES-CBC is decrypted outside a verified signature too.
+    /// Decrypt AES-CBC outside of a verified signature.
     pub allow_cbc: bool,
-    /// The `Response` must be signed.
+    /// Require a signed `Response`.
     pub require_signed_response: bool,
-    /// The `Assertion` must be signed.
+    /// Require a signed `Assertion`.
     pub require_signed_assertion: bool,
-    /// The attribute that names the person, instead of `NameID`.
+    /// The attribute that contains the subject, instead of `NameID`.
     pub subject_attribute: Option<String>,
-    /// What decrypts assertions; none are taken encrypted without.
+    /// Decryption keys; without keys, encrypted assertions are rejected.
     pub decryption_keys: DecryptionKeys,
-    /// How far the provider's clock may differ from ours.
+    /// Tolerated clock difference.
     pub leeway: TimeDelta,
 }
 
@@ -84,17 +84,17 @@ impl Default for SamlPolicy {
 /// How metadata is read.
 #[derive(Clone, Debug, Default)]
 pub struct TrustOptions {
-    /// The entity it must describe; where there is none, it must describe one identity provider alone.
+    /// The expected entity. If `None`, the metadata must describe exactly one identity provider.
     pub entity_id: Option<String>,
-    /// Whose signature it must carry.
+    /// The keys that must have signed the metadata.
     pub metadata_keys: Option<SigningKeys>,
-    /// What is taken from the provider.
+    /// Options for the messages of the provider.
     pub policy: SamlPolicy,
 }
 
-/// Why metadata is no ground for trust.
+/// Why metadata cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metadata of the identity provider: {0}")]
+#[error("invalid metadata of the identity provider: {0}")]
 pub struct InvalidMetadata(pub(super) String);
 
 impl InvalidMetadata {
@@ -114,7 +114,7 @@ impl From<InvalidKey> for InvalidMetadata {
     }
 }
 
-/// A provider whose word can be verified.
+/// A provider whose messages can be verified.
 #[derive(Clone, Debug)]
 pub struct SamlTrust {
     entity_id: String,
@@ -127,16 +127,17 @@ pub struct SamlTrust {
 }
 
 impl SamlTrust {
-    /// Reads metadata: an `EntityDescriptor`, or an `EntitiesDescriptor` with the entity in it.
+    /// Parses metadata: an `EntityDescriptor`, or an `EntitiesDescriptor` that contains the entity.
     ///
     /// # Errors
-    /// [`InvalidMetadata`]: not such a document, no signing certificate, no address to send anybody to, another entity,
-    /// or no signature by the configured certificate.
+    /// [`InvalidMetadata`]: another document, no signing certificate, no SingleSignOnService, another entity, or no
+    /// signature by the configured certificate.
     pub fn parse(metadata: &str, options: &TrustOptions) -> Result<Self, InvalidMetadata> {
         let metadata = metadata.trim_start_matches('\u{feff}').trim_start();
         if is_html(metadata) {
             return Err(InvalidMetadata(
-                "it is an HTML page, perhaps a sign-in or error page, and not metadata".to_owned(),
+                "this is an HTML page, such as a sign-in or error page, instead of metadata"
+                    .to_owned(),
             ));
         }
         let verified = match &options.metadata_keys {
@@ -152,12 +153,12 @@ impl SamlTrust {
         let entity_id = attribute(entity, "entityID")
             .map(trimmed)
             .filter(|id| !id.is_empty() && id.len() <= 1024)
-            .ok_or_else(|| InvalidMetadata("there is no entityID".to_owned()))?;
+            .ok_or_else(|| InvalidMetadata("entityID is missing".to_owned()))?;
         let keys = SigningKeys::from_der(signing_certificates(role))?;
         let single_sign_on = endpoints(role, "SingleSignOnService");
         if single_sign_on.is_empty() {
             return Err(InvalidMetadata(
-                "there is no SingleSignOnService at an https address, by HTTP-Redirect or HTTP-POST"
+                "a SingleSignOnService with an https URL and HTTP-Redirect or HTTP-POST is missing"
                     .to_owned(),
             ));
         }
@@ -175,29 +176,29 @@ impl SamlTrust {
         })
     }
 
-    /// `entityID`: what the provider calls itself, and what `Issuer` must say.
+    /// `entityID` of the provider, which `Issuer` must equal.
     pub fn entity_id(&self) -> &str {
         &self.entity_id
     }
 
-    /// The keys that may sign for it.
+    /// The keys that can sign for the provider.
     pub fn keys(&self) -> &SigningKeys {
         &self.keys
     }
 
-    /// What is taken from it.
+    /// Options for the messages of the provider.
     pub fn policy(&self) -> &SamlPolicy {
         &self.policy
     }
 
-    /// `SingleSignOnService`, by this binding.
+    /// The `SingleSignOnService` with this binding.
     pub fn single_sign_on(&self, binding: Binding) -> Option<&Endpoint> {
         self.single_sign_on
             .iter()
             .find(|one| one.binding == binding)
     }
 
-    /// `SingleLogoutService`, by this binding.
+    /// The `SingleLogoutService` with this binding.
     pub fn single_logout(&self, binding: Binding) -> Option<&Endpoint> {
         self.single_logout.iter().find(|one| one.binding == binding)
     }
@@ -207,10 +208,10 @@ impl SamlTrust {
         self.wants_signed_requests
     }
 
-    /// Whether the metadata still counts.
+    /// Checks that the metadata has not expired.
     ///
     /// # Errors
-    /// [`ProviderError::Misconfigured`] from `validUntil` on.
+    /// [`ProviderError::Misconfigured`] after `validUntil`.
     pub fn still_valid(&self, now: DateTime<Utc>) -> Result<(), ProviderError> {
         match self.valid_until {
             Some(until) if now >= until => {
@@ -221,29 +222,29 @@ impl SamlTrust {
         }
     }
 
-    /// What an operator should know before people do: metadata that has expired, certificates that have or soon will.
-    pub fn remarks(&self, now: DateTime<Utc>) -> Vec<String> {
+    /// Warnings about expired metadata, and about certificates that have expired or will expire soon.
+    pub fn warnings(&self, now: DateTime<Utc>) -> Vec<String> {
         let expired = self.valid_until.filter(|until| now >= *until).map(|until| {
-            format!("the metadata was valid until {until}: nobody can sign in; get it anew from the provider")
+            format!("the metadata was valid until {until}: all sign-ins fail; update the metadata from the provider")
         });
         let ends = self.keys.not_after().filter(|end| now + SOON >= *end);
         let ends = ends.map(|end| {
             let tense = if now >= end { "expired" } else { "expires" };
-            format!("the provider's last signing certificate {tense} on {end}: get its metadata anew when it has another")
+            format!("the last signing certificate of the provider {tense} on {end}: update the metadata when the provider has a new certificate")
         });
         expired.into_iter().chain(ends).collect()
     }
 
-    /// `validUntil`: from then on the metadata is worth nothing (Metadata 2.3.2).
+    /// `validUntil`, after which the metadata is invalid (Metadata 2.3.2).
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.valid_until
     }
 }
 
-/// The text of metadata: XML in UTF-8.
+/// The text of metadata, which must be UTF-8.
 ///
 /// # Errors
-/// [`InvalidMetadata`], with the encoding that it seems to have.
+/// [`InvalidMetadata`], with the detected encoding.
 pub fn metadata_text(document: Vec<u8>) -> Result<String, InvalidMetadata> {
     let utf16 = matches!(
         document.as_slice(),
@@ -251,7 +252,7 @@ pub fn metadata_text(document: Vec<u8>) -> Result<String, InvalidMetadata> {
     );
     let not_utf8 = |found: &str| {
         InvalidMetadata(format!(
-            "it is in {found}, and must be in UTF-8: save it as UTF-8"
+            "the encoding is {found}, but must be UTF-8: save the file as UTF-8"
         ))
     };
     if utf16 {
@@ -268,21 +269,21 @@ fn is_html(text: &str) -> bool {
     begins("<!doctype html") || begins("<html")
 }
 
-/// What the configured certificate has signed of the metadata: all of it.
+/// The metadata as covered by the signature of the configured certificate.
 fn signed(metadata: &str, keys: &SigningKeys) -> Result<VerifiedXml, InvalidMetadata> {
     GuardedXml::parse(metadata, Shape::Metadata)
         .and_then(|guarded| Xmlsec.verified(&guarded, keys))
         .map_err(InvalidMetadata::of)
 }
 
-/// The entity and its role as an identity provider.
+/// The entity with its role as identity provider.
 fn identity_provider<'a, 'i>(
     root: Node<'a, 'i>,
     options: &TrustOptions,
 ) -> Result<(Node<'a, 'i>, Node<'a, 'i>), InvalidMetadata> {
     if !is(root, METADATA, "EntityDescriptor") && !is(root, METADATA, "EntitiesDescriptor") {
         return Err(InvalidMetadata(
-            "it is neither an EntityDescriptor nor an EntitiesDescriptor".to_owned(),
+            "the root element is neither EntityDescriptor nor EntitiesDescriptor".to_owned(),
         ));
     }
     let wanted = options.entity_id.as_deref();
@@ -301,25 +302,25 @@ fn identity_provider<'a, 'i>(
     match (found.next(), found.next(), wanted) {
         (Some(one), None, _) => Ok(one),
         (None, _, Some(wanted)) => Err(InvalidMetadata(format!(
-            "it describes no SAML 2.0 identity provider with entityID {wanted:?}"
+            "no SAML 2.0 identity provider has the entityID {wanted:?}"
         ))),
         (None, _, None) => Err(InvalidMetadata(
-            "it describes no SAML 2.0 identity provider (IDPSSODescriptor)".to_owned(),
+            "it contains no SAML 2.0 identity provider (IDPSSODescriptor)".to_owned(),
         )),
         (Some(_), Some(_), _) => Err(InvalidMetadata(
-            "it describes several identity providers; name one with entity_id".to_owned(),
+            "it contains several identity providers; set entity_id".to_owned(),
         )),
     }
 }
 
-/// Whether an entity has nothing but `EntitiesDescriptor`s around it (Metadata 2.3.1). Within extensions (2.2.1) anything may
-/// stand, and it speaks for nobody.
+/// Whether an entity is only inside `EntitiesDescriptor`s (Metadata 2.3.1). Extensions (2.2.1) can contain arbitrary
+/// elements, which are ignored.
 fn is_in_place(entity: Node<'_, '_>) -> bool {
     let mut around = entity.ancestors().skip(1).filter(Node::is_element);
     around.all(|node| is(node, METADATA, "EntitiesDescriptor"))
 }
 
-/// The certificates of key descriptors for signing, or for nothing in particular (Metadata 2.4.1.1).
+/// The certificates of key descriptors for signing, or without `use` (Metadata 2.4.1.1).
 fn signing_certificates(role: Node<'_, '_>) -> Vec<Vec<u8>> {
     children(role, METADATA, "KeyDescriptor")
         .filter(|key| {
@@ -335,7 +336,7 @@ fn signing_certificates(role: Node<'_, '_>) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The services of this kind at addresses we may send somebody to.
+/// The services of this kind with an allowed URL.
 fn endpoints(role: Node<'_, '_>, name: &str) -> Vec<Endpoint> {
     let address = |node: Node<'_, '_>, name: &str| {
         let url = Url::parse(trimmed(attribute(node, name)?)).ok()?;
@@ -354,12 +355,12 @@ fn endpoints(role: Node<'_, '_>, name: &str) -> Vec<Endpoint> {
         .collect()
 }
 
-/// The earliest `validUntil` of the role and of everything around it.
+/// The earliest `validUntil` of the role and its ancestors.
 fn valid_until(role: Node<'_, '_>) -> Result<Option<DateTime<Utc>>, InvalidMetadata> {
     let mut earliest: Option<DateTime<Utc>> = None;
     for node in role.ancestors().filter(Node::is_element) {
         let until = instant(node, "validUntil")
-            .map_err(|_| InvalidMetadata("validUntil is no time".to_owned()))?;
+            .map_err(|_| InvalidMetadata("validUntil is not a valid time".to_owned()))?;
         earliest = match (earliest, until) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

@@ -1,23 +1,23 @@
-//! The way of a response: guard, signatures, decryption, checks. Nothing is read for identity but what a signature covers.
+//! Verification of a response: guard, signatures, decryption, checks. The identity is read from signed content only.
 //!
-//! It is a pure function of response, trust, time and expectation. It takes a third of a millisecond of a processor, so callers are
-//! on a blocking thread.
+//! A pure function of response, trust, time and expected values. It takes a third of a millisecond of CPU time, so
+//! callers use a blocking thread.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::sign_in::ProviderError;
 
 use super::assertion::{Expected, Signed, VerifiedAssertion};
-use super::checks::{self, Reading};
-use super::decrypt::{Spliced, is_encrypted};
+use super::checks::{self, ResponseChecks};
+use super::decrypt::{DecryptedResponse, is_encrypted};
 use super::guard::{GuardedXml, Shape, decoded};
 use super::signature::{VerifiedXml, XmlSignature, Xmlsec};
 use super::trust::SamlTrust;
 
-/// Verifies a `SAMLResponse` as it was posted (Profiles 4.1.4).
+/// Verifies a posted `SAMLResponse` (Profiles 4.1.4).
 ///
 /// # Errors
-/// [`ProviderError::Refused`] when the provider says that nobody signed in, [`ProviderError::Rejected`] with the first reason found
-/// otherwise.
+/// [`ProviderError::Refused`], if the provider reports that the sign-in failed; [`ProviderError::Rejected`] for the
+/// first failed check.
 pub fn verify(
     response: &str,
     trust: &SamlTrust,
@@ -27,7 +27,7 @@ pub fn verify(
     verify_with(&Xmlsec, response, trust, now, expected)
 }
 
-/// [`verify`], with another verifier of signatures.
+/// [`verify`] with another verifier of signatures.
 ///
 /// # Errors
 /// Those of [`verify`].
@@ -44,12 +44,12 @@ pub fn verify_with(
     })
 }
 
-/// Guard, signatures, decryption; then `read`, with what a signature covers.
+/// Guard, signatures and decryption; then `read` with the signed content.
 fn authenticated<T>(
     signature: &dyn XmlSignature,
     text: &str,
     trust: &SamlTrust,
-    read: impl FnOnce(Reading<'_, '_>) -> Result<T, ProviderError>,
+    read: impl FnOnce(ResponseChecks<'_, '_>) -> Result<T, ProviderError>,
 ) -> Result<T, ProviderError> {
     let sent = GuardedXml::parse(text, Shape::Response)?;
     let Some(assertion) = sent.assertion() else {
@@ -58,16 +58,16 @@ fn authenticated<T>(
     if !is_encrypted(assertion) {
         let verified = signature.verified(&sent, trust.keys())?;
         let (signed, within) = (covered(&sent), verified.document()?);
-        return read(Reading::new(&sent, &within, signed)?);
+        return read(ResponseChecks::new(&sent, &within, signed)?);
     }
-    // What is encrypted is opened only after a signature around it has been verified, and only as it was verified.
+    // Encrypted content is decrypted after an outer signature, if any, was verified, and from the verified bytes.
     let outer = match sent.root_is_signed() {
         true => Some(signature.verified(&sent, trust.keys())?),
         false => None,
     };
     let around = outer.as_ref().map(VerifiedXml::document).transpose()?;
     let around = around.as_ref().unwrap_or(sent.document());
-    let spliced = Spliced::decrypt(around, outer.is_some(), trust.policy())?;
+    let spliced = DecryptedResponse::decrypt(around, outer.is_some(), trust.policy())?;
     let opened = spliced.guarded()?;
     let inner = match (opened.signatures(), &outer) {
         ([], Some(_)) => None,
@@ -80,10 +80,10 @@ fn authenticated<T>(
     };
     let within = inner.as_ref().map(VerifiedXml::document).transpose()?;
     let within = within.as_ref().unwrap_or(opened.document());
-    read(Reading::new(&opened, within, signed)?)
+    read(ResponseChecks::new(&opened, within, signed)?)
 }
 
-/// What the signatures of a guarded document cover.
+/// The signed content of a guarded document.
 fn covered(guarded: &GuardedXml<'_>) -> Signed {
     match (guarded.root_is_signed(), guarded.signatures().len()) {
         (true, 1) => Signed::Response,

@@ -1,4 +1,4 @@
-//! Small words for reading XML by namespace, and the names SAML is made of.
+//! Helpers for reading XML by namespace, and the namespaces of SAML.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::timestamp;
@@ -29,12 +29,12 @@ pub fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
         && node.tag_name().name() == name
 }
 
-/// The child elements, whatever they are.
+/// All child elements.
 pub fn elements<'a, 'i: 'a>(node: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
     node.children().filter(Node::is_element)
 }
 
-/// The child elements of this name.
+/// The child elements with this name.
 pub fn children<'a, 'i: 'a>(
     node: Node<'a, 'i>,
     namespace: &'a str,
@@ -44,7 +44,7 @@ pub fn children<'a, 'i: 'a>(
         .filter(move |child| is(*child, namespace, name))
 }
 
-/// The one child element of this name, if there is none but it.
+/// The child element with this name; `None` if there are several.
 pub fn only<'a, 'i: 'a>(
     node: Node<'a, 'i>,
     namespace: &'a str,
@@ -55,14 +55,14 @@ pub fn only<'a, 'i: 'a>(
     first.filter(|_| found.next().is_none())
 }
 
-/// The whole text of an element that holds text alone, without the white space around it, which tools that print XML
-/// readably put there; none when there is an element in it. A comment never ends it.
+/// The text of an element without surrounding white space, which XML formatters add; `None` if it contains an element.
+/// Comments do not split the text.
 pub fn text(node: Node<'_, '_>) -> Option<String> {
     Some(trimmed(&text_alone(node)?).to_owned())
 }
 
-/// As [`text`], for the value of an attribute: spaces alone at an end are a part of it, and only line breaks and tabs with
-/// the spaces beside them are not.
+/// As [`text`], for attribute values: leading and trailing spaces are kept; only white space with line breaks or tabs
+/// is removed.
 pub fn exact_text(node: Node<'_, '_>) -> Option<String> {
     Some(unindented(&text_alone(node)?).to_owned())
 }
@@ -71,7 +71,7 @@ fn text_alone(node: Node<'_, '_>) -> Option<String> {
     elements(node).next().is_none().then(|| all_text(node))
 }
 
-/// Every text within, joined.
+/// All descendant text, joined.
 pub fn all_text(node: Node<'_, '_>) -> String {
     node.descendants()
         .filter(Node::is_text)
@@ -79,12 +79,12 @@ pub fn all_text(node: Node<'_, '_>) -> String {
         .collect()
 }
 
-/// Without the white space that XML knows at either end.
+/// Removes leading and trailing XML white space.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
-/// Without the white space at an end where it holds a line break or a tab.
+/// Removes leading and trailing white space that contains a line break or tab.
 pub fn unindented(text: &str) -> &str {
     let is_space = |c| [' ', '\t', '\r', '\n'].contains(&c);
     let broken = |space: &str| space.contains(['\t', '\r', '\n']);
@@ -100,7 +100,7 @@ pub fn unindented(text: &str) -> &str {
     }
 }
 
-/// A time of SAML (Core 1.3.3).
+/// Parses a SAML time (Core 1.3.3).
 ///
 /// # Errors
 /// [`RejectReason::Malformed`].
@@ -110,13 +110,13 @@ pub fn instant(node: Node<'_, '_>, name: &str) -> Result<Option<DateTime<Utc>>, 
     };
     timestamp::from_rfc3339(trimmed(text))
         .map(Some)
-        .ok_or_else(|| malformed(format!("{name} is no time")))
+        .ok_or_else(|| malformed(format!("{name} is not a valid time")))
 }
 
-/// Nodes of one document, texts among them.
+/// Maximum number of nodes of a document, including text.
 const NODES_MAX: u32 = 100_000;
 
-/// Parses strictly: no document type, no more nodes than `NODES_MAX`.
+/// Parses strictly: no document type, at most `NODES_MAX` nodes.
 ///
 /// # Errors
 /// [`RejectReason::Malformed`].
@@ -127,10 +127,10 @@ pub fn parse(text: &str) -> Result<Document<'_>, ProviderError> {
         ..ParsingOptions::default()
     };
     Document::parse_with_options(text, options)
-        .map_err(|error| malformed(format!("it is no XML: {error}")))
+        .map_err(|error| malformed(format!("not well-formed XML: {error}")))
 }
 
-/// Not what XML or SAML allow.
+/// The error for malformed XML or SAML.
 pub fn malformed(detail: impl Into<String>) -> ProviderError {
     ProviderError::rejected(RejectReason::Malformed, detail)
 }

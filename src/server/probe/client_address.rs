@@ -1,63 +1,64 @@
-//! Whether the gateway sees its clients' addresses through what stands in front of it, judged by how it sees this machine.
+//! Checks whether the gateway determines client addresses correctly behind its proxies, by the address it sees for this
+//! host.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use url::Url;
 
-use super::public_url::PublicUrlFault;
+use super::public_url::PublicUrlError;
 use crate::client_address::{AddressHeader, SeenAddress, is_in};
 use crate::config::Listen;
 
-/// An address that nobody has (TEST-NET-1, RFC 5737), which this machine claims to have.
-pub const FORGED: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// A documentation address (TEST-NET-1, RFC 5737) that the probe claims in forwarding headers.
+pub const FORGED_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// How the gateway sees this machine.
+/// How the gateway sees this host.
 pub struct ObservedAddress<'a> {
-    /// Where it was asked.
+    /// The URL that was requested.
     pub public_url: &'a Url,
-    /// What is configured.
+    /// The configured listeners and proxies.
     pub listen: &'a Listen,
-    /// The answer to a request without a header that carries a client's address.
+    /// The response to a request without forwarding headers.
     pub plain: &'a SeenAddress,
-    /// The answer to one in which both such headers say [`FORGED`]; none where there was no answer.
+    /// The response to a request whose forwarding headers contain [`FORGED_ADDRESS`]; `None` if there was no response.
     pub forged: Option<&'a SeenAddress>,
-    /// This machine's own address in a connection to `public_url`.
+    /// The local address of a connection to `public_url`.
     pub local: Option<IpAddr>,
 }
 
 impl ObservedAddress<'_> {
-    /// A note of how this machine is seen.
+    /// Describes how this host is seen.
     ///
     /// # Errors
-    /// When the gateway does not see the addresses of its clients, or they can choose them.
-    pub fn judge(&self) -> Result<String, PublicUrlFault> {
+    /// If the gateway does not see the addresses of its clients, or clients can spoof them.
+    pub fn evaluate(&self) -> Result<String, PublicUrlError> {
         let address = self.plain.address.ok_or_else(|| self.unknown())?;
         if self.plain.is_of_connection() {
             self.of_connection(address)?;
         }
         let is_trusted = self.is_trusted(address);
-        if self.forged.and_then(|seen| seen.address) == Some(FORGED) && !is_trusted {
-            return Err(PublicUrlFault::new(
+        if self.forged.and_then(|seen| seen.address) == Some(FORGED_ADDRESS) && !is_trusted {
+            return Err(PublicUrlError::new(
                 format!(
-                    "clients can choose their address: the gateway took {FORGED}, which this machine only claimed to have"
+                    "clients can spoof their address: the gateway accepted {FORGED_ADDRESS} from a forwarding header that this host sent"
                 ),
                 format!(
-                    "let the proxy write `{}` itself instead of passing on what clients send; see \"Proxies\" in docs/operations.md",
+                    "configure the proxy to overwrite `{}` instead of passing on the value from the client; see \"Proxies\" in docs/operations.md",
                     self.plain.source
                 ),
             ));
         }
         let note = format!(
-            "this machine is seen as {address}, by {}",
+            "the gateway sees this host as {address}, from {}",
             self.plain.source
         );
         let local = self.local.filter(|local| *local != address);
         Ok(match local {
             _ if is_trusted => format!(
-                "{note}; it is in listen.trusted_proxies, so ask from another machine whether clients can choose their address"
+                "{note}; this address is in listen.trusted_proxies, so run the check on another host to test for address spoofing"
             ),
             Some(local) => format!(
-                "{note}; the connection began at {local}: without address translation between them, {address} is a proxy that is missing in listen.trusted_proxies"
+                "{note}; the local address of the connection is {local}: unless there is NAT in between, {address} is a proxy that is missing in listen.trusted_proxies"
             ),
             None => note,
         })
@@ -67,31 +68,31 @@ impl ObservedAddress<'_> {
         is_in(&self.listen.trusted_proxies, address)
     }
 
-    fn unknown(&self) -> PublicUrlFault {
-        let reason = self.plain.unknown.as_deref().unwrap_or("no reason given");
+    fn unknown(&self) -> PublicUrlError {
+        let reason = self.plain.unknown.as_deref().unwrap_or("unknown reason");
         let (configured, sent) = (self.listen.client_address, &self.plain.headers);
         let name = configured.name().unwrap_or_default();
         let other = configured.other().and_then(AddressHeader::name);
         let other = other.filter(|other| sent.iter().eq([other]));
         let advice = match other {
             Some(other) => format!(
-                "let the proxy write `{name}`, or set listen.client_address = \"{other}\" if the proxy itself writes that"
+                "configure the proxy to set `{name}`, or set listen.client_address = \"{other}\" if the proxy sets that header"
             ),
-            None => format!("let the proxy write one address to `{name}`"),
+            None => format!("configure the proxy to set `{name}` to one address"),
         };
-        PublicUrlFault::new(
-            format!("the address of this machine is unknown to the gateway: {reason}"),
+        PublicUrlError::new(
+            format!("the gateway cannot determine the address of this host: {reason}"),
             format!("{advice}; see \"Proxies\" in docs/operations.md"),
         )
     }
 
-    /// The gateway took whoever opened the connection for the client: right without a proxy, wrong behind one.
-    fn of_connection(&self, address: IpAddr) -> Result<(), PublicUrlFault> {
+    /// The gateway used the peer address of the connection. This is correct without a proxy, and wrong behind one.
+    fn of_connection(&self, address: IpAddr) -> Result<(), PublicUrlError> {
         let header = self.listen.client_address.name();
-        let fault = |why: String, advice: String| {
-            Err(PublicUrlFault::new(
+        let fault = |reason: String, advice: String| {
+            Err(PublicUrlError::new(
                 format!(
-                    "every client has the address of a proxy: the gateway sees {address}, and {why}"
+                    "all clients appear with the address of the proxy: the gateway sees {address}, and {reason}"
                 ),
                 format!("{advice}; see \"Proxies\" in docs/operations.md"),
             ))
@@ -101,17 +102,17 @@ impl ObservedAddress<'_> {
             let trust =
                 format!("add \"{address}/{bits}\" to listen.trusted_proxies if that is your proxy");
             return match header {
-                Some(_) => fault(format!("does not trust the `{sent}` that it sends"), trust),
+                Some(_) => fault(format!("does not trust the `{sent}` header from it"), trust),
                 None => fault(
-                    format!("does not read the `{sent}` that it sends"),
+                    format!("does not read the `{sent}` header from it"),
                     format!(
-                        "set listen.client_address = \"{sent}\" in place of \"peer\", and {trust}"
+                        "set listen.client_address = \"{sent}\" instead of \"peer\", and {trust}"
                     ),
                 ),
             };
         }
         let Some(header) = header else { return Ok(()) };
-        // Whoever ends TLS on another machine may keep the client's address in the connection; on this one nobody can.
+        // A TLS terminator on another host may preserve the client address of the connection; one on this host cannot.
         let is_proxied = self.public_url.scheme() == "https" && self.listen.tls.is_none();
         let is_of_proxy = match self.local == Some(address) {
             true => is_proxied && address.is_loopback(),
@@ -119,8 +120,8 @@ impl ObservedAddress<'_> {
         };
         match is_of_proxy {
             true => fault(
-                format!("no `{header}` arrives"),
-                format!("let the proxy write the client's address to `{header}`"),
+                format!("receives no `{header}` header"),
+                format!("configure the proxy to set `{header}` to the client address"),
             ),
             false => Ok(()),
         }
@@ -152,68 +153,68 @@ mod tests {
             address: address.parse().ok(),
             source: source.to_owned(),
             headers: headers.iter().map(ToString::to_string).collect(),
-            unknown: address.is_empty().then(|| "the reason".to_owned()),
+            unknown: address.is_empty().then(|| "REASON".to_owned()),
         }
     }
 
-    /// What is said of how this machine, at [`HOME`], is seen.
-    fn judged(
+    /// The result for a gateway that sees this host, at [`HOME`], as given.
+    fn evaluated(
         header: AddressHeader,
         url: &str,
         plain: &SeenAddress,
         forged: &SeenAddress,
     ) -> String {
-        let sight = ObservedAddress {
+        let snapshot = ObservedAddress {
             public_url: &Url::parse(url).unwrap(),
             listen: &listen(header),
             plain,
             forged: Some(forged),
             local: HOME.parse().ok(),
         };
-        match sight.judge() {
+        match snapshot.evaluate() {
             Ok(note) => note,
             Err(fault) => format!("{fault}: {}", fault.hint()),
         }
     }
 
     #[test]
-    fn each_way_to_be_seen_is_told_apart() {
+    fn each_misconfiguration_has_its_own_advice() {
         use AddressHeader::{Forwarded, Peer, XForwardedFor};
         let xff = "x-forwarded-for";
         let https = "https://sso.example.com";
         let rows = [
-            // As it should be: by the header, or without a proxy.
+            // Correct: from the header, or without a proxy.
             (
                 XForwardedFor,
                 https,
                 seen(HOME, xff, &[xff]),
-                "this machine is seen as 198.51.100.7, by x-forwarded-for",
+                "the gateway sees this host as 198.51.100.7, from x-forwarded-for",
             ),
             (
                 XForwardedFor,
                 https,
                 seen(HOME, "connection", &[]),
-                "seen as 198.51.100.7, by connection",
+                "sees this host as 198.51.100.7, from connection",
             ),
             (
                 Peer,
                 https,
                 seen(HOME, "connection", &[]),
-                "seen as 198.51.100.7, by connection",
+                "sees this host as 198.51.100.7, from connection",
             ),
             (
                 XForwardedFor,
                 https,
                 seen("203.0.113.9", xff, &[xff]),
-                "began at 198.51.100.7",
+                "local address of the connection is 198.51.100.7",
             ),
             (
                 XForwardedFor,
                 https,
                 seen(PROXY, xff, &[xff]),
-                "ask from another machine",
+                "run the check on another host",
             ),
-            // A proxy that is not trusted, not read, or silent.
+            // A proxy that is not trusted, whose header is not read, or that sends no header.
             (
                 XForwardedFor,
                 https,
@@ -230,27 +231,27 @@ mod tests {
                 Peer,
                 https,
                 seen(PROXY, "connection", &[xff]),
-                "set listen.client_address = \"x-forwarded-for\" in place of \"peer\"",
+                "set listen.client_address = \"x-forwarded-for\" instead of \"peer\"",
             ),
             (
                 XForwardedFor,
                 https,
                 seen(PROXY, "connection", &[]),
-                "no `x-forwarded-for` arrives",
+                "receives no `x-forwarded-for` header",
             ),
             (
                 Forwarded,
                 https,
                 seen("10.0.0.3", "connection", &[]),
-                "no `forwarded` arrives",
+                "receives no `forwarded` header",
             ),
             (
                 XForwardedFor,
                 "http://127.0.0.1:8443",
                 seen(PROXY, "connection", &[]),
-                "no `x-forwarded-for` arrives",
+                "receives no `x-forwarded-for` header",
             ),
-            // A header that cannot be used.
+            // An unusable header.
             (
                 XForwardedFor,
                 https,
@@ -261,13 +262,13 @@ mod tests {
                 XForwardedFor,
                 https,
                 seen("", xff, &[xff, "forwarded"]),
-                "the reason: let the proxy write one address",
+                "REASON: configure the proxy to set `x-forwarded-for` to one address",
             ),
         ];
-        for (header, url, plain, said) in rows {
-            let text = judged(header, url, &plain, &plain);
-            assert!(text.contains(said), "{plain:?}: {text}");
-            let fault = !text.starts_with("this machine is seen");
+        for (header, url, plain, expected) in rows {
+            let text = evaluated(header, url, &plain, &plain);
+            assert!(text.contains(expected), "{plain:?}: {text}");
+            let fault = !text.starts_with("the gateway sees this host");
             assert_eq!(
                 fault,
                 text.contains("\"Proxies\" in docs/operations.md"),
@@ -275,14 +276,14 @@ mod tests {
             );
         }
         let (plain, forged) = (seen(HOME, xff, &[xff]), seen("192.0.2.1", xff, &[xff]));
-        let text = judged(XForwardedFor, https, &plain, &forged);
+        let text = evaluated(XForwardedFor, https, &plain, &forged);
         assert!(
-            text.starts_with("clients can choose their address"),
+            text.starts_with("clients can spoof their address"),
             "{text}"
         );
-        // A proxy's own machine may say so.
+        // A trusted proxy itself can send any address.
         let plain = seen(PROXY, xff, &[xff]);
-        let text = judged(XForwardedFor, https, &plain, &forged);
-        assert!(text.contains("ask from another machine"), "{text}");
+        let text = evaluated(XForwardedFor, https, &plain, &forged);
+        assert!(text.contains("run the check on another host"), "{text}");
     }
 }

@@ -1,6 +1,5 @@
-//! Asks the gateway itself through `public_url`, as its clients do: whether what stands in front passes on all that it must.
-//!
-//! Directly and not through the proxy of `[egress]`, which leads out, while this leads in.
+//! Requests the gateway itself at `public_url`, as its clients do, to check that proxies in front of it pass on
+//! everything it needs. Connects directly and not through the proxy of `[egress]`, which is for outgoing requests.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,26 +14,26 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::Issuers;
-use super::client_address::{FORGED, ObservedAddress};
+use super::client_address::{FORGED_ADDRESS, ObservedAddress};
 use crate::client_address::SeenAddress;
 use crate::config::Settings;
-use crate::idp::http::{Answer, HttpError};
-use crate::idp::{HttpClient, Probed};
+use crate::idp::http::{HttpError, HttpResponse};
+use crate::idp::{HttpClient, ProbeReport};
 
-/// How long a connection may take that only shows this machine's own address.
+/// Time limit of a connection that determines the local address.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 const TOKEN: HeaderName = HeaderName::from_static(BEARER_TOKEN);
 
-/// What is wrong on the way to the gateway, and what to change.
+/// A fault on the path to the gateway, with the change to make.
 #[derive(Debug, thiserror::Error)]
 #[error("{problem}")]
-pub struct PublicUrlFault {
+pub struct PublicUrlError {
     problem: String,
     hint: String,
 }
 
-impl PublicUrlFault {
-    /// With what to do next.
+impl PublicUrlError {
+    /// A fault with its hint.
     pub fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             problem: problem.into(),
@@ -42,68 +41,73 @@ impl PublicUrlFault {
         }
     }
 
-    /// What to do next.
+    /// The next step for the operator.
     pub fn hint(&self) -> String {
         self.hint.clone()
     }
 }
 
-/// What the gateway says of itself: one answer when all is well or it is not reachable, else one for each fault.
-pub async fn ask(settings: &Settings, own: Option<&Issuers>) -> Vec<anyhow::Result<Probed>> {
+/// Requests the running gateway. Returns one report if there is no fault or the gateway is not reachable; otherwise one
+/// error per fault.
+pub async fn ask(settings: &Settings, own: Option<&Issuers>) -> Vec<anyhow::Result<ProbeReport>> {
     let http = match HttpClient::new(&settings.egress.direct()) {
         Ok(http) => http,
         Err(error) => return vec![Err(error.into())],
     };
-    let asker = Asker { http, settings };
+    let asker = PublicUrlProbe { http, settings };
     let plain = match asker.reach().await {
-        Ok(Reached::Gateway(seen)) => seen,
-        Ok(Reached::Nobody(why)) => {
+        Ok(Reachability::Gateway(seen)) => seen,
+        Ok(Reachability::Unreachable(reason)) => {
             let unreachable = Some(format!(
-                "not reachable from here ({why}); nothing of what stands in front of the gateway was checked"
+                "not reachable from this host ({reason}); the proxies in front of the gateway were not checked"
             ));
-            return vec![Ok(Probed {
+            return vec![Ok(ProbeReport {
                 unreachable,
-                ..Probed::default()
+                ..ProbeReport::default()
             })];
         }
         Err(fault) => return vec![Err(fault.into())],
     };
-    let asked = [
+    let results = [
         asker.client_address(&plain).await,
         asker.access_token().await,
         asker.documents(own).await,
     ];
     let (mut notes, mut faults) = (Vec::new(), Vec::new());
-    for asked in asked {
-        match asked {
+    for result in results {
+        match result {
             Ok(note) => notes.push(note),
             Err(fault) => faults.push(Err(fault.into())),
         }
     }
     if faults.is_empty() {
-        faults.push(Ok(Probed {
+        faults.push(Ok(ProbeReport {
             notes,
-            ..Probed::default()
+            ..ProbeReport::default()
         }));
     }
     faults
 }
 
-/// Who is at `public_url`.
-enum Reached {
-    /// The gateway, which sees this machine so.
+/// What responds at `public_url`.
+enum Reachability {
+    /// The gateway, with the address it sees for this host.
     Gateway(SeenAddress),
-    /// Nobody, or a proxy without a gateway behind it: for this reason.
-    Nobody(String),
+    /// Nothing, or a proxy without a gateway behind it; with the reason.
+    Unreachable(String),
 }
 
-struct Asker<'a> {
+struct PublicUrlProbe<'a> {
     http: HttpClient,
     settings: &'a Settings,
 }
 
-impl Asker<'_> {
-    async fn get(&self, path: &str, headers: &[(HeaderName, &str)]) -> Result<Answer, HttpError> {
+impl PublicUrlProbe<'_> {
+    async fn get(
+        &self,
+        path: &str,
+        headers: &[(HeaderName, &str)],
+    ) -> Result<HttpResponse, HttpError> {
         let mut url = self.settings.public_url.clone();
         url.set_path(path);
         let mut request = Request::new(Method::GET, url);
@@ -117,51 +121,52 @@ impl Asker<'_> {
         self.http.send(request).await
     }
 
-    async fn reach(&self) -> Result<Reached, PublicUrlFault> {
+    async fn reach(&self) -> Result<Reachability, PublicUrlError> {
         let answer = match self.get("/client-address", &[]).await {
             Ok(answer) => answer,
-            Err(error @ HttpError::Connect { .. }) if error.is_lasting() => {
-                return Err(PublicUrlFault::new(
+            Err(error @ HttpError::Connect { .. }) if error.is_persistent() => {
+                return Err(PublicUrlError::new(
                     error.to_string(),
-                    "use a certificate of a public authority, or AWS cannot read the keys; where every account trusts by SAML, your own authority will do: name its PEM file in [egress] ca",
+                    "use a certificate of a public CA, otherwise AWS cannot fetch the keys; if all accounts use SAML, a private CA is sufficient: add its PEM file to [egress] ca",
                 ));
             }
-            Err(error) => return Ok(Reached::Nobody(error.to_string())),
+            Err(error) => return Ok(Reachability::Unreachable(error.to_string())),
         };
         let status = answer.status;
         if let Ok(seen) = serde_json::from_slice(&answer.body)
             && status == 200
         {
-            return Ok(Reached::Gateway(seen));
+            return Ok(Reachability::Gateway(seen));
         }
-        let said = is_of_gateway(&answer);
+        let is_gateway = is_gateway_response(&answer);
         Err(match status {
-            502..=504 if !said => {
-                return Ok(Reached::Nobody(format!(
-                    "{} answered with status {status}, and not the gateway",
+            502..=504 if !is_gateway => {
+                return Ok(Reachability::Unreachable(format!(
+                    "{} responded with status {status} instead of the gateway",
                     answer.host
                 )));
             }
-            421 => PublicUrlFault::new(
-                "`Host` does not arrive as the client sends it: the gateway answered with status 421",
-                "let the proxy pass `Host` on unchanged, with its port; see \"Proxies\" in docs/operations.md",
+            421 => PublicUrlError::new(
+                "the proxy changes the `Host` header: the gateway responded with status 421",
+                "configure the proxy to pass on `Host` unchanged, with its port; see \"Proxies\" in docs/operations.md",
             ),
-            404 if said => {
-                return Ok(Reached::Nobody(
-                    "a gateway of an earlier version answers, which cannot be asked".to_owned(),
+            404 if is_gateway => {
+                return Ok(Reachability::Unreachable(
+                    "the gateway runs an earlier version, which does not support this check"
+                        .to_owned(),
                 ));
             }
-            _ => PublicUrlFault::new(
+            _ => PublicUrlError::new(
                 format!(
-                    "not the gateway but something in front of it answers /client-address, with status {status}"
+                    "a proxy in front of the gateway responded to /client-address with status {status}"
                 ),
-                "let it pass every path on to the gateway, for those who sign in; see \"Proxies\" in docs/operations.md",
+                "configure the proxy to pass all paths to the gateway; see \"Proxies\" in docs/operations.md",
             ),
         })
     }
 
-    async fn client_address(&self, plain: &SeenAddress) -> Result<String, PublicUrlFault> {
-        let (listed, standard) = (FORGED.to_string(), format!("for={FORGED}"));
+    async fn client_address(&self, plain: &SeenAddress) -> Result<String, PublicUrlError> {
+        let (listed, standard) = (FORGED_ADDRESS.to_string(), format!("for={FORGED_ADDRESS}"));
         let forged = [
             (HeaderName::from_static("x-forwarded-for"), listed.as_str()),
             (HeaderName::from_static("forwarded"), standard.as_str()),
@@ -169,40 +174,43 @@ impl Asker<'_> {
         let forged = self.get("/client-address", &forged).await.ok();
         let forged: Option<SeenAddress> =
             forged.and_then(|answer| serde_json::from_slice(&answer.body).ok());
-        let sight = ObservedAddress {
+        let snapshot = ObservedAddress {
             public_url: &self.settings.public_url,
             listen: &self.settings.listen,
             plain,
             forged: forged.as_ref(),
             local: local(&self.settings.public_url).await,
         };
-        sight.judge()
+        snapshot.evaluate()
     }
 
-    /// Shows a token that nobody has: one that arrives and one that is missing are refused differently.
-    async fn access_token(&self) -> Result<String, PublicUrlFault> {
+    /// Sends an invalid token. The gateway responds differently to an invalid and to a missing token, which shows
+    /// whether the header arrives.
+    async fn access_token(&self) -> Result<String, PublicUrlError> {
         let made_up = [(TOKEN, "made-up-by-rolecalld-check")];
         let problem = match self.get(path::LIST_ACCOUNTS, &made_up).await {
             Ok(answer) => match json(&answer)["__type"].as_str() {
                 Some("UnauthorizedException") => {
-                    return Ok(format!("Host and {TOKEN} arrive"));
+                    return Ok(format!("the headers Host and {TOKEN} reach the gateway"));
                 }
-                Some("InvalidRequestException") => format!("the header {TOKEN} does not arrive"),
+                Some("InvalidRequestException") => {
+                    format!("the header {TOKEN} does not reach the gateway")
+                }
                 Some(_) | None => format!(
-                    "a request with the header {TOKEN} is answered with status {}",
+                    "a request with the header {TOKEN} returned status {}",
                     answer.status
                 ),
             },
-            Err(error) => format!("a request with the header {TOKEN} is not answered: {error}"),
+            Err(error) => format!("a request with the header {TOKEN} failed: {error}"),
         };
-        Err(PublicUrlFault::new(
+        Err(PublicUrlError::new(
             problem,
-            "let the proxy pass header names with underscores (nginx and Caddy drop them unless told otherwise): without it, no call of AWS's clients works; see \"Proxies\" in docs/operations.md",
+            "configure the proxy to pass header names with underscores (nginx and Caddy drop them by default); AWS clients do not work without this header; see \"Proxies\" in docs/operations.md",
         ))
     }
 
-    /// Compares what AWS reads with what this installation publishes.
-    async fn documents(&self, own: Option<&Issuers>) -> Result<String, PublicUrlFault> {
+    /// Compares the published discovery document and key set with those of this installation.
+    async fn documents(&self, own: Option<&Issuers>) -> Result<String, PublicUrlError> {
         const DISCOVERY: &str = "/.well-known/openid-configuration";
         let (discovery, jwks) = (
             self.document(DISCOVERY).await?,
@@ -210,53 +218,53 @@ impl Asker<'_> {
         );
         let Some(own) = own else {
             return Ok(format!(
-                "{DISCOVERY} and /jwks answer; there are no keys here to compare them with"
+                "{DISCOVERY} and /jwks are reachable; this host has no keys to compare"
             ));
         };
         let (issuer, found) = (parsed(&own.tokens.discovery().body), &discovery["issuer"]);
         let issuer = &issuer["issuer"];
         if issuer != found {
-            return Err(PublicUrlFault::new(
-                format!("{DISCOVERY} names the issuer {found}, not {issuer}"),
-                "another gateway answers at public_url, or the one that runs has another configuration; restart it, or correct public_url",
+            return Err(PublicUrlError::new(
+                format!("{DISCOVERY} contains the issuer {found} instead of {issuer}"),
+                "public_url leads to a different gateway, or the running gateway uses another configuration; restart it, or correct public_url",
             ));
         }
         let (ours, theirs) = (key_ids(&parsed(&own.tokens.jwks().body)), key_ids(&jwks));
         if ours != theirs {
             let list = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
-            return Err(PublicUrlFault::new(
+            return Err(PublicUrlError::new(
                 format!(
-                    "/jwks publishes other keys than this installation has: {} instead of {}",
+                    "/jwks contains other keys than this installation: {} instead of {}",
                     list(&theirs),
                     list(&ours)
                 ),
-                "another gateway answers at public_url, or replicas have different keys; see \"Issuer keys\" in docs/operations.md",
+                "public_url leads to a different gateway, or replicas have different keys; see \"Issuer keys\" in docs/operations.md",
             ));
         }
         Ok(format!(
-            "{DISCOVERY} and /jwks have this installation's issuer and keys"
+            "{DISCOVERY} and /jwks match the issuer and keys of this installation"
         ))
     }
 
-    async fn document(&self, path: &str) -> Result<Value, PublicUrlFault> {
-        let read = self.get(path, &[]).await.and_then(Answer::json);
-        let fault = |why: String| {
-            PublicUrlFault::new(
-                format!("{path}, which AWS reads, does not arrive: {why}"),
-                "let the proxy pass /.well-known/openid-configuration and /jwks on to the gateway for everybody; see \"Network requirements\" in docs/operations.md",
+    async fn document(&self, path: &str) -> Result<Value, PublicUrlError> {
+        let read = self.get(path, &[]).await.and_then(HttpResponse::json);
+        let fault = |reason: String| {
+            PublicUrlError::new(
+                format!("{path}, which AWS fetches, is not reachable: {reason}"),
+                "configure the proxy to pass /.well-known/openid-configuration and /jwks to the gateway without authentication; see \"Network requirements\" in docs/operations.md",
             )
         };
         let body = read.map_err(|error| fault(error.to_string()))?;
-        serde_json::from_slice(&body).map_err(|_| fault("it is not JSON".to_owned()))
+        serde_json::from_slice(&body).map_err(|_| fault("the response is not JSON".to_owned()))
     }
 }
 
-/// Whether the gateway's own words came, as it answers programs.
-fn is_of_gateway(answer: &Answer) -> bool {
+/// Whether a JSON response is the gateway's own and not a proxy's.
+fn is_gateway_response(answer: &HttpResponse) -> bool {
     json(answer)["reference"].is_string()
 }
 
-fn json(answer: &Answer) -> Value {
+fn json(answer: &HttpResponse) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
@@ -264,14 +272,14 @@ fn parsed(document: &str) -> Value {
     serde_json::from_str(document).unwrap_or_default()
 }
 
-/// The ids of a key set (RFC 7517 4.5).
+/// The key IDs of a key set (RFC 7517 4.5).
 fn key_ids(jwks: &Value) -> BTreeSet<String> {
     let keys = jwks["keys"].as_array().into_iter().flatten();
     let ids = keys.filter_map(|key| key["kid"].as_str());
     ids.map(str::to_owned).collect()
 }
 
-/// This machine's own address in a connection to `url`.
+/// The local address of a connection to `url`.
 async fn local(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?.trim_matches(['[', ']']);
     let connected = TcpStream::connect((host, url.port_or_known_default()?));

@@ -1,6 +1,6 @@
-//! How a connection to each kind of Redis is made: single server, socket, Cluster, Sentinel; TLS or not.
+//! Establishes connections for each topology of Redis: single server, socket, Cluster, Sentinel; with or without TLS.
 //!
-//! Knows nothing of records, nor when to connect; [`super::link`] decides that.
+//! [`super::link`] decides when to connect.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use tokio::sync::Mutex;
 use super::OPERATION_MAX;
 use crate::store::{Host, OpenStoreError, RedisUrl, Topology};
 
-/// How long one server may take to be connected to, TLS and signing in included.
+/// Time limit for connecting to one server, including TLS and authentication.
 const SERVER_CONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// With RESP3 the client tells when the server has hung up, also while nothing is asked.
+/// With RESP3 the client detects a closed connection even while it is idle.
 const PROTOCOL: ProtocolVersion = ProtocolVersion::RESP3;
 
-/// What to connect to.
+/// The clients of a topology.
 pub(super) enum Target {
     Single(Client),
     Cluster(ClusterClient),
-    /// Sentinels are asked anew for each connection; a failover may have happened since the last.
+    /// Sentinels are queried for each connection, because a failover may have happened.
     Sentinel(Mutex<SentinelClient>),
 }
 
-/// A live connection; clones share it.
+/// An open connection; clones share it.
 #[derive(Clone)]
 pub(super) enum Wire {
     Single {
@@ -47,7 +47,7 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// Whether the server is known to have hung up.
+    /// Whether the connection is known to be closed.
     pub(super) fn is_broken(&self) -> bool {
         match self {
             Self::Single { broken, .. } => broken.load(Ordering::Relaxed),
@@ -61,11 +61,11 @@ impl Wire {
             Self::Single { connection, .. } => connection.req_packed_command(command).await,
             Self::Cluster(connection) => connection.req_packed_command(command).await,
         };
-        // A refusal of the server arrives as an answer.
+        // An error reply of the server is returned as a value.
         answer?.extract_error()
     }
 
-    /// Sends a command without a key: of a Cluster, to any node.
+    /// Sends a command without a key; in a cluster, to any node.
     pub(super) async fn send_to_any(&mut self, command: &Cmd) -> RedisResult<Value> {
         let answer = match self {
             Self::Single { connection, .. } => connection.req_packed_command(command).await,
@@ -79,10 +79,10 @@ impl Wire {
 }
 
 impl Target {
-    /// Prepares the clients; nothing is connected yet.
+    /// Builds the clients without connecting.
     pub(super) fn new(url: &RedisUrl) -> Result<Self, OpenStoreError> {
         if url.tls {
-            // rustls wants one choice per process; whoever chose first has chosen.
+            // rustls needs one default crypto provider per process; an existing one is kept.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let certificates = url.ca.as_deref().map(read_certificates).transpose()?;
@@ -114,7 +114,7 @@ impl Target {
         })
     }
 
-    /// Connects and signs in.
+    /// Connects and authenticates.
     pub(super) async fn connect(&self) -> RedisResult<Wire> {
         match self {
             Self::Single(client) => single(client).await,
@@ -132,7 +132,7 @@ async fn single(client: &Client) -> RedisResult<Wire> {
     let mark = Arc::clone(&broken);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(SERVER_CONNECT_MAX))
-        // The link watches the time of a whole operation.
+        // The link limits the time of the whole operation.
         .set_response_timeout(None)
         .set_push_sender(move |push: PushInfo| -> Result<(), RedisError> {
             if push.kind == redis::PushKind::Disconnection {

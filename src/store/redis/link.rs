@@ -1,6 +1,7 @@
-//! Keeps one connection: made on first use by one task for all who wait, forgotten when it fails or falls silent.
+//! Keeps one connection, which a single task establishes on first use for all waiting callers, and which is dropped on
+//! failure or timeout.
 //!
-//! Decides what may be tried again. Refuses to guess: a write whose answer was lost is reported as unavailable.
+//! Decides which commands can be retried. A write whose reply was lost is reported as unavailable.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,30 +15,30 @@ use tokio::time::timeout;
 use super::OPERATION_MAX;
 use super::connect::{Target, Wire};
 
-/// How long connecting may take in all, a walk over silent Sentinels included.
+/// Time limit for connecting, including queries of unresponsive Sentinels.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// What a command does, which decides whether it may be sent again when its answer was lost.
+/// The effect of a command, which decides whether it can be retried after its reply was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// May be sent again.
+    /// Can be retried.
     Reads,
-    /// May have happened; is not sent again.
+    /// May have been executed; is not retried.
     Writes,
 }
 
-/// What an error says about the command that met it.
+/// What an error implies about its command.
 #[derive(PartialEq, Eq)]
 enum ReplyState {
-    /// The server said no; the connection is fine.
+    /// The server rejected the command; the connection works.
     Refused,
-    /// The server is no master (any more) and did nothing: look for the master.
+    /// The server is not the master and did nothing; find the master.
     NotHere,
-    /// The connection broke; the command may have been executed.
+    /// The connection failed; the command may have been executed.
     Unknown,
 }
 
-fn fate(error: &RedisError) -> ReplyState {
+fn reply_state(error: &RedisError) -> ReplyState {
     if is_read_only(error) {
         ReplyState::NotHere
     } else if error.is_io_error() || error.is_unrecoverable_error() {
@@ -47,7 +48,7 @@ fn fate(error: &RedisError) -> ReplyState {
     }
 }
 
-/// Whether a replica refused to write. Redis 6.2 puts that into the message where a script tried to.
+/// Whether a replica rejected a write. For scripts, Redis 6.2 reports this only in the message.
 fn is_read_only(error: &RedisError) -> bool {
     let in_a_script =
         |detail: &str| detail.starts_with("Error running script") && detail.contains(" -READONLY ");
@@ -57,7 +58,7 @@ fn is_read_only(error: &RedisError) -> bool {
 
 type Attempt = Option<RedisResult<Wire>>;
 
-/// A connection attempt, running or done; its number tells it from the next.
+/// A connection attempt, running or completed, with a number that identifies it.
 struct Current {
     number: u64,
     outcome: watch::Receiver<Attempt>,
@@ -71,15 +72,15 @@ struct Slot {
 /// The connection of a store.
 pub(super) struct Link {
     target: Arc<Target>,
-    /// Where connections live. Not where they are first used: that is a thread which renders pages, and every answer
-    /// for the other threads would wait until it has rendered those at hand.
+    /// The runtime for connections. It is not the one of the first caller, an HTTP worker that renders pages: replies
+    /// for other workers would wait for it.
     runtime: Handle,
     // Not a Tokio mutex: nothing is awaited while it is held.
     slot: Mutex<Slot>,
 }
 
 impl Link {
-    /// Not connected yet. Connections will live on the runtime that this is called in.
+    /// A link that is not connected yet. Connections will belong to the current runtime.
     pub(super) fn new(target: Target) -> Self {
         Self {
             target: Arc::new(target),
@@ -91,7 +92,7 @@ impl Link {
         }
     }
 
-    /// Sends a command with a key and reads its answer, within [`OPERATION_MAX`].
+    /// Sends a command with a key and returns its reply within [`OPERATION_MAX`].
     pub(super) async fn call<T: FromRedisValue>(
         &self,
         command: &Cmd,
@@ -100,8 +101,8 @@ impl Link {
         let mut used = None;
         let answer = timeout(OPERATION_MAX, self.send(command, effect, &mut used)).await;
         let Ok(answer) = answer else {
-            // Silence: a machine that is gone answers no more than a slow one, so the next call looks for another.
-            self.forget(used);
+            // After a timeout, drop the connection: the server may be gone, and the next call reconnects.
+            self.drop_connection(used);
             return Err(StoreError::Unavailable(Box::new(TimedOut)));
         };
         answer
@@ -124,19 +125,19 @@ impl Link {
                 Err(error) => error,
             };
             tries += 1;
-            let again = match fate(&error) {
+            let again = match reply_state(&error) {
                 ReplyState::Refused => return Err(error),
                 ReplyState::NotHere => true,
                 ReplyState::Unknown => effect == Effect::Reads,
             };
-            self.forget(Some(number));
+            self.drop_connection(Some(number));
             if !again || tries > 1 {
                 return Err(error);
             }
         }
     }
 
-    /// Asks something of any server; the answer is only informative.
+    /// Sends an informative query to any server.
     pub(super) async fn ask_any<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let (_, mut wire) = self.wire().await?;
         let value = timeout(OPERATION_MAX, wire.send_to_any(command))
@@ -145,7 +146,7 @@ impl Link {
         Ok(redis::from_redis_value(value)?)
     }
 
-    /// The live connection, or the outcome of the attempt that runs; begins one if there is none.
+    /// The open connection, or the result of the running attempt; starts an attempt if there is none.
     async fn wire(&self) -> RedisResult<(u64, Wire)> {
         loop {
             let (number, mut outcome) = self.attempt();
@@ -158,10 +159,10 @@ impl Link {
                 Err(_) => Err(abandoned()),
             };
             match wire {
-                Ok(wire) if wire.is_broken() => self.forget(Some(number)),
+                Ok(wire) if wire.is_broken() => self.drop_connection(Some(number)),
                 Ok(wire) => return Ok((number, wire)),
                 Err(error) => {
-                    self.forget(Some(number));
+                    self.drop_connection(Some(number));
                     return Err(error);
                 }
             }
@@ -183,8 +184,8 @@ impl Link {
         (number, outcome)
     }
 
-    /// Drops the connection of this number, unless a newer one has taken its place.
-    fn forget(&self, number: Option<u64>) {
+    /// Drops the connection with this number, unless it has been replaced.
+    fn drop_connection(&self, number: Option<u64>) {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.current.as_ref().map(|current| current.number) == number {
             slot.current = None;
@@ -192,8 +193,8 @@ impl Link {
     }
 }
 
-/// Connects in a task of its own, which outlives a caller who gave up: TLS to a distant server may take longer than
-/// an operation, and the next caller finds the work done. It ends after [`CONNECT_MAX`] at the latest.
+/// Connects in a separate task, which continues if the caller gives up: TLS to a distant server can take longer than an
+/// operation, and the next caller uses the result. It ends within [`CONNECT_MAX`].
 fn connect(target: Arc<Target>, runtime: &Handle) -> watch::Receiver<Attempt> {
     let (sender, outcome) = watch::channel(None);
     runtime.spawn(async move {
@@ -206,18 +207,18 @@ fn connect(target: Arc<Target>, runtime: &Handle) -> watch::Receiver<Attempt> {
 }
 
 fn abandoned() -> RedisError {
-    std::io::Error::other("connecting was abandoned").into()
+    std::io::Error::other("the connection attempt was aborted").into()
 }
 
 /// Redis did not answer in time.
 #[derive(Debug, thiserror::Error)]
-#[error("Redis did not answer within {} ms", OPERATION_MAX.as_millis())]
+#[error("Redis did not respond within {} ms", OPERATION_MAX.as_millis())]
 struct TimedOut;
 
-/// What Redis or the way to it said.
+/// An error of Redis or of the connection, with a hint.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}{hint}")]
-struct Failed {
+struct RedisFailure {
     what: &'static str,
     hint: &'static str,
     #[source]
@@ -230,28 +231,28 @@ fn unavailable(source: RedisError) -> StoreError {
     let refused = matches!(source.code(), Some("WRONGPASS" | "NOAUTH"));
     let (what, hint) = if refused || kind == ErrorKind::AuthenticationFailed {
         (
-            "Redis refused to sign us in",
-            "; hint: compare user and password in store.url with the server's ACL",
+            "Redis authentication failed",
+            "; hint: check user and password of the store against the ACL of the server",
         )
     } else if kind == ErrorKind::Server(ServerErrorKind::NoPerm) {
         (
-            "Redis forbids a command",
-            "; hint: the ACL user needs SET, GET, GETDEL and EVAL on the prefix",
+            "the Redis user has no permission for a command",
+            "; hint: grant the ACL user SET, GET, GETDEL and EVAL on the prefix",
         )
     } else if detail.contains("unknown command") || detail.contains("syntax error") {
         (
-            "Redis does not know a command",
-            "; hint: Redis 6.2 or newer is needed",
+            "Redis does not support a command",
+            "; hint: Redis 6.2 or newer is required",
         )
     } else if kind == ErrorKind::MasterNameNotFoundBySentinel {
         (
-            "no Sentinel knows this master",
-            "; hint: the name in store.url must be the one of `sentinel monitor`",
+            "unknown Sentinel master",
+            "; hint: use the name from `sentinel monitor` in store.url",
         )
     } else {
-        ("Redis cannot be used", "")
+        ("Redis is unavailable", "")
     };
-    StoreError::Unavailable(Box::new(Failed { what, hint, source }))
+    StoreError::Unavailable(Box::new(RedisFailure { what, hint, source }))
 }
 
 #[cfg(test)]
@@ -265,21 +266,21 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_is_told_from_a_script_that_fails() {
+    fn replica_error_differs_from_script_error() {
         for reply in [
             // Redis 6.2 and 7.0: a command, and a script.
             "READONLY You can't write against a read only replica.",
             "ERR Error running script (call to f_f5b1): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica. ",
             "READONLY You can't write against a read only replica. script: f5b1, on @user_script:1.",
         ] {
-            assert!(fate(&error(reply)) == ReplyState::NotHere, "{reply}");
+            assert!(reply_state(&error(reply)) == ReplyState::NotHere, "{reply}");
         }
         for reply in [
             "ERR Error running script (call to f_f5b1): @user_script:1: @user_script: 1: -OOM command not allowed",
             "ERR unknown command 'READONLY'",
             "OOM command not allowed when used memory > 'maxmemory'.",
         ] {
-            assert!(fate(&error(reply)) == ReplyState::Refused, "{reply}");
+            assert!(reply_state(&error(reply)) == ReplyState::Refused, "{reply}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers that count: rows of the same table, whose value is an integer.
+//! Counters: rows of the same table with an integer value.
 
 use chrono::TimeDelta;
 use rolecall_core::record::{Counter, CounterResult};
@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 
 impl SqliteStore {
-    /// Each addition is one statement. Only a refusal asks once more, for the total that stands in its way.
+    /// Each addition is one statement. Only after a rejection, a second one reads the total.
     pub(super) async fn add(&self, counter: &Counter) -> Result<CounterResult, sqlx::Error> {
         let now = self.now();
         let row = match counter.by > 0 {

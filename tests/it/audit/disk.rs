@@ -1,4 +1,4 @@
-//! A gateway whose disk fills up: turned away from before it is full, and well again when there is room.
+//! A gateway on a disk that becomes full: it stops before the disk is full, and recovers when space is freed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,11 +14,11 @@ use super::live::Live;
 use crate::cli::program;
 use crate::operate::{PROD, credentials, get, sign_in, until};
 
-/// Of the disk that fills up.
+/// Size of the small disk.
 const DISK_BYTES: u64 = 16 * 1024 * 1024;
 
-/// `unshare` as far as this user may, with the program after it in namespaces of its own; none where that is forbidden, and
-/// the test is recorded as left out.
+/// `unshare` with the available permissions, which runs a program in its own namespaces; `None` if that is not
+/// permitted, and the test is recorded as skipped.
 pub fn unshare() -> Option<Command> {
     for arguments in [&["--mount"][..], &["--mount", "--map-root-user"]] {
         let command = || {
@@ -36,10 +36,10 @@ pub fn unshare() -> Option<Command> {
     None
 }
 
-/// Fills the folder's file system until so much is free.
+/// Fills the file system of the folder until this much is free.
 fn fill(folder: &Path, leave: u64) -> Result<()> {
     let filler = folder.join("filler");
-    // Not `df`, which looks for the mount in this process's namespace.
+    // Not `df`, which searches the mount in the namespace of this process.
     let out = Command::new("stat")
         .args(["-f", "-c", "%a %S"])
         .arg(folder)
@@ -62,7 +62,7 @@ fn fill(folder: &Path, leave: u64) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_disk_that_fills_up_is_left_before_it_is_full_and_recovers() -> Result<()> {
+async fn gateway_stops_before_disk_is_full_and_recovers() -> Result<()> {
     let Some(unshare) = unshare() else {
         return Ok(());
     };
@@ -87,7 +87,10 @@ async fn a_disk_that_fills_up_is_left_before_it_is_full_and_recovers() -> Result
         "ready on a disk that is nearly full"
     );
     let (status, issued) = credentials(&alice, PROD).await?;
-    ensure!(status == StatusCode::OK, "not red in time: {issued}");
+    ensure!(
+        status == StatusCode::OK,
+        "issue failed with free space: {issued}"
+    );
     let (_, metrics) = get(&format!("{}/metrics", live.management)).await?;
     let free = metrics
         .lines()
@@ -115,8 +118,8 @@ async fn a_disk_that_fills_up_is_left_before_it_is_full_and_recovers() -> Result
     Ok(())
 }
 
-/// Lets system calls of a gateway at one file fail, for as long as the answer lives. None where this user may not trace, or
-/// `strace` is missing.
+/// Makes system calls of a gateway on one file fail, while the returned process runs. `None` if tracing is not
+/// permitted or `strace` is missing.
 fn fail_calls(live: &Live, call: &str, error: &str, file: &str) -> Option<Process> {
     let mut command = Command::new("strace");
     command.args(["-f", "-p", &live.gateway.id().to_string()]);
@@ -133,7 +136,7 @@ fn fail_calls(live: &Live, call: &str, error: &str, file: &str) -> Option<Proces
         .ok()
 }
 
-/// Readiness tells a disk that fails, whatever it does otherwise, and issuing ends where the trail is on it.
+/// Readiness reports a failing disk, and issuing stops if the audit trail is on it.
 async fn is_seen(call: &str, error: &str, file: &str, recovers: bool) -> Result<()> {
     let live = Live::start("sqlite:store.db", "sqlite:audit.db").await?;
     let mut alice = Browser::new()?;
@@ -142,7 +145,7 @@ async fn is_seen(call: &str, error: &str, file: &str, recovers: bool) -> Result<
     let Some(failing) = fail_calls(&live, call, error, file) else {
         return Ok(());
     };
-    // More than once: a failure may not be forgotten.
+    // Repeated, because the failure must not be forgotten.
     for _ in 0..5 {
         ensure!(!live.is_ready().await?, "{call} {error}: ready");
         if file.starts_with("audit") {
@@ -165,14 +168,14 @@ async fn is_seen(call: &str, error: &str, file: &str, recovers: bool) -> Result<
 }
 
 #[tokio::test]
-async fn a_disk_that_takes_no_writes_is_seen() -> Result<()> {
+async fn failed_writes_are_detected() -> Result<()> {
     is_seen("pwrite64", "EIO", "audit.db-wal", true).await?;
     is_seen("pwrite64", "EROFS", "store.db-wal", true).await
 }
 
-/// The trail's disk may have lost what it should have kept, so a restart is needed.
+/// The disk may have lost data of the audit trail, so a restart is required.
 #[tokio::test]
-async fn a_disk_that_does_not_flush_is_seen() -> Result<()> {
+async fn failed_syncs_are_detected() -> Result<()> {
     is_seen("fdatasync", "EIO", "audit.db-wal", false).await?;
     is_seen("fdatasync", "EIO", "store.db-wal", true).await
 }

@@ -1,4 +1,4 @@
-//! What is appended is there, in order, once; by one process, by many requests, by several processes.
+//! Appended events are stored once and in order, with one process, concurrent requests, and several processes.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-async fn many_at_once_make_one_chain(database: TestDatabase) -> Result<()> {
+async fn concurrent_appends_form_one_chain(database: TestDatabase) -> Result<()> {
     let writer = database.writer().await?;
     let mut all = JoinSet::new();
     for n in 0..300 {
@@ -29,16 +29,16 @@ async fn many_at_once_make_one_chain(database: TestDatabase) -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_at_once_make_one_chain_on_sqlite() -> Result<()> {
-    many_at_once_make_one_chain(TestDatabase::sqlite()?).await
+async fn concurrent_appends_form_one_chain_on_sqlite() -> Result<()> {
+    concurrent_appends_form_one_chain(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn many_at_once_make_one_chain_on_postgres() -> Result<()> {
-    many_at_once_make_one_chain(TestDatabase::postgres().await?).await
+async fn concurrent_appends_form_one_chain_on_postgres() -> Result<()> {
+    concurrent_appends_form_one_chain(TestDatabase::postgres().await?).await
 }
 
-async fn writers_at_one_time_keep_their_own_chains(database: TestDatabase) -> Result<()> {
+async fn concurrent_writers_have_separate_chains(database: TestDatabase) -> Result<()> {
     let (one, other) = (database.writer().await?, database.writer().await?);
     for _ in 0..5 {
         let (event, same_time) = (signed_in("alice"), signed_in("bob"));
@@ -54,17 +54,17 @@ async fn writers_at_one_time_keep_their_own_chains(database: TestDatabase) -> Re
 }
 
 #[tokio::test]
-async fn writers_at_one_time_keep_their_own_chains_on_sqlite() -> Result<()> {
-    writers_at_one_time_keep_their_own_chains(TestDatabase::sqlite()?).await
+async fn concurrent_writers_have_separate_chains_on_sqlite() -> Result<()> {
+    concurrent_writers_have_separate_chains(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn writers_at_one_time_keep_their_own_chains_on_postgres() -> Result<()> {
-    writers_at_one_time_keep_their_own_chains(TestDatabase::postgres().await?).await
+async fn concurrent_writers_have_separate_chains_on_postgres() -> Result<()> {
+    concurrent_writers_have_separate_chains(TestDatabase::postgres().await?).await
 }
 
 #[tokio::test]
-async fn closing_writes_what_waits() -> Result<()> {
+async fn close_writes_pending_events() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let mut all = JoinSet::new();
@@ -83,7 +83,7 @@ async fn closing_writes_what_waits() -> Result<()> {
     Ok(())
 }
 
-async fn intents_without_outcome_are_named(database: TestDatabase) -> Result<()> {
+async fn open_intents_are_reported(database: TestDatabase) -> Result<()> {
     let (ended, open) = (intended(), intended());
     write(&database, &[ended.clone(), open.clone(), failed(&ended)]).await?;
     let report = database.verify().await?;
@@ -94,15 +94,15 @@ async fn intents_without_outcome_are_named(database: TestDatabase) -> Result<()>
 }
 
 #[tokio::test]
-async fn intents_without_outcome_are_named_on_sqlite() -> Result<()> {
-    intents_without_outcome_are_named(TestDatabase::sqlite()?).await
+async fn open_intents_are_reported_on_sqlite() -> Result<()> {
+    open_intents_are_reported(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn the_file_is_nobody_elses_and_may_be_the_stores_too() -> Result<()> {
+async fn file_is_private_and_can_be_shared_with_the_store() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let Kind::Sqlite { file, .. } = &database.0 else {
-        anyhow::bail!("a file");
+        anyhow::bail!("a SQLite file is required");
     };
     let clock = crate::store::system_clock();
     let store = SqliteStore::open(file, "", clock.clone()).await?;

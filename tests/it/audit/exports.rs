@@ -1,4 +1,4 @@
-//! The trail, written out: JSON lines that prove themselves, CSV that computes nothing.
+//! Exports: JSON lines with a verifiable chain, CSV without formulas.
 
 use anyhow::Context as _;
 use rolecall_core::audit::ChainHash;
@@ -25,7 +25,7 @@ async fn exported(
     Ok(text)
 }
 
-async fn json_lines_hold_the_chain(database: TestDatabase) -> Result<()> {
+async fn json_lines_contain_the_chain(database: TestDatabase) -> Result<()> {
     write(
         &database,
         &[signed_in("alice"), signed_in("jos\u{e9} \"x\"\n")],
@@ -53,17 +53,17 @@ async fn json_lines_hold_the_chain(database: TestDatabase) -> Result<()> {
 }
 
 #[tokio::test]
-async fn json_lines_hold_the_chain_on_sqlite() -> Result<()> {
-    json_lines_hold_the_chain(TestDatabase::sqlite()?).await
+async fn json_lines_contain_the_chain_on_sqlite() -> Result<()> {
+    json_lines_contain_the_chain(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn json_lines_hold_the_chain_on_postgres() -> Result<()> {
-    json_lines_hold_the_chain(TestDatabase::postgres().await?).await
+async fn json_lines_contain_the_chain_on_postgres() -> Result<()> {
+    json_lines_contain_the_chain(TestDatabase::postgres().await?).await
 }
 
 #[tokio::test]
-async fn csv_from_hostile_names_computes_nothing() -> Result<()> {
+async fn csv_escapes_formulas() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     write(
         &database,
@@ -84,7 +84,7 @@ async fn csv_from_hostile_names_computes_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn since_leaves_out_what_was_before() -> Result<()> {
+async fn since_excludes_earlier_events() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let mut later = signed_in("bob");
     later.at += chrono::TimeDelta::milliseconds(1_500);

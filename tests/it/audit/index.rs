@@ -1,4 +1,4 @@
-//! The index that searches read: nothing that somebody writes into the trail's tables keeps an event out of it.
+//! The search index: no content of the tables keeps an event out of it.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use rolecalld::audit::{SqlAuditReader, events_behind, fill_index};
 
 use super::*;
 
-/// More than any batch can hold.
+/// More than a batch.
 const MANY: usize = 300;
 
 async fn events_found(database: &Database) -> Result<usize> {
@@ -36,8 +36,8 @@ async fn many(database: &TestDatabase) -> Result<Arc<SqlAudit>> {
     Ok(writer)
 }
 
-/// A replica that writes all the time does not keep the events of another one out of the index.
-async fn a_busy_writer_holds_up_no_other(database: TestDatabase) -> Result<()> {
+/// A replica that writes continuously does not keep the events of others out of the index.
+async fn busy_writer_does_not_delay_others(database: TestDatabase) -> Result<()> {
     many(&database).await?.close().await;
     let busy = database.writer().await?;
     let opened = Database::open(&database.url()?).await?;
@@ -47,24 +47,27 @@ async fn a_busy_writer_holds_up_no_other(database: TestDatabase) -> Result<()> {
         busy.append(&signed_in("busy")).await?;
         fill_index(&opened).await?;
         batches += 1;
-        ensure!(batches < MANY, "the index does not get on");
+        ensure!(
+            batches < MANY,
+            "the index makes no progress: {batches} batches"
+        );
     }
     busy.close().await;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_busy_writer_holds_up_no_other_on_sqlite() -> Result<()> {
-    a_busy_writer_holds_up_no_other(TestDatabase::sqlite()?).await
+async fn busy_writer_does_not_delay_others_on_sqlite() -> Result<()> {
+    busy_writer_does_not_delay_others(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn a_busy_writer_holds_up_no_other_on_postgres() -> Result<()> {
-    a_busy_writer_holds_up_no_other(TestDatabase::postgres().await?).await
+async fn busy_writer_does_not_delay_others_on_postgres() -> Result<()> {
+    busy_writer_does_not_delay_others(TestDatabase::postgres().await?).await
 }
 
-/// The index is made of the events alone: an administrator may empty its tables, both or one, while it is being filled.
-async fn emptied_tables_are_filled_again(database: TestDatabase) -> Result<()> {
+/// The index is derived from the events: an administrator can empty its tables while it is being filled.
+async fn emptied_index_is_rebuilt(database: TestDatabase) -> Result<()> {
     many(&database).await?.close().await;
     let opened = Database::open(&database.url()?).await?;
     while fill_index(&opened).await?.is_some() {}
@@ -76,7 +79,7 @@ async fn emptied_tables_are_filled_again(database: TestDatabase) -> Result<()> {
     ] {
         database.store_sql(emptied).await?;
         fill_index(&opened).await?;
-        // Once more, behind the back of a filler that has begun.
+        // Once more, while a filler is running.
         database.store_sql(emptied).await?;
         while fill_index(&opened).await?.is_some() {}
         let found = events_found(&opened).await?;
@@ -86,17 +89,17 @@ async fn emptied_tables_are_filled_again(database: TestDatabase) -> Result<()> {
 }
 
 #[tokio::test]
-async fn emptied_tables_are_filled_again_on_sqlite() -> Result<()> {
-    emptied_tables_are_filled_again(TestDatabase::sqlite()?).await
+async fn emptied_index_is_rebuilt_on_sqlite() -> Result<()> {
+    emptied_index_is_rebuilt(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn emptied_tables_are_filled_again_on_postgres() -> Result<()> {
-    emptied_tables_are_filled_again(TestDatabase::postgres().await?).await
+async fn emptied_index_is_rebuilt_on_postgres() -> Result<()> {
+    emptied_index_is_rebuilt(TestDatabase::postgres().await?).await
 }
 
-/// An event that somebody inserted far beyond the end of a chain does not hide those that the gateway appends later.
-async fn an_inserted_event_hides_no_later_one(database: TestDatabase) -> Result<()> {
+/// An event inserted far beyond the end of a chain does not hide events appended later.
+async fn inserted_event_does_not_hide_later_ones(database: TestDatabase) -> Result<()> {
     write(&database, &[signed_in("alice")]).await?;
     database
         .store_sql(
@@ -125,18 +128,18 @@ async fn an_inserted_event_hides_no_later_one(database: TestDatabase) -> Result<
 }
 
 #[tokio::test]
-async fn an_inserted_event_hides_no_later_one_on_sqlite() -> Result<()> {
-    an_inserted_event_hides_no_later_one(TestDatabase::sqlite()?).await
+async fn inserted_event_does_not_hide_later_ones_on_sqlite() -> Result<()> {
+    inserted_event_does_not_hide_later_ones(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn an_inserted_event_hides_no_later_one_on_postgres() -> Result<()> {
-    an_inserted_event_hides_no_later_one(TestDatabase::postgres().await?).await
+async fn inserted_event_does_not_hide_later_ones_on_postgres() -> Result<()> {
+    inserted_event_does_not_hide_later_ones(TestDatabase::postgres().await?).await
 }
 
-/// Who holds a lock on the index holds up its filler for a bounded time.
+/// A lock on the index blocks its filler for a limited time.
 #[tokio::test]
-async fn a_lock_on_the_index_is_waited_for_with_a_bound() -> Result<()> {
+async fn lock_on_the_index_times_out() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     write(&database, &[signed_in("alice")]).await?;
     let opened = Database::open(&database.url()?).await?;
@@ -147,9 +150,9 @@ async fn a_lock_on_the_index_is_waited_for_with_a_bound() -> Result<()> {
     let begun = Instant::now();
     let filled = tokio::time::timeout(Duration::from_secs(60), fill_index(&opened)).await;
     let error = filled
-        .context("the filler waits for ever")?
+        .context("the filler did not time out")?
         .err()
-        .context("nothing was waited for")?;
+        .context("the filler did not wait")?;
     ensure!(
         error.to_string().contains("lock timeout"),
         "{error} after {:?}",

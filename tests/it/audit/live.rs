@@ -1,5 +1,5 @@
-//! A gateway in a process of its own while other processes use its files: a backup, a reader, commands, a long lock, and
-//! `kill -9` at the end. Whoever holds credentials is in the trail.
+//! A gateway process while other processes use its files: a backup, a reader, commands, a long lock, and `kill -9` at
+//! the end. All issued credentials are in the audit trail.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,12 +20,12 @@ use sqlx::{Connection as _, SqliteConnection};
 use crate::cli::{program, rolecalld};
 use crate::operate::{Balancer, PROD, RECOVERED_MAX, balanced_stack, credentials, get, sign_in};
 
-/// People who ask at the same time.
+/// Number of concurrent clients.
 const CALLERS: usize = 6;
-/// Readings of `/proc/locks` before a lock counts as lost.
+/// Number of reads of `/proc/locks` before a lock counts as lost.
 const READINGS: u32 = 10;
 const LOCKED: Duration = Duration::from_secs(5);
-/// After the lock: the transaction that waits, and the pause before the next.
+/// Limit for recovery after the lock: the waiting transaction, and the pause before the next one.
 const RECOVERY_MAX: Duration = Duration::from_secs(4);
 
 /// A stack whose only gateway is a child process.
@@ -42,7 +42,7 @@ impl Live {
     pub async fn start(store: &str, database: &str) -> Result<Self> {
         let command = |folder: &Path| {
             let mut command = program(folder);
-            // A test may trace it.
+            // So that a test can trace it.
             command.args(["serve", "--config", "rolecall.toml", "--allow-debugging"]);
             command
         };
@@ -59,7 +59,7 @@ impl Live {
         })
         .await?;
         let folder = stack.folder().to_owned();
-        // The stack's own gateway is in this process, which must be just another user of the files.
+        // The stack's own gateway is in this process and must not use the files.
         let config = std::fs::read_to_string(stack.config())?
             .replace("memory:", store)
             .replace("sqlite:stack.db", database);
@@ -86,8 +86,8 @@ impl Live {
         self.folder.join(name)
     }
 
-    /// Whether the gateway holds a lock on this file. The kernel lists locks page by page, so that one reading can miss a
-    /// lock that is held while others come and go: a lock that was lost is in no reading.
+    /// Whether the gateway holds a lock on this file. The kernel lists locks page by page, so a single read can miss
+    /// one; a lost lock is in none of the reads.
     async fn holds_lock(&self, path: &Path) -> Result<bool> {
         let inode = format!(":{}", path.metadata()?.ino());
         let process = self.gateway.id().to_string();
@@ -129,7 +129,7 @@ async fn open(path: &Path) -> Result<SqliteConnection> {
     Ok(SqliteConnection::connect_with(&options).await?)
 }
 
-/// Access key ids in the outcomes of the trail.
+/// Access key IDs in the outcomes of the audit trail.
 async fn recorded(path: &Path) -> Result<HashSet<String>> {
     let mut sql = open(path).await?;
     let ids = sqlx::query_scalar(
@@ -141,7 +141,7 @@ async fn recorded(path: &Path) -> Result<HashSet<String>> {
     Ok(ids.into_iter().collect())
 }
 
-/// Asks for credentials until told to stop; each answer with its moment.
+/// Requests credentials until stopped; returns each response with its time.
 async fn load(browser: &Browser, stop: &AtomicBool) -> Result<Vec<(Instant, Option<String>)>> {
     let mut answers = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -156,7 +156,7 @@ async fn load(browser: &Browser, stop: &AtomicBool) -> Result<Vec<(Instant, Opti
     Ok(answers)
 }
 
-/// As docs/operations.md says.
+/// As in docs/operations.md.
 async fn back_up(audit: &Path, copy: &Path) -> Result<()> {
     let mut command = Command::new("sqlite3");
     command.arg(audit);
@@ -173,15 +173,15 @@ async fn back_up(audit: &Path, copy: &Path) -> Result<()> {
             sql.close().await?;
         }
     }
-    // The copy is a trail.
+    // The copy is a valid audit trail.
     recorded(copy).await?;
     Ok(())
 }
 
-/// What everyday operation does to a live database; says when the lock went.
+/// Typical operations on a live database; returns when the lock was released.
 async fn disturb(live: &Live) -> Result<Instant> {
     let audit = live.file("audit.db");
-    live.ensure_locked("at the start").await?;
+    live.ensure_locked("at startup").await?;
     for round in 0..2 {
         back_up(&audit, &live.file(&format!("copy-{round}.db"))).await?;
         live.ensure_locked("after a backup").await?;
@@ -229,7 +229,7 @@ async fn nothing_is_lost(store: &str, database: &str) -> Result<()> {
     let callers = (0..CALLERS).map(|_| load(&alice, &stop));
     let (released, answers) = tokio::join!(disturbed, join_all(callers));
     let released = released?;
-    // Some are still on their way when it dies.
+    // Some requests are open when the process is killed.
     let last = join_all((0..CALLERS).map(|_| credentials(&alice, PROD)));
     let killing = async {
         tokio::time::sleep(Duration::from_millis(15)).await;
@@ -250,7 +250,7 @@ async fn nothing_is_lost(store: &str, database: &str) -> Result<()> {
     held.extend(
         answered.filter_map(|(_, issued)| Some(issued["AccessKeyId"].as_str()?.to_owned())),
     );
-    let recovered = recovered.context("nothing was issued after the lock")?;
+    let recovered = recovered.context("no credentials were issued after the lock")?;
     ensure!(
         recovered - released < RECOVERY_MAX,
         "{:?}",
@@ -270,18 +270,18 @@ async fn nothing_is_lost(store: &str, database: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_with_store_and_trail_in_one_file() -> Result<()> {
+async fn no_event_is_lost_with_shared_file() -> Result<()> {
     nothing_is_lost("sqlite:audit.db", "sqlite:audit.db").await
 }
 
 #[tokio::test]
-async fn nothing_is_lost_with_two_files() -> Result<()> {
+async fn no_event_is_lost_with_separate_files() -> Result<()> {
     nothing_is_lost("sqlite:store.db", "sqlite:audit.db").await
 }
 
-/// Whoever deletes a file of a database in use deletes what is written from then on.
+/// Deleting a file of a database in use loses everything written afterwards.
 #[tokio::test]
-async fn a_deleted_file_ends_issuing_and_readiness() -> Result<()> {
+async fn deleted_file_stops_issuing_and_readiness() -> Result<()> {
     for name in ["audit.db", "audit.db-wal"] {
         let mut live = Live::start("sqlite:store.db", "sqlite:audit.db").await?;
         let mut alice = Browser::new()?;
@@ -302,7 +302,7 @@ async fn a_deleted_file_ends_issuing_and_readiness() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_file_under_a_symbolic_link_is_one_file() -> Result<()> {
+async fn symbolic_link_to_shared_file_is_accepted() -> Result<()> {
     let live = Live::start("sqlite:./audit.db", "sqlite:audit.db").await?;
     let link = live.file("link.db");
     std::os::unix::fs::symlink("audit.db", &link)?;
@@ -316,7 +316,7 @@ async fn one_file_under_a_symbolic_link_is_one_file() -> Result<()> {
 }
 
 #[tokio::test]
-async fn hard_links_are_refused() -> Result<()> {
+async fn hard_links_are_rejected() -> Result<()> {
     let folder = crate::cli::folder()?;
     for more in [&[][..], &["--saml"]] {
         let generate = ["keys", "generate", "--config", "rolecall.toml"];
@@ -329,9 +329,9 @@ async fn hard_links_are_refused() -> Result<()> {
     )?;
     let ran = rolecalld(folder.path(), &["serve", "--config", "rolecall.toml"])?;
     ensure!(
-        ran.code == 1 && ran.err.contains("name one file by two hard links"),
+        ran.code == 1 && ran.err.contains("are hard links to the same file"),
         "{ran:?}"
     );
-    ensure!(ran.err.contains("\nhint: use one name"), "{ran:?}");
+    ensure!(ran.err.contains("\nhint: use the same path"), "{ran:?}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The database locked, gone, newer than we are: nothing is lost in silence, and nothing is written twice.
+//! Database outages and locks, and incompatible schemas: no event is lost silently or written twice.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn is_unavailable(outcome: &Result<(), StoreError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_short_lock_is_waited_for() -> Result<()> {
+async fn short_lock_delays_writes() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let mut other = database.store_connection().await?;
@@ -24,7 +24,7 @@ async fn a_short_lock_is_waited_for() -> Result<()> {
         tokio::time::timeout(Duration::from_millis(300), &mut append)
             .await
             .is_err(),
-        "it said durable while the file was locked"
+        "append returned while the file was locked"
     );
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
     append.await?;
@@ -33,7 +33,7 @@ async fn a_short_lock_is_waited_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_long_lock_fails_everybody_and_leaves_no_gap() -> Result<()> {
+async fn long_lock_fails_appends_without_gap() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
@@ -56,7 +56,7 @@ async fn a_long_lock_fails_everybody_and_leaves_no_gap() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_that_drops_us_is_found_again_without_a_gap() -> Result<()> {
+async fn dropped_connection_recovers_without_gap() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     let mut written = 1;
@@ -77,9 +77,9 @@ async fn a_server_that_drops_us_is_found_again_without_a_gap() -> Result<()> {
     Ok(())
 }
 
-/// A server that takes statements and does not finish them: it ends them itself, before their callers are refused.
+/// A server that accepts statements without completing them cancels them before their callers time out.
 #[tokio::test]
-async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
+async fn abandoned_intents_are_closed() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
@@ -88,7 +88,7 @@ async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
         .execute(&mut holder)
         .await?;
     let mut waiting = tokio::task::JoinSet::new();
-    // The first is with the server, by a statement that it knows; the others wait here.
+    // The first intent is in a statement on the server; the others wait here.
     for wave in [1, 30, 30, 30] {
         for _ in 0..wave {
             let writer = Arc::clone(&writer);
@@ -104,10 +104,10 @@ async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
     ensure!(is_unavailable(&writer.ready().await));
     ensure!(
         begin.elapsed() < Duration::from_millis(500),
-        "refused after {:?}",
+        "rejected after {:?}",
         begin.elapsed()
     );
-    // The trials that were given up do not pile up in the server.
+    // Abandoned attempts do not accumulate on the server.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let waiting = database
         .server_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")?;
@@ -121,13 +121,13 @@ async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
     let report = database.verify().await?;
     ensure!(report.is_intact(), "{report:?}");
     ensure!(report.open_intents_count == 0, "{report:?}");
-    ensure!(report.events == 3, "an intent stands: {report:?}");
+    ensure!(report.events == 3, "an intent is left: {report:?}");
     Ok(())
 }
 
-/// How an issue ended is written even when nobody waits for it any more.
+/// The outcome of an issue is written even if its caller is gone.
 #[tokio::test]
-async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
+async fn outcome_is_written_after_recovery() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let intent = intended();
@@ -140,7 +140,10 @@ async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
     let begin = Instant::now();
     while database.verify().await?.open_intents_count != 0 {
-        ensure!(begin.elapsed() < Duration::from_secs(5), "it stays open");
+        ensure!(
+            begin.elapsed() < Duration::from_secs(5),
+            "the intent stays open"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let report = database.verify().await?;
@@ -148,9 +151,9 @@ async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
     Ok(())
 }
 
-/// A replica whose network is gone closes nothing: the server must end what it has begun, and release its locks.
+/// A replica without network cannot close anything: the server must abort its transaction and release its locks.
 #[tokio::test]
-async fn the_server_ends_what_a_silent_writer_has_begun() -> Result<()> {
+async fn server_aborts_transactions_of_silent_writer() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     database
@@ -170,7 +173,7 @@ async fn the_server_ends_what_a_silent_writer_has_begun() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
+async fn unreachable_server_is_reported_quickly() -> Result<()> {
     let mut database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     if let Kind::Postgres(server) = &mut database.0 {
@@ -191,9 +194,9 @@ async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
     Ok(())
 }
 
-/// A writer that sees its chain changed under it does not paper over it.
+/// A writer whose chain was modified does not overwrite the modification.
 #[tokio::test]
-async fn a_writer_stops_when_its_chain_was_changed_behind_its_back() -> Result<()> {
+async fn writer_stops_if_its_chain_was_modified() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     writer.append(&signed_in("alice")).await?;
@@ -212,7 +215,7 @@ async fn a_writer_stops_when_its_chain_was_changed_behind_its_back() -> Result<(
     Ok(())
 }
 
-async fn a_schema_that_is_not_ours_is_refused(database: TestDatabase) -> Result<()> {
+async fn incompatible_schema_is_rejected(database: TestDatabase) -> Result<()> {
     database.writer().await?;
     for (statement, hint) in [
         ("UPDATE _sqlx_migrations SET success = false", "backup"),
@@ -222,7 +225,7 @@ async fn a_schema_that_is_not_ours_is_refused(database: TestDatabase) -> Result<
         ),
         (
             "UPDATE _sqlx_migrations SET version = version + 9998",
-            "newer rolecalld",
+            "newer version of rolecalld",
         ),
     ] {
         database.store_sql(statement).await?;
@@ -239,17 +242,17 @@ async fn a_schema_that_is_not_ours_is_refused(database: TestDatabase) -> Result<
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_ours_is_refused_on_sqlite() -> Result<()> {
-    a_schema_that_is_not_ours_is_refused(TestDatabase::sqlite()?).await
+async fn incompatible_schema_is_rejected_on_sqlite() -> Result<()> {
+    incompatible_schema_is_rejected(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_ours_is_refused_on_postgres() -> Result<()> {
-    a_schema_that_is_not_ours_is_refused(TestDatabase::postgres().await?).await
+async fn incompatible_schema_is_rejected_on_postgres() -> Result<()> {
+    incompatible_schema_is_rejected(TestDatabase::postgres().await?).await
 }
 
 #[tokio::test]
-async fn reading_makes_no_trail() -> Result<()> {
+async fn reading_does_not_create_tables() -> Result<()> {
     let empty = TestDatabase::postgres().await?;
     let opened = Database::open(&empty.url()?).await;
     ensure!(matches!(opened, Err(OpenDatabaseError::Empty)));

@@ -1,4 +1,4 @@
-//! Searching the trail, on both databases: by everything that an event is about, newest first, a page at a time.
+//! Searches on both databases: all conditions, newest first, in pages.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn names(events: &[FoundEvent]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
 }
 
-async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result<()> {
+async fn events_are_found_by_every_condition(database: TestDatabase) -> Result<()> {
     let (done, failed_one) = (intended(), intended());
     let ended = AuditEvent {
         reference: done.reference.clone(),
@@ -88,7 +88,7 @@ async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result
         "signed_in",
     ];
     ensure!(names(&events) == expected, "{events:#?}");
-    // The end of an issue has person and role of its intent, and its own address.
+    // The outcome of an issue has user and role of its intent, and its own address.
     let end = &events[3];
     ensure!(
         end.account.as_deref() == Some("111122223333") && end.role.as_deref() == Some("Developer"),
@@ -198,17 +198,17 @@ async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result
 }
 
 #[tokio::test]
-async fn everything_an_event_is_about_finds_it_on_sqlite() -> Result<()> {
-    everything_an_event_is_about_finds_it(TestDatabase::sqlite()?).await
+async fn events_are_found_by_every_condition_on_sqlite() -> Result<()> {
+    events_are_found_by_every_condition(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn everything_an_event_is_about_finds_it_on_postgres() -> Result<()> {
-    everything_an_event_is_about_finds_it(TestDatabase::postgres().await?).await
+async fn events_are_found_by_every_condition_on_postgres() -> Result<()> {
+    events_are_found_by_every_condition(TestDatabase::postgres().await?).await
 }
 
-/// Two processes fill the index while a third writes; then pages are read to the end.
-async fn pages_hold_every_event_once(database: TestDatabase) -> Result<()> {
+/// Two processes fill the index while a third one writes; then all pages are read.
+async fn pages_contain_each_event_once(database: TestDatabase) -> Result<()> {
     let writer = database.writer().await?;
     let appending = async {
         for n in 0..700 {
@@ -221,7 +221,7 @@ async fn pages_hold_every_event_once(database: TestDatabase) -> Result<()> {
     let filling = async || {
         let opened = Database::open(&database.url()?).await?;
         for _ in 0..200 {
-            // Another process may hold the file for longer than this one waits.
+            // Another process may hold the file longer than this one waits.
             let _ = fill_index(&opened).await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -231,7 +231,7 @@ async fn pages_hold_every_event_once(database: TestDatabase) -> Result<()> {
     appended.and(one).and(other)?;
     writer.close().await;
     let reader = SqlAuditReader::new(filled(&database).await?);
-    // All have one time: pages are told apart by place alone.
+    // All events have the same time: pages are separated by position.
     for (person, expected) in [(None, 701), (Some("person-1"), 233)] {
         let mut query = AuditQuery {
             person: person
@@ -269,17 +269,17 @@ async fn pages_hold_every_event_once(database: TestDatabase) -> Result<()> {
 }
 
 #[tokio::test]
-async fn pages_hold_every_event_once_on_sqlite() -> Result<()> {
-    pages_hold_every_event_once(TestDatabase::sqlite()?).await
+async fn pages_contain_each_event_once_on_sqlite() -> Result<()> {
+    pages_contain_each_event_once(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn pages_hold_every_event_once_on_postgres() -> Result<()> {
-    pages_hold_every_event_once(TestDatabase::postgres().await?).await
+async fn pages_contain_each_event_once_on_postgres() -> Result<()> {
+    pages_contain_each_event_once(TestDatabase::postgres().await?).await
 }
 
-/// What somebody changed or removed does not stop the index, and is found by what is left of it.
-async fn an_event_that_was_tampered_with_is_still_found(database: TestDatabase) -> Result<()> {
+/// Modified or deleted events do not stop the index, and are found by their remaining data.
+async fn tampered_events_are_found(database: TestDatabase) -> Result<()> {
     write(
         &database,
         &[
@@ -298,7 +298,7 @@ async fn an_event_that_was_tampered_with_is_still_found(database: TestDatabase) 
         database.store_sql(statement).await?;
     }
     let opened = filled(&database).await?;
-    // Removed after it was indexed.
+    // Deleted after it was indexed.
     database
         .store_sql("DELETE FROM audit_events WHERE subject = 'dave'")
         .await?;
@@ -324,18 +324,18 @@ async fn an_event_that_was_tampered_with_is_still_found(database: TestDatabase) 
 }
 
 #[tokio::test]
-async fn an_event_that_was_tampered_with_is_still_found_on_sqlite() -> Result<()> {
-    an_event_that_was_tampered_with_is_still_found(TestDatabase::sqlite()?).await
+async fn tampered_events_are_found_on_sqlite() -> Result<()> {
+    tampered_events_are_found(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
-async fn an_event_that_was_tampered_with_is_still_found_on_postgres() -> Result<()> {
-    an_event_that_was_tampered_with_is_still_found(TestDatabase::postgres().await?).await
+async fn tampered_events_are_found_on_postgres() -> Result<()> {
+    tampered_events_are_found(TestDatabase::postgres().await?).await
 }
 
-/// What is searched for is bound, never part of a statement.
+/// Search values are bound parameters.
 #[tokio::test]
-async fn hostile_values_find_nothing() -> Result<()> {
+async fn hostile_values_match_nothing() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     write(&database, &[signed_in("alice")]).await?;
     let reader = SqlAuditReader::new(filled(&database).await?);

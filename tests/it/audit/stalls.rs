@@ -1,4 +1,4 @@
-//! A database that answers some and not others: commits that hang, a server that is frozen, an event that is refused.
+//! A database that partly works: commits that hang, a frozen server, a rejected event.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::log::Log;
 
-/// Until the writer has found out that the database is back: a transaction that hangs, and a pause.
+/// Time limit until the writer notices that the database has recovered: a hanging transaction, and a pause.
 const RECOVERY_MAX: Duration = Duration::from_secs(8);
 
 async fn until_written(writer: &SqlAudit) -> Result<()> {
@@ -20,7 +20,7 @@ async fn until_written(writer: &SqlAudit) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is lost, doubled or open. Answers with the intents that were closed because nobody had waited.
+/// Nothing is lost, duplicated or open. Returns the number of intents that were closed because nobody waited for them.
 async fn ends_well(database: &TestDatabase) -> Result<u64> {
     let report = database.verify().await?;
     ensure!(report.is_intact(), "{report:?}");
@@ -31,7 +31,7 @@ async fn ends_well(database: &TestDatabase) -> Result<u64> {
     Ok(closed.parse()?)
 }
 
-/// Intents that are refused, one after the other and some at once. Until the time is over, nothing says ready.
+/// Rejects intents, sequential and concurrent. Readiness fails during this time.
 async fn refuses_for(writer: &Arc<SqlAudit>, time: Duration) -> Result<()> {
     let begun = Instant::now();
     while begun.elapsed() < time {
@@ -44,13 +44,13 @@ async fn refuses_for(writer: &Arc<SqlAudit>, time: Duration) -> Result<()> {
             ensure!(outcome?.is_err(), "appended");
         }
         ensure!(writer.ready().await.is_err(), "ready");
-        ensure!(writer.local_fault().is_ok(), "the fault is not ours");
+        ensure!(writer.local_fault().is_ok(), "the fault is not local");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
-/// A synchronous standby that is gone: transactions are written, and their commits do not return.
+/// Makes commits hang: a synchronous standby is missing.
 fn let_commits_hang(database: &TestDatabase) -> Result<()> {
     database.server_sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")?;
     database.server_sql("SELECT pg_reload_conf()")?;
@@ -63,14 +63,14 @@ fn let_commits_return(database: &TestDatabase) -> Result<()> {
     Ok(())
 }
 
-/// Readiness asks for a commit of its own, whether or not events come.
+/// Readiness tests a commit of its own, with or without events.
 #[tokio::test]
-async fn commits_that_hang_are_not_ready() -> Result<()> {
+async fn hanging_commits_fail_readiness() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.ready().await?;
     let_commits_hang(&database)?;
-    // The server's processes read their settings one after the other.
+    // The processes of the server apply settings one after another.
     let begun = Instant::now();
     while writer.ready().await.is_ok() {
         ensure!(begun.elapsed() < RECOVERY_MAX, "ready");
@@ -86,12 +86,12 @@ async fn commits_that_hang_are_not_ready() -> Result<()> {
 }
 
 #[tokio::test]
-async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
+async fn hanging_commits_are_detected_and_resolved() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
     let_commits_hang(&database)?;
-    // The server's processes read their settings one after the other.
+    // The processes of the server apply settings one after another.
     let begun = Instant::now();
     let mut written = Vec::new();
     loop {
@@ -112,13 +112,13 @@ async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
     Ok(())
 }
 
-/// What was in doubt and stands is no loss, so the end says nothing of one.
+/// Events in doubt that were written are no loss, so none is reported at the end.
 #[tokio::test]
-async fn an_end_after_commits_that_hung_reports_no_loss() -> Result<()> {
+async fn close_after_hanging_commits_reports_no_loss() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
-    // The writer's task is on this thread.
+    // The task of the writer runs on this thread.
     let _subscribed = tracing::subscriber::set_default(subscriber);
     let writer = database.writer().await?;
     let_commits_hang(&database)?;
@@ -126,7 +126,7 @@ async fn an_end_after_commits_that_hung_reports_no_loss() -> Result<()> {
     while writer.append(&signed_in("hung")).await.is_ok() {
         ensure!(begun.elapsed() < RECOVERY_MAX, "commits do not hang");
     }
-    // Its own trial is over by then, so what is in doubt is settled by the end.
+    // Its own retry is over by then, so that closing resolves the events in doubt.
     let returning = async {
         tokio::time::sleep(Duration::from_secs(4)).await;
         let_commits_return(&database)
@@ -142,14 +142,14 @@ async fn an_end_after_commits_that_hung_reports_no_loss() -> Result<()> {
     Ok(())
 }
 
-/// A start does not wait for ever either.
+/// A start times out as well.
 #[tokio::test]
-async fn a_start_while_commits_hang_fails() -> Result<()> {
+async fn start_fails_while_commits_hang() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     database.writer().await?.close().await;
     let_commits_hang(&database)?;
     let started = timeout(Duration::from_secs(40), async {
-        // The server's processes read their settings one after the other.
+        // The processes of the server apply settings one after another.
         loop {
             match database.writer().await {
                 Ok(writer) => drop(writer),
@@ -171,14 +171,14 @@ async fn a_start_while_commits_hang_fails() -> Result<()> {
     Ok(())
 }
 
-/// A server whose machine stands still, and goes on.
+/// A server whose host is suspended and resumed.
 #[tokio::test]
-async fn a_frozen_server_is_seen_and_recovers() -> Result<()> {
+async fn frozen_server_is_detected_and_recovers() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
     let Kind::Postgres(server) = &database.0 else {
-        anyhow::bail!("a server is needed");
+        anyhow::bail!("a PostgreSQL server is required");
     };
     server.pause()?;
     refuses_for(&writer, Duration::from_secs(8)).await?;
@@ -198,8 +198,8 @@ const REFUSE_ON_POSTGRES: &str = "CREATE SEQUENCE tries; \
     CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED \
     FOR EACH ROW EXECUTE FUNCTION refuse()";
 
-/// Whoever's event cannot be written is refused, and nobody else.
-async fn an_event_that_is_refused_stands_alone(database: TestDatabase, refuse: &str) -> Result<()> {
+/// Only the event that cannot be written is rejected.
+async fn rejected_event_does_not_affect_others(database: TestDatabase, refuse: &str) -> Result<()> {
     let writer = database.writer().await?;
     database.store_sql(refuse).await?;
     for _ in 0..3 {
@@ -223,19 +223,19 @@ async fn an_event_that_is_refused_stands_alone(database: TestDatabase, refuse: &
 }
 
 #[tokio::test]
-async fn an_event_that_is_refused_stands_alone_on_sqlite() -> Result<()> {
-    an_event_that_is_refused_stands_alone(TestDatabase::sqlite()?, REFUSE_ON_SQLITE).await
+async fn rejected_event_does_not_affect_others_on_sqlite() -> Result<()> {
+    rejected_event_does_not_affect_others(TestDatabase::sqlite()?, REFUSE_ON_SQLITE).await
 }
 
 #[tokio::test]
-async fn an_event_that_is_refused_stands_alone_on_postgres() -> Result<()> {
-    an_event_that_is_refused_stands_alone(TestDatabase::postgres().await?, REFUSE_ON_POSTGRES).await
+async fn rejected_event_does_not_affect_others_on_postgres() -> Result<()> {
+    rejected_event_does_not_affect_others(TestDatabase::postgres().await?, REFUSE_ON_POSTGRES).await
 }
 
-/// An outcome that the database refuses is tried again, not all the time, and holds up no other.
-// `psql` waits here for locks that the writer gives back meanwhile.
+/// An outcome that the database rejects is retried with pauses, and does not delay others. `psql` waits here for locks
+/// that the writer releases meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_is_refused_is_tried_again_with_pauses() -> Result<()> {
+async fn rejected_outcome_is_retried_with_pauses() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     database.store_sql(REFUSE_ON_POSTGRES).await?;
@@ -259,7 +259,10 @@ async fn an_outcome_that_is_refused_is_tried_again_with_pauses() -> Result<()> {
     let tries: u64 = database
         .server_sql("SELECT last_value FROM tries")?
         .parse()?;
-    ensure!((3..=12).contains(&tries), "{tries} tries in three seconds");
+    ensure!(
+        (3..=12).contains(&tries),
+        "{tries} attempts in three seconds"
+    );
     let report = database.verify().await?;
     ensure!(report.open_intents_count == 1, "{report:?}");
     database
@@ -267,16 +270,16 @@ async fn an_outcome_that_is_refused_is_tried_again_with_pauses() -> Result<()> {
         .await?;
     let begun = Instant::now();
     while database.verify().await?.open_intents_count != 0 {
-        ensure!(begun.elapsed() < RECOVERY_MAX, "it stays open");
+        ensure!(begun.elapsed() < RECOVERY_MAX, "the intent stays open");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     ensure!(database.verify().await?.is_intact());
     Ok(())
 }
 
-/// What fails after it was handed over is written later, and what was not taken is never written: whoever asks can count on it.
+/// An event is either written later, if that was announced, or never.
 #[tokio::test]
-async fn what_must_not_be_written_twice_is_written_once() -> Result<()> {
+async fn event_is_written_exactly_once() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let mut other = database.store_connection().await?;
@@ -296,10 +299,10 @@ async fn what_must_not_be_written_twice_is_written_once() -> Result<()> {
     Ok(())
 }
 
-/// Outcomes that the database refuses do not take the others with them when the process ends.
-// `psql` waits here for locks that the writer gives back meanwhile.
+/// Outcomes that the database rejects do not prevent others from being written at the end. `psql` waits here for locks
+/// that the writer releases meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
+async fn rejected_outcome_does_not_block_close() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     let intents: Vec<_> = (0..8).map(|_| intended()).collect();
@@ -315,7 +318,7 @@ async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
         };
         ensure!(writer.append_outcome(&refused).await.is_err());
     }
-    // After three failures each event has a transaction of its own.
+    // After three failures each event is written in its own transaction.
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(3) {
         writer.ready().await?;
@@ -333,7 +336,7 @@ async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
         waiting.spawn(async move { writer.append_outcome(&outcome).await });
     }
     while let Some(outcome) = waiting.join_next().await {
-        ensure!(outcome?.is_err(), "written in spite of the lock");
+        ensure!(outcome?.is_err(), "written despite the lock");
     }
     other.close().await?;
     writer.close().await;
@@ -344,9 +347,9 @@ async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
     Ok(())
 }
 
-/// More outcomes than share a transaction wait when the process ends.
+/// More outcomes than fit in a transaction are pending when the process ends.
 #[tokio::test]
-async fn all_outcomes_are_written_at_the_end() -> Result<()> {
+async fn close_writes_all_outcomes() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let intents: Vec<_> = (0..1_000).map(|_| intended()).collect();
@@ -368,7 +371,7 @@ async fn all_outcomes_are_written_at_the_end() -> Result<()> {
     while let Some(outcome) = waiting.join_next().await {
         ensure!(outcome?.is_err());
     }
-    // Those that still wait in the queue are taken out when it is known that nothing can be written.
+    // Queued events are removed when it is known that nothing can be written.
     ensure!(writer.append(&signed_in("meanwhile")).await.is_err());
     ensure!(writer.append_once(&signed_in("meanwhile")).await.is_err());
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,11 +1,11 @@
-//! Everything that somebody with all rights may try on the rows, and what `verify` says of it.
+//! All modifications that a user with all permissions can make, and the findings of `verify`.
 
 use rolecall_core::audit::ChainHash;
 use rolecalld::audit::Finding;
 
 use super::*;
 
-/// A first chain of 11 events, which ended, and a second of 6, which saw that.
+/// A completed chain of 11 events, and a second chain of 6 events that references it.
 struct Fixture {
     database: TestDatabase,
     first: WriterHead,
@@ -30,11 +30,11 @@ impl Fixture {
         })
     }
 
-    /// Does it, with `<first>` and `<second>` standing for the writers, and returns what is found.
+    /// Executes the statement, with the writers in place of `<first>` and `<second>`, and returns the findings.
     async fn after(&self, statement: &str) -> Result<Vec<Finding>> {
         self.database.store_sql(&self.spell(statement)).await?;
         let report = self.database.verify().await?;
-        ensure!(!report.is_intact(), "not noticed: {statement}");
+        ensure!(!report.is_intact(), "not detected: {statement}");
         Ok(report.findings)
     }
 
@@ -60,7 +60,9 @@ fn contradicted(fixture: &Fixture) -> Finding {
     }
 }
 
-async fn every_change_is_found(databases: impl AsyncFn() -> Result<TestDatabase>) -> Result<()> {
+async fn every_modification_is_detected(
+    databases: impl AsyncFn() -> Result<TestDatabase>,
+) -> Result<()> {
     let fresh = async || Fixture::set(databases().await?).await;
 
     let fixture = fresh().await?;
@@ -217,15 +219,15 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<TestDatabase>
 }
 
 #[tokio::test]
-async fn every_change_is_found_on_sqlite() -> Result<()> {
-    every_change_is_found(async || TestDatabase::sqlite()).await
+async fn every_modification_is_detected_on_sqlite() -> Result<()> {
+    every_modification_is_detected(async || TestDatabase::sqlite()).await
 }
 
 #[tokio::test]
-async fn every_change_is_found_on_postgres() -> Result<()> {
+async fn every_modification_is_detected_on_postgres() -> Result<()> {
     let server = Arc::new(Postgres::start().await?);
     let next = AtomicU64::new(0);
-    every_change_is_found(async || {
+    every_modification_is_detected(async || {
         let name = format!("fixture{}", next.fetch_add(1, Ordering::Relaxed));
         server.sql(&format!("CREATE DATABASE {name}"))?;
         Ok(TestDatabase(Kind::Shared {
@@ -236,9 +238,9 @@ async fn every_change_is_found_on_postgres() -> Result<()> {
     .await
 }
 
-/// Who knows the algorithm can make one row look right, but not the next.
+/// With knowledge of the algorithm one row can be made consistent, but not the next one.
 #[tokio::test]
-async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
+async fn forged_hash_is_detected_at_the_next_event() -> Result<()> {
     let fixture = Fixture::set(TestDatabase::sqlite()?).await?;
     let forged = ChainHash::genesis("anything").to_string();
     let found = fixture
@@ -250,9 +252,9 @@ async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
     Ok(())
 }
 
-/// The key of the embedded trail is not unique: two events may stand in one place.
+/// The key of the embedded audit trail is not unique: two events can have the same position.
 #[tokio::test]
-async fn an_event_in_the_place_of_another_is_found() -> Result<()> {
+async fn duplicate_position_is_detected() -> Result<()> {
     let columns = "writer, sequence, at, event, reference, provider, subject, email, account, CANONICAL, hash";
     for canonical in ["canonical", "replace(canonical, 'alice', 'mallo')"] {
         let fixture = Fixture::set(TestDatabase::sqlite()?).await?;

@@ -1,4 +1,4 @@
-//! From credentials to the console, and what the sign-in endpoint may do wrong.
+//! Console sign-in links, and faults of the sign-in endpoint.
 
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::{
@@ -33,7 +33,7 @@ async fn link(
         .await)
 }
 
-/// The durations sent to `getSigninToken`, in order; nothing secret is ever in an address.
+/// The durations sent to `getSigninToken`, in order. Also checks that URLs contain no secrets.
 fn durations_asked(fixture: &StsFixture) -> Result<Vec<Option<String>>> {
     fixture
         .aws
@@ -48,7 +48,7 @@ fn durations_asked(fixture: &StsFixture) -> Result<Vec<Option<String>>> {
 }
 
 #[tokio::test]
-async fn the_link_opens_the_console() -> Result<()> {
+async fn link_opens_the_console() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let issued = fixture.issued().await?;
     let link = link(&fixture, &issued.credentials, Some(7_273)).await??;
@@ -76,7 +76,7 @@ async fn open(url: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn a_duration_that_aws_dislikes_is_left_out() -> Result<()> {
+async fn rejected_duration_is_omitted() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let issued = fixture.issued().await?;
     fixture.aws.inject_fault(Fault::SigninRejectsDuration);
@@ -86,7 +86,7 @@ async fn a_duration_that_aws_dislikes_is_left_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn refusals_and_outages_are_told_apart_and_tell_no_secret() -> Result<()> {
+async fn refusals_differ_from_outages_and_hide_secrets() -> Result<()> {
     for (fault, refused, tries) in [
         (Fault::SigninBadRequest, true, 2),
         (Fault::SigninHtml, false, 1),
@@ -110,19 +110,19 @@ async fn refusals_and_outages_are_told_apart_and_tell_no_secret() -> Result<()> 
             "{fault:?}: {error:?}"
         );
         assert_eq!(durations_asked(&fixture)?.len(), tries, "{fault:?}");
-        let told = format!("{error:?} {error}");
+        let text = format!("{error:?} {error}");
         for secret in [
             &issued.credentials.secret_access_key,
             &issued.credentials.session_token,
         ] {
-            assert!(!told.contains(secret.expose()), "{told}");
+            assert!(!text.contains(secret.expose()), "{text}");
         }
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn credentials_that_aws_does_not_know_are_refused() -> Result<()> {
+async fn unknown_credentials_are_refused() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let mut credentials = fixture.issued().await?.credentials;
     credentials.access_key_id = "ASIAUNKNOWNUNKNOWN00".to_owned();

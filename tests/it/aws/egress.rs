@@ -1,4 +1,4 @@
-//! AWS behind the proxy of `[egress]`: STS and the console's sign-in endpoint, by their own names.
+//! AWS behind the proxy of `[egress]`: STS and the console sign-in endpoint, by name.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{SignInEndpoint, StsClient};
-use rolecalld::egress::{self, Authorities, Egress, Exception};
+use rolecalld::egress::{self, CaCertificates, Egress, NoProxyRule};
 use url::Url;
 
 use super::fixture::{StsFixture, settings};
@@ -21,7 +21,7 @@ struct Behind {
     fixture: StsFixture,
     proxy: Proxy,
     front: TlsFront,
-    authorities: Vec<Authorities>,
+    ca_certificates: Vec<CaCertificates>,
 }
 
 impl Behind {
@@ -34,25 +34,25 @@ impl Behind {
             credentials: Some(("gateway".to_owned(), "s:e c".to_owned())),
             hosts: HashMap::from(hosts),
         })?;
-        let authorities = vec![Authorities::parse(String::from_utf8(authority.pem()?)?)?];
+        let ca_certificates = vec![CaCertificates::parse(String::from_utf8(authority.pem()?)?)?];
         Ok(Self {
             fixture,
             proxy,
             front,
-            authorities,
+            ca_certificates,
         })
     }
 
-    fn egress(&self, exceptions: &[&str]) -> Result<Egress> {
+    fn egress(&self, no_proxy: &[&str]) -> Result<Egress> {
         let proxy = egress::Proxy {
             url: Url::parse(&self.proxy.url())?,
             credentials: Some(("gateway".to_owned(), SecretText::new("s:e c"))),
         };
-        let exceptions = exceptions.iter().map(|text| Exception::parse(text));
+        let no_proxy = no_proxy.iter().map(|text| NoProxyRule::parse(text));
         Ok(Egress::new(
             Some(proxy),
-            exceptions.collect::<Result<_, _>>()?,
-            self.authorities.clone(),
+            no_proxy.collect::<Result<_, _>>()?,
+            self.ca_certificates.clone(),
         ))
     }
 }
@@ -65,7 +65,7 @@ fn sts(egress: &Egress, endpoint: Option<Url>) -> Result<StsClient> {
 }
 
 #[tokio::test]
-async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
+async fn sts_and_sign_in_use_the_proxy() -> Result<()> {
     let behind = Behind::new()?;
     let egress = behind.egress(&[])?;
     let request = behind.fixture.request().await?;
@@ -85,11 +85,11 @@ async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_excepted_or_local_is_reached_directly() -> Result<()> {
+async fn no_proxy_and_loopback_are_reached_directly() -> Result<()> {
     let behind = Behind::new()?;
     let request = behind.fixture.request().await?;
-    let excepted = behind.egress(&["*.amazonaws.com"])?;
-    ensure!(sts(&excepted, None)?.assume(&request).await.is_err());
+    let egress = behind.egress(&["*.amazonaws.com"])?;
+    ensure!(sts(&egress, None)?.assume(&request).await.is_err());
     let egress = behind.egress(&[])?;
     let port = behind.front.address().port();
     for local in [

@@ -1,4 +1,4 @@
-//! An issuer with its keys and its two documents on loopback, and an AWS that trusts it.
+//! An issuer with keys and its published documents on loopback, and an AWS that trusts it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,7 +26,7 @@ use url::Url;
 pub const ACCOUNT: &str = "111122223333";
 pub const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// A temporary directory of keys with one active key.
+/// A temporary key directory with one active key.
 pub fn key_directory(
     algorithm: KeyAlgorithm,
     now: DateTime<Utc>,
@@ -37,7 +37,7 @@ pub fn key_directory(
     Ok((home, directory))
 }
 
-/// Everything. The role `rolecall/Developer` lets the issuer in, with tags and source identity, for four hours.
+/// The whole fixture. The role `rolecall/Developer` trusts the issuer, with tags and source identity, for four hours.
 pub struct StsFixture {
     pub clock: ManualClock,
     pub aws: Aws,
@@ -56,7 +56,7 @@ impl StsFixture {
         let served = Arc::clone(&issuer);
         let documents = LocalServer::start(0, move |routes| {
             let (discovery, jwks) = (Arc::clone(&served), Arc::clone(&served));
-            let answer = |document: Option<rolecalld::aws::Document>| async move {
+            let answer = |document: Option<rolecalld::aws::IssuerDocument>| async move {
                 document.map_or_else(
                     || HttpResponse::NotFound().finish(),
                     |document| {
@@ -141,7 +141,7 @@ impl StsFixture {
         Ok(StsClient::new(settings(Some(&self.aws))?, http_client()))
     }
 
-    /// A request with a fresh token.
+    /// A request with a new token.
     pub async fn request(&self) -> Result<StsRequest> {
         self.request_for("rolecall/Developer", &claims()?).await
     }
@@ -176,7 +176,7 @@ impl StsFixture {
     }
 }
 
-/// What both operations have in common, to be changed.
+/// The parameters common to both operations.
 pub fn session(request: &mut StsRequest) -> &mut RoleSessionParameters {
     match request {
         StsRequest::AssumeRoleWithWebIdentity(request) => &mut request.session,
@@ -196,7 +196,7 @@ pub fn settings(aws: Option<&Aws>) -> Result<AwsSettings> {
     })
 }
 
-/// What a token says of alice.
+/// The claims of a token for alice.
 pub fn claims() -> Result<WebIdentityClaims> {
     let mut tags = RoleSessionTags::default();
     tags.add(TagKey::parse("rolecall:account")?, ACCOUNT)?;
@@ -211,7 +211,7 @@ pub fn claims() -> Result<WebIdentityClaims> {
     })
 }
 
-/// What a SAML response says of alice, whose provider gave her a difficult name.
+/// The claims of a SAML response for alice, with a name that requires escaping.
 pub fn saml_claims() -> Result<SamlClaims> {
     let WebIdentityClaims {
         tags,
@@ -257,7 +257,7 @@ pub fn alice() -> Result<Identity> {
     })
 }
 
-/// The refusal of a call that must be refused.
+/// The refusal of a call.
 pub fn refusal(answer: Result<AssumedRole, StsError>) -> Result<StsRefusal> {
     match answer {
         Err(StsError::Refused { refusal, .. }) => Ok(refusal),

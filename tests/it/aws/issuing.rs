@@ -1,4 +1,4 @@
-//! Tokens that the gateway signs convince AWS, and every refusal of AWS is told apart.
+//! AWS accepts tokens of the gateway, and each refusal of AWS is mapped.
 
 use anyhow::{Context as _, Result};
 use aws_credential_types::Credentials;
@@ -14,7 +14,7 @@ use rolecalld::aws::keys::KeyAlgorithm;
 use super::fixture::{ACCOUNT, AUDIENCE, StsFixture, claims, refusal, session};
 
 #[tokio::test]
-async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
+async fn token_yields_valid_credentials() -> Result<()> {
     for algorithm in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
         let fixture = StsFixture::new(algorithm)?;
         let mut request = fixture.request().await?;
@@ -45,7 +45,7 @@ async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
         let requests = fixture.aws.requests();
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].header("authorization"), None);
-        // What CloudTrail shows: the SDK's text and our name, once.
+        // What CloudTrail shows: the user agent of the SDK with our name, once.
         for name in ["user-agent", "x-amz-user-agent"] {
             let said = requests[0].headers.iter().filter(|(key, _)| key == name);
             let said: Vec<&str> = said.map(|(_, value)| value.as_str()).collect();
@@ -91,7 +91,7 @@ async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
+async fn refusals_are_mapped_and_not_retried() -> Result<()> {
     for (fault, meaning) in [
         (Fault::AccessDenied, StsRefusal::AccessDenied),
         (Fault::RegionDisabled, StsRefusal::RegionDisabled),
@@ -110,7 +110,7 @@ async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
             request_id,
         }) = answer
         else {
-            anyhow::bail!("{fault:?} did not refuse");
+            anyhow::bail!("{fault:?} caused no refusal");
         };
         assert_eq!(refusal, meaning, "{fault:?}: {code}: {message}");
         assert!(
@@ -123,7 +123,7 @@ async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_the_account_lacks_is_told() -> Result<()> {
+async fn missing_account_setup_is_reported() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let sts = fixture.sts()?;
 
@@ -194,7 +194,7 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_role_of_another_partition_is_never_asked_for() -> Result<()> {
+async fn role_of_another_partition_is_rejected() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let mut request = fixture.request().await?;
     let role = &mut session(&mut request).role;

@@ -1,4 +1,4 @@
-//! The directory of keys on disk: its rights, its changes, and what a broken one does.
+//! The key directory on disk: permissions, changes, damaged files.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -27,7 +27,7 @@ fn kids(fixture: &StsFixture) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_rotation_goes_unnoticed() -> Result<()> {
+async fn rotation_does_not_interrupt_service() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Rs256)?;
     let (sts, keys) = (fixture.sts()?, &fixture.directory);
     let first = keys.list()?[0].id.clone();
@@ -69,7 +69,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
 }
 
 #[test]
-fn only_the_owner_can_read_and_others_are_noticed() -> Result<()> {
+fn key_files_must_be_private() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
     assert_eq!(fs::metadata(keys.path())?.mode() & 0o777, 0o700);
@@ -100,7 +100,8 @@ fn only_the_owner_can_read_and_others_are_noticed() -> Result<()> {
     Ok(())
 }
 
-/// As a pod sees a Secret: each file a symbolic link into `..data`, itself one to a folder that is replaced as a whole.
+/// The layout of a Secret in a pod: files are symbolic links into `..data`, which is a symbolic link to a folder that
+/// is replaced as a whole.
 fn as_secret(keys: &Path, volume: &Path) -> Result<PathBuf> {
     let data = volume.join("..2026_11_29_12_00_00.123");
     fs::create_dir_all(&data)?;
@@ -121,7 +122,7 @@ fn set_modes(volume: &Path, data: &Path, folder: u32, file: u32) -> Result<()> {
 }
 
 #[test]
-fn a_folder_like_a_kubernetes_secret_is_none() -> Result<()> {
+fn secret_layout_outside_a_volume_is_rejected() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let (home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
     let volume = home.path().join("volume");
@@ -129,7 +130,7 @@ fn a_folder_like_a_kubernetes_secret_is_none() -> Result<()> {
     let mounted = KeyDirectory::new(&volume);
     set_modes(&volume, &data, 0o755, 0o400)?;
     assert_eq!(mounted.load(now)?.active.id(), keys.load(now)?.active.id());
-    // Modes that only a volume may have.
+    // Modes that are accepted in a volume only.
     for (folder, file, refused) in [(0o755, 0o440, 0o440), (0o777, 0o400, 0o777)] {
         set_modes(&volume, &data, folder, file)?;
         let error = mounted.load(now).err().context("refused")?;
@@ -138,7 +139,7 @@ fn a_folder_like_a_kubernetes_secret_is_none() -> Result<()> {
             "{error}"
         );
     }
-    // It is no place to make keys in.
+    // Keys cannot be created in it.
     set_modes(&volume, &data, 0o755, 0o400)?;
     let error = mounted
         .generate(KeyAlgorithm::Es256, now)
@@ -153,9 +154,9 @@ fn a_folder_like_a_kubernetes_secret_is_none() -> Result<()> {
     Ok(())
 }
 
-/// A volume of Kubernetes is a tmpfs that is mounted read-only, with modes that are refused elsewhere.
+/// Volumes of Kubernetes are read-only tmpfs, with modes that are rejected elsewhere.
 #[test]
-fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
+fn mounted_kubernetes_secret_is_accepted() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let (home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
     let volume = home.path().join("volume");
@@ -171,7 +172,7 @@ fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
         (false, "chmod 777 /mnt; chmod 444 /mnt/..2*/*", "tmpfs ro"),
         (false, "chmod 777 /mnt; chmod 400 /mnt/..2*/*", "tmpfs rw"),
         (false, "chmod 755 /mnt; chmod 440 /mnt/..2*/*", "tmpfs rw"),
-        // As `ProtectSystem=strict` of systemd does: read-only here, and writable for others.
+        // As with `ProtectSystem=strict` of systemd: read-only for this process, writable for others.
         (false, "chmod 777 /mnt; chmod 400 /mnt/..2*/*", "ramfs ro"),
     ] {
         let Some(mut command) = unshare() else {
@@ -192,13 +193,13 @@ fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
             String::from_utf8(output.stderr)?,
         );
         assert_eq!(out.contains(&id), is_taken, "{mount} {modes}: {out}{err}");
-        assert_eq!(err.contains("is open to others"), !is_taken, "{err}");
+        assert_eq!(err.contains("other users can access"), !is_taken, "{err}");
     }
     Ok(())
 }
 
 #[test]
-fn one_command_at_a_time() -> Result<()> {
+fn concurrent_commands_are_rejected() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
     let other = File::open(keys.path().join("keys.lock"))?;
@@ -211,7 +212,7 @@ fn one_command_at_a_time() -> Result<()> {
         keys.rotate(Urgency::Emergency, now),
         Err(KeyError::Busy(_))
     ));
-    // Reading needs no lock: a gateway starts while a command runs.
+    // Reading needs no lock: a gateway can start while a command runs.
     keys.load(now)?;
     drop(other);
     assert_eq!(
@@ -222,7 +223,7 @@ fn one_command_at_a_time() -> Result<()> {
 }
 
 #[test]
-fn what_an_interrupted_run_left_is_no_obstacle() -> Result<()> {
+fn leftovers_of_interrupted_run_are_ignored() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
     fs::write(keys.path().join("keys.json.new"), "{")?;
@@ -234,7 +235,7 @@ fn what_an_interrupted_run_left_is_no_obstacle() -> Result<()> {
 }
 
 #[test]
-fn broken_directories_are_refused_with_a_hint() -> Result<()> {
+fn damaged_directory_is_rejected_with_a_hint() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let home = tempfile::tempdir()?;
     let none = KeyDirectory::new(home.path().join("none"));
@@ -246,25 +247,25 @@ fn broken_directories_are_refused_with_a_hint() -> Result<()> {
 
     type Breakage = fn(&Path, &str) -> std::io::Result<()>;
     let breakages: [(&str, Breakage); 6] = [
-        ("key gone", |path, kid| {
+        ("key missing", |path, kid| {
             fs::remove_file(path.join(format!("{kid}.key")))
         }),
-        ("certificate gone", |path, kid| {
+        ("certificate missing", |path, kid| {
             fs::remove_file(path.join(format!("{kid}.crt")))
         }),
-        ("key is rubbish", |path, kid| {
+        ("key invalid", |path, kid| {
             fs::write(
                 path.join(format!("{kid}.key")),
                 "-----BEGIN PRIVATE KEY-----\n",
             )
         }),
-        ("index is rubbish", |path, _| {
+        ("index invalid", |path, _| {
             fs::write(path.join("keys.json"), "{\"keys\":[{}]}")
         }),
-        ("index is endless", |path, _| {
+        ("index too large", |path, _| {
             fs::write(path.join("keys.json"), " ".repeat(300_000))
         }),
-        ("index names another", |path, kid| {
+        ("index contains another key ID", |path, kid| {
             let text = fs::read_to_string(path.join("keys.json"))?;
             let other = "A".repeat(43);
             fs::rename(
@@ -285,7 +286,7 @@ fn broken_directories_are_refused_with_a_hint() -> Result<()> {
         let error = keys
             .load(now)
             .err()
-            .with_context(|| format!("{what} was taken"))?;
+            .with_context(|| format!("{what}: accepted"))?;
         assert!(error.hint().is_some(), "{what}: {error}");
         assert!(!error.to_string().contains("PRIVATE"), "{what}: {error}");
     }
@@ -293,7 +294,7 @@ fn broken_directories_are_refused_with_a_hint() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_failed_reload_keeps_what_is_in_force() -> Result<()> {
+async fn failed_reload_keeps_the_current_keys() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     fs::write(fixture.directory.path().join("keys.json"), "{")?;
     assert!(fixture.issuer.reload().is_err());
@@ -302,7 +303,7 @@ async fn a_failed_reload_keeps_what_is_in_force() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
+async fn emergency_retirement_is_immediate() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let (keys, now) = (&fixture.directory, fixture.clock.now());
     let leaked = keys.list()?[0].id.clone();
@@ -323,7 +324,7 @@ async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
 }
 
 #[test]
-fn a_broken_key_never_signs_and_never_keeps_a_leaked_one_alive() -> Result<()> {
+fn damaged_next_key_does_not_prevent_emergency_retirement() -> Result<()> {
     let now = ManualClock::starting_now().now();
     let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
     let leaked = keys.list()?[0].id.clone();

@@ -1,4 +1,4 @@
-//! However much an operator asks to be logged, nothing that AWS is sent or sends is in the log.
+//! No log level reveals requests or responses of AWS.
 
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Sts as _, StsRequest};
@@ -13,7 +13,7 @@ use super::fixture::{StsFixture, saml_claims, settings};
 use super::saml::SamlIssuerFixture;
 use crate::log::Log;
 
-/// One role session and one console link, logged at these levels: the log, and what must not be in it.
+/// The log of one role session and one console link at these levels, and the secrets that must not be in it.
 async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let log = Log::default();
@@ -61,7 +61,7 @@ async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn no_level_shows_a_secret() -> Result<()> {
+async fn no_log_level_reveals_secrets() -> Result<()> {
     let (log, secrets) = logged("trace").await?;
     assert!(
         log.contains("AssumeRoleWithWebIdentity") && log.contains("hyper_util"),
@@ -74,7 +74,7 @@ async fn no_level_shows_a_secret() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_ceiling_holds_whatever_is_asked_for() -> Result<()> {
+async fn log_ceiling_overrides_the_filter() -> Result<()> {
     let (log, _) = logged(&format!("trace,{}", LOG_CEILING.join(","))).await?;
     for library in ["aws_", "hyper", "reqwest"] {
         assert!(!log.contains(library), "{log}");
@@ -83,7 +83,7 @@ async fn the_ceiling_holds_whatever_is_asked_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_level_shows_a_saml_response() -> Result<()> {
+async fn no_log_level_reveals_saml_responses() -> Result<()> {
     let fixture = SamlIssuerFixture::new()?;
     let (aws, _) = fixture.aws()?;
     let log = Log::default();
@@ -105,7 +105,7 @@ async fn no_level_shows_a_saml_response() -> Result<()> {
     };
     let log = log.text();
     assert!(log.contains("AssumeRoleWithSAML"), "{log}");
-    // Letters and digits alone are the same in a form.
+    // Letters and digits are unchanged in form encoding.
     let pieces = sent
         .response
         .expose()

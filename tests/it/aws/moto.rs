@@ -1,4 +1,4 @@
-//! moto, an AWS nobody here wrote: it checks nothing of a proof, but it reads and writes STS's wire format.
+//! Interoperability with moto: it does not verify proofs, but implements the wire format of STS independently.
 
 use anyhow::Result;
 use rolecall_core::aws::Sts as _;
@@ -12,7 +12,7 @@ use super::fixture::{StsFixture, saml_claims, settings};
 use super::saml::SamlIssuerFixture;
 
 #[tokio::test]
-async fn moto_understands_us_and_we_understand_moto() -> Result<()> {
+async fn moto_interoperates() -> Result<()> {
     if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Retries, fallback Regions, and what an outage must not do.
+//! Retries, fallback Regions, and behavior during outages.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -15,7 +15,7 @@ use url::Url;
 
 use super::fixture::{StsFixture, refusal, session, settings};
 
-/// An STS whose Regions have endpoints of their own; `eu-west-1` is asked first, `eu-central-1` is the fallback.
+/// STS with separate endpoints per Region: `eu-west-1` is called first, `eu-central-1` is the fallback.
 fn regional(west: &str, central: &str, others: &str) -> Result<StsClient> {
     let (west, central, others) = (Url::parse(west)?, Url::parse(central)?, Url::parse(others)?);
     let endpoints = Arc::new(move |region: &Region| {
@@ -42,7 +42,7 @@ fn second_aws(fixture: &StsFixture) -> Result<Aws> {
 }
 
 #[tokio::test]
-async fn passing_trouble_is_tried_again() -> Result<()> {
+async fn transient_errors_are_retried() -> Result<()> {
     for fault in [
         Fault::Throttle { times: 2 },
         Fault::ServerError { times: 2 },
@@ -58,7 +58,7 @@ async fn passing_trouble_is_tried_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
+async fn persistent_errors_end_after_three_attempts() -> Result<()> {
     for (fault, meaning) in [
         (Fault::Throttle { times: 9 }, Some(StsRefusal::Throttled)),
         (
@@ -80,14 +80,14 @@ async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
             }
             (other, _) => anyhow::bail!("{fault:?} ended in {other:?}"),
         }
-        // Both Regions share the one endpoint: it is not asked all over again.
+        // Both Regions have the same endpoint, which is not called twice.
         assert_eq!(fixture.aws.requests().len(), 3, "{fault:?}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
+async fn outage_switches_to_the_fallback_region() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let central = second_aws(&fixture)?;
     let sts = regional(&fixture.aws.url(), &central.url(), "http://127.0.0.1:1")?;
@@ -108,7 +108,7 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
         (fixture.aws.requests().len(), central.requests().len()),
         (3, 2)
     );
-    // When the fallback fails as well, the first is asked after all.
+    // If the fallback fails as well, the first Region is called again.
     fixture.aws.clear_faults();
     central.inject_fault(Fault::DropConnection { times: 99 });
     assert_eq!(
@@ -119,7 +119,7 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_refusal_is_final() -> Result<()> {
+async fn refusal_is_not_retried() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let central = second_aws(&fixture)?;
     let sts = regional(&fixture.aws.url(), &central.url(), "http://127.0.0.1:1")?;
@@ -140,7 +140,7 @@ async fn a_refusal_is_final() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_accounts_own_region_comes_first() -> Result<()> {
+async fn region_of_the_account_is_called_first() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let (central, virginia) = (second_aws(&fixture)?, second_aws(&fixture)?);
     let sts = regional(&fixture.aws.url(), &central.url(), &virginia.url())?;
@@ -154,9 +154,9 @@ async fn the_accounts_own_region_comes_first() -> Result<()> {
     Ok(())
 }
 
-/// A request that was sent whole may have been answered with credentials.
+/// STS may have issued credentials for a request that was sent completely.
 #[tokio::test]
-async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
+async fn attempts_without_response_are_counted() -> Result<()> {
     for (fault, lost) in [
         (Fault::DropConnection { times: 2 }, 2),
         (Fault::Throttle { times: 2 }, 0),
@@ -177,9 +177,9 @@ async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
     Ok(())
 }
 
-/// Callers do not queue up before an STS that hangs, and it is found again when it is back.
+/// Callers do not queue for an unresponsive STS, and its recovery is detected.
 #[tokio::test]
-async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
+async fn unresponsive_sts_is_not_called_for_a_while() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let sts = fixture.sts()?;
     let request = fixture.request().await?;
@@ -217,16 +217,16 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
     while sts.assume(&request).await.is_err() {
         assert!(
             begun.elapsed() < Duration::from_secs(6),
-            "it is not found again"
+            "its recovery is not detected"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
 }
 
-/// A Region that takes connections and says nothing leaves the fallback its share of the eight seconds.
+/// A Region that accepts connections without responding leaves time for the fallback.
 #[tokio::test]
-async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
+async fn unresponsive_region_leaves_time_for_the_next() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let sts = regional(
@@ -247,9 +247,9 @@ async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
     Ok(())
 }
 
-/// A proxy that turns requests away: none of them tells that the Region does not answer.
+/// A proxy that rejects requests: this does not count as an outage of the Region.
 #[tokio::test]
-async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> {
+async fn rejected_request_does_not_affect_the_region() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = proxy.local_addr()?;
@@ -276,13 +276,17 @@ async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> 
     for calls in 1..=5 {
         let issued = sts.assume(&fixture.request().await?).await?;
         assert_eq!(issued.region, "eu-central-1");
-        assert_eq!(asked.load(Ordering::Relaxed), calls, "it is not asked");
+        assert_eq!(
+            asked.load(Ordering::Relaxed),
+            calls,
+            "the Region is not called"
+        );
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn nobody_at_home_is_told_soon() -> Result<()> {
+async fn refused_connections_fail_quickly() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let begun = Instant::now();
     let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;

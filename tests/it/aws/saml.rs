@@ -1,4 +1,4 @@
-//! The gateway as IAM's SAML provider: what it signs, STS takes, for as long as IAM has the metadata of its key.
+//! The gateway as SAML provider of IAM: STS accepts its responses as long as IAM has the metadata of the key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::fixture::{ACCOUNT, key_directory, refusal, saml_claims, settings};
 
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
 
-/// An issuer with a key for SAML, at `https://sso.example.com`, where nobody has to reach it.
+/// An issuer with a key for SAML at `https://sso.example.com`, which need not be reachable.
 pub struct SamlIssuerFixture {
     pub clock: ManualClock,
     pub issuer: ResponseIssuer,
@@ -61,7 +61,7 @@ impl SamlIssuerFixture {
         minted.map_err(|error| anyhow::anyhow!(error))
     }
 
-    /// A request to STS with a fresh response.
+    /// A request to STS with a new response.
     pub async fn request(&self, claims: &SamlClaims) -> Result<StsRequest> {
         Ok(StsRequest::AssumeRoleWithSaml(AssumeRoleWithSaml {
             session: RoleSessionParameters {
@@ -76,7 +76,7 @@ impl SamlIssuerFixture {
         }))
     }
 
-    /// An AWS that trusts it.
+    /// An AWS that trusts the issuer.
     pub fn aws(&self) -> Result<(Aws, Account)> {
         let aws = Aws::start(Emulated {
             clock: self.clock.clock(),
@@ -121,7 +121,7 @@ fn sts(aws: &Aws) -> Result<StsClient> {
 }
 
 #[tokio::test]
-async fn a_response_becomes_credentials() -> Result<()> {
+async fn response_yields_credentials() -> Result<()> {
     let fixture = SamlIssuerFixture::new()?;
     let (aws, _) = fixture.aws()?;
     let claims = saml_claims()?;
@@ -157,12 +157,15 @@ async fn a_response_becomes_credentials() -> Result<()> {
             "Version"
         ]
     );
-    ensure!(request.header("authorization").is_none(), "it is unsigned");
+    ensure!(
+        request.header("authorization").is_none(),
+        "the request must be unsigned"
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn what_the_account_lacks_is_told() -> Result<()> {
+async fn missing_account_setup_is_reported() -> Result<()> {
     let fixture = SamlIssuerFixture::new()?;
     let (aws, account) = fixture.aws()?;
     let (sts, claims) = (sts(&aws)?, saml_claims()?);
@@ -205,7 +208,7 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()> {
+async fn rotation_works_once_iam_has_both_certificates() -> Result<()> {
     let fixture = SamlIssuerFixture::new()?;
     let (aws, account) = fixture.aws()?;
     let (sts, claims) = (sts(&aws)?, saml_claims()?);
@@ -221,7 +224,10 @@ async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()
     let early = fixture
         .directory
         .rotate(Urgency::Patient, fixture.clock.now());
-    ensure!(early.is_err(), "administrators need time to carry it there");
+    ensure!(
+        early.is_err(),
+        "rotation must wait for administrators to update IAM"
+    );
     fixture.clock.advance(Duration::from_secs(24 * 3_600));
     fixture
         .directory
@@ -231,7 +237,7 @@ async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()
     assert_eq!(
         certificates(&fixture.metadata()?),
         2,
-        "the old one for a day"
+        "the old key is published for a day"
     );
     fixture.clock.advance(Duration::from_secs(25 * 3_600));
     fixture.issuer.reload()?;
@@ -242,7 +248,7 @@ async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()
 }
 
 #[tokio::test]
-async fn without_a_key_of_its_own_nothing_is_signed() -> Result<()> {
+async fn saml_requires_its_own_key() -> Result<()> {
     let clock = ManualClock::starting_now();
     let (_home, directory) = key_directory(KeyAlgorithm::Rs256, clock.now())?;
     let issuer = ResponseIssuer::open(
@@ -258,7 +264,7 @@ async fn without_a_key_of_its_own_nothing_is_signed() -> Result<()> {
     ensure!(error.contains("rolecalld keys generate --saml"), "{error}");
     let saml = directory.used_for(KeyUse::Saml);
     let wrong = saml.generate(KeyAlgorithm::Es256, clock.now());
-    ensure!(wrong.is_err(), "IAM takes RSA");
+    ensure!(wrong.is_err(), "SAML requires RSA");
     saml.generate(KeyAlgorithm::Rs256, clock.now())?;
     issuer.reload()?;
     ensure!(issuer.metadata().is_some() && issuer.ready().is_ok());
@@ -266,7 +272,7 @@ async fn without_a_key_of_its_own_nothing_is_signed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_recipient_is_the_accounts_the_regions_or_the_endpoints() -> Result<()> {
+async fn recipient_depends_on_account_region_or_endpoint() -> Result<()> {
     let aws = settings(None)?;
     let own = AwsSettings {
         signin_endpoint: Some(url::Url::parse("http://127.0.0.1:8401/x?y")?),
@@ -315,7 +321,7 @@ async fn the_recipient_is_the_accounts_the_regions_or_the_endpoints() -> Result<
 }
 
 #[tokio::test]
-async fn more_than_aws_takes_is_not_sent() -> Result<()> {
+async fn oversized_response_is_not_sent() -> Result<()> {
     let fixture = SamlIssuerFixture::new()?;
     let mut claims = saml_claims()?;
     for n in 0..48 {
@@ -323,10 +329,10 @@ async fn more_than_aws_takes_is_not_sent() -> Result<()> {
         claims.tags.add(TagKey::parse(&key)?, &"𠀀".repeat(256))?;
     }
     let error = fixture.respond(&claims).await.err().context("too long")?;
-    ensure!(error.to_string().contains("AWS takes 100000"), "{error}");
+    ensure!(error.to_string().contains("AWS accepts 100000"), "{error}");
     ensure!(
         !format!("{error:?}").contains('𠀀'),
-        "nothing of it is told"
+        "the error must not contain the response"
     );
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! signxml, python3-saml and pysaml2, which nobody here wrote, read what the gateway signs: every value comes back as it
-//! went in, whatever is in it.
+//! Interoperability with signxml, python3-saml and pysaml2: they read all values of a signed response unchanged.
 
 use std::process::Stdio;
 
@@ -20,8 +19,8 @@ use super::saml::SamlIssuerFixture;
 const PEERS: [&str; 3] = ["signxml", "python3_saml", "pysaml2"];
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
 
-/// What the peers say about a response of the issuer; none where they are not installed.
-async fn judged(told: &Value) -> Result<Option<Value>> {
+/// The results of the peers for a response of the issuer; `None` if they are not installed.
+async fn peer_results(peer_input: &Value) -> Result<Option<Value>> {
     let Some(python) = PYTHON_PEERS.path() else {
         return Ok(None);
     };
@@ -37,16 +36,16 @@ async fn judged(told: &Value) -> Result<Option<Value>> {
         .kill_on_drop(true)
         .spawn()?;
     let mut input = peer.stdin.take().context("stdin is piped")?;
-    input.write_all(told.to_string().as_bytes()).await?;
+    input.write_all(peer_input.to_string().as_bytes()).await?;
     drop(input);
     let output = peer.wait_with_output().await?;
-    let judged = serde_json::from_slice(&output.stdout)
+    let peer_results = serde_json::from_slice(&output.stdout)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    Ok(Some(judged))
+    Ok(Some(peer_results))
 }
 
-/// What the peers need to know of an issuer, beside the response.
-fn told(issuer: &ResponseIssuer, response: &str) -> Result<Value> {
+/// The input of the peers.
+fn peer_input(issuer: &ResponseIssuer, response: &str) -> Result<Value> {
     let metadata = issuer.metadata().context("there is a key")?.body;
     let certificate = metadata
         .split("<ds:X509Certificate>")
@@ -64,13 +63,14 @@ fn told(issuer: &ResponseIssuer, response: &str) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn three_libraries_read_what_was_said() -> Result<()> {
+async fn three_libraries_read_all_values() -> Result<()> {
     let fixture = SamlIssuerFixture::new()?;
     let claims = saml_claims()?;
     let minted = fixture.respond(&claims).await?;
     let issuer = &fixture.issuer;
     ensure!(minted.recipient.as_url().as_str() == RECIPIENT);
-    let Some(judged) = judged(&told(issuer, minted.response.expose())?).await? else {
+    let Some(peer_results) = peer_results(&peer_input(issuer, minted.response.expose())?).await?
+    else {
         return Ok(());
     };
     let name = |name: &str| format!("https://aws.amazon.com/SAML/Attributes/{name}");
@@ -86,14 +86,14 @@ async fn three_libraries_read_what_was_said() -> Result<()> {
         ],
     });
     for peer in PEERS {
-        assert_eq!(judged[peer], expected, "{peer}");
+        assert_eq!(peer_results[peer], expected, "{peer}");
     }
     Ok(())
 }
 
-/// Values that tags cannot hold, in every place that holds a text.
+/// Values that tags cannot contain, in every text.
 #[tokio::test]
-async fn nothing_in_a_value_is_markup() -> Result<()> {
+async fn values_are_escaped() -> Result<()> {
     let clock = ManualClock::starting_now();
     let (_home, directory) = key_directory(KeyAlgorithm::Rs256, clock.now())?;
     let key = directory.load(clock.now())?.active;
@@ -133,15 +133,17 @@ async fn nothing_in_a_value_is_markup() -> Result<()> {
             })
             .collect(),
     };
-    let mut told = told(
+    let mut peer_input = peer_input(
         &issuer,
         &STANDARD.encode(content.signed(&key, &certificate)?),
     )?;
-    let metadata = told["metadata"].as_str().context("metadata")?;
-    let own = told["certificate"].as_str().context("a certificate")?;
-    told["metadata"] = metadata.replace(own, &certificate).into();
-    told["certificate"] = certificate.as_str().into();
-    let Some(judged) = judged(&told).await? else {
+    let metadata = peer_input["metadata"].as_str().context("metadata")?;
+    let own = peer_input["certificate"]
+        .as_str()
+        .context("a certificate")?;
+    peer_input["metadata"] = metadata.replace(own, &certificate).into();
+    peer_input["certificate"] = certificate.as_str().into();
+    let Some(peer_results) = peer_results(&peer_input).await? else {
         return Ok(());
     };
     for peer in PEERS {
@@ -150,7 +152,7 @@ async fn nothing_in_a_value_is_markup() -> Result<()> {
             .enumerate()
             .map(|(n, value)| {
                 let values = match (peer, value.trim()) {
-                    // python3-saml leaves empty values out, and spaces at the ends of others.
+                    // python3-saml omits empty values and trims others.
                     ("python3_saml", "") => vec!["second"],
                     ("python3_saml", trimmed) => vec![trimmed, "second"],
                     _ => vec![*value, "second"],
@@ -159,19 +161,24 @@ async fn nothing_in_a_value_is_markup() -> Result<()> {
             })
             .collect();
         let expected = json!({ "subject": injected, "attributes": attributes });
-        assert_eq!(judged[peer], expected, "{peer}");
+        assert_eq!(peer_results[peer], expected, "{peer}");
     }
-    // The peers can say no: one letter of one value, or another key, and none of them reads anything.
+    // The peers also reject: after a change of one letter of a value, or with another key.
     let altered = content
         .signed(&key, &certificate)?
         .replace("R&amp;D", "R&amp;E");
     let (_third, directory) = key_directory(KeyAlgorithm::Rs256, clock.now())?;
     let foreign = content.signed(&directory.load(clock.now())?.active, &certificate)?;
     for bad in [altered, foreign] {
-        told["response"] = STANDARD.encode(bad).into();
-        let judged = self::judged(&told).await?.context("they are here")?;
+        peer_input["response"] = STANDARD.encode(bad).into();
+        let peer_results = self::peer_results(&peer_input)
+            .await?
+            .context("the peers are installed")?;
         for peer in PEERS {
-            assert!(judged[peer]["refused"].is_string(), "{peer}: {judged}");
+            assert!(
+                peer_results[peer]["refused"].is_string(),
+                "{peer}: {peer_results}"
+            );
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What a token and the two documents say, for any claims that core lets through.
+//! Contents of tokens and published documents for all valid claims.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn arbitrary_claims() -> impl Strategy<Value = WebIdentityClaims> {
             |(subject, audience, wanted, source_identity, role)| {
                 let mut tags = RoleSessionTags::default();
                 for (key, value) in wanted {
-                    // Keys that AWS takes for one, or values it does not take, are not for this test.
+                    // Keys that AWS treats as duplicates, and values it rejects, are not part of this test.
                     if let Ok(key) = TagKey::parse(&key) {
                         drop(tags.add(key, &value));
                     }
@@ -80,7 +80,7 @@ fn role_arn(name: &str) -> Option<RoleArn> {
     Some(RoleArn::new(Partition::Aws, account, role))
 }
 
-/// What AWS must read in the token, no more and no less.
+/// The exact claims of the token.
 fn expected(claims: &WebIdentityClaims, now: i64) -> Value {
     let mut payload = json!({
         "iss": ISSUER,
@@ -108,7 +108,7 @@ fn expected(claims: &WebIdentityClaims, now: i64) -> Value {
 }
 
 #[test]
-fn any_claims_make_a_token_that_says_them_and_nothing_else() -> Result<()> {
+fn token_contains_exactly_the_claims() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let clock = ManualClock::starting_now();
     for (algorithm, cases) in [(KeyAlgorithm::Es256, 256), (KeyAlgorithm::Rs256, 32)] {
@@ -134,7 +134,7 @@ fn any_claims_make_a_token_that_says_them_and_nothing_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tokens_that_aws_would_not_take_are_not_made() -> Result<()> {
+async fn oversized_tokens_are_not_issued() -> Result<()> {
     let issuer = issuer(KeyAlgorithm::Es256, &ManualClock::starting_now())?;
     let mut large = claims()?;
     for n in 0..48 {
@@ -153,7 +153,7 @@ async fn tokens_that_aws_would_not_take_are_not_made() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_header_names_the_key_and_debug_hides_the_token() -> Result<()> {
+async fn header_contains_the_key_id_and_debug_hides_the_token() -> Result<()> {
     let issuer = issuer(KeyAlgorithm::Es256, &ManualClock::starting_now())?;
     let token = issuer
         .mint(&claims()?)
@@ -171,7 +171,7 @@ async fn the_header_names_the_key_and_debug_hides_the_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_login_token_names_the_session_and_is_no_token_for_aws() -> Result<()> {
+async fn login_token_is_not_valid_for_aws() -> Result<()> {
     let clock = ManualClock::starting_now();
     let issuer = issuer(KeyAlgorithm::Es256, &clock)?;
     let arn = "arn:aws:sts::111122223333:assumed-role/Developer@readonly/alice@example.com-k3";
@@ -186,7 +186,7 @@ async fn a_login_token_names_the_session_and_is_no_token_for_aws() -> Result<()>
     let jwks = serde_json::from_str(&issuer.jwks().body)?;
     assert!(
         verify(&jwks, token.expose()).is_err(),
-        "no key that IAM trusts has signed it"
+        "it must not be signed by a key that IAM trusts"
     );
     let payload = token.expose().split('.').nth(1).context("not a JWS")?;
     let read: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
@@ -202,7 +202,7 @@ async fn a_login_token_names_the_session_and_is_no_token_for_aws() -> Result<()>
 }
 
 #[test]
-fn the_documents_say_what_iam_wants() -> Result<()> {
+fn documents_have_the_members_required_by_iam() -> Result<()> {
     let clock = ManualClock::starting_now();
     for (algorithm, kty) in [(KeyAlgorithm::Es256, "EC"), (KeyAlgorithm::Rs256, "RSA")] {
         let issuer = issuer(algorithm, &clock)?;
@@ -241,7 +241,7 @@ fn the_documents_say_what_iam_wants() -> Result<()> {
 }
 
 #[test]
-fn the_documents_change_with_the_keys_and_with_nothing_else() -> Result<()> {
+fn documents_change_only_with_the_keys() -> Result<()> {
     let clock = ManualClock::starting_now();
     let (_home, directory) = key_directory(KeyAlgorithm::Es256, clock.now())?;
     let issuer = issuer_of(directory.clone(), &clock)?;
@@ -253,7 +253,7 @@ fn the_documents_change_with_the_keys_and_with_nothing_else() -> Result<()> {
         (jwks.clone(), discovery)
     );
     directory.generate(KeyAlgorithm::Es256, clock.now())?;
-    assert_eq!(issuer.jwks(), jwks, "not before it is read again");
+    assert_eq!(issuer.jwks(), jwks, "unchanged until the reload");
     issuer.reload()?;
     let both = issuer.jwks();
     assert_ne!(both.etag, jwks.etag);

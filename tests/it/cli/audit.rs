@@ -1,4 +1,4 @@
-//! `rolecalld audit`: a trail that somebody touched is not intact, and an export is what was written.
+//! `rolecalld audit`: verification detects changes, export and search return the events.
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_harness::TestStack;
@@ -11,7 +11,7 @@ use crate::operate::{PROD, credentials, sign_in, stack_with};
 
 const VERIFY: [&str; 4] = ["audit", "verify", "--config", "rolecall.toml"];
 
-/// A trail in which alice signed in and took credentials.
+/// A stack in which alice signed in and requested credentials.
 async fn stack() -> Result<TestStack> {
     let stack = stack_with("memory:").await?;
     let mut alice = Browser::new()?;
@@ -30,7 +30,7 @@ async fn tamper(stack: &TestStack, statement: &'static str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_untouched_trail_is_intact() -> Result<()> {
+async fn unmodified_trail_is_intact() -> Result<()> {
     let stack = stack().await?;
     let ran = rolecalld(stack.folder(), &VERIFY)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
@@ -62,8 +62,8 @@ async fn an_untouched_trail_is_intact() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
-    for (statement, told) in [
+async fn changed_and_missing_events_are_named() -> Result<()> {
+    for (statement, expected) in [
         (
             "UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallory') WHERE event = 'signed_in'",
             "was changed or moved",
@@ -80,7 +80,7 @@ async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
         let finding = ran.out.lines().find(|line| line.starts_with("tampered: "));
         let finding = finding.with_context(|| ran.out.clone())?;
         ensure!(
-            finding.contains(told) && finding.contains("event"),
+            finding.contains(expected) && finding.contains("event"),
             "{finding}"
         );
         ensure!(ran.out.contains("\nNOT intact: "), "{}", ran.out);
@@ -89,7 +89,7 @@ async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_export_holds_what_happened_since() -> Result<()> {
+async fn export_contains_events_since_a_time() -> Result<()> {
     let stack = stack().await?;
     let export = ["audit", "export", "--config", "rolecall.toml"];
     let ran = rolecalld(stack.folder(), &export)?;
@@ -117,11 +117,14 @@ async fn an_export_holds_what_happened_since() -> Result<()> {
 }
 
 #[test]
-fn a_trail_that_is_not_there_is_not_made() -> Result<()> {
+fn missing_trail_is_not_created() -> Result<()> {
     let folder = super::folder()?;
     let ran = rolecalld(folder.path(), &VERIFY)?;
     ensure!(
-        ran.code == 1 && ran.err.contains("\nhint: `rolecalld serve` makes it"),
+        ran.code == 1
+            && ran
+                .err
+                .contains("\nhint: start `rolecalld serve`, which creates it"),
         "{ran:?}"
     );
     ensure!(!folder.path().join("audit.db").exists());
@@ -131,7 +134,7 @@ fn a_trail_that_is_not_there_is_not_made() -> Result<()> {
 const SEARCH: [&str; 4] = ["audit", "search", "--config", "rolecall.toml"];
 
 #[tokio::test]
-async fn a_search_finds_what_has_just_happened() -> Result<()> {
+async fn search_finds_recent_events() -> Result<()> {
     let stack = stack().await?;
     let search = |more: &[&str]| rolecalld(stack.folder(), &[&SEARCH[..], more].concat());
     let ran = search(&["--user", "alice@example.com", "--outcome", "success"])?;
@@ -170,10 +173,10 @@ async fn a_search_finds_what_has_just_happened() -> Result<()> {
         story == ["signed_in", "issue_intended", "issue_done"],
         "{ran:?}"
     );
-    // Nothing found, and what cannot be asked.
+    // No match, and invalid options.
     let ran = search(&["--account", "999999999999"])?;
     ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
-    for (wrong, told) in [
+    for (wrong, expected) in [
         (&["--user", "alice"][..], "add --provider"),
         (&["--outcome", "maybe"], "success, refused or failed"),
         (&["--account", "12"], "--account"),
@@ -188,7 +191,7 @@ async fn a_search_finds_what_has_just_happened() -> Result<()> {
     ] {
         let ran = search(wrong)?;
         ensure!(
-            ran.code == 2 && ran.out.is_empty() && ran.err.contains(told),
+            ran.code == 2 && ran.out.is_empty() && ran.err.contains(expected),
             "{wrong:?}: {ran:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! `rolecalld check`: every mistake of every file in one run, each with its place and what to do.
+//! `rolecalld check`: reports all errors of all files in one run, with position and hint.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,12 +12,12 @@ use super::{change, folder, rolecalld};
 const CHECK: [&str; 3] = ["check", "--config", "rolecall.toml"];
 
 #[test]
-fn what_is_right_is_said_to_be() -> Result<()> {
+fn valid_configuration_is_reported() -> Result<()> {
     let ran = rolecalld(folder()?.path(), &CHECK)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     ensure!(
         ran.out.ends_with(
-            "rolecall.toml: no mistakes; 1 identity provider, 3 accounts, 3 permission sets\n"
+            "rolecall.toml: valid; 1 identity provider, 3 accounts, 3 permission sets\n"
         ),
         "{}",
         ran.out
@@ -26,7 +26,7 @@ fn what_is_right_is_said_to_be() -> Result<()> {
 }
 
 #[test]
-fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
+fn all_errors_of_both_files_are_reported() -> Result<()> {
     let folder = folder()?;
     for (from, to) in [
         ("public_url = \"https:", "public_url = \"http:"),
@@ -49,21 +49,21 @@ fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
     fs::write(folder.path().join("access.toml"), access)?;
     let ran = rolecalld(folder.path(), &CHECK)?;
     ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
-    for told in [
-        "rolecall.toml:1:14: invalid `public_url`\n  hint: use https; plain http only on loopback",
+    for expected in [
+        "rolecall.toml:1:14: invalid `public_url`\n  hint: use https; http is allowed only on loopback",
         "rolecall.toml:5:1: unknown key \"adress\"\n  hint: did you mean `address`?",
-        "rolecall.toml:6:20: 0.0.0.0/0 is too wide: every machine in it could choose its own address\n  hint: name the addresses",
-        "rolecall.toml:15:7: the trail is kept in SQLite or PostgreSQL\n  hint: write sqlite:FILE",
-        "invalid `client_secret`\n  hint: a secret does not stand in the configuration",
+        "rolecall.toml:6:20: 0.0.0.0/0 is too wide: every host in this network could spoof its client address\n  hint: list only the addresses",
+        "rolecall.toml:15:7: unsupported database: the audit trail requires SQLite or PostgreSQL\n  hint: write sqlite:FILE",
+        "invalid `client_secret`\n  hint: secrets are not allowed in the configuration",
         "oidc.issuer: the issuer is not an https URL\n  hint: ",
         "unknown key \"group\"\n  hint: did you mean `groups`?",
         "unknown account \"payments-prd\"\n  hint: did you mean",
     ] {
-        ensure!(ran.err.contains(told), "{told}:\n{}", ran.err);
+        ensure!(ran.err.contains(expected), "{expected}:\n{}", ran.err);
     }
     ensure!(ran.err.contains("\naccess.toml:"), "{}", ran.err);
     ensure!(
-        ran.err.ends_with(" mistakes in the configuration\n"),
+        ran.err.ends_with(" errors in the configuration\n"),
         "{}",
         ran.err
     );
@@ -72,7 +72,7 @@ fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
 }
 
 #[test]
-fn every_mistake_of_the_limits_is_told_at_once() -> Result<()> {
+fn all_errors_of_limits_are_reported() -> Result<()> {
     let folder = folder()?;
     let wrong = "[limits]\nsign_in = \"300\"\nfailures = \"0/10m\"\nregister = \"600/48h\"\ncredentials = 1200\n\
                  connections = 0\nconections = 9\n\n[listen]";
@@ -80,19 +80,19 @@ fn every_mistake_of_the_limits_is_told_at_once() -> Result<()> {
     change(&folder, "[aws]", "[aws]\nsts_rate = \"300/1s\"")?;
     let ran = rolecalld(folder.path(), &CHECK)?;
     ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
-    for told in [
+    for expected in [
         "invalid `sign_in`\n  hint: write a number and a duration, such as \"300/1m\"",
         "invalid `failures`\n  hint: the number is between 1 and 1000000",
         "invalid `register`\n  hint: the duration is between 1s and 24h",
         "credentials",
-        "connections is out of bounds\n  hint: write a number between 1 and 10000",
+        "connections is out of range\n  hint: write a number between 1 and 10000",
         "unknown key \"conections\"\n  hint: did you mean `connections`?",
         "sts_rate",
     ] {
-        ensure!(ran.err.contains(told), "{told}:\n{}", ran.err);
+        ensure!(ran.err.contains(expected), "{expected}:\n{}", ran.err);
     }
     ensure!(
-        ran.err.ends_with("7 mistakes in the configuration\n"),
+        ran.err.ends_with("7 errors in the configuration\n"),
         "{}",
         ran.err
     );
@@ -100,7 +100,7 @@ fn every_mistake_of_the_limits_is_told_at_once() -> Result<()> {
 }
 
 #[test]
-fn every_mistake_of_a_saml_provider_is_told_at_once() -> Result<()> {
+fn all_errors_of_a_saml_provider_are_reported() -> Result<()> {
     let folder = folder()?;
     fs::write(folder.path().join("idp.xml"), "<EntityDescriptor/>")?;
     let key = folder.path().join("saml.pem");
@@ -128,34 +128,35 @@ id = "both"
     std::io::Write::write_all(&mut file, more.as_bytes())?;
     let ran = rolecalld(folder.path(), &CHECK)?;
     ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
-    for told in [
-        "the metadata of the identity provider: it is neither an EntityDescriptor",
-        "a key of `signing_keys` cannot be used: there is no private key in PEM\n  hint: make one with `rolecalld keys certificate FILE`",
+    for expected in [
+        "invalid metadata of the identity provider: the root element is neither EntityDescriptor",
+        "invalid key in `signing_keys`: the file does not contain a PEM private key\n  hint: create one with `rolecalld keys certificate FILE`",
         "invalid `request_binding`\n  hint: write \"redirect\" or \"post\"",
         "invalid `name_id_format`\n  hint: write persistent",
         "unknown key \"allow_sha\"\n  hint: did you mean `allow_sha1`?",
-        "invalid `start`\n  hint: write an https address",
-        "metadata is refreshed every minute at most",
-        "metadata is in one place\n  hint: ",
-        "a provider speaks one protocol\n  hint: give it either `oidc` or `saml`",
+        "invalid `start`\n  hint: write an https URL",
+        "refresh must be between 1m and 7d",
+        "metadata requires either a file or a URL\n  hint: ",
+        "a provider requires exactly one protocol\n  hint: set either `oidc` or `saml`",
     ] {
-        ensure!(ran.err.contains(told), "{told}:\n{}", ran.err);
+        ensure!(ran.err.contains(expected), "{expected}:\n{}", ran.err);
     }
     Ok(())
 }
 
 #[test]
-fn files_that_are_not_there_are_named() -> Result<()> {
+fn missing_files_are_named() -> Result<()> {
     let folder = folder()?;
     let ran = rolecalld(folder.path(), &["check", "--config", "nowhere.toml"])?;
     ensure!(ran.code == 2, "{ran:?}");
     ensure!(
-        ran.err.starts_with("nowhere.toml: cannot be read: "),
+        ran.err.starts_with("nowhere.toml: cannot read file: "),
         "{}",
         ran.err
     );
     ensure!(
-        ran.err.contains("hint: name rolecall.toml with --config"),
+        ran.err
+            .contains("hint: set --config to the path of rolecall.toml"),
         "{}",
         ran.err
     );
@@ -167,13 +168,13 @@ fn files_that_are_not_there_are_named() -> Result<()> {
     change(&folder, "eu-west-1", "moon")?;
     let ran = rolecalld(folder.path(), &CHECK)?;
     ensure!(
-        ran.err.contains("more.toml: cannot be read: "),
+        ran.err.contains("more.toml: cannot read file: "),
         "{}",
         ran.err
     );
     ensure!(ran.err.contains("invalid `sts_region`"), "{}", ran.err);
     ensure!(
-        ran.err.ends_with("2 mistakes in the configuration\n"),
+        ran.err.ends_with("2 errors in the configuration\n"),
         "{}",
         ran.err
     );
@@ -181,27 +182,27 @@ fn files_that_are_not_there_are_named() -> Result<()> {
 }
 
 #[test]
-fn a_secret_that_everybody_can_read_is_refused() -> Result<()> {
+fn world_readable_secret_is_rejected() -> Result<()> {
     let folder = folder()?;
     let key = folder.path().join("seal.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644))?;
     let ran = rolecalld(folder.path(), &CHECK)?;
     ensure!(ran.code == 2, "{ran:?}");
     ensure!(
-        ran.err.contains("open to everybody on this machine"),
+        ran.err.contains("accessible to all users of this host"),
         "{}",
         ran.err
     );
     ensure!(ran.err.contains("hint: run: chmod o= "), "{}", ran.err);
     ensure!(ran.err.contains("defaultMode: 0440"), "{}", ran.err);
-    // Of its group, such as a service's, it may be.
+    // Access by its group is allowed.
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640))?;
     ensure!(rolecalld(folder.path(), &CHECK)?.code == 0);
     Ok(())
 }
 
 #[test]
-fn a_tls_key_is_a_secret_too() -> Result<()> {
+fn world_readable_tls_key_is_rejected() -> Result<()> {
     let folder = folder()?;
     change(
         &folder,
@@ -216,7 +217,7 @@ fn a_tls_key_is_a_secret_too() -> Result<()> {
     let ran = rolecalld(folder.path(), &CHECK)?;
     ensure!(ran.code == 2, "{ran:?}");
     ensure!(
-        ran.err.contains("tls.key is open to everybody"),
+        ran.err.contains("tls.key is accessible to all users"),
         "{}",
         ran.err
     );
@@ -224,7 +225,7 @@ fn a_tls_key_is_a_secret_too() -> Result<()> {
 }
 
 #[test]
-fn a_variable_that_is_not_set_is_named() -> Result<()> {
+fn unset_variable_is_named() -> Result<()> {
     let folder = folder()?;
     change(&folder, "ROLECALL_TEST_SECRET", "ROLECALL_TEST_NOTHING")?;
     let ran = rolecalld(folder.path(), &CHECK)?;
@@ -238,7 +239,7 @@ fn a_variable_that_is_not_set_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
+async fn online_check_tests_dependencies_without_side_effects() -> Result<()> {
     let stack = TestStack::start(TestStackSettings {
         store: "sqlite:store.db".to_owned(),
         ..TestStackSettings::default()
@@ -248,10 +249,10 @@ async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
     let ran = rolecalld(stack.folder(), &online)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     for answer in [
-        "provider example: answers",
-        "store: answers",
-        "database: answers",
-        "keys: answers",
+        "provider example: ok",
+        "store: ok",
+        "database: ok",
+        "keys: ok",
     ] {
         ensure!(ran.out.contains(answer), "{answer}: {}", ran.out);
     }
@@ -266,7 +267,7 @@ async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
         ran.err
     );
     ensure!(
-        ran.out.contains("store: answers") && ran.out.contains("database: answers"),
+        ran.out.contains("store: ok") && ran.out.contains("database: ok"),
         "{}",
         ran.out
     );
@@ -277,7 +278,7 @@ async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_provider_without_auth_time_is_told_apart() -> Result<()> {
+async fn missing_auth_time_is_a_warning() -> Result<()> {
     let silent = OidcSettings {
         auth_time: AuthTime::Never,
         ..OidcSettings::default()
@@ -293,51 +294,51 @@ async fn a_provider_without_auth_time_is_told_apart() -> Result<()> {
         let online = ["check", "--config", "rolecall.toml", "--online"];
         let ran = rolecalld(stack.folder(), &online)?;
         ensure!(ran.code == 0, "{ran:?}");
-        let told = ran.err.contains("warning: provider example: auth_time: ")
+        let is_reported = ran.err.contains("warning: provider example: auth_time: ")
             && ran.err.contains("set auth_time = \"assume_now\"");
-        ensure!(told == warned, "{more}: {}", ran.err);
+        ensure!(is_reported == warned, "{more}: {}", ran.err);
     }
     Ok(())
 }
 
 #[test]
-fn a_wrong_auth_time_is_an_error_with_its_place() -> Result<()> {
+fn invalid_auth_time_is_reported_with_position() -> Result<()> {
     let folder = folder()?;
     change(&folder, "mfa = ", "auth_time = \"now\"\nmfa = ")?;
     let ran = rolecalld(folder.path(), &CHECK)?;
-    let told = ran.err.contains("\"required\" or \"assume_now\"");
-    ensure!(ran.code == 2 && told, "{ran:?}");
+    let is_reported = ran.err.contains("\"required\" or \"assume_now\"");
+    ensure!(ran.code == 2 && is_reported, "{ran:?}");
     Ok(())
 }
 
 #[test]
-fn a_key_that_the_policy_needs_is_missed() -> Result<()> {
+fn missing_saml_key_is_reported() -> Result<()> {
     let folder = folder()?;
     let generate = ["keys", "generate", "--config", "rolecall.toml"];
     ensure!(rolecalld(folder.path(), &generate)?.code == 0);
-    let told = |ran: &super::Ran| {
+    let is_reported = |ran: &super::Ran| {
         ran.code == 1
             && ran
                 .err
-                .contains("account sandbox: trust = \"gateway-saml\": no key is active for SAML")
+                .contains("account sandbox: trust = \"gateway-saml\": no active key for SAML")
             && ran
                 .err
                 .contains("hint: run `rolecalld keys generate --saml`")
     };
     let online = [&CHECK[..], &["--online"]].concat();
     let ran = rolecalld(folder.path(), &online)?;
-    ensure!(told(&ran), "{ran:?}");
+    ensure!(is_reported(&ran), "{ran:?}");
     let ran = rolecalld(folder.path(), &["serve", "--config", "rolecall.toml"])?;
-    ensure!(told(&ran), "{ran:?}");
+    ensure!(is_reported(&ran), "{ran:?}");
     let saml = [&generate[..], &["--saml"]].concat();
     ensure!(rolecalld(folder.path(), &saml)?.code == 0);
     let ran = rolecalld(folder.path(), &online)?;
-    ensure!(ran.out.contains("keys: answers"), "{ran:?}");
+    ensure!(ran.out.contains("keys: ok"), "{ran:?}");
     Ok(())
 }
 
 #[test]
-fn access_files_are_checked_before_they_serve() -> Result<()> {
+fn new_access_files_are_checked_and_compared() -> Result<()> {
     let folder = folder()?;
     let new = fs::read_to_string(folder.path().join("access.toml"))?;
     let fewer = new.replace("groups = [\"platform\"]", "groups = [\"operators\"]");
@@ -349,7 +350,7 @@ fn access_files_are_checked_before_they_serve() -> Result<()> {
         ran.code == 0
             && ran
                 .out
-                .ends_with("against the access files that the configuration names: 1 assignment, 0 denies and 0 roles changed\n"),
+                .ends_with("changes to the access files in the configuration: 1 assignment, 0 denies and 0 roles changed\n"),
         "{ran:?}"
     );
     fs::write(
@@ -363,11 +364,11 @@ fn access_files_are_checked_before_they_serve() -> Result<()> {
         &[&CHECK[..], &["--access", "nowhere.toml"]].concat(),
     )?;
     ensure!(
-        ran.code == 2 && ran.err.contains("nowhere.toml: cannot be read"),
+        ran.code == 2 && ran.err.contains("nowhere.toml: cannot read file"),
         "{ran:?}"
     );
 
-    // A person asks by the new files, too.
+    // `explain` uses the new files, too.
     fs::write(folder.path().join("new.toml"), &fewer)?;
     fs::write(
         folder.path().join("pat.json"),

@@ -1,4 +1,4 @@
-//! `rolecalld explain`: who may what, and why, from claims in a file.
+//! `rolecalld explain`: roles and reasons for claims in a file.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn bob() -> Value {
 }
 
 #[test]
-fn the_three_people_of_the_demo() -> Result<()> {
+fn explains_the_roles_of_the_demo_users() -> Result<()> {
     let folder = folder()?;
     let ran = explain(&folder, &alice(), &[])?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
@@ -50,19 +50,19 @@ fn the_three_people_of_the_demo() -> Result<()> {
     ensure!(!ran.out.contains("Administrator  arn:"), "{}", ran.out);
     ensure!(
         ran.out
-            .contains("In other circumstances:\n  payments-prod/Developer  needs "),
+            .contains("Available under other conditions:\n  payments-prod/Developer  needs "),
         "{}",
         ran.out
     );
     let carol = json!({ "sub": "carol", "email": "carol@example.com", "email_verified": true });
     let ran = explain(&folder, &carol, &[])?;
     ensure!(ran.code == 1 && ran.err.is_empty(), "{ran:?}");
-    ensure!(ran.out.starts_with("No role today.\n"), "{}", ran.out);
+    ensure!(ran.out.starts_with("No roles.\n"), "{}", ran.out);
     Ok(())
 }
 
 #[test]
-fn one_role_by_name_or_number_as_json() -> Result<()> {
+fn single_role_is_printed_as_json() -> Result<()> {
     let folder = folder()?;
     for account in ["payments-prod", "111122223333"] {
         let about = [
@@ -102,25 +102,25 @@ fn one_role_by_name_or_number_as_json() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_there_is_said_with_what_may_be_meant() -> Result<()> {
+fn unknown_names_have_suggestions() -> Result<()> {
     let folder = folder()?;
-    for (more, told) in [
+    for (more, expected) in [
         (
             &["--provider", "exmaple"][..],
-            "no identity provider is called exmaple\nhint: one of: example\n",
+            "unknown identity provider exmaple\nhint: known identity providers: example\n",
         ),
         (
             &["--account", "payments-prd"],
-            "no account is called payments-prd\nhint: did you mean \"payments-prod\"?\n",
+            "unknown account payments-prd\nhint: did you mean \"payments-prod\"?\n",
         ),
         (
             &["--permission-set", "Devloper"],
-            "no permission set is called Devloper\nhint: did you mean \"Developer\"?\n",
+            "unknown permission set Devloper\nhint: did you mean \"Developer\"?\n",
         ),
     ] {
         let ran = explain(&folder, &alice(), more)?;
         ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
-        ensure!(ran.err == told, "{}", ran.err);
+        ensure!(ran.err == expected, "{}", ran.err);
     }
     let ran = explain(&folder, &json!(["no object"]), &[])?;
     ensure!(

@@ -1,4 +1,4 @@
-//! What `check` says of rules that hang on Google.
+//! Warnings of `check` about rules that Google cannot satisfy.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::{Ran, change, folder, rolecalld};
 
 #[test]
-fn rules_that_google_can_never_satisfy_are_told() -> Result<()> {
+fn unsatisfiable_rules_for_google_cause_warnings() -> Result<()> {
     let folder = folder()?;
     let rule = |id: &str, who: &str, when: &str| {
         format!(
@@ -15,7 +15,7 @@ fn rules_that_google_can_never_satisfy_are_told() -> Result<()> {
         )
     };
     let of_google = "provider = \"google\"";
-    // The only provider that is believed about this domain.
+    // The only provider that is authoritative for this domain.
     let eve = "users = [\"eve@workspace.example\"]";
     let rules = [
         rule("by-group", &format!("{of_google}, groups = [\"admins\"]"), ""),
@@ -35,33 +35,33 @@ oidc = { issuer = "https://accounts.google.com", client_id = "rolecall", client_
     fs::write(&path, fs::read_to_string(&path)? + google)?;
     let ran = rolecalld(folder.path(), &["check", "--config", "rolecall.toml"])?;
     ensure!(ran.code == 0, "{ran:?}");
-    let told = |ran: &Ran, what: &str| ran.err.matches(what).count();
+    let count_of = |ran: &Ran, what: &str| ran.err.matches(what).count();
     ensure!(
-        told(
+        count_of(
             &ran,
             "the provider google sends no groups: this matches nobody"
         ) == 2
-            && told(
+            && count_of(
                 &ran,
                 "the provider google does not report whether a second factor was used"
             ) == 2
-            && told(
+            && count_of(
                 &ran,
                 "the provider google does not report when a person signed in"
             ) == 1
-            && told(&ran, "warning: ") == 5,
+            && count_of(&ran, "warning: ") == 5,
         "{}",
         ran.err
     );
-    // A sign-in that was asked for counts as of its moment.
+    // The time of a requested reauthentication is known.
     change(
         &folder,
         "id = \"google\"\n",
         "id = \"google\"\nauth_time = \"assume_now\"\n",
     )?;
     let ran = rolecalld(folder.path(), &["check", "--config", "rolecall.toml"])?;
-    ensure!(told(&ran, "warning: ") == 4, "{}", ran.err);
-    // Where another provider may say it, nothing is said of a rule about any provider.
+    ensure!(count_of(&ran, "warning: ") == 4, "{}", ran.err);
+    // A rule for any provider causes no warning if another provider can satisfy it.
     change(
         &folder,
         "https://accounts.google.com",

@@ -1,4 +1,4 @@
-//! `--help`, `--version`, and commands that do not exist.
+//! `--help`, `--version`, and usage errors.
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::rolecalld;
 
 #[test]
-fn every_command_helps_with_examples_on_stdout() -> Result<()> {
+fn every_command_has_help_with_examples() -> Result<()> {
     let folder = TempDir::new()?;
     for command in [
         &["--help"][..],
@@ -29,9 +29,9 @@ fn every_command_helps_with_examples_on_stdout() -> Result<()> {
 }
 
 #[test]
-fn the_version_is_the_packages() -> Result<()> {
+fn version_is_that_of_the_package() -> Result<()> {
     let ran = rolecalld(TempDir::new()?.path(), &["--version"])?;
-    ensure!(ran.code == 0);
+    ensure!(ran.code == 0, "{ran:?}");
     ensure!(
         ran.out == format!("rolecalld {}\n", env!("CARGO_PKG_VERSION")),
         "{}",
@@ -41,7 +41,7 @@ fn the_version_is_the_packages() -> Result<()> {
 }
 
 #[test]
-fn wrong_usage_is_two_and_nothing_on_stdout() -> Result<()> {
+fn usage_error_exits_with_2() -> Result<()> {
     let folder = TempDir::new()?;
     for command in [
         &[][..],

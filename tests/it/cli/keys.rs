@@ -1,4 +1,4 @@
-//! `rolecalld keys`: made, listed, rotated in time, retired, never open to others.
+//! `rolecalld keys`: generation, listing, rotation, retirement, permissions.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -25,7 +25,7 @@ fn kid(ran: &Ran) -> Result<String> {
 }
 
 #[test]
-fn the_life_of_keys() -> Result<()> {
+fn token_key_passes_through_all_states() -> Result<()> {
     let folder = folder()?;
     let ran = keys(&folder, &["list"])?;
     ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
@@ -36,24 +36,28 @@ fn the_life_of_keys() -> Result<()> {
     );
     let first = keys(&folder, &["generate"])?;
     ensure!(
-        first.code == 0 && first.out.contains("ES256") && first.out.contains("active: signs"),
+        first.code == 0
+            && first.out.contains("ES256")
+            && first.out.contains("active: signs new tokens"),
         "{first:?}"
     );
     let ran = keys(&folder, &["rotate"])?;
-    ensure!(ran.code == 1 && ran.err.contains("no key waits"), "{ran:?}");
+    ensure!(ran.code == 1 && ran.err.contains("no next key"), "{ran:?}");
     let second = keys(&folder, &["generate", "--algorithm", "RS256"])?;
     ensure!(
-        second.code == 0 && second.out.contains("RS256") && second.out.contains("waits for rotate"),
+        second.code == 0
+            && second.out.contains("RS256")
+            && second.out.contains("becomes active with `keys rotate`"),
         "{second:?}"
     );
     let ran = keys(&folder, &["rotate"])?;
     ensure!(
-        ran.code == 1 && ran.err.contains("not been published for a day yet"),
+        ran.code == 1 && ran.err.contains("published less than a day ago"),
         "{ran:?}"
     );
     ensure!(
         ran.err
-            .contains(" UTC\nhint: AWS remembers the keys it fetched: wait, or add --emergency"),
+            .contains(" UTC\nhint: AWS caches the keys it fetched: wait, or add --emergency"),
         "{}",
         ran.err
     );
@@ -70,7 +74,7 @@ fn the_life_of_keys() -> Result<()> {
     let listed: Vec<Value> = serde_json::from_str(&ran.out)?;
     let ids: Vec<&Value> = listed.iter().map(|key| &key["id"]).collect();
     ensure!(ids == [&*kid(&first)?, &*kid(&second)?], "{listed:?}");
-    // What signs the ID tokens of `aws login` is derived from the key that signs, and from no other.
+    // The key for ID tokens of `aws login` is derived from the active key only.
     ensure!(
         listed[0].get("aws_login_key").is_some_and(Value::is_string)
             || listed[1].get("aws_login_key").is_some_and(Value::is_string)
@@ -85,20 +89,20 @@ fn the_life_of_keys() -> Result<()> {
     );
     let ran = keys(&folder, &["retire", &"A".repeat(43)])?;
     ensure!(
-        ran.code == 1 && ran.err.contains("hint: `rolecalld keys list`"),
+        ran.code == 1 && ran.err.contains("hint: run `rolecalld keys list`"),
         "{ran:?}"
     );
     Ok(())
 }
 
 #[test]
-fn keys_for_saml_have_a_life_of_their_own() -> Result<()> {
+fn saml_keys_are_rotated_independently() -> Result<()> {
     let folder = folder()?;
     ensure!(keys(&folder, &["generate"])?.code == 0);
     let ran = keys(&folder, &["rotate", "--saml"])?;
     ensure!(
         ran.code == 1
-            && ran.err.contains("no key waits to become active for SAML\n")
+            && ran.err.contains("no next key for SAML\n")
             && ran
                 .err
                 .contains("hint: run `rolecalld keys generate --saml`"),
@@ -110,27 +114,33 @@ fn keys_for_saml_have_a_life_of_their_own() -> Result<()> {
         "{first:?}"
     );
     let second = keys(&folder, &["generate", "--saml"])?;
-    ensure!(second.out.contains("waits for rotate"), "{second:?}");
+    ensure!(
+        second.out.contains("becomes active with `keys rotate`"),
+        "{second:?}"
+    );
     let ran = keys(&folder, &["rotate", "--saml"])?;
     ensure!(
-        ran.code == 1 && ran.err.contains("hint: bring today's /saml/metadata"),
+        ran.code == 1
+            && ran
+                .err
+                .contains("hint: until then, update the SAML provider of every account"),
         "{ran:?}"
     );
     let ran = keys(&folder, &["rotate", "--saml", "--emergency"])?;
     ensure!(ran.code == 0 && kid(&ran)? == kid(&second)?, "{ran:?}");
     let ran = keys(&folder, &["rotate"])?;
-    ensure!(ran.code == 1, "the key for tokens is alone: {ran:?}");
+    ensure!(ran.code == 1, "there is no next key for tokens: {ran:?}");
     let ran = keys(&folder, &["list", "--json"])?;
     let listed: Vec<Value> = serde_json::from_str(&ran.out)?;
     let uses: Vec<&Value> = listed.iter().map(|key| &key["use"]).collect();
     ensure!(uses == ["token", "saml", "saml"], "{listed:?}");
     let ran = keys(&folder, &["generate", "--saml", "--algorithm", "ES256"])?;
-    ensure!(ran.code == 2, "IAM takes RSA: {ran:?}");
+    ensure!(ran.code == 2, "SAML requires RSA: {ran:?}");
     Ok(())
 }
 
 #[test]
-fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
+fn accessible_key_directory_is_rejected() -> Result<()> {
     let folder = folder()?;
     keys(&folder, &["generate"])?;
     let open = fs::Permissions::from_mode(0o750);
@@ -138,13 +148,9 @@ fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
     for command in ["generate", "rotate"] {
         let ran = keys(&folder, &[command])?;
         ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
-        ensure!(
-            ran.err.contains("is open to others (mode 750)\nhint: "),
-            "{}",
-            ran.err
-        );
+        ensure!(ran.err.contains("(mode 750)\nhint: "), "{}", ran.err);
     }
-    // They are read where others see no more than the names of files.
+    // Read access works if others can only see the names of files.
     ensure!(keys(&folder, &["list"])?.code == 0);
     let open = fs::Permissions::from_mode(0o770);
     fs::set_permissions(folder.path().join("keys"), open)?;
@@ -153,7 +159,7 @@ fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
 }
 
 #[test]
-fn keys_come_before_the_rest_of_the_configuration() -> Result<()> {
+fn keys_work_with_incomplete_configuration() -> Result<()> {
     let folder = folder()?;
     fs::write(
         folder.path().join("rolecall.toml"),
@@ -164,7 +170,7 @@ fn keys_come_before_the_rest_of_the_configuration() -> Result<()> {
 }
 
 #[test]
-fn a_key_for_a_saml_provider_is_made_and_read() -> Result<()> {
+fn saml_certificate_is_generated_and_accepted() -> Result<()> {
     let folder = folder()?;
     let make = || rolecalld(folder.path(), &["keys", "certificate", "saml.pem"]);
     let ran = make()?;
@@ -177,18 +183,18 @@ fn a_key_for_a_saml_provider_is_made_and_read() -> Result<()> {
     let pem = fs::read_to_string(&file)?;
     ensure!(pem.contains("BEGIN PRIVATE KEY") && pem.contains("BEGIN CERTIFICATE"));
     let ran = make()?;
+    ensure!(ran.code == 2 && ran.err.contains("cannot write"), "{ran:?}");
     ensure!(
-        ran.code == 2 && ran.err.contains("cannot be written"),
-        "{ran:?}"
+        fs::read_to_string(&file)? == pem,
+        "an existing file must not be overwritten"
     );
-    ensure!(fs::read_to_string(&file)? == pem, "it is not overwritten");
     Ok(())
 }
 
-/// The gateway's user, who is nobody in particular here.
+/// User ID of the gateway in this test.
 const SERVICE: u32 = 65_532;
 
-/// Whether root runs this test; otherwise it is recorded as left out, for this reason.
+/// Whether root runs this test; otherwise it is recorded as skipped, with this reason.
 fn is_root(folder: &TempDir, why: &str) -> Result<bool> {
     let is_root = folder.path().metadata()?.uid() == 0;
     if !is_root {
@@ -197,9 +203,9 @@ fn is_root(folder: &TempDir, why: &str) -> Result<bool> {
     Ok(is_root)
 }
 
-/// As README's commands do it, but by root, where only root can.
+/// As the commands of README, but run by root.
 #[test]
-fn what_root_makes_belongs_to_the_owner_of_the_directory() -> Result<()> {
+fn files_created_by_root_belong_to_the_directory_owner() -> Result<()> {
     let folder = folder()?;
     if !is_root(&folder, "only root can make files for another user")? {
         return Ok(());
@@ -222,14 +228,14 @@ fn what_root_makes_belongs_to_the_owner_of_the_directory() -> Result<()> {
 }
 
 #[test]
-fn keys_that_may_not_be_read_are_not_called_absent() -> Result<()> {
+fn unreadable_keys_are_not_reported_as_missing() -> Result<()> {
     let folder = folder()?;
     if !is_root(&folder, "only root can run a program as another user")? {
         return Ok(());
     }
     keys(&folder, &["generate"])?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-    // Where another user can reach it.
+    // In a folder that another user can access.
     let program = folder.path().join("rolecalld");
     fs::copy(env!("CARGO_BIN_EXE_rolecalld"), &program)?;
     let ran = Command::new(program)
@@ -238,11 +244,11 @@ fn keys_that_may_not_be_read_are_not_called_absent() -> Result<()> {
         .uid(SERVICE)
         .gid(SERVICE)
         .output()?;
-    let said = String::from_utf8(ran.stderr)?;
+    let output = String::from_utf8(ran.stderr)?;
     ensure!(
-        said.contains("keys/keys.json: Permission denied")
-            && said.contains("hint: this user may not read or write there"),
-        "{said}"
+        output.contains("keys/keys.json: Permission denied")
+            && output.contains("hint: run the command as the user of the gateway"),
+        "{output}"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The log of `rolecalld serve` in a pipe that nobody reads for a while.
+//! The log of `rolecalld serve` in a pipe whose reader pauses.
 
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, PipeReader};
@@ -16,16 +16,16 @@ use tokio::task::JoinSet;
 use super::program;
 use crate::operate::{balanced_stack, until};
 
-/// More than a pipe holds: 64 KiB on Linux, and a line has more than 200 bytes.
+/// More lines than a pipe can buffer: 64 KiB on Linux, with more than 200 bytes per line.
 const REQUESTS: usize = 800;
 const CONNECTIONS: usize = 8;
 
-/// Ends the process if the test fails.
+/// Kills the process if the test fails.
 struct Ending(Child);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
+        // Both fail only if the process has exited.
         drop(self.0.kill());
         drop(self.0.wait());
     }
@@ -46,7 +46,7 @@ fn records_to_the_end(mut lines: std::io::Lines<BufReader<PipeReader>>) -> Resul
     Ok(records)
 }
 
-/// Waits until none of the requests has been answered for a second.
+/// Waits until no request has completed for a second.
 async fn until_no_answers(answered: &AtomicUsize) -> Result<usize> {
     let mut last = 0;
     let mut since = tokio::time::Instant::now();
@@ -62,7 +62,7 @@ async fn until_no_answers(answered: &AtomicUsize) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn a_reader_that_pauses_delays_requests_and_loses_no_line() -> Result<()> {
+async fn paused_log_reader_delays_requests_without_loss() -> Result<()> {
     let (stack, balancer) =
         balanced_stack(|settings| settings.store = "sqlite:store.db".to_owned()).await?;
     let (reader, writer) = std::io::pipe()?;
@@ -73,11 +73,11 @@ async fn a_reader_that_pauses_delays_requests_and_loses_no_line() -> Result<()> 
         .stdout(Stdio::null())
         .stderr(writer);
     let mut process = Ending(command.spawn()?);
-    // It has the pipe's other end, without which the pipe would never end.
+    // The process has the other end of the pipe; holding it here would keep the pipe open.
     drop(command);
     let mut lines = BufReader::new(reader).lines();
     let address = loop {
-        let record = next_record(&mut lines)?.context("it ended")?;
+        let record = next_record(&mut lines)?.context("the log ended")?;
         if let (Some("serving"), Some(address)) =
             (record["message"].as_str(), record["address"].as_str())
         {
@@ -100,7 +100,10 @@ async fn a_reader_that_pauses_delays_requests_and_loses_no_line() -> Result<()> 
         });
     }
     let at_rest = until_no_answers(&answered).await?;
-    ensure!(at_rest < REQUESTS, "the pipe was never full");
+    ensure!(
+        at_rest < REQUESTS,
+        "the pipe was never full: {at_rest} requests completed"
+    );
     let rest = thread::spawn(move || records_to_the_end(lines));
     while let Some(connection) = requests.join_next().await {
         connection??;
@@ -110,7 +113,8 @@ async fn a_reader_that_pauses_delays_requests_and_loses_no_line() -> Result<()> 
     ensure!(signalled.success(), "kill {id}: {signalled}");
     let records = tokio::task::spawn_blocking(|| rest.join()).await?;
     let records = records.map_err(|_| anyhow::anyhow!("the reader of the log panicked"))??;
-    ensure!(process.0.wait()?.success(), "it failed");
+    let status = process.0.wait()?;
+    ensure!(status.success(), "{status}");
 
     let references: HashSet<&str> = records
         .iter()

@@ -1,4 +1,4 @@
-//! The usual mistakes of a first set-up: what `rolecalld check` and `check --online` say of each, and what to do next.
+//! Common errors of a first installation: what `rolecalld check` and `check --online` report, with hints.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ async fn stack(faults: Vec<Fault>) -> Result<TestStack> {
     .await
 }
 
-/// Changes the configuration.
+/// Replaces a text in the configuration.
 fn change(stack: &TestStack, old: &str, new: &str) -> Result<()> {
     let path = stack.folder().join("rolecall.toml");
     let text = fs::read_to_string(&path)?;
@@ -30,7 +30,7 @@ fn change(stack: &TestStack, old: &str, new: &str) -> Result<()> {
     Ok(fs::write(&path, text.replace(old, new))?)
 }
 
-/// What `check --online` says of a stack that somebody has changed.
+/// The output of `check --online` for a modified stack.
 async fn online(faults: Vec<Fault>, old: &str, new: &str) -> Result<Ran> {
     let stack = stack(faults).await?;
     change(&stack, old, new)?;
@@ -38,7 +38,7 @@ async fn online(faults: Vec<Fault>, old: &str, new: &str) -> Result<Ran> {
 }
 
 #[tokio::test]
-async fn what_to_register_at_each_provider_is_printed() -> Result<()> {
+async fn values_to_register_are_printed() -> Result<()> {
     let stack = stack(Vec::new()).await?;
     let ran = rolecalld(stack.folder(), &ONLINE)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
@@ -47,12 +47,12 @@ async fn what_to_register_at_each_provider_is_printed() -> Result<()> {
         stack.url()
     );
     ensure!(
-        ran.out.contains("provider example: register there") && ran.out.contains(&redirect),
+        ran.out.contains("provider example: values to register") && ran.out.contains(&redirect),
         "{}",
         ran.out
     );
     ensure!(
-        ran.out.contains("the provider takes the client's secret"),
+        ran.out.contains("the provider accepts the client secret"),
         "{}",
         ran.out
     );
@@ -60,7 +60,7 @@ async fn what_to_register_at_each_provider_is_printed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_saml_provider_is_told_every_address_of_ours() -> Result<()> {
+async fn saml_urls_to_register_are_printed() -> Result<()> {
     let adfs = r#"[[provider]]
 id = "adfs"
 title = "ADFS"
@@ -91,7 +91,7 @@ saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
 }
 
 #[tokio::test]
-async fn a_wrong_client_secret_is_told() -> Result<()> {
+async fn wrong_client_secret_is_reported() -> Result<()> {
     let stack = stack(Vec::new()).await?;
     fs::write(stack.folder().join("client.secret"), "an old one")?;
     let ran = rolecalld(stack.folder(), &ONLINE)?;
@@ -109,13 +109,13 @@ async fn a_wrong_client_secret_is_told() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_issuer_with_another_end_is_told_with_both_values() -> Result<()> {
+async fn issuer_mismatch_names_both_values() -> Result<()> {
     let ran = online(vec![Fault::DiscoveryIssuerMismatch], "[portal]", "[portal]").await?;
     ensure!(ran.code == 1, "{ran:?}");
     ensure!(
-        ran.err.contains("the discovery document says issuer")
-            && ran.err.contains("configured is")
-            && ran.err.contains("equal to the last character"),
+        ran.err.contains("the issuer in the discovery document is")
+            && ran.err.contains("is configured")
+            && ran.err.contains("they must be identical"),
         "{}",
         ran.err
     );
@@ -123,7 +123,7 @@ async fn an_issuer_with_another_end_is_told_with_both_values() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_document_that_is_not_there_is_named() -> Result<()> {
+async fn missing_document_is_named() -> Result<()> {
     let ran = online(Vec::new(), "\", client_id", "/other\", client_id").await?;
     ensure!(ran.code == 1, "{ran:?}");
     ensure!(
@@ -147,7 +147,7 @@ async fn a_document_that_is_not_there_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_told() -> Result<()> {
+async fn unreachable_provider_is_reported() -> Result<()> {
     let stack = stack(Vec::new()).await?;
     let path = stack.folder().join("rolecall.toml");
     let text = fs::read_to_string(&path)?;
@@ -166,7 +166,7 @@ async fn a_provider_that_is_down_is_told() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_key_of_the_other_protocol_is_told() -> Result<()> {
+async fn key_of_another_protocol_is_an_error() -> Result<()> {
     let adfs = r#"[[provider]]
 id = "adfs"
 title = "ADFS"
@@ -179,7 +179,10 @@ saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
     fs::write(&path, text)?;
     let ran = rolecalld(stack.folder(), &ONLINE[..3])?;
     ensure!(
-        ran.code == 2 && ran.err.contains("`auth_time` is for OpenID Connect"),
+        ran.code == 2
+            && ran
+                .err
+                .contains("`auth_time` applies to OpenID Connect only"),
         "{ran:?}"
     );
     Ok(())

@@ -1,4 +1,5 @@
-//! What the log says about proxies that do not fit `[listen]`: each cause once, and why an address is unknown.
+//! Log messages about proxies that are not configured in `[listen]`: one per cause, with the reason for unknown
+//! addresses.
 
 use anyhow::{Result, ensure};
 use rolecall_harness::TestStackSettings;
@@ -10,7 +11,7 @@ use crate::operate::until;
 const WARNING: &str = " WARN ";
 const REQUESTS: usize = 3;
 
-/// A gateway in a process of its own, after three requests with these headers; its warnings about addresses.
+/// The warnings of a gateway process after three requests with these headers.
 async fn warnings(
     change: impl FnOnce(&mut TestStackSettings),
     headers: &[(&str, &str)],
@@ -23,7 +24,7 @@ async fn warnings(
         }
         ensure!(request.send().await?.status().is_success());
     }
-    // A request is answered before its line is read, and what is said of it stands above.
+    // A request completes before its log line is read; warnings about it are written earlier.
     let requests = |log: &str| log.matches("route=\"/jwks\"").count();
     let seen = || Some(serving.process.output()).filter(|log| requests(log) == REQUESTS);
     let log = until("a line for each request", async || Ok(seen())).await?;
@@ -39,7 +40,7 @@ fn trusting(settings: &mut TestStackSettings) {
 }
 
 #[tokio::test]
-async fn a_proxy_that_sends_only_the_other_header_is_named_once() -> Result<()> {
+async fn unexpected_header_causes_one_warning() -> Result<()> {
     let (_serving, found) = warnings(trusting, &[("forwarded", "for=192.0.2.1")]).await?;
     ensure!(
         found.len() == 1
@@ -60,7 +61,7 @@ async fn a_proxy_that_sends_only_the_other_header_is_named_once() -> Result<()> 
 }
 
 #[tokio::test]
-async fn a_private_peer_that_nobody_trusts_is_named_once() -> Result<()> {
+async fn untrusted_private_peer_causes_one_warning() -> Result<()> {
     let nobody = |_: &mut TestStackSettings| ();
     let another = |settings: &mut TestStackSettings| {
         settings.trusted_proxies = vec!["192.0.2.9/32".to_owned()];
@@ -82,7 +83,7 @@ async fn a_private_peer_that_nobody_trusts_is_named_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_fits_is_not_warned_of() -> Result<()> {
+async fn correct_configuration_causes_no_warning() -> Result<()> {
     for (change, headers) in [
         (
             trusting as fn(&mut TestStackSettings),
@@ -109,7 +110,7 @@ async fn what_fits_is_not_warned_of() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_log_says_why_an_address_is_unknown() -> Result<()> {
+async fn unknown_address_is_logged_with_reason() -> Result<()> {
     let headers = [("x-forwarded-for", "192.0.2.1, unknown, 127.0.0.1")];
     let (serving, found) = warnings(trusting, &headers).await?;
     ensure!(

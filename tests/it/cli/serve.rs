@@ -1,4 +1,4 @@
-//! `rolecalld serve`, the real process: how it starts, what it notices while it runs, and how it ends.
+//! The process `rolecalld serve`: start, reload, and shutdown.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,7 +20,7 @@ use crate::operate::{
     Balancer, PROD, RECOVERED_MAX, balanced_stack, credentials, get, is_portal, sign_in, until,
 };
 
-/// A gateway in a process of its own, with the configuration and the public URL of a stack.
+/// A gateway process with the configuration and the public URL of a stack.
 pub struct Serving {
     pub stack: TestStack,
     pub process: Process,
@@ -28,7 +28,7 @@ pub struct Serving {
     _balancer: Balancer,
 }
 
-/// Starts `rolecalld serve` with the stack's configuration, beside the stack's own gateway, and leads everybody there.
+/// Starts `rolecalld serve` with the configuration of the stack, and redirects the traffic of the stack to it.
 async fn serving() -> Result<Serving> {
     serving_with(|_| ()).await
 }
@@ -64,7 +64,7 @@ impl Serving {
         Ok(get(&format!("{}/metrics", self.management)).await?.1)
     }
 
-    /// Waits until a line of the metrics is there.
+    /// Waits for a line of the metrics.
     async fn until_counted(&self, line: &str) -> Result<()> {
         until(line, async || {
             let metrics = self.metrics().await?;
@@ -84,7 +84,7 @@ impl Serving {
 }
 
 #[tokio::test]
-async fn it_serves_and_counts_on_its_own_listener_only() -> Result<()> {
+async fn management_routes_are_on_their_own_listener() -> Result<()> {
     let serving = serving().await?;
     let (alive, _) = get(&format!("{}/livez", serving.management)).await?;
     let (ready, _) = get(&format!("{}/readyz", serving.management)).await?;
@@ -125,7 +125,7 @@ async fn it_serves_and_counts_on_its_own_listener_only() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
+async fn valid_policy_is_reloaded_and_invalid_one_rejected() -> Result<()> {
     let mut serving = serving().await?;
     let mut carol = Browser::new()?;
     carol.open(serving.stack.url()).await?;
@@ -138,14 +138,17 @@ async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
     })
     .await?;
     serving.process.wait_for_line(
-        "a new access policy serves: 1 assignment, 0 denies and 0 roles changed",
+        "access policy reloaded: 1 assignment, 0 denies and 0 roles changed",
         RECOVERED_MAX,
     )?;
     serving.write_access("[[account]]\nid = \"1\"\n")?;
     serving.until_counted("rolecall_policy_stale 1").await?;
-    ensure!(is_portal(&carol.reload().await?), "the old policy is gone");
+    ensure!(
+        is_portal(&carol.reload().await?),
+        "carol's role is still granted"
+    );
     for line in [
-        "the new access policy was refused; the old one serves on",
+        "the new access policy was rejected; the previous one stays in use",
         "access.toml:2:6: ",
     ] {
         serving.process.wait_for_line(line, RECOVERED_MAX)?;
@@ -155,13 +158,13 @@ async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
     serving.until_counted("rolecall_policy_stale 0").await?;
     ensure!(
         !is_portal(&carol.reload().await?),
-        "the old policy still serves"
+        "the previous policy stays in use"
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn new_keys_are_published_without_a_restart() -> Result<()> {
+async fn new_keys_are_published_without_restart() -> Result<()> {
     let mut serving = serving().await?;
     let jwks = async || -> Result<Vec<String>> {
         let keys: Value = serde_json::from_str(&get(&serving.stack.at("/jwks")).await?.1)?;
@@ -182,13 +185,13 @@ async fn new_keys_are_published_without_a_restart() -> Result<()> {
     .await?;
     serving
         .process
-        .wait_for_line("the issuer's keys were read again", RECOVERED_MAX)?;
+        .wait_for_line("issuer keys reloaded", RECOVERED_MAX)?;
     Ok(())
 }
 
-/// SIGHUP reads the certificate again, whether or not the files look changed.
+/// SIGHUP reloads the certificate, even if the files are unchanged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hangup_reads_the_certificate_again() -> Result<()> {
+async fn sighup_reloads_the_certificate() -> Result<()> {
     let serving = serving_with(|settings| {
         settings.tls = true;
         let plain = settings.public_url.take();
@@ -197,30 +200,34 @@ async fn a_hangup_reads_the_certificate_again() -> Result<()> {
     .await?;
     let folder = serving.stack.folder();
     let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
-    let old = serving.stack.authority().context("an authority")?.to_vec();
+    let old = serving
+        .stack
+        .authority()
+        .context("no CA certificate")?
+        .to_vec();
     ensure!(is_served_by(&serving.stack, &old).await?);
-    let told = |line: &str| serving.process.output().matches(line).count();
+    let count_of = |line: &str| serving.process.output().matches(line).count();
     let until_told = async |line: &str, times: usize| {
-        until(line, async || Ok((told(line) >= times).then_some(()))).await
+        until(line, async || Ok((count_of(line) >= times).then_some(()))).await
     };
     let (taken, refused) = (
-        "the TLS certificate was read again",
-        "the TLS certificate could not be read again; the old one serves on",
+        "TLS certificate reloaded",
+        "could not reload the TLS certificate; the previous one stays in use",
     );
     replace(&certificate, b"not PEM")?;
-    // Once for the change. After that, only the signals are left.
+    // First because of the change, afterwards only because of the signals.
     until_told(refused, 1).await?;
     for times in 2..=4 {
         serving.process.signal(Signal::Hup)?;
         until_told(refused, times).await?;
         ensure!(
             is_served_by(&serving.stack, &old).await?,
-            "nothing is served"
+            "the previous certificate must stay in use"
         );
     }
     let authority = CertificateAuthority::generate()?;
     let issued = authority.issue(&["localhost"])?;
-    let before = told(taken);
+    let before = count_of(taken);
     replace(&key, &issued.key_pem)?;
     replace(&certificate, &issued.certificate_pem)?;
     serving.process.signal(Signal::Hup)?;
@@ -228,14 +235,14 @@ async fn a_hangup_reads_the_certificate_again() -> Result<()> {
     ensure!(is_served_by(&serving.stack, &authority.pem()?).await?);
     ensure!(
         !is_served_by(&serving.stack, &old).await?,
-        "the old one is served"
+        "the previous certificate is still in use"
     );
     Ok(())
 }
 
-/// What was refused in the last minutes is in the trail when the process has ended.
+/// Rejections of the last minutes are in the audit trail after the process has exited.
 #[tokio::test]
-async fn refusals_are_summarised_before_the_end() -> Result<()> {
+async fn rejections_are_summarized_before_exit() -> Result<()> {
     let mut serving = serving().await?;
     for _ in 0..3 {
         get(&serving.stack.at("/sign-in/example/callback?x")).await?;
@@ -258,7 +265,7 @@ async fn refusals_are_summarised_before_the_end() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
+async fn first_signal_completes_slow_requests() -> Result<()> {
     let mut serving = serving().await?;
     let mut alice = Browser::new()?;
     sign_in(serving.stack.url(), &mut alice, "alice").await?;
@@ -280,7 +287,7 @@ async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
             Ok((status == StatusCode::SERVICE_UNAVAILABLE && body == "draining\n").then_some(()))
         })
         .await?;
-        // Whoever has not heard yet is still served.
+        // Clients that still use this replica are served.
         let (status, _) = get(&serving.stack.at("/jwks")).await?;
         ensure!(status == StatusCode::OK, "{status}");
         anyhow::Ok(())
@@ -295,15 +302,17 @@ async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_second_signal_ends_it_at_once() -> Result<()> {
+async fn second_signal_stops_immediately() -> Result<()> {
     let mut serving = serving().await?;
     serving.process.signal(Signal::Term)?;
-    serving.process.wait_for_line("stopping", RECOVERED_MAX)?;
+    serving
+        .process
+        .wait_for_line("shutting down", RECOVERED_MAX)?;
     let begun = Instant::now();
     serving.process.signal(Signal::Term)?;
     let last = ended_with(&mut serving.process)?;
     ensure!(
-        last.contains("exit status: 1") && last.contains("on the second signal"),
+        last.contains("exit status: 1") && last.contains("by the second signal"),
         "{last}"
     );
     ensure!(
@@ -314,14 +323,17 @@ async fn the_second_signal_ends_it_at_once() -> Result<()> {
     Ok(())
 }
 
-/// Waits for the end; its exit status and last words.
+/// Waits for the process to exit; returns its exit status and last log lines.
 fn ended_with(process: &mut Process) -> Result<String> {
     let ended = process.wait_for(RECOVERED_MAX, "end", || None::<()>);
-    Ok(ended.err().context("it goes on")?.to_string())
+    Ok(ended
+        .err()
+        .context("the process is still running")?
+        .to_string())
 }
 
 #[test]
-fn an_address_in_use_is_said_so() -> Result<()> {
+fn address_in_use_is_reported() -> Result<()> {
     let folder = folder()?;
     for more in [&[][..], &["--saml"]] {
         let generate = ["keys", "generate", "--config", "rolecall.toml"];
@@ -345,7 +357,7 @@ fn an_address_in_use_is_said_so() -> Result<()> {
     );
     ensure!(
         ran.err.contains(
-            "\nhint: another program may be listening there: stop it, or change listen.address\n"
+            "\nhint: stop the program that uses this address, or change listen.address\n"
         ),
         "{}",
         ran.err
@@ -354,7 +366,7 @@ fn an_address_in_use_is_said_so() -> Result<()> {
 }
 
 #[test]
-fn what_it_cannot_start_without_comes_with_a_hint() -> Result<()> {
+fn startup_errors_have_hints() -> Result<()> {
     let folder = folder()?;
     let serve = ["serve", "--config", "rolecall.toml"];
     let ran = rolecalld(folder.path(), &serve)?;

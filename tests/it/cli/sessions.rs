@@ -1,4 +1,4 @@
-//! `rolecalld sessions end`: by address and by name, beside a gateway that serves.
+//! `rolecalld sessions end`: by e-mail address and by subject, while a gateway is running.
 
 use anyhow::{Result, ensure};
 use rolecall_harness::sample_data::access_policy_for_both_providers;
@@ -9,7 +9,7 @@ use super::{Ran, rolecalld};
 
 const END: [&str; 4] = ["sessions", "end", "--config", "rolecall.toml"];
 
-/// Alice by both providers, and bob by one.
+/// alice at both providers, and bob at one.
 async fn stack() -> Result<(TestStack, Vec<Browser>)> {
     let stack = TestStack::start(TestStackSettings {
         store: "sqlite:store.db".to_owned(),
@@ -48,12 +48,13 @@ fn end(stack: &TestStack, who: &[&str]) -> Result<Ran> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_is_enough_where_one_person_has_it() -> Result<()> {
+async fn unique_address_ends_sessions() -> Result<()> {
     let (stack, mut browsers) = stack().await?;
     let ran = end(&stack, &["--user", "Bob@Example.com"])?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     ensure!(
-        ran.out.contains("example 00u-bob is signed out everywhere"),
+        ran.out
+            .contains("All sessions of example 00u-bob are revoked"),
         "{ran:?}"
     );
     ensure!(are_signed_in(&stack, &mut browsers).await? == [true, true, false]);
@@ -61,13 +62,13 @@ async fn an_address_is_enough_where_one_person_has_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_of_two_people_ends_nothing_and_says_what_to_type() -> Result<()> {
+async fn ambiguous_address_lists_commands_and_ends_nothing() -> Result<()> {
     let (stack, mut browsers) = stack().await?;
     let ran = end(&stack, &["--user", "alice@example.com"])?;
     ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
     ensure!(
         ran.err
-            .contains("2 people have signed in as alice@example.com, so nothing has ended"),
+            .contains("2 users have signed in with the e-mail address alice@example.com; no session was revoked"),
         "{ran:?}"
     );
     ensure!(are_signed_in(&stack, &mut browsers).await? == [true; 3]);
@@ -83,14 +84,14 @@ async fn an_address_of_two_people_ends_nothing_and_says_what_to_type() -> Result
         lines.len() == 2 && lines[1].starts_with("example/"),
         "{ran:?}"
     );
-    // The line of one of the two, as it is printed.
+    // One of the two commands, as printed.
     let ran = end(&stack, &[lines[1]])?;
     ensure!(ran.code == 0, "{ran:?}");
     ensure!(are_signed_in(&stack, &mut browsers).await? == [false, true, true]);
-    // And of all who have the address.
+    // All users with the address.
     let ran = end(&stack, &["--user", "alice@example.com", "--yes"])?;
     ensure!(
-        ran.code == 0 && ran.out.matches("is signed out everywhere").count() == 2,
+        ran.code == 0 && ran.out.matches("are revoked.").count() == 2,
         "{ran:?}"
     );
     ensure!(are_signed_in(&stack, &mut browsers).await? == [false, false, true]);
@@ -98,13 +99,13 @@ async fn an_address_of_two_people_ends_nothing_and_says_what_to_type() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_told_from_somebody() -> Result<()> {
+async fn unknown_user_is_reported() -> Result<()> {
     let (stack, mut browsers) = stack().await?;
     let ran = end(&stack, &["--user", "mallory@example.com"])?;
     ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
     ensure!(
         ran.err
-            .contains("nobody has signed in as mallory@example.com")
+            .contains("no user with the e-mail address mallory@example.com has signed in")
             && ran.err.contains("hint: "),
         "{ran:?}"
     );
@@ -115,7 +116,7 @@ async fn nobody_is_told_from_somebody() -> Result<()> {
         let ran = end(&stack, who)?;
         ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
         ensure!(
-            ran.err.contains("is unknown") && ran.err.contains("hint: "),
+            ran.err.contains("unknown user") && ran.err.contains("hint: "),
             "{ran:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! What every start warns of, and what it switches off.
+//! Warnings and hardening at startup.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -31,14 +31,14 @@ fn start(folder: &TempDir, more: &[&str]) -> Result<Process> {
     Ok(process)
 }
 
-/// What the kernel says of the largest core dump: soft and hard limit.
+/// The soft and hard limit of core dumps according to the kernel.
 fn core_limits(process: &Process) -> Result<String> {
     let limits = fs::read_to_string(format!("/proc/{}/limits", process.id()))?;
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max core file size"));
     let words: Vec<&str> = line
-        .context("no such limit")?
+        .context("limit not found")?
         .split_whitespace()
         .take(2)
         .collect();
@@ -46,7 +46,7 @@ fn core_limits(process: &Process) -> Result<String> {
 }
 
 #[test]
-fn plain_http_beyond_loopback_is_warned_of_at_every_start() -> Result<()> {
+fn plain_http_beyond_loopback_causes_a_warning() -> Result<()> {
     let folder = ready_folder()?;
     let quiet = start(&folder, &[])?;
     ensure!(!quiet.output().contains("plain HTTP"), "{}", quiet.output());
@@ -78,14 +78,14 @@ fn plain_http_beyond_loopback_is_warned_of_at_every_start() -> Result<()> {
 }
 
 #[test]
-fn core_dumps_are_off_unless_they_are_asked_for() -> Result<()> {
+fn core_dumps_are_disabled_by_default() -> Result<()> {
     let folder = ready_folder()?;
     let own = fs::read_to_string("/proc/self/limits")?;
     let usual = own
         .lines()
         .find_map(|line| line.strip_prefix("Max core file size"));
     let usual: Vec<&str> = usual
-        .context("no such limit")?
+        .context("limit not found")?
         .split_whitespace()
         .take(2)
         .collect();
@@ -107,59 +107,59 @@ fn core_dumps_are_off_unless_they_are_asked_for() -> Result<()> {
 }
 
 #[test]
-fn a_password_in_a_url_is_warned_of_and_never_printed() -> Result<()> {
+fn password_in_url_causes_a_warning_and_is_not_printed() -> Result<()> {
     let check = ["check", "--config", "rolecall.toml"];
     for (from, to, warned) in [
         (
             "sqlite:store.db",
             "redis://u:hunter2@127.0.0.1:1/0",
-            "store's URL",
+            "store",
         ),
         (
             "sqlite:store.db",
             "redis-sentinel://127.0.0.1:1/m?sentinel_password=hunter2",
-            "store's URL",
+            "store",
         ),
         (
             "sqlite:audit.db",
             "postgres://u:hunter2@127.0.0.1:1/d",
-            "database's URL",
+            "database",
         ),
         (
             "sqlite:audit.db",
             "postgres://u@127.0.0.1:1/d?password=hunter2",
-            "database's URL",
+            "database",
         ),
     ] {
         let folder = folder()?;
         change(&folder, from, to)?;
         let ran = rolecalld(folder.path(), &check)?;
-        let said = format!("{}{}", ran.out, ran.err);
+        let output = format!("{}{}", ran.out, ran.err);
         ensure!(
-            ran.code == 0 && said.contains(&format!("there is a password in the {warned}")),
-            "{to}: {said}"
+            ran.code == 0 && output.contains(&format!("the {warned} URL contains a password")),
+            "{to}: {output}"
         );
         let beside = format!("{to}\"\npassword = {{ env = \"ROLECALL_TEST_SECRET\" }} #");
         let folder = self::folder()?;
         change(&folder, from, &beside)?;
         let both = rolecalld(folder.path(), &check)?;
-        let twice = both.code == 2 && both.err.contains("and beside it");
+        let twice = both.code == 2 && both.err.contains("has two passwords");
         ensure!(twice || to.contains("sentinel"), "{both:?}");
         ensure!(
-            !format!("{said}{}{}", both.out, both.err).contains("hunter2"),
-            "{said}"
+            !format!("{output}{}{}", both.out, both.err).contains("hunter2"),
+            "{output}"
         );
     }
     Ok(())
 }
 
 #[test]
-fn systemd_is_told_when_it_serves_and_when_it_stops() -> Result<()> {
+fn systemd_is_notified_of_start_and_stop() -> Result<()> {
     let folder = ready_folder()?;
     let path = folder.path().join("notify");
     let systemd = UnixDatagram::bind(&path)?;
     systemd.set_read_timeout(Some(RECOVERED_MAX))?;
-    let told = || -> Result<String> {
+    let notification = || -> Result<String> {
         let mut bytes = [0; 256];
         let length = systemd.recv(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes[..length]).trim().to_owned())
@@ -167,19 +167,19 @@ fn systemd_is_told_when_it_serves_and_when_it_stops() -> Result<()> {
     let mut command = program(folder.path());
     command.args(SERVE).env("NOTIFY_SOCKET", &path);
     let mut process = Process::start(command)?;
-    ensure!(told()? == "READY=1");
+    ensure!(notification()? == "READY=1");
     process.wait_for_line(" serving ", RECOVERED_MAX)?;
     process.signal(Signal::Term)?;
-    ensure!(told()? == "STOPPING=1");
+    ensure!(notification()? == "STOPPING=1");
     process.wait_for_line("stopped", RECOVERED_MAX)?;
     let log = process.output();
     ensure!(!log.contains("actix_server"), "{log}");
     Ok(())
 }
 
-/// PostgreSQL's notice that the schema is there already is of no use to an operator.
+/// The notice of PostgreSQL that the schema exists is irrelevant for operators.
 #[tokio::test]
-async fn a_second_start_with_postgresql_logs_no_notices() -> Result<()> {
+async fn second_start_with_postgresql_logs_no_notices() -> Result<()> {
     let postgres = Postgres::start().await?;
     let folder = ready_folder()?;
     change(&folder, "sqlite:audit.db", &postgres.url())?;

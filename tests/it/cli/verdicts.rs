@@ -1,4 +1,4 @@
-//! What `check --online` and `explain` say of what a provider sends: the words of the gateway's log, and its verdict.
+//! Decisions of `check --online` and `explain` about responses of a provider equal those of a sign-in.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{folder, rolecalld};
 
-/// A member of a case of the field corpus, or this in its place.
+/// A member of a case of the field corpus, or this value without the corpus.
 fn case(id: &str, pointer: &str, otherwise: Value) -> Result<Value> {
     let Some(folder) = CORPUS.path_for_part() else {
         return Ok(otherwise);
@@ -21,17 +21,17 @@ fn case(id: &str, pointer: &str, otherwise: Value) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn online_says_what_the_gateway_would_log() -> Result<()> {
+async fn online_check_reports_what_a_sign_in_would_log() -> Result<()> {
     let slash = json!({"issuer": "http://127.0.0.1:9000/mock/"});
     let hs256 = json!({"id_token_signing_alg_values_supported": ["HS256"]});
-    for (name, document, code, told) in [
+    for (name, document, code, expected) in [
         (
             "J1",
             case("J1", "/discovery/doc", slash)?,
             1,
             vec![
-                "the discovery document says issuer \"http://127.0.0.1:9000/mock/\"",
-                "configured is \"http://127.0.0.1:",
+                "the issuer in the discovery document is \"http://127.0.0.1:9000/mock/\"",
+                "but \"http://127.0.0.1:",
             ],
         ),
         (
@@ -40,17 +40,17 @@ async fn online_says_what_the_gateway_would_log() -> Result<()> {
             0,
             vec![
                 "warning: provider example: the provider signs ID tokens with HS256 only",
-                "name its algorithm in oidc.algorithms",
+                "add its algorithm to oidc.algorithms",
             ],
         ),
         (
-            "ADFS: another algorithm than is configured",
+            "ADFS: a different algorithm than configured",
             json!({"id_token_signing_alg_values_supported": ["HS512", "none"]}),
             0,
             vec!["with HS512, none only"],
         ),
         (
-            "no endpoint for tokens",
+            "no token endpoint",
             json!({"token_endpoint": null}),
             1,
             vec!["token_endpoint is missing"],
@@ -71,15 +71,15 @@ async fn online_says_what_the_gateway_would_log() -> Result<()> {
         let online = ["check", "--config", "rolecall.toml", "--online"];
         let ran = rolecalld(stack.folder(), &online)?;
         ensure!(ran.code == code, "{name}: {ran:?}");
-        for told in told {
-            ensure!(ran.err.contains(told), "{name}: {}", ran.err);
+        for expected in expected {
+            ensure!(ran.err.contains(expected), "{name}: {}", ran.err);
         }
     }
     Ok(())
 }
 
 #[test]
-fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
+fn explain_parses_claims_like_a_sign_in() -> Result<()> {
     let folder = folder()?;
     let file = folder.path().join("claims.json");
     let explain = |text: &str| -> Result<super::Ran> {
@@ -109,14 +109,14 @@ fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
         "[[deny]]\nid = \"contractors\"\nwho = { claims = { employment = [\"contractor\"] } }\n";
     fs::write(&access, fs::read_to_string(&access)? + deny)?;
     let large = json!({"sub": "alice", "x": vec!["x".repeat(1_000); 100]});
-    for (name, text, told) in [
+    for (name, text, expected) in [
         (
             "a token of 130 kB",
             large.to_string(),
-            "a sign-in with these claims is refused (malformed): the token has ",
+            "a sign-in with these claims is rejected (malformed): the token has ",
         ),
         (
-            "a member twice",
+            "a duplicate member",
             r#"{"sub": "alice", "sub": "bob"}"#.to_owned(),
             "sub",
         ),
@@ -128,12 +128,12 @@ fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
         (
             "a claim of a deny that cannot be read",
             json!({"sub": "a", "employment": [{"type": "contractor"}]}).to_string(),
-            "a sign-in with these claims is refused (claims): the claim \"employment\"",
+            "a sign-in with these claims is rejected (claims): the claim \"employment\"",
         ),
         (
             "another audience",
             json!({"sub": "a", "aud": ["other"]}).to_string(),
-            "is refused (audience): aud is [\"other\"]",
+            "is rejected (audience): aud is [\"other\"]",
         ),
         (
             "groups that cannot be read",
@@ -142,7 +142,10 @@ fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
         ),
     ] {
         let ran = explain(&text)?;
-        ensure!(ran.code == 2 && ran.err.contains(told), "{name}: {ran:?}");
+        ensure!(
+            ran.code == 2 && ran.err.contains(expected),
+            "{name}: {ran:?}"
+        );
     }
     let unverified = json!({"sub": "a", "email": "alice@example.com", "email_verified": false});
     let ran = explain(&unverified.to_string())?;

@@ -1,5 +1,5 @@
-//! AWS CLI v2 as Debian ships it today and shipped it last year: signing in through the browser and with a code, becoming
-//! a role, signing out; and what it prints when the answer is no.
+//! AWS CLI v2 as in current and previous Debian releases: sign-in with a browser and with a device code, role
+//! credentials, sign-out, and error messages.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use chrono::TimeDelta;
 use super::laptop::{self, Ran};
 use super::{ACCOUNT, Fixture, OTHER_PROFILE, PROFILE, aws_cli};
 
-/// How `aws sso login` is told to sign in.
+/// Options of `aws sso login`.
 const BY_BROWSER: [&str; 2] = ["--profile", PROFILE];
 const BY_CODE: [&str; 3] = ["--profile", PROFILE, "--use-device-code"];
 
-/// A morning with the command line of a release: signed in once, it becomes two roles; signed out, none.
+/// A complete sequence: one sign-in, two roles, sign-out.
 async fn morning(
     release: &str,
     fixture: impl Future<Output = Result<Fixture>>,
@@ -33,7 +33,7 @@ async fn morning(
     fixture.is_alice(&other, "111122223333", "ReadOnly")?;
     let first = fixture.access_token()?;
     fixture.let_token_live(TimeDelta::minutes(5))?;
-    // The credentials it keeps would do for another while.
+    // The cached credentials would still be valid.
     std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
     fixture.is_alice(&fixture.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
     ensure!(
@@ -43,7 +43,7 @@ async fn morning(
     sign_out(&fixture, cli).await
 }
 
-/// After `aws sso logout` the token opens nothing, here or anywhere.
+/// After `aws sso logout` the token is invalid everywhere.
 async fn sign_out(fixture: &Fixture, cli: &Path) -> Result<()> {
     let tokens = fixture.laptop.tokens()?;
     let kept: Vec<String> = tokens
@@ -51,12 +51,12 @@ async fn sign_out(fixture: &Fixture, cli: &Path) -> Result<()> {
         .map(std::fs::read_to_string)
         .collect::<Result<_, _>>()?;
     let mut logout = fixture.laptop.command(cli);
-    // `aws sso logout` speaks to the endpoint of the profile in use.
+    // `aws sso logout` uses the endpoint of the current profile.
     logout.args(["sso", "logout", "--profile", PROFILE]);
     let ran = fixture.laptop.run(logout).await?;
     ensure!(ran.is_success(), "{ran:?}");
     ensure!(fixture.laptop.tokens()?.is_empty(), "a token is left");
-    // Somebody had copied the file.
+    // A copy of the cache file.
     for (path, text) in tokens.iter().zip(kept) {
         std::fs::write(path, text)?;
     }
@@ -69,33 +69,33 @@ async fn sign_out(fixture: &Fixture, cli: &Path) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_signs_in_through_a_browser() -> Result<()> {
+async fn newest_cli_signs_in_with_browser() -> Result<()> {
     morning("sid", Fixture::secure(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_signs_in_by_the_start_url_of_aws() -> Result<()> {
+async fn newest_cli_signs_in_with_aws_start_url() -> Result<()> {
     morning("sid", Fixture::plain(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_signs_in_with_a_code() -> Result<()> {
+async fn newest_cli_signs_in_with_device_code() -> Result<()> {
     morning("sid", Fixture::secure(), &BY_CODE).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn last_years_signs_in_through_a_browser() -> Result<()> {
+async fn previous_cli_signs_in_with_browser() -> Result<()> {
     morning("trixie", Fixture::secure(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn last_years_signs_in_with_a_code() -> Result<()> {
+async fn previous_cli_signs_in_with_device_code() -> Result<()> {
     morning("trixie", Fixture::plain(), &BY_CODE).await
 }
 
-/// Without a profile there are no `[services]`, so the variables have to lead here.
+/// Without a profile there is no `[services]` section, so the variables are required.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_signs_in_without_a_profile() -> Result<()> {
+async fn sso_session_signs_in_without_a_profile() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -108,9 +108,9 @@ async fn a_session_signs_in_without_a_profile() -> Result<()> {
     fixture.is_alice(&fixture.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")
 }
 
-/// The start URL with what people type behind it.
+/// The start URL with common variations.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_start_url_may_be_written_in_several_ways() -> Result<()> {
+async fn variations_of_the_start_url_are_accepted() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -125,7 +125,7 @@ async fn the_start_url_may_be_written_in_several_ways() -> Result<()> {
     Ok(())
 }
 
-/// Everybody's own accounts and roles, by AWS's own commands and in pages.
+/// Lists the user's accounts and roles in pages, with the commands of AWS.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_and_roles_are_listed() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
@@ -158,7 +158,7 @@ async fn accounts_and_roles_are_listed() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_says_what_is_missing_and_whom_to_ask() -> Result<()> {
+async fn refusal_names_the_condition_and_the_contact() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -197,9 +197,9 @@ async fn a_refusal_says_what_is_missing_and_whom_to_ask() -> Result<()> {
     Ok(())
 }
 
-/// Denied in the browser, the command line ends and says so.
+/// If the request is denied in the browser, the command fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_no_in_the_browser_ends_the_command() -> Result<()> {
+async fn denial_in_the_browser_fails_the_command() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -216,9 +216,10 @@ async fn a_no_in_the_browser_ends_the_command() -> Result<()> {
     Ok(())
 }
 
-/// The variables lead a real Identity Center's profile here too: it is refused, and told which variables to unset.
+/// With the variables set, a profile of a real Identity Center is sent here as well: it is rejected with the variables
+/// to unset.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_profile_of_identity_center_is_told_to_unset_the_variables() -> Result<()> {
+async fn identity_center_profile_is_rejected_with_a_hint() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };

@@ -1,5 +1,5 @@
-//! boto3: signed in by the command line, it becomes a role and renews its token by itself, also in fifty processes at
-//! once; a legacy profile, which has no session, works until its token ends.
+//! boto3 with a session of the CLI: it assumes a role and renews its token, also in 50 concurrent processes; a legacy
+//! profile without a session works until its token expires.
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_test_requirements::PYTHON_PEERS;
@@ -8,7 +8,7 @@ use super::laptop::Ran;
 use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 use crate::operate::get;
 
-/// Processes that find an expired token at the same moment.
+/// Number of processes that find an expired token at the same time.
 const PROCESSES: usize = 50;
 
 impl Fixture {
@@ -25,7 +25,7 @@ impl Fixture {
         self.laptop.run(command).await
     }
 
-    /// Requests that this limit has refused.
+    /// Number of requests rejected by this limit.
     async fn limited(&self, limit: &str) -> Result<u64> {
         let metrics = format!("http://{}/metrics", self.stack.gateway.management);
         let (_, metrics) = get(&metrics).await?;
@@ -34,7 +34,7 @@ impl Fixture {
         Ok(count.unwrap_or("0").parse()?)
     }
 
-    /// How often this kind of event stands in the audit trail.
+    /// Number of events of this kind in the audit trail.
     async fn count(&self, kind: &str) -> Result<usize> {
         let events = self.stack.audit_events().await?;
         Ok(events.iter().filter(|event| event["event"] == kind).count())
@@ -47,7 +47,7 @@ fn has_both() -> Option<std::path::PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_near_its_end_is_renewed() -> Result<()> {
+async fn token_near_expiry_is_renewed() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
@@ -60,15 +60,12 @@ async fn a_token_near_its_end_is_renewed() -> Result<()> {
     fixture.let_token_live(chrono::TimeDelta::minutes(5))?;
     fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
     ensure!(fixture.access_token()? != first, "not renewed");
-    ensure!(
-        fixture.count("client_session_begun").await? == 1,
-        "signed in again"
-    );
+    ensure!(fixture.count("client_session_begun").await? == 1);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_processes_renew_one_expired_token_without_a_failure() -> Result<()> {
+async fn concurrent_processes_renew_an_expired_token() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
@@ -83,21 +80,18 @@ async fn fifty_processes_renew_one_expired_token_without_a_failure() -> Result<(
             ran.is_success() && ran.text.matches(&arn).count() == PROCESSES,
             "{ran:?}"
         );
-        ensure!(fixture.access_token()? != before, "nobody renewed it");
+        ensure!(
+            fixture.access_token()? != before,
+            "the token was not renewed"
+        );
     }
-    ensure!(
-        fixture.count("client_session_begun").await? == 1,
-        "signed in again"
-    );
-    ensure!(
-        fixture.count("signed_out").await? == 0,
-        "the family was ended"
-    );
+    ensure!(fixture.count("client_session_begun").await? == 1);
+    ensure!(fixture.count("signed_out").await? == 0);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_legacy_profile_works_until_its_token_ends() -> Result<()> {
+async fn legacy_profile_works_until_token_expires() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
@@ -121,9 +115,9 @@ async fn a_legacy_profile_works_until_its_token_ends() -> Result<()> {
     Ok(())
 }
 
-/// What ended here is over for boto3 at once, whatever its cache says.
+/// A session revoked in the portal is invalid for boto3 immediately, whatever its cache contains.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_was_ended_in_the_portal_is_over() -> Result<()> {
+async fn session_revoked_in_the_portal_is_invalid() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
@@ -148,16 +142,16 @@ async fn a_session_that_was_ended_in_the_portal_is_over() -> Result<()> {
         !ran.is_success() && ran.text.contains("aws sso login"),
         "{ran:?}"
     );
-    // Neither does the refresh token bring it back.
+    // The refresh token is invalid as well.
     fixture.expire_token()?;
     let ran = fixture.boto3(PROFILE, 1).await?;
     ensure!(!ran.is_success(), "{ran:?}");
     Ok(())
 }
 
-/// Over a limit, a client in any of its modes waits and goes on, as long as it may try again.
+/// Above a limit, clients in all retry modes wait and continue, as long as they can retry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_limited_client_waits_and_goes_on() -> Result<()> {
+async fn rate_limited_client_retries() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
@@ -178,7 +172,7 @@ async fn a_limited_client_waits_and_goes_on() -> Result<()> {
         ensure!(limited > before, "{mode}: no request was over the limit");
         before = limited;
     }
-    // By default it tries three times within some seconds.
+    // By default it tries three times within a few seconds.
     fixture.laptop.set("AWS_MAX_ATTEMPTS", "2");
     let ran = fixture.boto3(PROFILE, 1).await?;
     ensure!(
@@ -188,9 +182,9 @@ async fn a_limited_client_waits_and_goes_on() -> Result<()> {
     Ok(())
 }
 
-/// `SlowDownException` is no throttling to the SDKs, except where a device asks for its token.
+/// SDKs do not treat `SlowDownException` as throttling, except in a device's token request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_limited_registration_is_told() -> Result<()> {
+async fn rate_limited_registration_is_reported() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };

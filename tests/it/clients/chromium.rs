@@ -1,5 +1,4 @@
-//! `aws sso login` with a real browser: Chromium opens what the command line opens, alice presses *Allow*, and the
-//! command ends by itself.
+//! `aws sso login` with Chromium: it opens the page of the CLI, alice presses *Allow*, and the command completes.
 
 use anyhow::{Result, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
@@ -11,7 +10,7 @@ use super::aws_cli;
 use super::laptop::Laptop;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
+async fn chromium_confirms_and_the_command_completes() -> Result<()> {
     let (Some(cli), Some(_), Some(chromium)) = (aws_cli("sid"), NODE_PEERS.path(), CHROMIUM.path())
     else {
         return Ok(());
@@ -30,7 +29,7 @@ async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
     let mut script = node::script("confirm.mjs")?;
     script.args([&address, pictures]);
     script.env("ROLECALL_PEERS_CHROMIUM", chromium);
-    // Not as the laptop's: the driver keeps files of its own.
+    // Not in the home folder of the laptop, because the driver writes files there.
     let confirmed = tokio::task::spawn_blocking(move || rolecall_testkit::process::run(script));
     let confirmed = String::from_utf8(confirmed.await??)?;
     let seen: Value = serde_json::from_str(confirmed.trim_start_matches("seen "))?;

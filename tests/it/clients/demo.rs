@@ -1,4 +1,4 @@
-//! What the demo prints, pasted into a shell: `aws sso login` and `aws sts get-caller-identity` work.
+//! The shell commands printed by the demo: `aws sso login` and `aws sts get-caller-identity` work.
 
 use std::os::unix::fs::symlink;
 
@@ -10,7 +10,7 @@ use super::aws_cli;
 use super::laptop::{self, Laptop};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_pasted_block_makes_aws_sso_login_work() -> Result<()> {
+async fn printed_block_makes_aws_sso_login_work() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };

@@ -1,4 +1,5 @@
-//! The JavaScript SDK, version 3: with the profile in `AWS_PROFILE` it reads `[services]`; the variables always lead here.
+//! The AWS SDK for JavaScript, version 3: it reads `[services]` only for the profile in `AWS_PROFILE`; the variables
+//! always work.
 
 use anyhow::{Result, ensure};
 use rolecall_test_requirements::NODE_PEERS;
@@ -8,7 +9,7 @@ use super::laptop::Ran;
 use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 
 impl Fixture {
-    /// Runs `tests/peers/node/caller.mjs`, which takes the profile from its argument if there is one.
+    /// Runs `tests/peers/node/caller.mjs`, which takes the profile from its optional argument.
     pub async fn javascript(&self, profile: &[&str]) -> Result<Ran> {
         let script = node::script("caller.mjs")?;
         let mut command = self.laptop.command(script.get_program());
@@ -20,7 +21,7 @@ impl Fixture {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_becomes_a_role_and_renews_its_token() -> Result<()> {
+async fn assumes_a_role_and_renews_its_token() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), NODE_PEERS.path()) else {
         return Ok(());
     };
@@ -36,7 +37,7 @@ async fn it_becomes_a_role_and_renews_its_token() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_profile_that_the_program_names_needs_the_variables() -> Result<()> {
+async fn profile_in_code_requires_the_variables() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), NODE_PEERS.path()) else {
         return Ok(());
     };
@@ -45,7 +46,7 @@ async fn a_profile_that_the_program_names_needs_the_variables() -> Result<()> {
     let ran = fixture.javascript(&[PROFILE]).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("asks portal.sso.eu-west-1.amazonaws.com"),
-        "the JavaScript SDK has learnt better, and the manual may say so: {ran:?}"
+        "the JavaScript SDK now supports this; update the manual: {ran:?}"
     );
     fixture.set_endpoints();
     let ran = fixture.javascript(&[PROFILE]).await?;

@@ -1,5 +1,4 @@
-//! A person's laptop: a home folder, an environment with nothing in it that a test did not put there, and a browser that
-//! hands each address to the test.
+//! A user's machine: a home folder, an empty environment, and a browser that passes each URL to the test.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,15 +12,15 @@ use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::process::Process;
 use tempfile::TempDir;
 
-/// A loaded machine starts Python slowly.
+/// Python starts slowly on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a program left behind.
+/// The result of a program.
 #[derive(Debug)]
 pub struct Ran {
-    /// Its exit code; none when a signal ended it.
+    /// Its exit code; `None` if a signal terminated it.
     pub code: Option<i32>,
-    /// Everything it wrote.
+    /// All of its output.
     pub text: String,
 }
 
@@ -31,7 +30,7 @@ impl Ran {
     }
 }
 
-/// See the module.
+/// A user's machine, see the module.
 pub struct Laptop {
     home: TempDir,
     variables: Vec<(String, String)>,
@@ -49,7 +48,7 @@ impl Laptop {
             home: TempDir::new()?,
             variables: Vec::new(),
         };
-        // Whole or not at all: the test looks while this is written.
+        // Written atomically, because the test reads the file meanwhile.
         let script = laptop.save(
             "browser",
             "#!/bin/sh\nprintf '%s' \"$1\" > \"$HOME/opening\" && mv \"$HOME/opening\" \"$HOME/opened\"\n",
@@ -63,7 +62,7 @@ impl Laptop {
         self.home.path().join(name)
     }
 
-    /// Writes a file of the home folder.
+    /// Writes a file in the home folder.
     pub fn save(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.path(name);
         if let Some(folder) = path.parent() {
@@ -73,19 +72,19 @@ impl Laptop {
         Ok(path)
     }
 
-    /// Changes a file of the home folder.
+    /// Edits a file in the home folder.
     pub fn edit(&self, name: &str, change: impl FnOnce(String) -> String) -> Result<()> {
         let text = fs::read_to_string(self.path(name))?;
         self.save(name, &change(text)).map(drop)
     }
 
-    /// Sets a variable for every program from now on.
+    /// Sets a variable for all programs started later.
     pub fn set(&mut self, variable: &str, value: &str) {
         self.variables.retain(|(name, _)| name != variable);
         self.variables.push((variable.to_owned(), value.to_owned()));
     }
 
-    /// The files in the cache of the command line and the SDKs.
+    /// The files in the cache of the CLI and the SDKs.
     pub fn tokens(&self) -> Result<Vec<PathBuf>> {
         let mut tokens = Vec::new();
         for entry in fs::read_dir(self.path(".aws/sso/cache"))? {
@@ -97,7 +96,7 @@ impl Laptop {
         Ok(tokens)
     }
 
-    /// A program with this laptop's environment and nothing else.
+    /// A program with the environment of this machine.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         let browser = self.path("browser").display().to_string();
@@ -134,7 +133,7 @@ impl Laptop {
 }
 
 impl Running {
-    /// The address of the page it opened.
+    /// The URL of the page it opened.
     pub async fn opened(&mut self) -> Result<String> {
         let opened = self.opened.clone();
         self.patiently(move |process| {
@@ -145,7 +144,7 @@ impl Running {
         .await
     }
 
-    /// Waits for its end.
+    /// Waits for the program to exit.
     pub async fn finish(mut self) -> Result<Ran> {
         self.patiently(move |process| {
             let code = process.finish(PATIENCE)?.code();
@@ -161,7 +160,7 @@ impl Running {
         &mut self,
         work: impl FnOnce(&mut Process) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let mut process = self.process.take().context("it has ended")?;
+        let mut process = self.process.take().context("the program has exited")?;
         let (process, outcome) = tokio::task::spawn_blocking(move || {
             let outcome = work(&mut process);
             (process, outcome)
@@ -172,12 +171,12 @@ impl Running {
     }
 }
 
-/// Presses the button of the page that asks about a program, and goes on to the program as the answer says.
+/// Presses *Allow* on the page about a client, and follows its redirect to the client.
 pub async fn allow(browser: &mut Browser) -> Result<Page> {
     answer(browser, "Allow").await
 }
 
-/// Presses the other button.
+/// Presses *Deny*.
 pub async fn deny(browser: &mut Browser) -> Result<Page> {
     answer(browser, "Deny").await
 }
@@ -185,11 +184,13 @@ pub async fn deny(browser: &mut Browser) -> Result<Page> {
 async fn answer(browser: &mut Browser, button: &str) -> Result<Page> {
     let page = browser.press(button, &[]).await?;
     let header = page.header("refresh").with_context(|| page.text())?;
-    let to = header.strip_prefix("0; url=").context("not at once")?;
+    let to = header
+        .strip_prefix("0; url=")
+        .context("no immediate refresh")?;
     browser.open(to).await
 }
 
-/// As [`allow`], after comparing the code on the screen and typing its end.
+/// As [`allow`], after entering the end of the displayed code.
 pub async fn compare(browser: &mut Browser, code: &str) -> Result<Page> {
     let (_, end) = code
         .trim()

@@ -1,7 +1,7 @@
-//! AWS CLI 2.9.19, which Debian 12 has, and AWS CLI 1.
+//! AWS CLI 2.9.19 of Debian 12, and AWS CLI 1.
 //!
-//! Neither the variables nor `[services]` exist for 2.9.19; where its endpoints are is part of its models, and models can
-//! be laid over. AWS CLI 1 cannot sign in at all and lives on what another signed in.
+//! Version 2.9.19 supports neither the variables nor `[services]`; its endpoints are part of its models, which can be
+//! overridden. AWS CLI 1 cannot sign in, and uses the session of another version.
 
 use anyhow::{Result, ensure};
 use rolecall_test_requirements::PYTHON_PEERS;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 
-/// What `docs/clients.md` shows: a rule set whose every answer is this gateway.
+/// The rule set in `docs/clients.md`, which always returns this gateway.
 fn endpoint_rules(url: &str) -> String {
     let toggle = |of: &str| json!({ "builtIn": format!("AWS::{of}"), "required": true, "default": false, "type": "Boolean" });
     json!({
@@ -26,7 +26,7 @@ fn endpoint_rules(url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_oldest_signs_in_with_a_code_and_models_of_its_own() -> Result<()> {
+async fn oldest_cli_signs_in_with_overridden_models() -> Result<()> {
     let Some(cli) = aws_cli("bookworm") else {
         return Ok(());
     };
@@ -63,7 +63,7 @@ async fn the_oldest_signs_in_with_a_code_and_models_of_its_own() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_cli_uses_what_the_second_signed_in() -> Result<()> {
+async fn cli_1_uses_the_session_of_cli_2() -> Result<()> {
     let (Some(cli), Some(python)) = (aws_cli("trixie"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
@@ -75,7 +75,7 @@ async fn the_first_cli_uses_what_the_second_signed_in() -> Result<()> {
         ACCOUNT,
         "Developer",
     )?;
-    // An hour later it gets a token of its own.
+    // An hour later it renews the token itself.
     fixture.expire_token()?;
     let before = fixture.access_token()?;
     fixture.is_alice(

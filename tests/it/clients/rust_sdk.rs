@@ -1,7 +1,7 @@
-//! The Rust SDK. With the variables it becomes a role and renews its token here. With `[services]` alone it becomes a role
-//! too, but takes its token to AWS when that has to be renewed: `docs/clients.md` warns of it.
+//! The AWS SDK for Rust. With the variables it assumes a role and renews its token here. With `[services]` only it
+//! assumes a role, but sends its refresh token to AWS: `docs/clients.md` warns about this.
 //!
-//! The SDK reads the real environment, so this binary starts itself again as the program that uses it.
+//! The SDK reads the real environment, so this binary starts itself as the program that uses the SDK.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use super::{Fixture, PROFILE, aws_cli};
 /// Set in the program that uses the SDK.
 const PROGRAM: &str = "ROLECALL_TEST_RUST_PROGRAM";
 
-/// Says where each request goes, and lets none go further than this machine.
+/// Prints the host of each request, and blocks requests beyond loopback.
 #[derive(Debug)]
 struct StaysHere(SharedHttpClient);
 
@@ -55,12 +55,12 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Not a test of its own: what [`Fixture::rust`] starts.
+/// Not a test of its own: the program started by [`Fixture::rust`].
 #[tokio::test]
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a program that is told by its environment to be one, and answers on stdout"
+    reason = "a program that is controlled by its environment and prints to stdout"
 )]
 async fn program() -> Result<()> {
     if std::env::var_os(PROGRAM).is_none() {
@@ -90,7 +90,7 @@ impl Fixture {
         Ok(ran)
     }
 
-    /// Asserts that it became the role that was issued last.
+    /// Asserts that it assumed the role that was issued last.
     fn became_last(&self, ran: &Ran) -> Result<()> {
         let issued = self.stack.aws.issued();
         let last = issued.last().context("nothing was issued")?;
@@ -101,7 +101,7 @@ impl Fixture {
 }
 
 async fn signed_in(cli: &Path) -> Result<Fixture> {
-    // Plain http, as the connector of this binary trusts the machine's own authorities.
+    // Plain HTTP, because the connector of this binary trusts only the CA certificates of the system.
     let mut fixture = Fixture::plain().await?;
     fixture.sign_in(cli).await?;
     fixture.laptop.set("AWS_PROFILE", PROFILE);
@@ -109,7 +109,7 @@ async fn signed_in(cli: &Path) -> Result<Fixture> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_variables_lead_every_request_here() -> Result<()> {
+async fn variables_redirect_all_requests() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -126,7 +126,7 @@ async fn the_variables_lead_every_request_here() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn services_alone_would_send_the_refresh_token_to_aws() -> Result<()> {
+async fn services_section_alone_sends_the_refresh_token_to_aws() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -136,13 +136,13 @@ async fn services_alone_would_send_the_refresh_token_to_aws() -> Result<()> {
     let ran = fixture.rust().await?;
     ensure!(
         ran.text.contains("asks oidc.eu-west-1.amazonaws.com") && ran.text.contains("failed"),
-        "the Rust SDK has learnt better, and the manual may say so: {ran:?}"
+        "the Rust SDK now supports this; update the manual: {ran:?}"
     );
     let manual =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md"))?;
     ensure!(
         manual.contains("`oidc.REGION.amazonaws.com`"),
-        "the manual is silent"
+        "the manual does not warn about this"
     );
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What the Terminal page offers besides the block, taken from the page and pasted: `[default]`, a profile with `role_arn`,
-//! a profile with `credential_process`; and why a new block replaces the old one.
+//! Further snippets of the set-up page: `[default]`, a profile with `role_arn`, a profile with `credential_process`;
+//! and why a new block must replace the previous one.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -12,11 +12,11 @@ use rolecall_testkit::python::{self, Moto};
 use super::laptop::{self, Ran};
 use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 
-/// AWS's portal, where a token must not go.
+/// The AWS portal, which must never receive a token.
 const PORTAL_OF_AWS: &str = "portal.sso.eu-west-1.amazonaws.com:443";
 
 impl Fixture {
-    /// Sends whatever leaves this machine to a proxy that knows no host and keeps what it is asked for.
+    /// Sends all requests beyond loopback to a proxy that rejects and records them.
     pub fn watch_outside(&mut self) -> Result<Proxy> {
         let proxy = Proxy::start(ProxySettings::default())?;
         self.laptop.set("HTTPS_PROXY", &proxy.url());
@@ -24,7 +24,7 @@ impl Fixture {
         Ok(proxy)
     }
 
-    /// A snippet of the Terminal page, for [`PROFILE`].
+    /// A snippet of the set-up page for [`PROFILE`].
     async fn snippet(&mut self, id: &str) -> Result<String> {
         let address = self.stack.at(&format!("/config?profile={PROFILE}"));
         let page = self.browser.open(&address).await?;
@@ -37,7 +37,7 @@ impl Fixture {
         Ok(text.to_owned())
     }
 
-    /// Adds a section to the file.
+    /// Appends a section to the file.
     fn paste(&self, section: &str) -> Result<()> {
         self.laptop
             .edit(".aws/config", |text| format!("{text}\n{section}"))
@@ -55,7 +55,7 @@ fn hosts(proxy: &Proxy) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
+async fn default_section_is_used_without_a_profile() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -65,7 +65,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     fixture.aws(&cli, &["sso", "logout"]).await?;
     ensure!(
         hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
-        "the AWS CLI finds its services without a profile, and the manual may say so: {:?}",
+        "the AWS CLI now finds its services without a profile; update the manual: {:?}",
         outside.requests()
     );
 
@@ -79,7 +79,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     ensure!(ran.is_success(), "{ran:?}");
     fixture.is_alice(&fixture.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
     if NODE_PEERS.path_for_part().is_some() {
-        // A profile that the program names.
+        // A profile named in code.
         let ran = fixture.javascript(&[PROFILE]).await?;
         ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
         fixture.is_alice(&ran, ACCOUNT, "Developer")?;
@@ -95,7 +95,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
         ran.is_success() && fixture.laptop.tokens()?.is_empty(),
         "{ran:?}"
     );
-    // Somebody had copied the file: the gateway has ended the session too.
+    // A copy of the cache file: the gateway has revoked the session, too.
     std::fs::write(path, token.to_string())?;
     let ran = fixture.caller(&cli, PROFILE).await?;
     ensure!(!ran.is_success(), "{ran:?}");
@@ -103,9 +103,9 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     Ok(())
 }
 
-/// `aws configure sso` finds its services in the default section; the profile that it writes has none.
+/// `aws configure sso` reads its services from the default section; the profile it writes has none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_wizard_uses_the_default_section() -> Result<()> {
+async fn configure_sso_uses_the_default_section() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
@@ -117,7 +117,7 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
     let mut command = fixture.laptop.command(script.get_program());
     command.args(script.get_args());
     command.args(["SSO session name", "rolecall"]);
-    // The first account and role of the lists. Only what the prompt itself shows says that it listens.
+    // The first account and role of the lists. The prompt itself shows when it accepts input.
     command.args(["payments-dev", "", "Administrator", ""]);
     command.args(["client Region", "", "output format", ""]);
     command.args(["Profile name", "by-wizard", "--"]).arg(&cli);
@@ -133,7 +133,7 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
     let ran = fixture.caller(&cli, "by-wizard").await?;
     ensure!(
         !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
-        "the profile has services, and the manual may say so: {ran:?}"
+        "the profile now has services; update the manual: {ran:?}"
     );
     fixture.laptop.edit(".aws/config", |text| {
         text.replace(
@@ -145,14 +145,14 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
+async fn profile_with_role_arn_needs_services() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
     let mut fixture = Fixture::secure().await?;
     let outside = fixture.watch_outside()?;
     fixture.sign_in(&cli).await?;
-    // Whose STS knows AssumeRole.
+    // An STS that supports AssumeRole.
     let moto = Moto::start().await?;
     fixture.laptop.set("AWS_ENDPOINT_URL_STS", moto.url());
     let section = fixture.snippet("chained").await?;
@@ -169,7 +169,7 @@ async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
                 .contains("arn:aws:sts::111122223333:assumed-role/Deploy/"),
         "{ran:?}"
     );
-    ensure!(fixture.stack.aws.issued().len() == 1, "not from here");
+    ensure!(fixture.stack.aws.issued().len() == 1);
     ensure!(outside.requests().is_empty(), "{:?}", outside.requests());
 
     std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
@@ -179,14 +179,14 @@ async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
     let ran = fixture.caller(&cli, "deploy").await?;
     ensure!(
         !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
-        "the AWS CLI takes the source profile's services, and the manual may say so: {ran:?}, {:?}",
+        "the AWS CLI now uses the services of the source profile; update the manual: {ran:?}, {:?}",
         outside.requests()
     );
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> {
+async fn credential_process_works_for_old_clients() -> Result<()> {
     let (Some(cli), Some(oldest)) = (aws_cli("sid"), aws_cli("bookworm")) else {
         return Ok(());
     };
@@ -203,7 +203,7 @@ async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> 
     let process = format!("{PROFILE}-process");
     let sts = fixture.stack.aws.url();
     for _ in 0..2 {
-        // 2.9.19 knows no variable for the endpoint of STS either.
+        // 2.9.19 does not support a variable for the STS endpoint either.
         let arguments = ["sts", "get-caller-identity", "--endpoint-url", &sts];
         let ran = fixture
             .aws(
@@ -212,7 +212,7 @@ async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> 
             )
             .await?;
         fixture.is_alice(&ran, ACCOUNT, "Developer")?;
-        // The newer CLI renews for it.
+        // The newer CLI renews the token.
         std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
         fixture.expire_token()?;
     }
@@ -221,7 +221,7 @@ async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_block_stops_the_cli_until_the_old_one_is_removed() -> Result<()> {
+async fn duplicate_block_must_be_removed() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
@@ -235,7 +235,7 @@ async fn a_second_block_stops_the_cli_until_the_old_one_is_removed() -> Result<(
         !ran.is_success() && ran.text.contains("Unable to parse config file"),
         "{ran:?}"
     );
-    // The command of the manual.
+    // The command in the manual.
     let manual =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md"))?;
     let remove = manual

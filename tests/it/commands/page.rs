@@ -1,21 +1,21 @@
-//! The commands of a page: what stands in its blocks of `sh`, line by line.
+//! The commands of a page: the lines of its `sh` blocks.
 
 use anyhow::{Result, ensure};
 
 use crate::manual::read;
 
-/// A command as the page shows it.
+/// A command on a page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The heading it stands below.
+    /// The heading above it.
     pub heading: String,
-    /// The command, without a comment behind it.
+    /// The command, without its comment.
     pub text: String,
-    /// Whether a new block begins with it.
+    /// Whether it is the first of its block.
     pub is_first_of_its_block: bool,
 }
 
-/// Every command of a page, in order.
+/// All commands of a page, in order.
 pub fn commands(page: &str) -> Result<Vec<Command>> {
     of_text(&read(page)?)
 }
@@ -27,7 +27,7 @@ fn of_text(text: &str) -> Result<Vec<Command>> {
     for line in text.lines() {
         match &mut block {
             None if line.trim_start() == "```sh" => block = Some(Block::default()),
-            // A block of another language: what looks like a heading in it is none.
+            // A block of another language: `#` is not a heading there.
             None if line.trim_start().starts_with("```") => {
                 block = Some(Block {
                     is_other: true,
@@ -61,9 +61,9 @@ fn of_text(text: &str) -> Result<Vec<Command>> {
 struct Block {
     is_other: bool,
     has_begun: bool,
-    /// What has been read of a command of several lines.
+    /// The first lines of a multi-line command.
     rest: String,
-    /// The line that ends its here-document.
+    /// The delimiter of its here-document.
     until: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Block {
 }
 
 #[test]
-fn commands_are_found_in_blocks_of_sh() -> Result<()> {
+fn commands_are_parsed_from_sh_blocks() -> Result<()> {
     let text = "# Page\nrun `no`\n```toml\n# no\n```\n## Part\n```sh\na --b      # why\nc \\\n  d\n```\n   ```sh\n   e <<'END'\n   f\n   END\n   ```\n";
     let found = of_text(text)?;
     let texts: Vec<&str> = found.iter().map(|command| &*command.text).collect();

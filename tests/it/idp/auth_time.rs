@@ -1,4 +1,4 @@
-//! How old a sign-in is: what the provider says of it, and what a silence means.
+//! Age of a sign-in: `auth_time` of the provider, and a missing one.
 
 use anyhow::{Result, ensure};
 use rolecall_core::identity::AuthTime as Known;
@@ -24,7 +24,7 @@ fn fixture(says: AuthTime, rule: AuthTimeRule) -> Result<Fixture> {
 }
 
 #[tokio::test]
-async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_new() -> Result<()> {
+async fn missing_auth_time_is_unknown_unless_assumed() -> Result<()> {
     use AuthTime::{Always, Never, WhenRequested};
     use AuthTimeRule::{AssumeNow, Required};
     for (says, rule, plain, demanded) in [
@@ -49,7 +49,7 @@ async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_ne
 }
 
 #[tokio::test]
-async fn the_claims_are_asked_for_where_the_provider_knows_the_parameter() -> Result<()> {
+async fn claims_parameter_is_sent_if_supported() -> Result<()> {
     let asked = async |says| {
         let fixture = fixture(says, AuthTimeRule::Required)?;
         let state = new_state();

@@ -1,4 +1,4 @@
-//! How the gateway authenticates at the token endpoint, at a provider that verifies it.
+//! Client authentication at the token endpoint of a provider that verifies it.
 
 use anyhow::{Context, Result, ensure};
 use rolecall_core::base::secret::SecretText;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{CALLBACK, CLIENT_ID, CLIENT_SECRET, Ended, Fixture};
 
-/// A provider whose client authenticates in this way alone, and an adapter that is set up like this.
+/// A provider that accepts only this authentication method, and an adapter with these settings.
 fn fixture(method: ClientMethod, adapter: impl FnOnce(&mut OidcSettings)) -> Result<Fixture> {
     Fixture::with(
         |upstream| {
@@ -22,7 +22,7 @@ fn fixture(method: ClientMethod, adapter: impl FnOnce(&mut OidcSettings)) -> Res
     )
 }
 
-/// The gateway's key as its operator has it.
+/// The client key as configured by the operator.
 pub(super) fn client_key(key: &SigningKey, id: Option<&str>) -> Result<ClientKey> {
     let pem = SecretText::new(String::from_utf8(key.private_pem()?)?);
     Ok(ClientKey::parse(&pem, id.map(str::to_owned))?)
@@ -33,7 +33,7 @@ fn method(wanted: ClientAuthentication) -> impl FnOnce(&mut OidcSettings) {
 }
 
 #[tokio::test]
-async fn a_secret_travels_as_configured() -> Result<()> {
+async fn secret_is_sent_as_configured() -> Result<()> {
     use ClientAuthentication::{SecretBasic, SecretPost};
     for (taken, sent, signed_in) in [
         (ClientMethod::SecretPost, SecretPost, true),
@@ -56,7 +56,7 @@ async fn a_secret_travels_as_configured() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_method_what_discovery_offers_decides() -> Result<()> {
+async fn default_method_depends_on_discovery() -> Result<()> {
     let mut fixture = fixture(ClientMethod::SecretPost, |_| ())?;
     let offered =
         json!({"token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"]});
@@ -69,7 +69,7 @@ async fn without_a_method_what_discovery_offers_decides() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_key_signs_an_assertion_that_counts_once_for_one_server() -> Result<()> {
+async fn client_assertion_is_accepted_once() -> Result<()> {
     for (algorithm, for_issuer) in [
         (Algorithm::Es256, false),
         (Algorithm::Rs256, false),
@@ -86,7 +86,7 @@ async fn a_key_signs_an_assertion_that_counts_once_for_one_server() -> Result<()
                 settings.client_assertion_audience = AssertionAudience::Issuer;
             }
         })?;
-        // Twice: each assertion has a `jti` of its own.
+        // Twice: each assertion has a new `jti`.
         fixture.sign_in("alice").await?;
         fixture.sign_in("bob").await?;
     }
@@ -94,7 +94,7 @@ async fn a_key_signs_an_assertion_that_counts_once_for_one_server() -> Result<()
 }
 
 #[tokio::test]
-async fn another_key_or_audience_is_refused_by_the_provider() -> Result<()> {
+async fn wrong_key_or_audience_is_rejected() -> Result<()> {
     let key = SigningKey::generate(Algorithm::Es256)?;
     let other = SigningKey::generate(Algorithm::Es256)?.with_kid(key.kid());
     for (signs, for_issuer) in [(&other, false), (&key, true)] {

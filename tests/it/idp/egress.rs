@@ -1,4 +1,4 @@
-//! The way out of `[egress]`: a proxy that opens tunnels, a private authority, and what never goes through it.
+//! `[egress]`: connections through a proxy, a private CA, and hosts that bypass the proxy.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::oidc::variation::Variation;
 use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
-use rolecalld::egress::{self, Authorities, Egress, Exception};
+use rolecalld::egress::{self, CaCertificates, Egress, NoProxyRule};
 use rolecalld::idp::http::{HttpClient, HttpError};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -18,15 +18,15 @@ const NAME: &str = "idp.corp.example";
 const ISSUER: &str = "https://idp.corp.example";
 const CREDENTIALS: (&str, &str) = ("gateway", "open sesame");
 
-/// A provider that is known by a name behind the proxy alone, under a private authority's certificate.
-struct Corporate {
+/// A provider whose name is only known to the proxy, with a certificate of a private CA.
+struct PrivateIdp {
     fixture: Fixture,
     authority: CertificateAuthority,
     proxy: Proxy,
     _front: TlsFront,
 }
 
-impl Corporate {
+impl PrivateIdp {
     fn new() -> Result<Self> {
         let fixture = Fixture::new()?;
         let authority = CertificateAuthority::generate()?;
@@ -60,9 +60,9 @@ impl Corporate {
         })
     }
 
-    fn authorities(&self) -> Result<Vec<Authorities>> {
+    fn ca_certificates(&self) -> Result<Vec<CaCertificates>> {
         let pem = String::from_utf8(self.authority.pem()?)?;
-        Ok(vec![Authorities::parse(pem)?])
+        Ok(vec![CaCertificates::parse(pem)?])
     }
 
     fn proxy(&self, password: &str) -> Result<egress::Proxy> {
@@ -74,7 +74,11 @@ impl Corporate {
 
     fn egress(&self) -> Result<Egress> {
         let proxy = self.proxy(CREDENTIALS.1)?;
-        Ok(Egress::new(Some(proxy), Vec::new(), self.authorities()?))
+        Ok(Egress::new(
+            Some(proxy),
+            Vec::new(),
+            self.ca_certificates()?,
+        ))
     }
 }
 
@@ -83,36 +87,36 @@ async fn get(egress: &Egress, url: &str) -> Result<Result<Vec<u8>, HttpError>> {
 }
 
 #[tokio::test]
-async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> Result<()> {
+async fn sign_in_uses_the_proxy_and_the_private_ca() -> Result<()> {
     use rolecall_core::sign_in::{AuthnRequirements, IdentityProvider as _};
     use rolecall_harness::TestClock;
     use rolecalld::idp::oidc::OidcProvider;
     use rolecalld::world::SystemEntropy;
     use std::sync::Arc;
-    let mut corporate = Corporate::new()?;
+    let mut private_idp = PrivateIdp::new()?;
     let adapter = OidcProvider::new(
         settings_for(ISSUER)?,
-        HttpClient::new(&corporate.egress()?)?,
-        Arc::new(TestClock::from(&corporate.fixture.clock)),
+        HttpClient::new(&private_idp.egress()?)?,
+        Arc::new(TestClock::from(&private_idp.fixture.clock)),
         Arc::new(SystemEntropy),
     );
     let state = new_state();
     let (challenge, correlation) = adapter.begin(&state, &AuthnRequirements::default()).await?;
     let url = super::redirect(challenge)?.to_string();
-    // The person's browser knows the provider by another way.
-    let url = url.replace(ISSUER, &corporate.fixture.upstream.url());
-    corporate.fixture.browser.open(&url).await?;
-    let page = corporate
+    // The browser reaches the provider directly.
+    let url = url.replace(ISSUER, &private_idp.fixture.upstream.url());
+    private_idp.fixture.browser.open(&url).await?;
+    let page = private_idp
         .fixture
         .browser
         .sign_in_at_provider("alice")
         .await?;
     let Some(callback) = super::callback(page.url(), &state) else {
-        bail!("no code came back: {}", page.url());
+        bail!("the callback has no code: {}", page.url());
     };
     let alice = adapter.complete(correlation, callback).await?.identity;
     ensure!(alice.groups == ["platform", "payments-dev"]);
-    let asked = corporate.proxy.requests();
+    let asked = private_idp.proxy.requests();
     ensure!(
         !asked.is_empty() && asked.iter().all(|one| *one == (format!("{NAME}:443"), 200)),
         "{asked:?}"
@@ -121,14 +125,14 @@ async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> 
 }
 
 #[tokio::test]
-async fn what_is_excepted_or_local_does_not_go_through_it() -> Result<()> {
-    let corporate = Corporate::new()?;
-    let proxy = corporate.proxy(CREDENTIALS.1)?;
-    let excepted = vec![
-        Exception::parse("*.corp.example")?,
-        Exception::parse("192.0.2.0/24")?,
+async fn no_proxy_and_loopback_bypass_the_proxy() -> Result<()> {
+    let private_idp = PrivateIdp::new()?;
+    let proxy = private_idp.proxy(CREDENTIALS.1)?;
+    let no_proxy = vec![
+        NoProxyRule::parse("*.corp.example")?,
+        NoProxyRule::parse("192.0.2.0/24")?,
     ];
-    let egress = Egress::new(Some(proxy), excepted, corporate.authorities()?);
+    let egress = Egress::new(Some(proxy), no_proxy, private_idp.ca_certificates()?);
     let discovery = "/.well-known/openid-configuration";
     for url in [
         format!("{ISSUER}{discovery}"),
@@ -143,16 +147,16 @@ async fn what_is_excepted_or_local_does_not_go_through_it() -> Result<()> {
             "{url}: {answer:?}"
         );
     }
-    let local = format!("{}{discovery}", corporate.fixture.upstream.url());
-    ensure!(get(&egress, &local).await?.is_ok(), "loopback is direct");
+    let local = format!("{}{discovery}", private_idp.fixture.upstream.url());
+    ensure!(
+        get(&egress, &local).await?.is_ok(),
+        "loopback must bypass the proxy"
+    );
     let secure = format!(
         "https://localhost:{}{discovery}",
-        corporate._front.address().port()
+        private_idp._front.address().port()
     );
-    ensure!(
-        get(&egress, &secure).await?.is_ok(),
-        "under the private authority"
-    );
+    ensure!(get(&egress, &secure).await?.is_ok(), "with the private CA");
     for metadata in [
         "https://169.254.169.254/latest",
         "https://[fd00:ec2::254]/",
@@ -164,36 +168,36 @@ async fn what_is_excepted_or_local_does_not_go_through_it() -> Result<()> {
             "{metadata}: {answer:?}"
         );
     }
-    let asked = corporate.proxy.requests();
+    let asked = private_idp.proxy.requests();
     ensure!(asked.is_empty(), "{asked:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_fails_on_the_way_out_names_the_setting() -> Result<()> {
-    let corporate = Corporate::new()?;
+async fn egress_errors_name_the_setting() -> Result<()> {
+    let private_idp = PrivateIdp::new()?;
     let url = format!("{ISSUER}/jwks");
-    let told = |answer: Result<Vec<u8>, HttpError>| match answer {
-        Ok(_) => bail!("it was answered"),
+    let error_text = |answer: Result<Vec<u8>, HttpError>| match answer {
+        Ok(_) => bail!("the request succeeded"),
         Err(error) => anyhow::Ok(error.to_string()),
     };
-    let proxy = corporate.proxy(CREDENTIALS.1)?;
+    let proxy = private_idp.proxy(CREDENTIALS.1)?;
     let stranger = Egress::new(Some(proxy), Vec::new(), Vec::new());
-    let said = told(get(&stranger, &url).await?)?;
+    let message = error_text(get(&stranger, &url).await?)?;
     ensure!(
-        said.contains("UnknownIssuer") && said.contains("[egress] ca"),
-        "{said}"
+        message.contains("UnknownIssuer") && message.contains("[egress] ca"),
+        "{message}"
     );
 
-    let proxy = corporate.proxy("wrong")?;
-    let refused = Egress::new(Some(proxy), Vec::new(), corporate.authorities()?);
-    let said = told(get(&refused, &url).await?)?;
+    let proxy = private_idp.proxy("wrong")?;
+    let refused = Egress::new(Some(proxy), Vec::new(), private_idp.ca_certificates()?);
+    let message = error_text(get(&refused, &url).await?)?;
     ensure!(
-        said.contains("[egress] proxy") && !said.contains("wrong"),
-        "{said}"
+        message.contains("[egress] proxy") && !message.contains("wrong"),
+        "{message}"
     );
 
-    let said = told(get(&corporate.egress()?, "https://elsewhere.example/").await?)?;
-    ensure!(said.contains("[egress]"), "{said}");
+    let message = error_text(get(&private_idp.egress()?, "https://elsewhere.example/").await?)?;
+    ensure!(message.contains("[egress]"), "{message}");
     Ok(())
 }

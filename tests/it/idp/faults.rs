@@ -1,5 +1,5 @@
-//! Every misbehaviour of a provider ends for the right reason, quickly, without a secret in its error and without a
-//! request to an address that the provider named.
+//! Each fault of a provider causes a quick rejection with the right reason, without a secret in the error and without a
+//! request to a URL that the provider named.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use rolecall_testkit::oidc::{EndpointFault, Fault};
 
 use super::{CLIENT_SECRET, Ended, Fixture};
 
-/// How a sign-in at a provider with this fault has to end.
+/// The expected result of a sign-in at a provider with this fault.
 #[derive(Debug, PartialEq)]
 enum End {
     Rejected(RejectReason),
     Unavailable,
     Refused(&'static str),
     Accepted,
-    /// Nobody can sign in until it is set up differently.
+    /// Sign-ins fail until the configuration is changed.
     Misconfigured,
-    /// The web side turns it away before the adapter hears of it.
+    /// The web layer rejects it before the adapter is called.
     AtTheDoor,
 }
 
@@ -101,43 +101,43 @@ async fn meet(fault: Fault) -> Result<()> {
         |adapter| adapter.hosted_domain = EmailDomain::parse(Fault::HOSTED_DOMAIN).ok(),
     )?;
     let outcome = fixture.sign_in("alice").await;
-    let (end, told) = match outcome {
+    let (end, text) = match outcome {
         Ok(_) => (End::Accepted, String::new()),
         Err(Ended::AtTheDoor) => (End::AtTheDoor, String::new()),
         Err(Ended::ByTheTest(error)) => bail!(error),
         Err(Ended::ByTheAdapter(error)) => {
-            let told = format!("{error} {error:?}");
+            let text = format!("{error} {error:?}");
             let end = match error {
                 ProviderError::Refused { error, .. } => End::Refused(error),
                 ProviderError::Rejected { reason, .. } => End::Rejected(reason),
                 ProviderError::Misconfigured(_) => End::Misconfigured,
                 ProviderError::Unavailable(_) => End::Unavailable,
             };
-            (end, told)
+            (end, text)
         }
     };
-    ensure!(end == end_of(fault), "{fault:?} ended in {end:?}: {told}");
+    ensure!(end == end_of(fault), "{fault:?} ended in {end:?}: {text}");
     ensure!(
         fixture.upstream.faulty_responses() > 0,
-        "{fault:?} changed nothing"
+        "{fault:?} had no effect"
     );
     ensure!(
         fixture.upstream.canary().hits() == 0,
-        "{fault:?} made us follow an address"
+        "{fault:?} caused a request to a canary URL"
     );
     ensure!(
-        !told.contains(CLIENT_SECRET) && !told.contains("eyJ"),
-        "a secret in {told}"
+        !text.contains(CLIENT_SECRET) && !text.contains("eyJ"),
+        "a secret in {text}"
     );
     if matches!(fault, Fault::WrongIssParameter | Fault::MissingIssParameter) {
         ensure!(
             fixture.upstream.hits("/token") == 0,
-            "the code went to the token endpoint"
+            "{fault:?}: the code was sent to the token endpoint"
         );
     }
     ensure!(
         fixture.upstream.hits("/token") <= 1,
-        "a code was sent more than once"
+        "{fault:?}: a code was sent more than once"
     );
     Ok(())
 }

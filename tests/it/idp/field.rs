@@ -1,4 +1,4 @@
-//! What real providers send: the cases of the field corpus, and their siblings from the documentation of vendors.
+//! Responses of real providers: cases of the field corpus, and variations documented by vendors.
 
 use anyhow::{Context, Result, bail, ensure};
 use rolecall_core::identity::{EmailAddress, Identity};
@@ -18,7 +18,7 @@ mod fresh;
 mod nested;
 mod userinfo;
 
-/// A case of the corpus; none without one.
+/// A case of the corpus; `None` without a corpus.
 fn corpus(id: &str) -> Result<Option<Value>> {
     let Some(folder) = CORPUS.path_for_part() else {
         return Ok(None);
@@ -37,7 +37,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// What a case says about the provider's answers.
+/// The responses of the provider in a case.
 fn variation(case: &Value) -> Variation {
     let members = |pointer: &str| object(case.pointer(pointer).cloned().unwrap_or_default());
     let userinfo = case.pointer("/case/userinfo").and_then(Value::as_array);
@@ -62,7 +62,7 @@ fn raw(parts: &[Value]) -> RawResponse {
     }
 }
 
-/// Alice signs in at a provider that answers like this.
+/// alice signs in at a provider with these responses.
 async fn alice_at(variation: Variation) -> Result<Identity, Ended> {
     alice_with(variation, |_| ()).await
 }
@@ -78,7 +78,7 @@ async fn alice_with(
         .await
 }
 
-/// That the case ends in a sign-in of Alice with her groups and her address.
+/// Checks that alice is signed in with her groups and her address.
 fn is_alice(case: &str, ended: Result<Identity, Ended>) -> Result<()> {
     let alice = ended.with_context(|| case.to_owned())?;
     ensure!(
@@ -91,7 +91,7 @@ fn is_alice(case: &str, ended: Result<Identity, Ended>) -> Result<()> {
     Ok(())
 }
 
-/// What the operator reads of a sign-in that the adapter refused: a word for the kind of refusal, and the text.
+/// The kind and text of a rejection, as logged for the operator.
 fn refused(case: &str, ended: Result<Identity, Ended>) -> Result<(&'static str, String)> {
     match ended {
         Ok(_) => bail!("{case}: signed in"),
@@ -112,7 +112,7 @@ fn refused(case: &str, ended: Result<Identity, Ended>) -> Result<(&'static str, 
 }
 
 #[tokio::test]
-async fn unused_members_of_the_token_answer_refuse_nobody() -> Result<()> {
+async fn unused_members_of_token_response_are_ignored() -> Result<()> {
     for id in ["C1", "C2"] {
         if let Some(case) = corpus(id)? {
             is_alice(id, alice_at(variation(&case)).await)?;
@@ -128,7 +128,7 @@ async fn unused_members_of_the_token_answer_refuse_nobody() -> Result<()> {
             json!({"not-before-policy": 0, "session_state": "8f5b", "refresh_expires_in": 0, "refresh_token": null}),
         ),
         (
-            "Slack and Twitch: the scope as a list",
+            "Slack and Twitch: the scope as an array",
             json!({"scope": ["openid", "email"], "ok": true, "expires_in": null}),
         ),
         (
@@ -146,14 +146,14 @@ async fn unused_members_of_the_token_answer_refuse_nobody() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_providers_explanation_is_kept() -> Result<()> {
+async fn explanation_of_the_provider_is_kept() -> Result<()> {
     if let Some(case) = corpus("K1")? {
         let mut answers = variation(&case);
         answers.callback.insert("code".to_owned(), json!(ABSENT));
-        let (error, said) = refused("K1", alice_at(answers).await)?;
+        let (error, message) = refused("K1", alice_at(answers).await)?;
         ensure!(
-            error == "access_denied" && said.contains("AADSTS50105: the signed in user"),
-            "{said}"
+            error == "access_denied" && message.contains("AADSTS50105: the signed in user"),
+            "{message}"
         );
     }
     for (vendor, error, description, wanted) in [
@@ -182,15 +182,15 @@ async fn a_providers_explanation_is_kept() -> Result<()> {
             callback: object(callback),
             ..Variation::default()
         };
-        let (word, said) = refused(vendor, alice_at(answers).await)?;
+        let (word, message) = refused(vendor, alice_at(answers).await)?;
         ensure!(word == wanted, "{vendor}: {word}");
-        ensure!(said.contains(description), "{vendor}: {said}");
+        ensure!(message.contains(description), "{vendor}: {message}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_token_endpoints_explanation_is_cleaned_and_cut() -> Result<()> {
+async fn explanation_of_the_token_endpoint_is_sanitized() -> Result<()> {
     let answers = Variation {
         token_endpoint: Some(RawResponse {
             status: 401,
@@ -200,13 +200,13 @@ async fn the_token_endpoints_explanation_is_cleaned_and_cut() -> Result<()> {
         }),
         ..Variation::default()
     };
-    let (word, said) = refused("Entra ID", alice_at(answers).await)?;
+    let (word, message) = refused("Entra ID", alice_at(answers).await)?;
     ensure!(word == "misconfigured", "{word}");
     ensure!(
-        said.contains("AADSTS7000215: Invalid client secret x")
-            && said.contains("client_secret")
-            && said.len() < 1_000,
-        "{said}"
+        message.contains("AADSTS7000215: Invalid client secret x")
+            && message.contains("client_secret")
+            && message.len() < 1_000,
+        "{message}"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What `explain` makes of claims is what a sign-in makes of them: one reader, the same limits, the same reasons.
+//! `explain` and a sign-in give the same result for the same claims.
 
 use anyhow::{Result, ensure};
 use rolecall_core::sign_in::ProviderError;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-/// What is in the token of alice at the testkit's provider, whatever happens.
+/// Claims in every token of alice at the testkit's provider.
 fn alice() -> Map<String, Value> {
     let claims = json!({
         "sub": "00u-alice", "email": "alice@example.com", "email_verified": true, "name": "Alice",
@@ -17,7 +17,7 @@ fn alice() -> Map<String, Value> {
     claims.as_object().cloned().unwrap_or_default()
 }
 
-fn told(outcome: Result<Identity, ProviderError>) -> Result<String> {
+fn summary(outcome: Result<Identity, ProviderError>) -> Result<String> {
     match outcome {
         Ok(one) => Ok(format!(
             "{} {:?} {:?} {:?} {:?} {} {:?}",
@@ -35,7 +35,7 @@ fn told(outcome: Result<Identity, ProviderError>) -> Result<String> {
 }
 
 #[tokio::test]
-async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
+async fn explain_result_equals_that_of_a_sign_in() -> Result<()> {
     let many: Vec<String> = (0..1_100).map(|n| n.to_string()).collect();
     let names: Vec<String> = (0..600)
         .map(|n| format!("CN=Users {n},OU=Groups,DC=corp,DC=example,DC=com"))
@@ -94,7 +94,7 @@ async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
             json!({"groups": ["platform", {"name": "contractors"}]}),
         ),
         (
-            "a list in a list",
+            "an array in an array",
             true,
             json!({"groups": [["contractors"]]}),
         ),
@@ -144,25 +144,25 @@ async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
         }
         said.extend(changes);
         let settings = settings_for(&fixture.upstream.issuer())?;
-        let supposed = told(OidcProvider::identity_from_claims(
+        let explained = summary(OidcProvider::identity_from_claims(
             &settings,
             &said,
             fixture.clock.now(),
         ))?;
         let signed_in = match fixture.sign_in("alice").await {
-            Err(Ended::ByTheAdapter(error)) => told(Err(error))?,
-            Ok(identity) => told(Ok(identity))?,
+            Err(Ended::ByTheAdapter(error)) => summary(Err(error))?,
+            Ok(identity) => summary(Ok(identity))?,
             Err(other) => return Err(other.into()),
         };
-        // Seconds differ by the moment at which they are counted.
+        // Seconds differ with the time of the check.
         let plain = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "#");
         ensure!(
-            plain(&supposed) == plain(&signed_in),
-            "{case}: explain says {supposed}, a sign-in {signed_in}"
+            plain(&explained) == plain(&signed_in),
+            "{case}: explain returned {explained}, a sign-in {signed_in}"
         );
         ensure!(
-            supposed.starts_with("00u-alice") != refused,
-            "{case}: {supposed}"
+            explained.starts_with("00u-alice") != refused,
+            "{case}: {explained}"
         );
     }
     Ok(())

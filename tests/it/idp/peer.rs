@@ -1,4 +1,4 @@
-//! npm's `oidc-provider`, certified and written by others: what we agree on with it, we did not agree on with ourselves.
+//! Interoperability with npm's certified `oidc-provider`, an independent implementation.
 
 use anyhow::{Context, Result, ensure};
 use rolecall_core::identity::EmailAddress;
@@ -28,7 +28,7 @@ async fn visit(
     browser.open(url.as_str()).await?;
     let page = OidcPeer::sign_in(browser, username).await?;
     let callback = callback(page.url(), &state)
-        .with_context(|| format!("no code came back, but {}", page.url()))?;
+        .with_context(|| format!("the callback has no code: {}", page.url()))?;
     Ok(ReturnedBrowser {
         correlation,
         callback,
@@ -72,12 +72,12 @@ async fn story(
         .identity;
     ensure!(bob.groups == ["payments-dev"]);
 
-    // Bob's token, because the provider no longer knows the key that signed Alice's.
+    // A token of bob, because the provider no longer has the key that signed the one of alice.
     let state = new_state();
     let (challenge, _) = adapter
         .begin_sign_out(&bob, &state)
         .await
-        .context("no place to sign out")?;
+        .context("no sign-out URL")?;
     let url = redirect(challenge)?;
     let page = other.open(url.as_str()).await?;
     ensure!(
@@ -96,7 +96,7 @@ async fn story(
 }
 
 #[tokio::test]
-async fn with_es256_keys_rotate_and_sign_out() -> Result<()> {
+async fn es256_with_key_rotation_and_sign_out() -> Result<()> {
     if NODE_PEERS.path().is_none() {
         return Ok(());
     }
@@ -104,7 +104,7 @@ async fn with_es256_keys_rotate_and_sign_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_rs256_keys_rotate_and_sign_out() -> Result<()> {
+async fn rs256_with_key_rotation_and_sign_out() -> Result<()> {
     if NODE_PEERS.path().is_none() {
         return Ok(());
     }
@@ -112,7 +112,7 @@ async fn with_rs256_keys_rotate_and_sign_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_each_way_to_authenticate_the_client() -> Result<()> {
+async fn each_client_authentication_method() -> Result<()> {
     if NODE_PEERS.path().is_none() {
         return Ok(());
     }

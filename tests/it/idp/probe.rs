@@ -1,4 +1,4 @@
-//! What `rolecalld check --online` finds out from a provider that answers.
+//! Findings of `rolecalld check --online` about a provider.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use rolecall_testkit::oidc::variation::{RawResponse, Variation};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_clock_that_differs_is_told_before_it_refuses_anybody() -> Result<()> {
-    for (seconds, told) in [
+async fn clock_difference_causes_a_warning() -> Result<()> {
+    for (seconds, expected) in [
         (0, None),
         (20, None),
         (45, Some("behind")),
         (3_600, Some("behind")),
     ] {
         let fixture = Fixture::with(|_| (), |_| ())?;
-        // The answer's `Date` is this machine's time, and the test's clock starts there.
+        // `Date` of the response is the system time, and the clock of the test starts with it.
         fixture.clock.advance(Duration::from_secs(seconds));
         let warnings = fixture.adapter.probe().await?.warnings;
         let clock: Vec<&String> = warnings
             .iter()
             .filter(|warning| warning.contains("clock"))
             .collect();
-        match told {
+        match expected {
             None => ensure!(clock.is_empty(), "{seconds}: {clock:?}"),
             Some(which) => ensure!(
                 clock.len() == 1 && clock[0].contains(which),
@@ -36,11 +36,11 @@ async fn a_clock_that_differs_is_told_before_it_refuses_anybody() -> Result<()> 
 }
 
 #[tokio::test]
-async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
+async fn client_secret_is_accepted_rejected_or_unknown() -> Result<()> {
     let fixture = Fixture::with(|_| (), |_| ())?;
     let notes = fixture.adapter.probe().await?.notes;
     ensure!(
-        notes == ["the provider takes the client's secret"],
+        notes == ["the provider accepts the client secret"],
         "{notes:?}"
     );
 
@@ -54,9 +54,12 @@ async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
         "{refused:?}"
     );
 
-    // One looks at the code before the client, another at something else.
+    // One provider checks the code before the client, the other reports another error.
     for (error, why) in [
-        ("invalid_grant", "it says the same of a wrong one"),
+        (
+            "invalid_grant",
+            "it returns the same error for a wrong secret",
+        ),
         ("invalid_request", "invalid_request"),
     ] {
         let fixture = Fixture::with(|_| (), |_| ())?;
@@ -71,7 +74,7 @@ async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
         });
         let notes = fixture.adapter.probe().await?.notes;
         ensure!(
-            notes.len() == 1 && notes[0].contains("cannot be told") && notes[0].contains(why),
+            notes.len() == 1 && notes[0].contains("could not determine") && notes[0].contains(why),
             "{error}: {notes:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! Providers that quote what they were sent: nothing of it is told.
+//! Providers that quote requests in errors: secrets are redacted.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Result, ensure};
@@ -13,7 +13,8 @@ use super::*;
 
 const SECRET: &str = "hunt/er+2 %&\"hunter2";
 
-/// Discovery, and a token endpoint that refuses every code with all that it was sent. `method` is how clients authenticate.
+/// Discovery, and a token endpoint that rejects every code and quotes the whole request. `method` is the client
+/// authentication method.
 fn talkative(method: &'static str) -> Result<LocalServer> {
     let discovery = move |request: HttpRequest| async move {
         let issuer = format!("http://{}", request.connection_info().host());
@@ -45,7 +46,7 @@ fn talkative(method: &'static str) -> Result<LocalServer> {
 }
 
 #[tokio::test]
-async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
+async fn quoted_client_secret_is_redacted() -> Result<()> {
     for method in ["client_secret_post", "client_secret_basic"] {
         let server = talkative(method)?;
         let mut settings = settings_for(&server.url())?;
@@ -59,8 +60,8 @@ async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
             iss: None,
         };
         let refused = adapter.complete(correlation, callback).await.err();
-        let told = format!("{refused:?}");
-        ensure!(told.contains("invalid_client"), "{method}: {told}");
+        let text = format!("{refused:?}");
+        ensure!(text.contains("invalid_client"), "{method}: {text}");
         let form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
         let basic = STANDARD.encode(format!("{CLIENT_ID}:{form}"));
         for secret in [
@@ -71,7 +72,7 @@ async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
             &form.to_lowercase(),
             &basic[basic.len() / 2..],
         ] {
-            ensure!(!told.contains(secret), "{method}: {secret} is in {told}");
+            ensure!(!text.contains(secret), "{method}: {secret} is in {text}");
         }
     }
     Ok(())

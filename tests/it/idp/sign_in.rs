@@ -1,4 +1,4 @@
-//! Honest sign-ins: what the identity says, what was asked of the provider, how it ends there; and codes that stray.
+//! Successful sign-ins: identity, authorization request, sign-out; and misused codes.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn an_identity_says_what_the_provider_said() -> Result<()> {
+async fn identity_contains_the_claims() -> Result<()> {
     let mut fixture = Fixture::new()?;
     let alice = fixture.sign_in("alice").await?;
     ensure!(alice.subject.as_str() == "00u-alice");
@@ -36,7 +36,7 @@ async fn an_identity_says_what_the_provider_said() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_kind_of_key_signs() -> Result<()> {
+async fn every_key_type_is_accepted() -> Result<()> {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
         let mut fixture = Fixture::with(|upstream| upstream.keys = vec![algorithm], |_| ())?;
         fixture.sign_in("alice").await?;
@@ -45,7 +45,7 @@ async fn every_kind_of_key_signs() -> Result<()> {
 }
 
 #[tokio::test]
-async fn groups_may_stand_in_userinfo() -> Result<()> {
+async fn groups_can_be_in_userinfo() -> Result<()> {
     let mut fixture = Fixture::with(|upstream| upstream.groups = GroupsClaim::Userinfo, |_| ())?;
     let alice = fixture.sign_in("alice").await?;
     ensure!(alice.groups == ["platform", "payments-dev"]);
@@ -56,7 +56,7 @@ async fn groups_may_stand_in_userinfo() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_nested_claim_may_hold_the_groups() -> Result<()> {
+async fn groups_can_be_in_a_nested_claim() -> Result<()> {
     let roles = json!({"roles": ["reader", "writer"]});
     let mut fixture = Fixture::with(
         |upstream| upstream.people = vec![Person::new("dora").claim("realm_access", roles)],
@@ -67,7 +67,7 @@ async fn a_nested_claim_may_hold_the_groups() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_issuer_may_have_a_path() -> Result<()> {
+async fn issuer_can_have_a_path() -> Result<()> {
     let mut fixture = Fixture::with(
         |upstream| upstream.path = "/oauth2/default".to_owned(),
         |_| (),
@@ -78,7 +78,7 @@ async fn an_issuer_may_have_a_path() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_listed_audience_may_stand_beside_us_with_azp() -> Result<()> {
+async fn additional_audience_requires_azp() -> Result<()> {
     let audiences = json!([CLIENT_ID, "portal"]);
     let dora = Person::new("dora").claim("aud", audiences);
     let people = vec![
@@ -114,7 +114,7 @@ fn audience_refused(ended: Result<Identity, Ended>) -> bool {
 }
 
 #[tokio::test]
-async fn a_workspace_domain_is_believed_and_leads_here() -> Result<()> {
+async fn workspace_domain_is_a_mail_domain() -> Result<()> {
     let domain = EmailDomain::parse("example.com")?;
     let mut fixture = Fixture::with(
         |upstream| {
@@ -133,7 +133,7 @@ async fn a_workspace_domain_is_believed_and_leads_here() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_public_client_needs_no_secret() -> Result<()> {
+async fn public_client_needs_no_secret() -> Result<()> {
     let mut fixture = Fixture::with(
         |upstream| {
             for client in &mut upstream.clients {
@@ -147,7 +147,7 @@ async fn a_public_client_needs_no_secret() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_request_asks_for_everything_it_checks() -> Result<()> {
+async fn authorization_request_has_all_parameters() -> Result<()> {
     let fixture = Fixture::with(
         |_| (),
         |adapter| {
@@ -180,14 +180,17 @@ async fn the_request_asks_for_everything_it_checks() -> Result<()> {
     let again = redirect(fixture.adapter.begin(&state, &demand).await?.0)?;
     for name in ["nonce", "code_challenge"] {
         let value = parameter(&url, name)?;
-        ensure!(value.len() == 43, "{name} has not 256 bits");
-        ensure!(value != parameter(&again, name)?, "{name} twice");
+        ensure!(value.len() == 43, "{name} does not have 256 bits: {value}");
+        ensure!(
+            value != parameter(&again, name)?,
+            "{name} was repeated: {value}"
+        );
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
+async fn remembered_sign_in_is_not_fresh() -> Result<()> {
     let fresh = AuthnRequirements {
         fresh: true,
         second_factor: false,
@@ -196,10 +199,10 @@ async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
     let mut fixture = Fixture::new()?;
     fixture.sign_in("alice").await?;
     fixture.clock.advance(Duration::from_secs(600));
-    // The provider asks again, and says so.
+    // The provider reauthenticates and reports the time.
     let alice = fixture.sign_in_as("alice", &fresh).await?;
     ensure!(at(&alice) == Some(fixture.clock.now().timestamp()));
-    // A provider that remembers the person instead, as if prompt and max_age had been taken out on the way.
+    // A provider that uses the existing session, as if prompt and max_age had been removed.
     fixture.clock.advance(Duration::from_secs(600));
     let state = new_state();
     let (challenge, correlation) = fixture.adapter.begin(&state, &fresh).await?;
@@ -218,7 +221,7 @@ async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
+async fn foreign_code_is_rejected() -> Result<()> {
     let (mut one, mut other) = (Fixture::new()?, Fixture::new()?);
     let ours = one
         .visit_provider("alice", &AuthnRequirements::default())
@@ -226,14 +229,14 @@ async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
     let theirs = other
         .visit_provider("alice", &AuthnRequirements::default())
         .await?;
-    // Mix-up: the other provider's answer at our callback. Its iss gives it away before any request.
+    // Mix-up attack: the response of another provider at our callback. Its iss is rejected before any request.
     let ended = one
         .adapter
         .complete(ours.correlation.clone(), theirs.callback)
         .await;
     ensure!(rejected(&ended.map(drop), RejectReason::Issuer));
     ensure!(one.upstream.hits("/token") == 0 && other.upstream.hits("/token") == 0);
-    // Code injection: our own provider's code in another sign-in. PKCE stops it at the provider.
+    // Code injection: a code of our provider in another sign-in. PKCE prevents it at the provider.
     let injected = one
         .visit_provider("bob", &AuthnRequirements::default())
         .await?;
@@ -246,14 +249,14 @@ async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_works_once() -> Result<()> {
+async fn code_can_be_used_once() -> Result<()> {
     let mut fixture = Fixture::new()?;
     let returned = fixture
         .visit_provider("alice", &AuthnRequirements::default())
         .await?;
     let (correlation, callback) = (returned.correlation.clone(), returned.callback.clone());
     let Callback::Code { code, .. } = callback.clone() else {
-        bail!("no code came");
+        bail!("the callback has no code");
     };
     fixture.complete(returned).await?;
     let ended = fixture.adapter.complete(correlation, callback).await;
@@ -263,14 +266,14 @@ async fn a_code_works_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_client_secret_is_not_the_persons_fault() -> Result<()> {
+async fn wrong_client_secret_is_a_misconfiguration() -> Result<()> {
     let mut fixture = Fixture::with(
         |_| (),
         |adapter| adapter.client_secret = Some(SecretText::new("wrong-one")),
     )?;
     let ended = fixture.sign_in("alice").await;
     let Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) = ended else {
-        bail!("the client secret does not matter: {ended:?}");
+        bail!("the client secret was not checked: {ended:?}");
     };
     ensure!(why.to_string().contains("client_secret"), "{why}");
     ensure!(!why.to_string().contains("wrong-one"), "{why}");
@@ -278,7 +281,7 @@ async fn a_wrong_client_secret_is_not_the_persons_fault() -> Result<()> {
 }
 
 #[tokio::test]
-async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
+async fn clock_difference_is_limited_by_leeway() -> Result<()> {
     for (ours, wanted) in [
         (-30, None),
         (30, None),
@@ -304,7 +307,7 @@ async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
 }
 
 #[tokio::test]
-async fn signing_out_goes_by_the_provider() -> Result<()> {
+async fn sign_out_redirects_to_the_provider() -> Result<()> {
     let mut fixture = Fixture::new()?;
     let alice = fixture.sign_in("alice").await?;
     let state = new_state();
@@ -312,13 +315,13 @@ async fn signing_out_goes_by_the_provider() -> Result<()> {
         .adapter
         .begin_sign_out(&alice, &state)
         .await
-        .context("no place to sign out")?;
-    ensure!(remembered.is_none(), "its answer says nothing");
+        .context("no sign-out URL")?;
+    ensure!(remembered.is_none(), "nothing is kept for the response");
     let url = redirect(challenge)?;
     let endpoint = format!("{}/end_session?", fixture.upstream.issuer());
     ensure!(url.as_str().starts_with(&endpoint));
     let Evidence::IdToken { token, .. } = &alice.evidence else {
-        anyhow::bail!("an ID token is the evidence");
+        anyhow::bail!("expected an ID token as evidence");
     };
     ensure!(parameter(&url, "id_token_hint")? == token.expose());
     ensure!(parameter(&url, "client_id")? == CLIENT_ID);
@@ -335,7 +338,7 @@ fn rejected(ended: &Result<(), ProviderError>, wanted: RejectReason) -> bool {
     matches!(ended, Err(ProviderError::Rejected { reason, .. }) if *reason == wanted)
 }
 
-/// When the person proved who they are, as far as that is known.
+/// The time of authentication, if known.
 fn at(identity: &Identity) -> Option<i64> {
     identity.authenticated_at().map(|at| at.timestamp())
 }

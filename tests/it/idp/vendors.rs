@@ -1,5 +1,5 @@
-//! Each provider of `docs/providers.md` signs a person in: the settings are the page's own block, the answers have the
-//! shape of that provider, and the role that the page's rule assigns is usable.
+//! Sign-in with each provider in `docs/providers.md`: with the settings of the page and typical responses of the
+//! vendor, the role in the page's rule is available.
 
 mod answers;
 
@@ -21,36 +21,36 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// What a provider answers, and what has to come of it.
+/// The responses of a vendor, and the expected result.
 struct Vendor {
-    /// Its heading on the page.
+    /// Heading on the page.
     heading: &'static str,
-    /// What follows the host in its issuer.
+    /// Path of the issuer.
     path: &'static str,
-    /// How its client authenticates.
+    /// Client authentication method.
     method: ClientMethod,
-    /// Its discovery document, where it differs.
+    /// Differences of the discovery document.
     discovery: Value,
-    /// Changes its key set.
+    /// Modifies the key set.
     jwks: Option<fn(&mut Map<String, Value>)>,
-    /// The header of its ID tokens, where it differs.
+    /// Differences of the ID token header.
     header: Value,
-    /// The claims of its ID token; those of the protocol are added.
+    /// Claims of the ID token in addition to protocol claims.
     id_token: Value,
-    /// Its token answer, where it differs.
+    /// Differences of the token response.
     token: Value,
-    /// What userinfo answers, with its status, beside `sub`.
+    /// Userinfo response and status, in addition to `sub`.
     userinfo: (u16, Value),
-    /// Whether userinfo has to be asked about somebody with groups.
+    /// Whether userinfo is requested for a user with groups.
     asked: bool,
-    /// Who signs in.
+    /// The expected identity.
     expected: Expected,
 }
 
-/// Who signs in.
+/// The expected identity.
 struct Expected {
     subject: &'static str,
-    /// The believed address, or why there is none.
+    /// The accepted address, or why there is none.
     email: Result<&'static str, &'static str>,
     groups: &'static [&'static str],
     mfa: bool,
@@ -61,7 +61,7 @@ fn read(path: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
-/// The first TOML block of `text` that holds `mark`.
+/// The first TOML block in `text` that contains `mark`.
 fn block(text: &str, mark: &str) -> Result<String> {
     let mut blocks = text.split("```toml\n").skip(1);
     let found = blocks
@@ -71,7 +71,7 @@ fn block(text: &str, mark: &str) -> Result<String> {
         .to_owned())
 }
 
-/// The sections of the page that have a block for `rolecall.toml`, by heading.
+/// The sections of the page with a block for `rolecall.toml`, by heading.
 fn sections() -> Result<Vec<(String, String)>> {
     let page = read("docs/providers.md")?;
     let sections = page.split("\n## ").skip(1).filter_map(|section| {
@@ -82,7 +82,7 @@ fn sections() -> Result<Vec<(String, String)>> {
     Ok(sections.collect())
 }
 
-/// Loads the block of a section, with the rest of the configuration from the README, and the rule of the section.
+/// Loads the block of a section, completed by the configuration in the README and the rule of the section.
 fn documented(section: &str) -> Result<(ProviderSettings, Policy)> {
     let provider = block(section, "[[provider]]")?;
     let readme = read("README.md")?;
@@ -121,13 +121,13 @@ fn members(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// Members that are left out.
+/// Members that are omitted.
 fn absent(names: &[&str]) -> Map<String, Value> {
     let left_out = names.iter().map(|name| ((*name).to_owned(), json!(ABSENT)));
     left_out.collect()
 }
 
-/// The ways in which the testkit's provider answers like this one.
+/// The settings with which the testkit's provider responds like this vendor.
 fn variation(vendor: &Vendor, issuer: &str) -> Variation {
     let usual = [
         "email",
@@ -148,9 +148,9 @@ fn variation(vendor: &Vendor, issuer: &str) -> Variation {
     let mut discovery = absent(&own);
     discovery.insert("issuer".to_owned(), json!(issuer));
     discovery.extend(members(&vendor.discovery));
-    let (status, told) = &vendor.userinfo;
-    let mut told = members(told);
-    told.insert("sub".to_owned(), json!(vendor.expected.subject));
+    let (status, userinfo) = &vendor.userinfo;
+    let mut userinfo = members(userinfo);
+    userinfo.insert("sub".to_owned(), json!(vendor.expected.subject));
     Variation {
         claims,
         header: members(&vendor.header),
@@ -160,7 +160,7 @@ fn variation(vendor: &Vendor, issuer: &str) -> Variation {
         jwks: vendor.jwks,
         userinfo: Some(RawResponse {
             status: *status,
-            body: Value::Object(told).to_string(),
+            body: Value::Object(userinfo).to_string(),
             content_type: "application/json".to_owned(),
             challenge: None,
         }),
@@ -168,13 +168,13 @@ fn variation(vendor: &Vendor, issuer: &str) -> Variation {
     }
 }
 
-/// Signs a person in at this provider, whose claims differ like this; and how often userinfo was asked.
+/// Signs in at this provider with these claims; returns how often userinfo was requested.
 async fn sign_in(
     vendor: &Vendor,
     settings: &OidcSettings,
     changes: Map<String, Value>,
 ) -> Result<(Identity, usize)> {
-    // The testkit's own issuers have no slash at the end.
+    // The issuers of the testkit have no trailing slash.
     let (path, slash) = match vendor.path.strip_suffix('/') {
         Some(path) => (path, "/"),
         None => (vendor.path, ""),
@@ -223,7 +223,7 @@ fn check(identity: &Identity, expected: &Expected) -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_provider_of_the_page_signs_a_person_in_with_its_block() -> Result<()> {
+async fn sign_in_works_with_each_documented_block() -> Result<()> {
     let sections = sections()?;
     let vendors = answers::vendors();
     for vendor in &vendors {
@@ -244,7 +244,7 @@ async fn each_provider_of_the_page_signs_a_person_in_with_its_block() -> Result<
         };
         ensure!(
             path == vendor.path,
-            "{heading}: the issuer's path is {path:?}"
+            "{heading}: the path of the issuer is {path:?}"
         );
         let (mut identity, asked) = sign_in(vendor, &settings, Map::new())
             .await
@@ -252,7 +252,7 @@ async fn each_provider_of_the_page_signs_a_person_in_with_its_block() -> Result<
         check(&identity, &vendor.expected).context(heading)?;
         ensure!(
             asked == usize::from(vendor.asked),
-            "{heading}: userinfo was asked {asked} times"
+            "{heading}: userinfo was requested {asked} times"
         );
         policy.check_claims(&mut identity)?;
         let circumstances = Circumstances {
@@ -272,7 +272,7 @@ async fn each_provider_of_the_page_signs_a_person_in_with_its_block() -> Result<
 }
 
 #[tokio::test]
-async fn who_has_no_group_at_a_provider_of_the_page_signs_in_without() -> Result<()> {
+async fn user_without_groups_signs_in_at_each_provider() -> Result<()> {
     let sections = sections()?;
     for vendor in answers::vendors() {
         let heading = vendor.heading;
@@ -296,7 +296,7 @@ async fn who_has_no_group_at_a_provider_of_the_page_signs_in_without() -> Result
 }
 
 #[test]
-fn each_block_of_the_page_is_a_configuration() -> Result<()> {
+fn each_documented_block_is_valid() -> Result<()> {
     let sections = sections()?;
     for (heading, text) in &sections {
         documented(text).with_context(|| heading.clone())?;

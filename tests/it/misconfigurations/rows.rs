@@ -1,4 +1,4 @@
-//! The mistakes.
+//! The configuration errors.
 
 use std::fs;
 
@@ -19,8 +19,8 @@ use rolecall_testkit::proxy::TlsFront;
 use rolecall_testkit::saml::fault::{Fault as SamlFault, Statement};
 use serde_json::Map;
 
-use super::Place::{Check, Log, Online, Page};
-use super::{Mistake, Visit, replace};
+use super::Output::{Check, Log, Online, Page};
+use super::{Misconfiguration, Visit, replace};
 
 fn as_usual(_: &mut TestStackSettings) {}
 
@@ -33,13 +33,13 @@ fn with_saml(settings: &mut TestStackSettings) {
     settings.access = rolecall_harness::sample_data::access_policy_for_both_providers();
 }
 
-/// Sets the clock of everything but the gateway's process ahead.
+/// Advances all clocks except that of the gateway process.
 fn ahead(settings: &mut TestStackSettings, by: TimeDelta) {
     let now = clock::system();
     settings.clock = std::sync::Arc::new(move || now() + by);
 }
 
-/// Puts a certificate of the same key, valid until yesterday, into the metadata.
+/// Replaces the certificate in the metadata by one of the same key that has expired.
 fn let_certificate_expire(stack: &TestStack) -> Result<Option<TlsFront>> {
     let path = stack.folder().join("saml.xml");
     let metadata = fs::read_to_string(&path)?;
@@ -69,7 +69,7 @@ fn let_certificate_expire(stack: &TestStack) -> Result<Option<TlsFront>> {
     Ok(None)
 }
 
-/// Moves the provider's address to a server whose certificate nobody here knows.
+/// Moves the provider to a server whose certificate is not trusted.
 fn behind_a_private_authority(stack: &TestStack) -> Result<Option<TlsFront>> {
     let authority = CertificateAuthority::generate()?;
     let front = TlsFront::start(&authority, &["localhost"], &stack.provider.url())?;
@@ -81,8 +81,8 @@ fn behind_a_private_authority(stack: &TestStack) -> Result<Option<TlsFront>> {
 const SIGN_IN: Visit = Visit::SignIn("example");
 const SIGN_IN_BY_SAML: Visit = Visit::SignIn("corporate");
 
-pub(super) const MISTAKES: [Mistake; 15] = [
-    Mistake {
+pub(super) const MISCONFIGURATIONS: [Misconfiguration; 15] = [
+    Misconfiguration {
         name: "wrong client secret",
         settings: as_usual,
         change: |stack| {
@@ -91,7 +91,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         },
         visit: SIGN_IN,
         later: None,
-        said: &[
+        expected: &[
             (Online, "the token endpoint at"),
             (Log, "invalid_client"),
             (Page, "Sign-in is not configured correctly"),
@@ -101,7 +101,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
             "check client_id, client_secret and client_authentication",
         ),
     },
-    Mistake {
+    Misconfiguration {
         name: "redirect URI",
         settings: as_usual,
         change: |stack| {
@@ -114,13 +114,13 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         },
         visit: SIGN_IN,
         later: None,
-        said: &[
-            (Check, "provider example: register there"),
+        expected: &[
+            (Check, "provider example: values to register"),
             (Page, "The redirect URI is not one of the application's"),
         ],
         next: (Check, "  redirect URI           http://127.0.0.1:"),
     },
-    Mistake {
+    Misconfiguration {
         name: "issuer without its slash",
         settings: as_usual,
         change: |stack| {
@@ -133,14 +133,14 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         },
         visit: SIGN_IN,
         later: None,
-        said: &[
-            (Online, "the discovery document says issuer"),
+        expected: &[
+            (Online, "the issuer in the discovery document is"),
             (Log, "provider_misconfigured"),
             (Page, "Trying again does not help"),
         ],
-        next: (Online, "they must be equal to the last character"),
+        next: (Online, "they must be identical"),
     },
-    Mistake {
+    Misconfiguration {
         name: "another entity ID at the provider",
         settings: |settings| {
             with_saml(settings);
@@ -152,23 +152,29 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         change: unchanged,
         visit: SIGN_IN_BY_SAML,
         later: None,
-        said: &[
+        expected: &[
             (Check, "entity ID (audience)"),
-            (Log, "the assertion is for"),
+            (Log, "the audience of the assertion is"),
             (Page, "check: audience"),
         ],
-        next: (Log, "enter our entity ID as audience at the provider"),
+        next: (Log, "configure it as audience at the provider"),
     },
-    Mistake {
+    Misconfiguration {
         name: "expired certificate",
         settings: with_saml,
         change: let_certificate_expire,
         visit: SIGN_IN_BY_SAML,
         later: None,
-        said: &[(Online, "certificate expired on"), (Page, "payments-prod")],
-        next: (Check, "get its metadata anew when it has another"),
+        expected: &[
+            (Online, "signing certificate of the provider expired on"),
+            (Page, "payments-prod"),
+        ],
+        next: (
+            Check,
+            "update the metadata when the provider has a new certificate",
+        ),
     },
-    Mistake {
+    Misconfiguration {
         name: "metadata of another tenant",
         settings: with_saml,
         change: |stack| {
@@ -183,19 +189,19 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         },
         visit: SIGN_IN_BY_SAML,
         later: None,
-        said: &[(Log, "and the metadata is of"), (Page, "check: issuer")],
-        next: (
-            Log,
-            "if the provider is the right one, take its metadata anew",
-        ),
+        expected: &[
+            (Log, "but the metadata belongs to"),
+            (Page, "check: issuer"),
+        ],
+        next: (Log, "if this is the correct provider, update its metadata"),
     },
-    Mistake {
+    Misconfiguration {
         name: "no groups claim",
         settings: |settings| settings.provider.groups = GroupsClaim::Omitted,
         change: unchanged,
         visit: SIGN_IN,
         later: None,
-        said: &[
+        expected: &[
             (Page, "Your groups None that Example ID told us about"),
             (Page, "Claims received amr, at_hash"),
         ],
@@ -204,22 +210,22 @@ pub(super) const MISTAKES: [Mistake; 15] = [
             "Identity providers send groups only if they are configured to",
         ),
     },
-    Mistake {
+    Misconfiguration {
         name: "a clock that is off",
         settings: |settings| ahead(settings, TimeDelta::minutes(7)),
         change: unchanged,
         visit: SIGN_IN,
         later: None,
-        said: &[
-            (Log, "s in our future, and 60 s are allowed"),
+        expected: &[
+            (Log, "s in the future, allowed are 60 s"),
             (Page, "check: not_yet_valid"),
         ],
         next: (
             Log,
-            "compare this machine's clock with the provider's, or set leeway",
+            "synchronize the clock of this host and of the provider, or set leeway",
         ),
     },
-    Mistake {
+    Misconfiguration {
         name: "plain http",
         settings: as_usual,
         change: |stack| {
@@ -229,19 +235,19 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         },
         visit: Visit::Nobody,
         later: None,
-        said: &[
+        expected: &[
             (Online, "invalid `public_url`"),
             (Log, "invalid `public_url`"),
         ],
-        next: (Check, "use https; plain http only on loopback"),
+        next: (Check, "use https; http is allowed only on loopback"),
     },
-    Mistake {
+    Misconfiguration {
         name: "a proxy that changes Host",
         settings: as_usual,
         change: unchanged,
         visit: Visit::OtherHost,
         later: None,
-        said: &[
+        expected: &[
             (
                 Log,
                 "Host internal.example:8080; public_url is http://127.0.0.1:",
@@ -256,47 +262,47 @@ pub(super) const MISTAKES: [Mistake; 15] = [
             "A reverse proxy must forward the Host header of the browser",
         ),
     },
-    Mistake {
+    Misconfiguration {
         name: "a proxy that sends another X-Forwarded-Proto, which is not read",
         settings: as_usual,
         change: unchanged,
         visit: Visit::ForwardedProto,
         later: None,
-        said: &[(
+        expected: &[(
             Page,
             "redirect_uri={public_url}%2Fsign-in%2Fexample%2Fcallback",
         )],
         next: (Check, "redirect URI"),
     },
-    Mistake {
-        name: "private authority",
+    Misconfiguration {
+        name: "private CA",
         settings: as_usual,
         change: behind_a_private_authority,
         visit: SIGN_IN,
         later: None,
-        said: &[
+        expected: &[
             (Online, "invalid peer certificate: UnknownIssuer"),
-            (Log, "name its PEM file in [egress] ca"),
+            (Log, "add its PEM file to [egress] ca"),
             (Page, "Sign-in is not configured correctly"),
         ],
-        next: (Online, "name its PEM file in [egress] ca"),
+        next: (Online, "add its PEM file to [egress] ca"),
     },
-    Mistake {
-        name: "provider down at the start",
+    Misconfiguration {
+        name: "provider down at startup",
         settings: |settings| {
             settings.provider.faults = vec![Fault::Discovery(EndpointFault::ServerError)]
         },
         change: unchanged,
         visit: SIGN_IN,
         later: None,
-        said: &[
+        expected: &[
             (Online, "the discovery document at http://127.0.0.1:"),
-            (Log, "answered with status 500"),
+            (Log, "returned status 500"),
             (Page, "Identity provider unavailable"),
         ],
         next: (Page, "Try again in a minute"),
     },
-    Mistake {
+    Misconfiguration {
         name: "provider down later",
         settings: as_usual,
         change: unchanged,
@@ -306,19 +312,19 @@ pub(super) const MISTAKES: [Mistake; 15] = [
                 .provider
                 .inject_fault(Fault::TokenEndpoint(EndpointFault::ServerError))
         }),
-        said: &[
+        expected: &[
             (Log, "the token endpoint at http://127.0.0.1:"),
             (Page, "Identity provider unavailable"),
         ],
         next: (Page, "Try again in a minute"),
     },
-    Mistake {
+    Misconfiguration {
         name: "a clock in another time zone",
         settings: |settings| ahead(settings, TimeDelta::hours(2)),
         change: unchanged,
         visit: SIGN_IN,
         later: None,
-        said: &[(Log, "s in our future"), (Page, "check: not_yet_valid")],
-        next: (Log, "one of them takes its local time for UTC"),
+        expected: &[(Log, "s in the future"), (Page, "check: not_yet_valid")],
+        next: (Log, "one of them uses local time instead of UTC"),
     },
 ];

@@ -1,6 +1,6 @@
-//! A balancer without a memory: each connection goes to the next of the gateways it leads to at that moment.
+//! A stateless load balancer: each connection goes to the next of the current gateways.
 //!
-//! It is the public name of all replicas, so it also shows that nothing needs stickiness.
+//! All replicas are reached through it, which shows that no stickiness is needed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use anyhow::Result;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Listens on loopback; ends when dropped.
+/// Listens on loopback; stops when dropped.
 pub struct Balancer {
     address: SocketAddr,
     gateways: Arc<Mutex<Vec<SocketAddr>>>,
@@ -18,7 +18,7 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Leads nowhere yet: connections are closed.
+    /// Starts without gateways: connections are closed.
     pub fn start() -> Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -41,7 +41,7 @@ impl Balancer {
         format!("http://{}", self.address)
     }
 
-    /// From the next connection on, to these, in turn.
+    /// Distributes new connections to these gateways.
     pub fn lead_to(&self, gateways: &[SocketAddr]) {
         *self.gateways.lock().unwrap_or_else(PoisonError::into_inner) = gateways.to_vec();
     }
@@ -59,7 +59,7 @@ async fn serve(listener: TcpListener, gateways: Arc<Mutex<Vec<SocketAddr>>>) {
         let Some(gateway) = gateway else { continue };
         connections.spawn(async move {
             if let Ok(mut server) = TcpStream::connect(gateway).await {
-                // Whoever hangs up first, the other side is told by the end of its stream.
+                // If one side closes the connection, the other side sees the end of its stream.
                 drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
             }
         });

@@ -1,4 +1,4 @@
-//! Every kind of store and of audit database, end to end: sign in, look, take credentials, sign out.
+//! End-to-end tests of all kinds of stores and audit databases: sign in, request credentials, sign out.
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
@@ -11,7 +11,7 @@ use super::{
     PROD, balanced_stack_with, credentials, is_portal, sign_in, stack_with, until, until_ready,
 };
 
-/// The whole way once.
+/// Runs the whole sequence.
 async fn story(stack: &TestStack) -> Result<()> {
     let mut alice = Browser::new()?;
     sign_in(stack.url(), &mut alice, "alice").await?;
@@ -31,12 +31,12 @@ async fn story_with(store: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_redis() -> Result<()> {
+async fn single_redis() -> Result<()> {
     story_with(&Redis::single().await?.url()).await
 }
 
 #[tokio::test]
-async fn a_unix_socket() -> Result<()> {
+async fn redis_unix_socket() -> Result<()> {
     story_with(&Redis::unix_socket().await?.url()).await
 }
 
@@ -48,7 +48,7 @@ async fn redis_with_tls() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_cluster_of_three() -> Result<()> {
+async fn redis_cluster() -> Result<()> {
     story_with(&Redis::cluster3().await?.url()).await
 }
 
@@ -58,7 +58,7 @@ async fn memory() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sentinel_fails_over_in_mid_session() -> Result<()> {
+async fn sessions_survive_a_sentinel_failover() -> Result<()> {
     let sentinel = Redis::sentinel().await?;
     let stack = stack_with(&sentinel.url()).await?;
     let mut alice = Browser::new()?;
@@ -83,7 +83,7 @@ async fn sentinel_fails_over_in_mid_session() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sqlite_outlives_the_gateway() -> Result<()> {
+async fn sqlite_sessions_survive_a_restart() -> Result<()> {
     let (stack, balancer) = balanced_stack_with("sqlite:store.db").await?;
     let mut alice = Browser::new()?;
     sign_in(stack.url(), &mut alice, "alice").await?;
@@ -105,7 +105,7 @@ async fn sqlite_outlives_the_gateway() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_trail_in_postgres() -> Result<()> {
+async fn audit_trail_in_postgresql() -> Result<()> {
     let postgres = Postgres::start().await?;
     let stack = TestStack::start(TestStackSettings {
         database: postgres.url(),
@@ -121,7 +121,7 @@ async fn the_trail_in_postgres() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_sealing_key_locks_nobody_out() -> Result<()> {
+async fn lost_sealing_key_only_ends_sessions() -> Result<()> {
     let (stack, balancer) = balanced_stack_with("sqlite:store.db").await?;
     sign_in(stack.url(), &mut Browser::new()?, "alice").await?;
     let another_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";

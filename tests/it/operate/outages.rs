@@ -1,4 +1,4 @@
-//! The store or the audit trail is away: 503 and nothing else, nobody signed out, nothing issued, and recovery without help.
+//! Outages of the store or the audit trail: status 503, sessions survive, nothing is issued, automatic recovery.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::{
     PROD, credentials, get, is_at_provider, is_portal, sign_in, stack_with, until, until_ready,
 };
 
-/// What a person waits at most for "not now": an operation of the store, twice, on a loaded machine.
+/// Time limit for an outage page: two operations of the store, on a loaded machine.
 const FAST: Duration = Duration::from_millis(1_500);
 
 fn is_outage(page: &Page) -> bool {
@@ -25,7 +25,7 @@ fn is_outage(page: &Page) -> bool {
 }
 
 #[tokio::test]
-async fn redis_is_down_at_the_start_and_comes() -> Result<()> {
+async fn redis_down_at_startup_recovers() -> Result<()> {
     let mut redis = Redis::single().await?;
     redis.stop()?;
     let stack = stack_with(&redis.url()).await?;
@@ -47,7 +47,7 @@ async fn redis_is_down_at_the_start_and_comes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn redis_freezes_and_thaws() -> Result<()> {
+async fn frozen_redis_recovers() -> Result<()> {
     let redis = Redis::single().await?;
     let stack = stack_with(&redis.url()).await?;
     let mut alice = Browser::new()?;
@@ -80,7 +80,7 @@ async fn redis_freezes_and_thaws() -> Result<()> {
 }
 
 #[tokio::test]
-async fn redis_goes_and_comes_back_empty() -> Result<()> {
+async fn redis_restart_without_data() -> Result<()> {
     let mut redis = Redis::single().await?;
     let stack = stack_with(&redis.url()).await?;
     let mut alice = Browser::new()?;
@@ -88,16 +88,19 @@ async fn redis_goes_and_comes_back_empty() -> Result<()> {
     redis.stop()?;
     let page = alice.open(stack.url()).await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
-    ensure!(alice.cookie("rc_s").is_some(), "signed out by an outage");
+    ensure!(
+        alice.cookie("rc_s").is_some(),
+        "the outage ended the session"
+    );
     redis.restart()?;
     until_ready(stack.gateway.management).await?;
-    // The provider still knows her, so there is nothing to fill in.
+    // The session at the provider still exists, so that no form is needed.
     ensure!(is_portal(&alice.open(stack.url()).await?));
     Ok(())
 }
 
 #[tokio::test]
-async fn everything_is_flushed() -> Result<()> {
+async fn flushed_redis_ends_sessions() -> Result<()> {
     let redis = Redis::single().await?;
     let stack = stack_with(&redis.url()).await?;
     let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
@@ -110,20 +113,20 @@ async fn everything_is_flushed() -> Result<()> {
     ensure!(bob.cookie("rc_s").is_none());
     ensure!(
         is_portal(&bob.click("Sign in again").await?),
-        "the provider still knows bob"
+        "bob's session at the provider must exist"
     );
     let (status, refusal) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::UNAUTHORIZED, "{refusal}");
     ensure!(
         is_portal(&alice.open(stack.url()).await?),
-        "the provider still knows alice"
+        "alice's session at the provider must exist"
     );
     Ok(())
 }
 
-/// The process ends while AWS is asked for somebody who hung up: the outcome is in the trail all the same.
+/// The process stops while AWS is called for a client that disconnected: the outcome is still recorded.
 #[tokio::test]
-async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()> {
+async fn shutdown_waits_for_work_of_disconnected_clients() -> Result<()> {
     let stack = TestStack::start(TestStackSettings::default()).await?;
     let mut alice = Browser::new()?;
     sign_in(stack.url(), &mut alice, "alice").await?;
@@ -131,7 +134,7 @@ async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()
         .aws
         .inject_fault(Fault::SlowBy(Duration::from_secs(2)));
     let asking = timeout(Duration::from_millis(700), credentials(&alice, PROD));
-    ensure!(asking.await.is_err(), "answered at once");
+    ensure!(asking.await.is_err(), "the request completed immediately");
     let trail = format!("sqlite:{}", stack.folder().join("audit.db").display());
     stack.gateway.stop().await?;
     let report = verify(&Database::open(&trail.parse()?).await?).await?;
@@ -141,7 +144,7 @@ async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()
 }
 
 #[tokio::test]
-async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()> {
+async fn audit_outage_stops_issuing_and_sign_in() -> Result<()> {
     let mut postgres = Postgres::start().await?;
     let stack = TestStack::start(TestStackSettings {
         database: postgres.url(),
@@ -160,11 +163,11 @@ async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()>
     let page = bob.sign_in_at_provider("bob").await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
     ensure!(bob.cookie("rc_s").is_none());
-    // What needs no trail goes on.
+    // Pages that do not need the audit trail still work.
     ensure!(is_portal(&alice.open(stack.url()).await?));
     let page = alice.open(&stack.at("/sessions")).await?;
     ensure!(page.status() == Some(StatusCode::OK), "{}", page.text());
-    // A sign-in that could not end is not begun.
+    // A sign-in that could not complete is not started.
     let asked = stack.provider.hits("/authorize");
     let mut carol = Browser::new()?;
     let begun = Instant::now();
@@ -176,9 +179,9 @@ async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()>
     Ok(())
 }
 
-/// A fault that the other replicas do not have: traffic goes to them.
+/// A fault of one replica: traffic goes to the others.
 #[tokio::test]
-async fn a_replica_whose_chain_was_changed_gets_no_traffic() -> Result<()> {
+async fn replica_with_modified_chain_is_not_ready() -> Result<()> {
     let postgres = Postgres::start().await?;
     let stack = TestStack::start(TestStackSettings {
         database: postgres.url(),
@@ -193,7 +196,7 @@ async fn a_replica_whose_chain_was_changed_gets_no_traffic() -> Result<()> {
     postgres.sql("UPDATE audit_writers SET sequence = 1")?;
     let (status, refusal) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{refusal}");
-    until("the replica to leave", async || {
+    until("the replica to be not ready", async || {
         let (ready, body) = get(&format!("http://{management}/readyz")).await?;
         ensure!(
             ready == StatusCode::OK || body.contains("database"),
@@ -204,7 +207,7 @@ async fn a_replica_whose_chain_was_changed_gets_no_traffic() -> Result<()> {
     .await
 }
 
-/// The balancer keeps sending people here, and operators see what is wrong.
+/// The load balancer still sends traffic, and operators see the fault.
 async fn works_in_part(stack: &TestStack, part: &str) -> Result<()> {
     let management = stack.gateway.management;
     let (ready, body) = get(&format!("http://{management}/readyz")).await?;
@@ -231,7 +234,7 @@ async fn works_in_part(stack: &TestStack, part: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_full_or_read_only_lets_people_go_on() -> Result<()> {
+async fn full_or_read_only_redis_keeps_sessions() -> Result<()> {
     let redis = Redis::single().await?;
     let stack = stack_with(&redis.url()).await?;
     let mut alice = Browser::new()?;

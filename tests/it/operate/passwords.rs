@@ -1,4 +1,4 @@
-//! Passwords of Redis and PostgreSQL that stand beside the URL: they sign in, and a wrong one does not.
+//! Passwords of Redis and PostgreSQL in a separate key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,11 +15,11 @@ use tempfile::TempDir;
 
 use super::{sign_in, stack_with, until};
 
-/// With what a URL would have to escape.
+/// Contains characters that a URL would have to escape.
 const PASSWORD: &str = "p@ss/w%rd &+#é";
 
 #[tokio::test]
-async fn redis_takes_the_password_beside_its_url() -> Result<()> {
+async fn redis_uses_the_password_key() -> Result<()> {
     let redis = Redis::single().await?;
     let password = format!(">{PASSWORD}");
     redis.cli(&[
@@ -29,7 +29,7 @@ async fn redis_takes_the_password_beside_its_url() -> Result<()> {
     let file = folder.path().join("redis.password");
     fs::write(&file, format!("{PASSWORD}\n"))?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
-    // The URL's closing quote, then the key beside it.
+    // The closing quote of the URL, then the password key.
     let url = redis.url().replace("redis://", "redis://app@");
     let store = format!("{url}\"\npassword = {{ file = {file:?} }} #");
     let stack = stack_with(&store).await?;
@@ -38,7 +38,7 @@ async fn redis_takes_the_password_beside_its_url() -> Result<()> {
 }
 
 #[tokio::test]
-async fn postgresql_takes_the_password_beside_its_url() -> Result<()> {
+async fn postgresql_uses_the_password_key() -> Result<()> {
     let postgres = Postgres::start().await?;
     postgres.sql(&format!(
         "CREATE ROLE app LOGIN NOSUPERUSER PASSWORD '{PASSWORD}'"
@@ -61,14 +61,14 @@ async fn postgresql_takes_the_password_beside_its_url() -> Result<()> {
             .await;
         anyhow::Ok(())
     };
-    until("the rule of its own", async || {
+    until("the new rule", async || {
         Ok(open("hunter2").await.is_err().then_some(()))
     })
     .await?;
     let error = open("hunter2")
         .await
         .err()
-        .context("any password will do")?;
+        .context("any password is accepted")?;
     ensure!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     open(PASSWORD).await
 }

@@ -1,4 +1,4 @@
-//! Programs that other people wrote use what the portal hands out: boto3, by JSON and by what is pasted into a shell.
+//! boto3 uses credentials of the portal, as JSON and as a shell snippet.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -12,10 +12,10 @@ use rolecall_testkit::process;
 
 use super::{PROD, SANDBOX, credentials, sign_in, stack_with};
 
-/// Asks AWS who it is, with whatever credentials the environment holds.
+/// Calls GetCallerIdentity with the credentials in the environment.
 const WHO_AM_I: &str = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])";
 
-/// A command whose only AWS is the stack's emulator.
+/// A command whose AWS endpoints are those of the stack's emulator.
 fn in_the_stack(stack: &TestStack, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
@@ -29,22 +29,22 @@ fn in_the_stack(stack: &TestStack, program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-fn ensure_is_alice(said: &[u8], (account, role): (&str, &str)) -> Result<()> {
-    let said = String::from_utf8_lossy(said);
+fn ensure_is_alice(output: &[u8], (account, role): (&str, &str)) -> Result<()> {
+    let output = String::from_utf8_lossy(output);
     let arn = format!("arn:aws:sts::{account}:assumed-role/{role}/");
-    ensure!(said.starts_with(&arn), "{said}");
+    ensure!(output.starts_with(&arn), "{output}");
     Ok(())
 }
 
 #[tokio::test]
-async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
+async fn boto3_accepts_json_credentials() -> Result<()> {
     let Some(python) = PYTHON_PEERS.path() else {
         return Ok(());
     };
     let stack = stack_with("memory:").await?;
     let mut alice = Browser::new()?;
     sign_in(stack.url(), &mut alice, "alice").await?;
-    // The one trusts by OpenID Connect, the other by SAML.
+    // One account uses OpenID Connect, the other SAML.
     for role in [PROD, SANDBOX] {
         let (status, issued) = credentials(&alice, role).await?;
         ensure!(status == StatusCode::OK, "{issued}");
@@ -57,14 +57,14 @@ async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
             command.env(name, issued[key].as_str().with_context(|| key.to_owned())?);
         }
         command.args(["-c", WHO_AM_I]);
-        let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
-        ensure_is_alice(&said, role)?;
+        let output = tokio::task::spawn_blocking(|| process::run(command)).await??;
+        ensure_is_alice(&output, role)?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
+async fn boto3_accepts_the_shell_snippet() -> Result<()> {
     let Some(python) = PYTHON_PEERS.path() else {
         return Ok(());
     };
@@ -78,17 +78,17 @@ async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
     let mut command = in_the_stack(&stack, "sh");
     let script = format!("{pasted}\nexec \"$0\" -c \"$1\"\n");
     command.args(["-ec", &script]).arg(&python).arg(WHO_AM_I);
-    let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
-    ensure_is_alice(&said, PROD)
+    let output = tokio::task::spawn_blocking(|| process::run(command)).await??;
+    ensure_is_alice(&output, PROD)
 }
 
-/// What somebody copies out of an element, line breaks and all.
+/// The text of an element as copied from a browser, with line breaks.
 fn text_of(body: &str, id: &str) -> Result<String> {
     let element = body.split(&format!("id=\"{id}\"")).nth(1);
     let inside = element.and_then(|rest| rest.split_once('>')?.1.split("</pre>").next());
     let mut text = String::new();
     for part in inside.with_context(|| format!("no {id}"))?.split('<') {
-        // The first part stands before any tag; each other one begins with a tag's rest.
+        // The first part has no tag; the others start with the rest of a tag.
         text.push_str(part.split_once('>').map_or(part, |(_, after)| after));
     }
     let entities = [

@@ -1,5 +1,5 @@
-//! PostgreSQL as Debian sets it up, peer authentication through the socket included; and what is said, once, of each way in
-//! which it lets nobody in.
+//! PostgreSQL with the default configuration of Debian, including peer authentication; and the error message of each
+//! connection failure.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ use rolecalld::world::{SystemClock, SystemEntropy};
 
 use super::until;
 
-/// A server with these rules before its own, and the start of a URL's authority: `HOST:PORT`.
+/// A server with additional rules, and its `HOST:PORT`.
 async fn server(rules: &str) -> Result<(Postgres, String)> {
     let postgres = Postgres::start().await?;
     let file = postgres.sql("SHOW hba_file")?;
@@ -29,7 +29,7 @@ async fn server(rules: &str) -> Result<(Postgres, String)> {
     Ok((postgres, host.to_owned()))
 }
 
-/// Opens the trail as a gateway does; the error where that fails.
+/// Opens the database like a gateway; returns the error if that fails.
 async fn open(url: &str) -> Result<Option<OpenDatabaseError>> {
     let url: DatabaseUrl = url.parse()?;
     match SqlAudit::open(&url, &SystemClock, &SystemEntropy).await {
@@ -48,8 +48,8 @@ async fn opens(url: &str) -> Result<()> {
     }
 }
 
-/// What is said of a URL that does not work, and the hint.
-async fn told(url: &str) -> Result<(String, &'static str)> {
+/// The error message and the hint for a URL that does not work.
+async fn connect_error(url: &str) -> Result<(String, &'static str)> {
     let error = open(url).await?.with_context(|| url.to_owned())?;
     let hint = error.hint();
     Ok((rolecall_core::base::text::chain(&error), hint))
@@ -61,10 +61,10 @@ fn user() -> Result<String> {
 }
 
 #[tokio::test]
-async fn a_socket_needs_no_password_where_role_and_system_user_agree() -> Result<()> {
+async fn peer_authentication_works_on_the_socket() -> Result<()> {
     let (postgres, host) = server("local app all peer").await?;
     let user = user()?;
-    // As `createuser` and `createdb --owner` do it.
+    // As with `createuser` and `createdb --owner`.
     postgres.sql(&format!("CREATE ROLE \"{user}\" LOGIN"))?;
     postgres.sql("CREATE ROLE other LOGIN")?;
     postgres.sql(&format!("CREATE DATABASE app OWNER \"{user}\""))?;
@@ -81,26 +81,29 @@ async fn a_socket_needs_no_password_where_role_and_system_user_agree() -> Result
     .await?;
     Database::open(&url.parse()?).await?;
 
-    let (said, hint) = told(&format!("postgres://other@{escaped}:{port}/app")).await?;
+    let (message, hint) = connect_error(&format!("postgres://other@{escaped}:{port}/app")).await?;
     ensure!(
-        said == "the audit database cannot be opened: PostgreSQL says: Peer authentication failed for user \"other\"",
-        "{said}"
+        message
+            == "cannot open the audit database: PostgreSQL returned: Peer authentication failed for user \"other\"",
+        "{message}"
     );
     ensure!(hint.contains("system user"), "{hint}");
 
-    let (said, hint) = told(&format!("postgres://{user}@%2Fno%2Fsuch:{port}/app")).await?;
+    let (message, hint) =
+        connect_error(&format!("postgres://{user}@%2Fno%2Fsuch:{port}/app")).await?;
     ensure!(
-        said == format!(
-            "the audit database cannot be opened: there is no socket /no/such/.s.PGSQL.{port}"
-        ),
-        "{said}"
+        message
+            == format!(
+                "cannot open the audit database: the socket /no/such/.s.PGSQL.{port} does not exist"
+            ),
+        "{message}"
     );
     ensure!(hint.contains("unix_socket_directories"), "{hint}");
     Ok(())
 }
 
 #[tokio::test]
-async fn each_refusal_is_said_once_and_with_what_to_do() -> Result<()> {
+async fn connection_errors_have_a_hint() -> Result<()> {
     let (mut postgres, host) =
         server("host app app all scram-sha-256\nhost none app all reject").await?;
     for statement in [
@@ -112,60 +115,60 @@ async fn each_refusal_is_said_once_and_with_what_to_do() -> Result<()> {
     }
     opens(&format!("postgres://app:right@{host}/app")).await?;
     let free = "postgres://app@127.0.0.1:1/app".to_owned();
-    for (url, said, hint) in [
+    for (url, expected, hint) in [
         (
             format!("postgres://app:hunter2@{host}/app"),
-            "PostgreSQL says: password authentication failed for user \"app\"",
+            "PostgreSQL returned: password authentication failed for user \"app\"",
             "password",
         ),
         (
             format!("postgres://app@{host}/app"),
-            "PostgreSQL says: password authentication failed for user \"app\"",
+            "PostgreSQL returned: password authentication failed for user \"app\"",
             "PGPASSFILE",
         ),
         (
             format!("postgres://nobody@{host}/others"),
-            "PostgreSQL says: role \"nobody\" does not exist",
+            "PostgreSQL returned: role \"nobody\" does not exist",
             "createuser",
         ),
         (
             format!("postgres://app@{host}/none"),
-            "PostgreSQL says: pg_hba.conf rejects connection for host \"127.0.0.1\", user \"app\", database \"none\", no encryption",
+            "PostgreSQL returned: pg_hba.conf rejects connection for host \"127.0.0.1\", user \"app\", database \"none\", no encryption",
             "pg_hba.conf",
         ),
         (
             format!("postgres://rolecall@{host}/nowhere"),
-            "PostgreSQL says: database \"nowhere\" does not exist",
+            "PostgreSQL returned: database \"nowhere\" does not exist",
             "createdb",
         ),
         (
             format!("postgres://app@{host}/others"),
-            "PostgreSQL says: permission denied for schema public",
+            "PostgreSQL returned: permission denied for schema public",
             "OWNER",
         ),
         (
             format!("postgres://app:right@{host}/app?sslmode=require"),
-            &format!("PostgreSQL at {host} does not speak TLS"),
+            &format!("PostgreSQL at {host} does not support TLS"),
             "ssl = on",
         ),
         (
             free,
-            "no PostgreSQL accepts connections at 127.0.0.1:1",
+            "no server accepts connections at 127.0.0.1:1",
             "listen_addresses",
         ),
     ] {
-        let (told, next) = told(&url).await?;
-        let rest = told.strip_prefix("the audit database cannot be opened: ");
-        let rest = rest.with_context(|| told.clone())?;
-        ensure!(rest == said, "{url}: {told}");
+        let (message, next) = connect_error(&url).await?;
+        let rest = message.strip_prefix("cannot open the audit database: ");
+        let rest = rest.with_context(|| message.clone())?;
+        ensure!(rest == expected, "{url}: {message}");
         ensure!(next.contains(hint), "{url}: {next}");
-        ensure!(!told.contains("hunter2"), "{told}");
+        ensure!(!message.contains("hunter2"), "{message}");
     }
     postgres.stop()?;
-    let (told, _) = told(&format!("postgres://app:right@{host}/app")).await?;
+    let (message, _) = connect_error(&format!("postgres://app:right@{host}/app")).await?;
     ensure!(
-        told.ends_with(&format!("no PostgreSQL accepts connections at {host}")),
-        "{told}"
+        message.ends_with(&format!("no server accepts connections at {host}")),
+        "{message}"
     );
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Files that change under a running gateway: TLS certificate, provider secrets, SAML metadata. A broken one changes
-//! nothing and shows in a metric.
+//! Files that change while a gateway is running: TLS certificate, client secrets, SAML metadata. An invalid file is
+//! ignored and counted in a metric.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,7 +21,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(fs::rename(new, path)?)
 }
 
-/// Waits until the metric says whether the newest files of this kind were refused.
+/// Waits until the metric tells whether the newest files of this kind were rejected.
 async fn until_stale(stack: &TestStack, files: &str, stale: bool) -> Result<()> {
     let line = format!(
         "rolecall_files_stale{{files=\"{files}\"}} {}",
@@ -35,10 +35,10 @@ async fn until_stale(stack: &TestStack, files: &str, stale: bool) -> Result<()> 
     .await
 }
 
-/// Whether the gateway is served with a certificate of this authority.
+/// Whether the gateway has a certificate of this CA.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test connects as a stranger would, and trusts one authority alone"
+    reason = "the test client trusts a single CA"
 )]
 pub async fn is_served_by(stack: &TestStack, authority: &[u8]) -> Result<bool> {
     let client = reqwest::Client::builder()
@@ -50,7 +50,7 @@ pub async fn is_served_by(stack: &TestStack, authority: &[u8]) -> Result<bool> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_certificate_is_served_and_a_broken_one_is_not() -> Result<()> {
+async fn valid_certificate_is_reloaded_and_invalid_one_rejected() -> Result<()> {
     let stack = TestStack::start(TestStackSettings {
         tls: true,
         ..TestStackSettings::default()
@@ -60,15 +60,18 @@ async fn a_new_certificate_is_served_and_a_broken_one_is_not() -> Result<()> {
         stack.folder().join("tls.crt"),
         stack.folder().join("tls.key"),
     );
-    let old = stack.authority().context("an authority")?.to_vec();
+    let old = stack.authority().context("no CA certificate")?.to_vec();
     ensure!(is_served_by(&stack, &old).await?);
     let authority = CertificateAuthority::generate()?;
     let issued = authority.issue(&["localhost"])?;
     let new = authority.pem()?;
-    // Between the two, certificate and key do not belong together: the old ones serve on.
+    // In between, certificate and key do not match: the previous pair stays in use.
     replace(&certificate, &issued.certificate_pem)?;
     until_stale(&stack, "certificate", true).await?;
-    ensure!(is_served_by(&stack, &old).await?, "half a pair was taken");
+    ensure!(
+        is_served_by(&stack, &old).await?,
+        "an incomplete pair was accepted"
+    );
     replace(&key, &issued.key_pem)?;
     until("the new certificate", async || {
         Ok(is_served_by(&stack, &new).await?.then_some(()))
@@ -76,20 +79,26 @@ async fn a_new_certificate_is_served_and_a_broken_one_is_not() -> Result<()> {
     .await?;
     ensure!(
         !is_served_by(&stack, &old).await?,
-        "the old one is still served"
+        "the previous certificate is still in use"
     );
     until_stale(&stack, "certificate", false).await?;
     for broken in [&b""[..], b"not PEM"] {
         replace(&certificate, broken)?;
         until_stale(&stack, "certificate", true).await?;
-        ensure!(is_served_by(&stack, &new).await?, "nothing is served");
+        ensure!(
+            is_served_by(&stack, &new).await?,
+            "the certificate is not in use"
+        );
         replace(&certificate, &issued.certificate_pem)?;
         until_stale(&stack, "certificate", false).await?;
     }
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644))?;
     fs::write(&certificate, [&issued.certificate_pem[..], b"\n"].concat())?;
     until_stale(&stack, "certificate", true).await?;
-    ensure!(is_served_by(&stack, &new).await?, "nothing is served");
+    ensure!(
+        is_served_by(&stack, &new).await?,
+        "the certificate is not in use"
+    );
     Ok(())
 }
 
@@ -103,7 +112,7 @@ async fn signs_in(stack: &TestStack, provider: &str) -> Result<bool> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_client_secret_is_used_and_a_broken_file_is_not() -> Result<()> {
+async fn valid_client_secret_is_reloaded_and_invalid_one_rejected() -> Result<()> {
     let stack = TestStack::start(TestStackSettings::default()).await?;
     let secret = stack.folder().join("client.secret");
     ensure!(signs_in(&stack, "example").await?);
@@ -121,16 +130,19 @@ async fn a_new_client_secret_is_used_and_a_broken_file_is_not() -> Result<()> {
     until_stale(&stack, "providers", true).await?;
     ensure!(
         signs_in(&stack, "example").await?,
-        "an empty secret was taken"
+        "an empty secret was accepted"
     );
     fs::remove_file(&secret)?;
-    ensure!(signs_in(&stack, "example").await?, "no secret was taken");
+    ensure!(
+        signs_in(&stack, "example").await?,
+        "the previous secret is not in use"
+    );
     replace(&secret, CLIENT_SECRET.as_bytes())?;
     until_stale(&stack, "providers", false).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn new_metadata_brings_new_keys_and_broken_ones_change_nothing() -> Result<()> {
+async fn valid_metadata_is_reloaded_and_invalid_one_rejected() -> Result<()> {
     let stack = TestStack::start(TestStackSettings {
         saml: Some(SamlStackSettings::default()),
         access: access_policy_for_both_providers(),
@@ -144,12 +156,12 @@ async fn new_metadata_brings_new_keys_and_broken_ones_change_nothing() -> Result
     until_stale(&stack, "providers", true).await?;
     ensure!(
         signs_in(&stack, "corporate").await?,
-        "broken metadata was taken"
+        "invalid metadata was accepted"
     );
     provider.rotate_keys(false)?;
     ensure!(
         !signs_in(&stack, "corporate").await?,
-        "an unknown key was believed"
+        "an unknown key was accepted"
     );
     replace(&metadata, provider.metadata()?.as_bytes())?;
     until("the new key", async || {
@@ -159,7 +171,7 @@ async fn new_metadata_brings_new_keys_and_broken_ones_change_nothing() -> Result
     until_stale(&stack, "providers", false).await?;
     ensure!(
         signs_in(&stack, "example").await?,
-        "the provider beside it suffered"
+        "the other provider was affected"
     );
     Ok(())
 }

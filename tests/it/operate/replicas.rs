@@ -1,4 +1,4 @@
-//! Two gateways with one store: whatever begins at one may go on at the other, and one-time values are spent once.
+//! Two gateways with a shared store: every flow can continue at another replica, and one-time values are consumed once.
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{StatusCode, header};
@@ -15,7 +15,7 @@ use super::{
 
 const CALLBACKS: usize = 100;
 
-/// Two gateways behind one name, and Redis behind both.
+/// Two gateways behind a load balancer, with a shared Redis.
 struct Two {
     stack: TestStack,
     other: Replica,
@@ -51,7 +51,7 @@ impl Two {
 }
 
 #[tokio::test]
-async fn a_sign_in_begins_at_one_and_ends_at_the_other() -> Result<()> {
+async fn sign_in_can_complete_at_another_replica() -> Result<()> {
     let two = two().await?;
     let mut alice = Browser::new()?;
     let page = alice.open(two.stack.url()).await?;
@@ -69,7 +69,7 @@ async fn a_sign_in_begins_at_one_and_ends_at_the_other() -> Result<()> {
 }
 
 #[tokio::test]
-async fn any_request_may_go_to_either() -> Result<()> {
+async fn requests_can_alternate_between_replicas() -> Result<()> {
     let two = two().await?;
     two.lead_to_both();
     let mut alice = Browser::new()?;
@@ -93,7 +93,7 @@ async fn any_request_may_go_to_either() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_session_that_is_ended_at_one_is_over_at_the_other_at_once() -> Result<()> {
+async fn revoked_session_ends_at_all_replicas() -> Result<()> {
     let two = two().await?;
     let (mut desk, mut phone) = (Browser::new()?, Browser::new()?);
     sign_in(two.stack.url(), &mut desk, "alice").await?;
@@ -112,13 +112,13 @@ async fn a_session_that_is_ended_at_one_is_over_at_the_other_at_once() -> Result
     let (status, answer) = credentials(&phone, PROD).await?;
     ensure!(status == StatusCode::UNAUTHORIZED, "{status} {answer}");
     ensure!(two.stack.aws.issued().is_empty());
-    // The one that ended the others goes on, here too.
+    // The session that ended the others continues.
     ensure!(is_portal(&desk.open(two.stack.url()).await?));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_gateway_that_ends_takes_nothing_along() -> Result<()> {
+async fn stopping_a_replica_loses_nothing() -> Result<()> {
     let Two {
         stack,
         other,
@@ -143,7 +143,7 @@ async fn a_gateway_that_ends_takes_nothing_along() -> Result<()> {
     Ok(())
 }
 
-/// Where the browser comes back from the provider with a code, without any gateway having seen it.
+/// The callback URL with a code, before any gateway has received it.
 async fn callback_of(two: &Two, browser: &mut Browser) -> Result<Url> {
     browser.open(two.stack.url()).await?;
     let catcher = LocalServer::start(0, |routes| {
@@ -157,7 +157,7 @@ async fn callback_of(two: &Two, browser: &mut Browser) -> Result<Url> {
 }
 
 #[tokio::test]
-async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
+async fn only_one_of_concurrent_callbacks_signs_in() -> Result<()> {
     let two = two().await?;
     let mut browser = Browser::new()?;
     let callback = callback_of(&two, &mut browser).await?;
@@ -195,7 +195,7 @@ async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_console_ticket_is_good_once_at_either() -> Result<()> {
+async fn console_ticket_can_be_used_once() -> Result<()> {
     let two = two().await?;
     let mut alice = Browser::new()?;
     sign_in(two.stack.url(), &mut alice, "alice").await?;
@@ -210,7 +210,7 @@ async fn a_console_ticket_is_good_once_at_either() -> Result<()> {
         .iter()
         .rev()
         .find(|visit| visit.url.path().starts_with("/console/continue/"))
-        .context("AWS's sign-out did not lead back")?;
+        .context("the AWS sign-out did not redirect back")?;
     ensure!(ticket.status == Some(StatusCode::SEE_OTHER));
     let ticket = ticket.url.clone();
     ensure!(two.stack.aws.issued().len() == 1);

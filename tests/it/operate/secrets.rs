@@ -1,6 +1,6 @@
-//! What the gateway writes down: nothing in the store, the trail or the most talkative log lets anybody in.
+//! Nothing in the store, the audit trail or the most verbose log gives access.
 //!
-//! The real process logs everything it can while somebody signs in, takes credentials and opens the console.
+//! The gateway process logs at all levels during a sign-in, a credentials request and a console session.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use rolecall_testkit::redis::Redis;
 
 use super::{PROD, balanced_stack_with, credentials, sign_in, until};
 
-/// Starts the real process with its log in a file, since it says more at `trace` than anybody keeps in memory.
+/// Starts the process with its log in a file, because the log at `trace` is too large for memory.
 fn serve(stack: &TestStack, log: &Path) -> Result<Process> {
     let mut command = Command::new("sh");
     command
@@ -28,7 +28,7 @@ fn serve(stack: &TestStack, log: &Path) -> Result<Process> {
     Process::start(command)
 }
 
-/// Where it says that it serves.
+/// The address in its log.
 async fn address_in(log: &Path) -> Result<SocketAddr> {
     let address = until("the process to serve", async || {
         let text = fs::read_to_string(log).unwrap_or_default();
@@ -39,7 +39,7 @@ async fn address_in(log: &Path) -> Result<SocketAddr> {
     Ok(address.await?.parse()?)
 }
 
-/// Everything that lets somebody in, by name, as the story's own ends of the wires saw it.
+/// All secrets by name, as observed at both ends of the connections.
 fn secrets(
     stack: &TestStack,
     browser: &Browser,
@@ -85,12 +85,12 @@ fn secrets(
     ] {
         ensure!(
             secrets.iter().any(|(known, _)| known == name),
-            "no {name} was seen"
+            "no {name} was observed"
         );
     }
     ensure!(
         secrets.iter().all(|(_, value)| value.len() >= 12),
-        "too short to be searched for"
+        "a secret is too short to be searched for"
     );
     Ok(secrets)
 }
@@ -102,7 +102,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
+async fn store_trail_and_log_contain_no_secrets() -> Result<()> {
     let redis = Redis::single().await?;
     let (stack, balancer) = balanced_stack_with(&redis.url()).await?;
     let log = stack.folder().join("serve.log");
@@ -119,7 +119,7 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
         .map(|cookie| cookie.value.clone())
         .collect();
     alice.press("Console", &[]).await?;
-    // A second sign-in is under way, so that there is a pending record to look at too.
+    // A second sign-in is pending, so that its record is searched, too.
     let mut bob = Browser::new()?;
     bob.open(stack.url()).await?;
 
@@ -127,7 +127,7 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
     ensure!(stored.len() >= 3, "{} records", stored.len());
     for name in redis.cli(&["--scan"])?.lines() {
         let life: i64 = redis.cli(&["PTTL", name])?.trim().parse()?;
-        ensure!(life > 0, "{name} never ends");
+        ensure!(life > 0, "{name} does not expire");
     }
     process.stop(Signal::Term)?;
     let trail = [
@@ -138,7 +138,7 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
     let log = fs::read(&log)?;
     ensure!(
         holds(&log, "TRACE") && holds(&log, "/sign-in/{provider}/callback"),
-        "the log says little"
+        "the log is incomplete"
     );
 
     for (name, secret) in secrets(&stack, &alice, &cookies)? {
@@ -153,25 +153,28 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
         ensure!(!holds(&log, secret), "{name} is in the log");
     }
     for person in ["alice@example.com", "Alice"] {
-        let told = stored
+        let found = stored
             .iter()
             .any(|(key, value)| holds(key, person) || holds(value, person));
-        ensure!(!told, "{person} is in Redis");
+        ensure!(!found, "{person} is in Redis");
     }
     for issued in stack.aws.issued() {
         let key = &issued.access_key_id;
-        ensure!(holds(&trail, key), "the trail does not name the access key");
-        ensure!(!holds(&log, key), "the log names an access key");
+        ensure!(
+            holds(&trail, key),
+            "the audit trail does not contain the access key ID"
+        );
+        ensure!(!holds(&log, key), "the log contains an access key ID");
         ensure!(
             !stored.iter().any(|(_, value)| holds(value, key)),
-            "Redis has an access key"
+            "Redis contains an access key ID"
         );
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_log_finds_what_the_page_refers_to() -> Result<()> {
+async fn log_contains_the_reference_of_an_error_page() -> Result<()> {
     let redis = Redis::single().await?;
     let (stack, balancer) = balanced_stack_with(&redis.url()).await?;
     let log = stack.folder().join("serve.log");

@@ -1,4 +1,4 @@
-//! What every `RecordStore` must do, whatever it is made of.
+//! Conformance tests for every `RecordStore`.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct StoreFixture {
 }
 
 impl StoreFixture {
-    /// A store whose expiry follows the clock it is made with.
+    /// A store whose expiry follows the given clock.
     pub async fn timeless(
         make: impl AsyncFnOnce(Arc<TestClock>) -> Result<Arc<dyn RecordStore>>,
     ) -> Result<Self> {
@@ -37,7 +37,7 @@ impl StoreFixture {
         })
     }
 
-    /// A store whose server has a clock of its own.
+    /// A store whose server has its own clock.
     pub fn real_time(store: Arc<dyn RecordStore>) -> Self {
         Self {
             store,
@@ -54,49 +54,49 @@ impl StoreFixture {
         self.clock.now() + TimeDelta::milliseconds(50)
     }
 
-    /// Returns when a record that was to end `soon` has ended.
+    /// Returns when a record with the expiry `soon` has expired.
     async fn until_ended(&self, key: Key) -> Result<()> {
         if let Some(manual) = &self.manual {
             manual.advance(std::time::Duration::from_millis(50));
         }
         let give_up = self.clock.now() + TimeDelta::seconds(10);
         while self.store.get(key).await?.is_some() {
-            ensure!(self.clock.now() < give_up, "the record does not end");
+            ensure!(self.clock.now() < give_up, "the record does not expire");
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 }
 
-/// Runs every rule, each with a store of its own.
+/// Runs all tests, each with a new store.
 pub async fn conformance(make: impl AsyncFn() -> Result<StoreFixture>) -> Result<()> {
     let fresh = async || make().await;
-    what_was_never_stored_is_not_there(fresh().await?).await?;
-    what_was_stored_can_be_read_more_than_once(fresh().await?).await?;
-    a_taken_key_is_not_overwritten(fresh().await?).await?;
-    taking_removes(fresh().await?).await?;
-    of_many_takers_one_gets_it(fresh().await?).await?;
-    of_many_inserters_one_wins(fresh().await?).await?;
-    replacing_needs_the_version_that_is_there(fresh().await?).await?;
-    nothing_is_replaced_that_is_gone(fresh().await?).await?;
-    of_many_replacers_one_wins(fresh().await?).await?;
-    an_expired_record_is_gone(fresh().await?).await?;
-    an_expired_record_is_not_taken_nor_replaced(fresh().await?).await?;
-    replacing_moves_the_end(fresh().await?).await?;
-    any_bytes_are_kept(fresh().await?).await?;
-    a_megabyte_is_kept(fresh().await?).await?;
-    kinds_do_not_collide(fresh().await?).await?;
+    missing_record_is_not_found(fresh().await?).await?;
+    record_can_be_read_repeatedly(fresh().await?).await?;
+    insert_does_not_overwrite(fresh().await?).await?;
+    take_removes_the_record(fresh().await?).await?;
+    concurrent_takes_succeed_once(fresh().await?).await?;
+    concurrent_inserts_succeed_once(fresh().await?).await?;
+    replace_requires_the_current_version(fresh().await?).await?;
+    replace_of_missing_record_fails(fresh().await?).await?;
+    concurrent_replaces_succeed_once(fresh().await?).await?;
+    expired_record_is_not_found(fresh().await?).await?;
+    expired_record_cannot_be_taken_or_replaced(fresh().await?).await?;
+    replace_sets_the_expiry(fresh().await?).await?;
+    arbitrary_bytes_round_trip(fresh().await?).await?;
+    large_record_round_trips(fresh().await?).await?;
+    kinds_of_keys_are_separate(fresh().await?).await?;
     counting::rules(&make).await?;
-    a_store_says_it_is_ready(fresh().await?).await
+    store_is_ready(fresh().await?).await
 }
 
-async fn what_was_never_stored_is_not_there(fixture: StoreFixture) -> Result<()> {
+async fn missing_record_is_not_found(fixture: StoreFixture) -> Result<()> {
     ensure!(fixture.store.get(key("a")).await?.is_none());
     ensure!(fixture.store.take(key("a")).await?.is_none());
     Ok(())
 }
 
-async fn what_was_stored_can_be_read_more_than_once(fixture: StoreFixture) -> Result<()> {
+async fn record_can_be_read_repeatedly(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -107,7 +107,7 @@ async fn what_was_stored_can_be_read_more_than_once(fixture: StoreFixture) -> Re
     Ok(())
 }
 
-async fn a_taken_key_is_not_overwritten(fixture: StoreFixture) -> Result<()> {
+async fn insert_does_not_overwrite(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -120,7 +120,7 @@ async fn a_taken_key_is_not_overwritten(fixture: StoreFixture) -> Result<()> {
     Ok(())
 }
 
-async fn taking_removes(fixture: StoreFixture) -> Result<()> {
+async fn take_removes_the_record(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -135,7 +135,7 @@ async fn taking_removes(fixture: StoreFixture) -> Result<()> {
     Ok(())
 }
 
-async fn of_many_takers_one_gets_it(fixture: StoreFixture) -> Result<()> {
+async fn concurrent_takes_succeed_once(fixture: StoreFixture) -> Result<()> {
     fixture
         .store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -149,11 +149,11 @@ async fn of_many_takers_one_gets_it(fixture: StoreFixture) -> Result<()> {
     while let Some(taken) = race.join_next().await {
         got += usize::from(taken??.is_some());
     }
-    ensure!(got == 1, "{got} got it");
+    ensure!(got == 1, "{got} takes succeeded");
     Ok(())
 }
 
-async fn of_many_inserters_one_wins(fixture: StoreFixture) -> Result<()> {
+async fn concurrent_inserts_succeed_once(fixture: StoreFixture) -> Result<()> {
     let mut race = JoinSet::new();
     for n in 0..RACERS {
         let store = Arc::clone(&fixture.store);
@@ -171,12 +171,12 @@ async fn of_many_inserters_one_wins(fixture: StoreFixture) -> Result<()> {
             (_, Err(error)) => return Err(error.into()),
         }
     }
-    ensure!(winners.len() == 1, "{} inserted it", winners.len());
+    ensure!(winners.len() == 1, "{} inserts succeeded", winners.len());
     ensure!(fixture.store.take(key("a")).await?.as_ref() == winners.first());
     Ok(())
 }
 
-async fn replacing_needs_the_version_that_is_there(fixture: StoreFixture) -> Result<()> {
+async fn replace_requires_the_current_version(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -195,7 +195,7 @@ async fn replacing_needs_the_version_that_is_there(fixture: StoreFixture) -> Res
     Ok(())
 }
 
-async fn nothing_is_replaced_that_is_gone(fixture: StoreFixture) -> Result<()> {
+async fn replace_of_missing_record_fails(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -208,12 +208,12 @@ async fn nothing_is_replaced_that_is_gone(fixture: StoreFixture) -> Result<()> {
     ensure!(matches!(late, Err(StoreError::Conflict)));
     ensure!(
         store.get(key("a")).await?.is_none(),
-        "an ended session came back"
+        "a removed record was restored"
     );
     Ok(())
 }
 
-async fn of_many_replacers_one_wins(fixture: StoreFixture) -> Result<()> {
+async fn concurrent_replaces_succeed_once(fixture: StoreFixture) -> Result<()> {
     fixture
         .store
         .insert(key("a"), b"start".to_vec(), fixture.later())
@@ -239,12 +239,12 @@ async fn of_many_replacers_one_wins(fixture: StoreFixture) -> Result<()> {
             (_, Err(error)) => return Err(error.into()),
         }
     }
-    ensure!(winners.len() == 1, "{} replaced it", winners.len());
+    ensure!(winners.len() == 1, "{} replaces succeeded", winners.len());
     ensure!(fixture.store.take(key("a")).await?.as_ref() == winners.first());
     Ok(())
 }
 
-async fn an_expired_record_is_gone(fixture: StoreFixture) -> Result<()> {
+async fn expired_record_is_not_found(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.soon())
@@ -259,12 +259,12 @@ async fn an_expired_record_is_gone(fixture: StoreFixture) -> Result<()> {
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"three".as_slice()));
     ensure!(
         store.take(key("b")).await?.as_deref() == Some(b"two".as_slice()),
-        "it had not ended"
+        "it had not expired"
     );
     Ok(())
 }
 
-async fn an_expired_record_is_not_taken_nor_replaced(fixture: StoreFixture) -> Result<()> {
+async fn expired_record_cannot_be_taken_or_replaced(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     store
         .insert(key("a"), b"one".to_vec(), fixture.later())
@@ -282,7 +282,7 @@ async fn an_expired_record_is_not_taken_nor_replaced(fixture: StoreFixture) -> R
     Ok(())
 }
 
-async fn replacing_moves_the_end(fixture: StoreFixture) -> Result<()> {
+async fn replace_sets_the_expiry(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     let brief = key("brief");
     store.insert(brief, b"x".to_vec(), fixture.soon()).await?;
@@ -305,7 +305,7 @@ async fn replacing_moves_the_end(fixture: StoreFixture) -> Result<()> {
     Ok(())
 }
 
-async fn any_bytes_are_kept(fixture: StoreFixture) -> Result<()> {
+async fn arbitrary_bytes_round_trip(fixture: StoreFixture) -> Result<()> {
     let store = &fixture.store;
     let every: Vec<u8> = (0..=u8::MAX).chain(*b"\r\n$-1\r\n\0'\"").collect();
     store
@@ -324,7 +324,7 @@ async fn any_bytes_are_kept(fixture: StoreFixture) -> Result<()> {
     Ok(())
 }
 
-async fn a_megabyte_is_kept(fixture: StoreFixture) -> Result<()> {
+async fn large_record_round_trips(fixture: StoreFixture) -> Result<()> {
     let large: Vec<u8> = (0..1 << 20)
         .map(|n: u32| n.to_le_bytes()[n as usize % 3])
         .collect();
@@ -342,7 +342,7 @@ async fn a_megabyte_is_kept(fixture: StoreFixture) -> Result<()> {
     Ok(())
 }
 
-async fn kinds_do_not_collide(fixture: StoreFixture) -> Result<()> {
+async fn kinds_of_keys_are_separate(fixture: StoreFixture) -> Result<()> {
     let digest = SecretDigest::of("test", &[b"same"]);
     let (one, other) = (Key::new("one", digest), Key::new("other", digest));
     fixture
@@ -358,6 +358,6 @@ async fn kinds_do_not_collide(fixture: StoreFixture) -> Result<()> {
     Ok(())
 }
 
-async fn a_store_says_it_is_ready(fixture: StoreFixture) -> Result<()> {
+async fn store_is_ready(fixture: StoreFixture) -> Result<()> {
     Ok(fixture.store.ready().await?)
 }

@@ -1,4 +1,4 @@
-//! The stores without a server: memory, and a file.
+//! Stores without a server: memory and SQLite.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ async fn sqlite_conforms() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_file_survives_a_restart_and_is_nobody_elses() -> Result<()> {
+async fn file_survives_restart_and_is_private() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("a store.db");
     let store = SqliteStore::open(&file, "p:", system_clock()).await?;
@@ -58,7 +58,7 @@ async fn a_file_survives_a_restart_and_is_nobody_elses() -> Result<()> {
 }
 
 #[tokio::test]
-async fn expired_records_leave_the_file() -> Result<()> {
+async fn expired_records_are_deleted() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("store.db");
     let (manual, clock) = manual_clock();
@@ -85,7 +85,7 @@ async fn expired_records_leave_the_file() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_file_somebody_else_holds_is_unavailable_and_recovers() -> Result<()> {
+async fn locked_file_is_unavailable_and_recovers() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("store.db");
     let store = SqliteStore::open(&file, "", system_clock()).await?;
@@ -97,14 +97,14 @@ async fn a_file_somebody_else_holds_is_unavailable_and_recovers() -> Result<()> 
     let begin = Instant::now();
     ensure!(is_unavailable(&store.take(key("a")).await));
     ensure!(begin.elapsed().as_secs() < 3, "{:?}", begin.elapsed());
-    ensure!(store.get(key("a")).await?.is_some(), "reading goes on");
+    ensure!(store.get(key("a")).await?.is_some(), "reading must work");
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
     ensure!(store.take(key("a")).await?.is_some());
     Ok(())
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_is_refused_with_a_hint() -> Result<()> {
+async fn impossible_path_is_rejected_with_a_hint() -> Result<()> {
     let settings = StoreSettings {
         url: "sqlite:/nowhere/at/all.db".parse()?,
         prefix: String::new(),

@@ -1,4 +1,4 @@
-//! Redis down, silent, full, read-only, or not letting us in: fast and honest answers, and recovery without help.
+//! Redis unreachable, unresponsive, full, read-only, or with wrong credentials: quick errors, and automatic recovery.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use url::Url;
 use super::*;
 use crate::log::Log;
 
-/// An operation's 250 ms, and some for a loaded machine.
+/// The 250 ms of an operation, with a margin for a loaded machine.
 const FAST: Duration = Duration::from_millis(600);
 
 async fn until_ready(store: &Arc<dyn RecordStore>) -> Result<()> {
@@ -26,7 +26,7 @@ async fn until_ready(store: &Arc<dyn RecordStore>) -> Result<()> {
 }
 
 #[tokio::test]
-async fn down_at_the_start_then_up() -> Result<()> {
+async fn unreachable_at_startup_recovers() -> Result<()> {
     let mut redis = Redis::single().await?;
     redis.stop()?;
     let store = store_at(&redis.url()).await?;
@@ -39,7 +39,7 @@ async fn down_at_the_start_then_up() -> Result<()> {
 }
 
 #[tokio::test]
-async fn down_in_use_then_up() -> Result<()> {
+async fn unreachable_in_use_recovers() -> Result<()> {
     let mut redis = Redis::single().await?;
     let store = store_at(&redis.url()).await?;
     store
@@ -52,12 +52,15 @@ async fn down_in_use_then_up() -> Result<()> {
     ensure!(is_unavailable(&store.get(key("a")).await));
     redis.restart()?;
     until_ready(&store).await?;
-    ensure!(store.get(key("a")).await?.is_none(), "it started empty");
+    ensure!(
+        store.get(key("a")).await?.is_none(),
+        "the new server is empty"
+    );
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_while_idle_is_not_noticed() -> Result<()> {
+async fn restart_while_idle_causes_no_error() -> Result<()> {
     let mut redis = Redis::single().await?;
     let store = store_at(&redis.url()).await?;
     store.ready().await?;
@@ -70,7 +73,7 @@ async fn a_restart_while_idle_is_not_noticed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn silence_is_an_outage() -> Result<()> {
+async fn unresponsive_server_is_unavailable() -> Result<()> {
     let redis = Redis::single().await?;
     let store = store_at(&redis.url()).await?;
     store
@@ -94,7 +97,7 @@ async fn silence_is_an_outage() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_one_time_value_is_not_given_twice_when_the_answer_was_lost() -> Result<()> {
+async fn lost_reply_consumes_a_one_time_value() -> Result<()> {
     let redis = Redis::single().await?;
     let store = store_at(&redis.url()).await?;
     store
@@ -106,12 +109,12 @@ async fn a_one_time_value_is_not_given_twice_when_the_answer_was_lost() -> Resul
     until_ready(&store).await?;
     ensure!(
         store.take(key("a")).await?.is_none(),
-        "the lost answer was the only one"
+        "the value was returned twice"
     );
     Ok(())
 }
 
-/// Passes everything on to the server. When told, it loses the next answer, and the connection with it.
+/// Forwards to the server. On request, drops the next reply and closes the connection.
 async fn pass(mut client: TcpStream, server: SocketAddr, lose: Arc<AtomicBool>) -> Result<()> {
     let mut server = TcpStream::connect(server).await?;
     let (mut question, mut answer) = ([0; 4096], [0; 4096]);
@@ -130,9 +133,9 @@ async fn pass(mut client: TcpStream, server: SocketAddr, lose: Arc<AtomicBool>) 
     }
 }
 
-/// A write whose answer was lost may have happened, so it is not sent again. A read is.
+/// A write whose reply was lost may have been executed and is not retried. A read is.
 #[tokio::test]
-async fn a_write_is_sent_once_and_a_read_again() -> Result<()> {
+async fn only_reads_are_retried() -> Result<()> {
     let redis = Redis::single().await?;
     let server = Url::parse(&redis.url())?.socket_addrs(|| None)?[0];
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -151,17 +154,23 @@ async fn a_write_is_sent_once_and_a_read_again() -> Result<()> {
         .insert(key("a"), b"one".to_vec(), in_a_minute())
         .await?;
     lose.store(true, Ordering::Relaxed);
-    ensure!(store.get(key("a")).await?.is_some(), "not read again");
-    ensure!(!lose.load(Ordering::Relaxed), "no answer was lost");
+    ensure!(
+        store.get(key("a")).await?.is_some(),
+        "the read was not retried"
+    );
+    ensure!(!lose.load(Ordering::Relaxed), "no reply was dropped");
     lose.store(true, Ordering::Relaxed);
     ensure!(is_unavailable(&store.take(key("a")).await));
     until_ready(&store).await?;
-    ensure!(store.get(key("a")).await?.is_none(), "it was not taken");
+    ensure!(
+        store.get(key("a")).await?.is_none(),
+        "the value was not taken"
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_full_server_takes_nothing_new_and_serves_the_old() -> Result<()> {
+async fn full_server_rejects_writes_and_serves_reads() -> Result<()> {
     let redis = Redis::single().await?;
     let store = store_at(&redis.url()).await?;
     store
@@ -178,7 +187,7 @@ async fn a_full_server_takes_nothing_new_and_serves_the_old() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_replica_is_not_written_to() -> Result<()> {
+async fn replica_is_unavailable_for_writes() -> Result<()> {
     let redis = Redis::single().await?;
     let store = store_at(&redis.url()).await?;
     store.ready().await?;
@@ -193,7 +202,7 @@ async fn a_replica_is_not_written_to() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_is_told_where_to_look_and_shows_no_password() -> Result<()> {
+async fn authentication_error_has_a_hint_without_password() -> Result<()> {
     let redis = Redis::single().await?;
     let host = redis.url().replace("redis://", "");
     redis.cli(&[
@@ -202,24 +211,24 @@ async fn who_is_not_let_in_is_told_where_to_look_and_shows_no_password() -> Resu
     let wrong = store_at(&format!("redis://app:hunter3@{host}")).await?;
     let error = wrong.get(key("a")).await.unwrap_err();
     ensure!(
-        told(&error).contains("hint: compare user and password"),
+        messages_of(&error).contains("hint: check user and password"),
         "{}",
-        told(&error)
+        messages_of(&error)
     );
-    ensure!(!format!("{error:?} {}", told(&error)).contains("hunter"));
+    ensure!(!format!("{error:?} {}", messages_of(&error)).contains("hunter"));
     let right = store_at(&format!("redis://app:hunter2@{host}")).await?;
     ensure!(right.get(key("a")).await?.is_none());
     let error = right.ready().await.unwrap_err();
     ensure!(
-        told(&error).contains("hint: the ACL user needs"),
+        messages_of(&error).contains("hint: grant the ACL user"),
         "{}",
-        told(&error)
+        messages_of(&error)
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_server_that_evicts_is_reported_once() -> Result<()> {
+async fn eviction_policy_is_reported_once() -> Result<()> {
     let redis = Redis::single().await?;
     redis.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"])?;
     let log = Log::default();

@@ -1,4 +1,4 @@
-//! Redis in every shape: each conforms, and each key it is given ends some day.
+//! Redis in all topologies: conformance, and expiry of all keys.
 
 use anyhow::{Result, ensure};
 use rolecall_testkit::redis::Redis;
@@ -11,17 +11,17 @@ async fn conforms(url: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_server_conforms() -> Result<()> {
+async fn single_server_conforms() -> Result<()> {
     conforms(&Redis::single().await?.url()).await
 }
 
 #[tokio::test]
-async fn a_unix_socket_conforms() -> Result<()> {
+async fn unix_socket_conforms() -> Result<()> {
     conforms(&Redis::unix_socket().await?.url()).await
 }
 
 #[tokio::test]
-async fn tls_conforms_and_needs_the_authority() -> Result<()> {
+async fn tls_conforms_and_requires_the_ca() -> Result<()> {
     let redis = Redis::tls().await?;
     let authority = redis.authority_file();
     conforms(&format!("{}?ca={}", redis.url(), authority.display())).await?;
@@ -31,7 +31,7 @@ async fn tls_conforms_and_needs_the_authority() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_cluster_conforms_and_is_followed_when_slots_move() -> Result<()> {
+async fn cluster_conforms_and_follows_moved_slots() -> Result<()> {
     let cluster = Redis::cluster3().await?;
     conforms(&cluster.url()).await?;
     let store = store_at(&cluster.url()).await?;
@@ -55,7 +55,7 @@ async fn a_cluster_conforms_and_is_followed_when_slots_move() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sentinel_conforms_and_is_followed_in_mid_session() -> Result<()> {
+async fn sentinel_conforms_and_follows_failover() -> Result<()> {
     let sentinel = Redis::sentinel().await?;
     conforms(&sentinel.url()).await?;
     let store = store_at(&sentinel.url()).await?;
@@ -68,7 +68,7 @@ async fn sentinel_conforms_and_is_followed_in_mid_session() -> Result<()> {
     while store.ready().await.is_err() {
         ensure!(
             system_clock().now() < recovered,
-            "the new master is not found"
+            "the client did not find the new master"
         );
     }
     let (value, version) = store.get(key("session")).await?.context("absent")?;
@@ -81,7 +81,7 @@ async fn sentinel_conforms_and_is_followed_in_mid_session() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_key_has_the_prefix_and_an_end() -> Result<()> {
+async fn every_key_has_the_prefix_and_expires() -> Result<()> {
     let redis = Redis::single().await?;
     let settings = StoreSettings {
         url: redis.url().parse()?,

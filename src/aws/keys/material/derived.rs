@@ -1,8 +1,8 @@
-//! The key that signs the ID tokens of `aws login`, derived from the one that signs tokens for AWS.
+//! The key that signs ID tokens of `aws login`, derived from the active key for tokens.
 //!
-//! AWS's clients do not verify these tokens. With a key of their own nothing that a client is given is signed by a key that
-//! IAM trusts. The key is derived, so every replica has the same one, a directory that is read-only will do, and it is
-//! rotated together with the key it comes from. It is published nowhere.
+//! AWS clients do not verify these tokens. A separate key ensures that clients never receive anything signed by a key
+//! that IAM trusts. Because it is derived, all replicas have the same key, a read-only directory is sufficient, and it
+//! is rotated together with its source. It is not published.
 
 use chrono::{DateTime, Utc};
 use hkdf::Hkdf;
@@ -16,16 +16,17 @@ use zeroize::Zeroizing;
 
 use super::{KeyAlgorithm, P256_BYTES, SigningKey, public_members, self_signed, thumbprint};
 
-/// HKDF's `info` (RFC 5869 section 2.3).
+/// `info` of HKDF (RFC 5869 section 2.3).
 const PURPOSE: &[u8] = b"rolecall/aws-login-id-token/v1";
-/// Bytes of the number that is reduced to a private key: 128 bits more than the order of P-256 has (FIPS 186-5, A.2.1).
+/// Size of the number that is reduced to a private key, in bytes: 128 bits more than the order of P-256 (FIPS 186-5,
+/// A.2.1).
 const SEED_BYTES: usize = 48;
 
 impl SigningKey {
-    /// Derives the key for the ID tokens of `aws login`: ES256, whatever this one is.
+    /// Derives the ES256 key for ID tokens of `aws login`, independent of the algorithm of this key.
     ///
     /// # Errors
-    /// OpenSSL's.
+    /// If OpenSSL fails.
     pub fn login_key(&self, now: DateTime<Utc>) -> Result<Self, ErrorStack> {
         let secret = Zeroizing::new(match self.algorithm {
             KeyAlgorithm::Es256 => self.key.ec_key()?.private_key().to_vec_padded(P256_BYTES)?,
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_key_is_another_key_and_always_the_same_one() {
+    fn login_key_is_different_and_deterministic() {
         let now = DateTime::UNIX_EPOCH;
         let keys = [KeyAlgorithm::Es256, KeyAlgorithm::Rs256];
         let keys = keys.map(|algorithm| SigningKey::generate(algorithm, now).unwrap());
@@ -72,7 +73,7 @@ mod tests {
             assert_eq!(login.algorithm(), KeyAlgorithm::Es256);
             login.key.ec_key().unwrap().check_key().unwrap();
             assert_eq!(login.sign(b"x").unwrap().len(), 64);
-            // Read again from its files, it derives the same.
+            // A key read from its files derives the same key.
             let (pem, certificate) = (key.to_pem().unwrap(), key.certificate_pem().unwrap());
             let read = SigningKey::parse(&pem, &certificate).unwrap();
             assert_eq!(read.login_key(now).unwrap().id(), login.id());

@@ -1,11 +1,11 @@
-//! What may be supposed of somebody, for explaining the access policy.
+//! Claims that are assumed to explain the access policy.
 
 use super::super::settings::tests::settings;
 use super::*;
 use serde_json::json;
 
 #[test]
-fn supposed_claims_have_plausible_times() {
+fn unsigned_claims_have_plausible_times() {
     let now = DateTime::UNIX_EPOCH;
     let of = |auth_time: Value| {
         let claims = json!({"sub": "alice", "auth_time": auth_time});
@@ -16,7 +16,7 @@ fn supposed_claims_have_plausible_times() {
         assert_eq!(supposed.asserted_at.timestamp(), 5);
         assert_eq!(supposed.auth_time, AuthTime::Stated);
     }
-    // As at a sign-in, what is no time is not told.
+    // As at a sign-in, an invalid time counts as missing.
     for bad in [json!(i64::MAX), json!(-1), json!(1e18), json!("yesterday")] {
         let supposed = of(bad.clone()).unwrap();
         assert_eq!(supposed.auth_time, AuthTime::Unstated, "{bad}");

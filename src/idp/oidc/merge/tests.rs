@@ -1,4 +1,4 @@
-//! What userinfo adds to an ID token, and what it may not.
+//! What userinfo adds to an ID token, and what it cannot change.
 
 use super::super::settings::tests::settings;
 use super::*;
@@ -15,7 +15,7 @@ fn merged(names: &ClaimNames, id_token: Value, userinfo: Value) -> Value {
 }
 
 #[test]
-fn userinfo_adds_but_never_replaces() {
+fn userinfo_adds_claims_but_never_replaces_them() {
     let userinfo = json!({"sub": "alice", "email": "evil@example.com", "groups": ["a"],
                           "amr": ["mfa"], "acr": "high", "auth_time": 1, "hd": "example.com", "aud": "x"});
     let id_token = json!({"sub": "alice", "email": "a@example.com"});
@@ -26,7 +26,7 @@ fn userinfo_adds_but_never_replaces() {
 }
 
 #[test]
-fn a_null_or_a_missing_member_is_filled_and_a_sent_one_is_not() {
+fn null_and_missing_members_are_filled() {
     let names = ClaimNames {
         groups: "/realm_access/roles".to_owned(),
         ..ClaimNames::default()
@@ -67,14 +67,14 @@ fn a_null_or_a_missing_member_is_filled_and_a_sent_one_is_not() {
 }
 
 #[test]
-fn email_and_email_verified_are_a_pair_of_one_document() {
+fn email_and_email_verified_come_from_one_document() {
     let upn = ClaimNames {
         email: "upn".to_owned(),
         ..ClaimNames::default()
     };
     let default = ClaimNames::default();
     for (names, id_token, userinfo, wanted) in [
-        // The ID token's yes was about no address.
+        // The ID token has the flag but no address.
         (
             &default,
             json!({"email_verified": true}),
@@ -105,14 +105,14 @@ fn email_and_email_verified_are_a_pair_of_one_document() {
             json!({"upn": "a"}),
             None,
         ),
-        // Nobody takes a no back by being silent.
+        // A negative flag is not overridden by an absent one.
         (
             &default,
             json!({"email_verified": false}),
             json!({"email": "a"}),
             Some(json!(false)),
         ),
-        // Userinfo's yes is about its own address.
+        // The positive flag of userinfo refers to its own address.
         (
             &default,
             json!({"email": "a"}),
@@ -137,7 +137,7 @@ fn email_and_email_verified_are_a_pair_of_one_document() {
             json!({"email": "b", "email_verified": false}),
             None,
         ),
-        // Its no about the same address counts.
+        // The negative flag of userinfo about the same address counts.
         (
             &default,
             json!({"email": "a"}),
@@ -179,7 +179,7 @@ fn email_and_email_verified_are_a_pair_of_one_document() {
 }
 
 #[test]
-fn addresses_are_compared_whatever_their_case() {
+fn addresses_are_compared_case_insensitively() {
     let userinfo = json!({"email": "Alice@Example.com", "email_verified": false});
     for same in [
         "alice@example.com",
@@ -196,7 +196,7 @@ fn addresses_are_compared_whatever_their_case() {
 }
 
 #[test]
-fn what_either_document_leaves_out_is_left_out() {
+fn distributed_claims_of_both_documents_are_merged() {
     let id_token = json!({"_claim_names": {"a": "s1"}});
     let userinfo = json!({"_claim_names": {"b": "s2", "none": null}});
     for id_token in [id_token, json!({"_claim_names": null}), json!({})] {
@@ -214,15 +214,16 @@ fn what_either_document_leaves_out_is_left_out() {
 }
 
 #[test]
-fn userinfo_is_asked_only_for_what_is_missing() {
-    let asked = |claims, settings: &OidcSettings| Missing::of(&object(claims), settings).is_some();
+fn userinfo_is_requested_only_for_missing_claims() {
+    let requested =
+        |claims, settings: &OidcSettings| MissingClaims::of(&object(claims), settings).is_some();
     let mut settings = settings();
-    assert!(!asked(json!({"email": "a", "groups": []}), &settings));
-    assert!(asked(json!({"email": "a"}), &settings));
-    assert!(asked(json!({"email": "a", "groups": null}), &settings));
-    assert!(asked(json!({"groups": ["a"]}), &settings));
-    // What cannot be read is there.
-    assert!(!asked(json!({"email": "a", "groups": [{}]}), &settings));
+    assert!(!requested(json!({"email": "a", "groups": []}), &settings));
+    assert!(requested(json!({"email": "a"}), &settings));
+    assert!(requested(json!({"email": "a", "groups": null}), &settings));
+    assert!(requested(json!({"groups": ["a"]}), &settings));
+    // Unreadable claims are not missing.
+    assert!(!requested(json!({"email": "a", "groups": [{}]}), &settings));
     settings.issuer = "https://accounts.google.com".to_owned();
-    assert!(!asked(json!({"email": "a"}), &settings));
+    assert!(!requested(json!({"email": "a"}), &settings));
 }

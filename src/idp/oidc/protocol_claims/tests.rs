@@ -1,4 +1,4 @@
-//! Claims of an ID token, one by one.
+//! Types of protocol claims.
 
 use super::*;
 use serde_json::json;
@@ -16,7 +16,7 @@ fn well_formed(claims: &Map<String, Value>) -> Result<(), ProviderError> {
 }
 
 #[test]
-fn registered_claims_have_their_types() {
+fn registered_claims_must_have_their_types() {
     assert!(well_formed(&claims(&json!({}))).is_ok());
     assert!(
         well_formed(&claims(
@@ -76,8 +76,8 @@ fn registered_claims_have_their_types() {
 }
 
 #[test]
-fn a_time_of_signing_in_is_read_as_number_and_as_text() {
-    let told = |value: Value| auth_time(&claims(&json!({ "auth_time": value })));
+fn auth_time_is_parsed_from_number_or_string() {
+    let parsed = |value: Value| auth_time(&claims(&json!({ "auth_time": value })));
     for (value, seconds) in [
         (json!(17), Some(17)),
         (json!(17.9), Some(17)),
@@ -88,13 +88,13 @@ fn a_time_of_signing_in_is_read_as_number_and_as_text() {
         (json!([17]), None),
         (json!(null), None),
     ] {
-        let found = told(value.clone()).map(|at| at.timestamp());
+        let found = parsed(value.clone()).map(|at| at.timestamp());
         assert_eq!(found, seconds, "{value}");
     }
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_claims_are_named() {
     for (name, wanted) in [
         ("iss", RejectReason::Issuer),
         ("sub", RejectReason::Subject),

@@ -1,4 +1,4 @@
-//! One entity out of many, in pieces of any size.
+//! Extraction of one entity, with pieces of any size.
 
 use super::super::keys::{SigningKeys, base64_text};
 use super::super::testing::*;
@@ -20,7 +20,7 @@ fn read(document: &[u8], options: &TrustOptions, piece: usize) -> Result<String,
     reader.finish()
 }
 
-/// The provider of the other tests, in a federation of so many.
+/// The provider of the other tests in a federation with this many entities.
 fn federation(entities: usize, change: impl Fn(&str) -> String) -> String {
     let ours = metadata(&[&PROVIDER.certificate_text()]);
     let ours = ours
@@ -42,7 +42,7 @@ fn federation(entities: usize, change: impl Fn(&str) -> String) -> String {
 }
 
 #[test]
-fn an_entity_is_taken_out_with_what_is_around_it() {
+fn entity_is_extracted_with_its_enclosing_elements() {
     let document = federation(2_000, str::to_owned);
     assert!(document.len() > limits::UPSTREAM_BYTES_MAX);
     for piece in [1, 7, 1_000, CHUNK_BYTES, document.len()] {
@@ -58,7 +58,7 @@ fn an_entity_is_taken_out_with_what_is_around_it() {
 }
 
 #[test]
-fn a_small_document_is_kept_whole() {
+fn small_document_is_kept_as_a_whole() {
     let document = federation(3, str::to_owned);
     assert_eq!(
         read(document.as_bytes(), &TrustOptions::default(), 100).unwrap(),
@@ -67,7 +67,7 @@ fn a_small_document_is_kept_whole() {
 }
 
 #[test]
-fn an_entity_id_is_compared_without_its_escapes() {
+fn entity_id_is_unescaped_before_comparison() {
     let wanted = "https://idp.example/?a=1&b=\"2\"";
     let escaped = "https://idp.example/?a=1&amp;b=&#34;2&#x22;";
     let (from, to) = (
@@ -81,7 +81,7 @@ fn an_entity_id_is_compared_without_its_escapes() {
 }
 
 #[test]
-fn what_cannot_be_used_says_what_to_do() {
+fn unusable_documents_have_a_hint() {
     let large = federation(2_000, str::to_owned);
     let certificate = base64_text(&PROVIDER.certificate_text()).unwrap();
     let signed = TrustOptions {
@@ -89,11 +89,7 @@ fn what_cannot_be_used_says_what_to_do() {
         ..options(IDP)
     };
     for (document, options, told) in [
-        (
-            large.clone(),
-            TrustOptions::default(),
-            "name the entity with entity_id",
-        ),
+        (large.clone(), TrustOptions::default(), "set entity_id"),
         (large.clone(), signed, "MDQ"),
         (
             large.clone(),
@@ -103,17 +99,17 @@ fn what_cannot_be_used_says_what_to_do() {
         (
             large[..large.len() - 40].to_owned(),
             options(IDP),
-            "it ends within an element",
+            "the document is incomplete",
         ),
         (
             large.replacen("<!-- a federation -->", "<!DOCTYPE x>", 1),
             options(IDP),
-            "document type",
+            "document type declaration",
         ),
         (
             large.replacen("<!-- a federation -->", "</x>", 1),
             options(IDP),
-            "did not begin",
+            "unexpected end tag",
         ),
         (
             format!("{}{large}", "<a>".repeat(DEPTH_MAX + 1)),
@@ -140,14 +136,14 @@ fn what_cannot_be_used_says_what_to_do() {
         .collect();
     let error = read(&utf16, &TrustOptions::default(), 100).unwrap_err();
     assert!(
-        error.to_string().contains("UTF-16, and must be in UTF-8"),
+        error.to_string().contains("is UTF-16, but must be UTF-8"),
         "{error}"
     );
 }
 
-/// What is held at once does not grow with the document.
+/// Memory does not grow with the document.
 #[test]
-fn memory_stays_within_one_entity() {
+fn memory_is_bounded_by_one_entity() {
     let head = federation(0, str::to_owned);
     let end = head.find("<md:EntitiesDescriptor Name='inner'>").unwrap();
     let mut reader = MetadataReader::new(&options(IDP));
@@ -169,7 +165,7 @@ fn memory_stays_within_one_entity() {
     assert!(SamlTrust::parse(&reader.finish().unwrap(), &options(IDP)).is_ok());
 }
 
-/// What a member of a federation may write into its own extensions: the wanted entity, with another address.
+/// Extensions in which a federation member inserts the requested entity with another URL.
 fn planted() -> [String; 4] {
     let evil = metadata(&[&STRANGER.certificate_text()])
         .replace("https://idp.example/sso", "https://evil.example/sso")
@@ -184,10 +180,10 @@ fn planted() -> [String; 4] {
 }
 
 #[test]
-fn an_entity_within_extensions_is_none() {
+fn entity_in_extensions_is_ignored() {
     let wanted = format!("\"_m\" entityID=\"{IDP}\"");
     let place = "<md:EntitiesDescriptor validUntil=\"2026-03-02T00:00:00Z\">";
-    // Beside the wanted entity, and in another group.
+    // Next to the requested entity, and in another group.
     for at in [place, "<md:EntitiesDescriptor Name='inner'>"] {
         for planted in planted() {
             let member = format!(
@@ -204,27 +200,27 @@ fn an_entity_within_extensions_is_none() {
                 assert_eq!(place.location.host_str(), Some("idp.example"), "{planted}");
                 let without = document.replace(&wanted, "\"_m\" entityID=\"https://gone.example\"");
                 let error = trusted(&without).unwrap_err().to_string();
-                assert!(error.contains("describes no"), "{error}: {planted}");
+                assert!(error.contains("contains no entity"), "{error}: {planted}");
             }
         }
     }
 }
 
 #[test]
-fn an_entity_of_another_namespace_is_none() {
+fn entity_of_another_namespace_is_ignored() {
     let other = "xmlns:md=\"urn:x\" ID=\"_m\"";
     let ours = "xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" ID=\"_m\"";
     let document = federation(2_000, |text| text.replace(ours, other));
     let error = read(document.as_bytes(), &options(IDP), 8_192).unwrap_err();
-    assert!(error.to_string().contains("describes no"), "{error}");
-    // By the namespace that nothing around it declares anew.
+    assert!(error.to_string().contains("contains no entity"), "{error}");
+    // In the default namespace, which no enclosing element overrides.
     let document = federation(2_000, |text| text.replace(ours, "ID=\"_m\""));
     let text = read(document.as_bytes(), &options(IDP), 8_192).unwrap();
     assert!(SamlTrust::parse(&text, &options(IDP)).is_ok());
 }
 
 #[test]
-fn what_is_found_again_and_again_is_bounded() {
+fn repeated_entities_are_bounded() {
     let (one, rest) = (
         metadata(&[&PROVIDER.certificate_text()]),
         "</md:EntitiesDescriptor>",

@@ -1,4 +1,4 @@
-//! Well signed, and wrong in what is said; and what may be said in more ways than one.
+//! Signed responses with wrong contents, and with allowed variations.
 
 use super::super::testing::*;
 use super::*;
@@ -7,15 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 
-/// A response with one text replaced wherever it stands, signed whole afterwards.
+/// A response with all occurrences of a text replaced, signed afterwards.
 fn says(from: &str, to: &str) -> Result<VerifiedAssertion, ProviderError> {
     let changed = draft().replace(from, to);
-    assert_ne!(changed, draft(), "{from} is not there");
+    assert_ne!(changed, draft(), "{from} not found");
     posted(&signed(&changed, Signed::Response), &trust())
 }
 
 #[test]
-fn each_wrong_statement_has_its_reason() {
+fn wrong_contents_have_specific_reasons() {
     use RejectReason as R;
     let restriction = format!(
         "<saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction>"
@@ -132,7 +132,7 @@ fn each_wrong_statement_has_its_reason() {
 }
 
 #[test]
-fn another_audience_is_told_with_ours() {
+fn wrong_audience_names_both_audiences() {
     let ours = format!("<saml:Audience>{SP}</saml:Audience>");
     let refused = |to: &str| match says(&ours, to) {
         Err(ProviderError::Rejected { detail, .. }) => detail,
@@ -141,7 +141,9 @@ fn another_audience_is_told_with_ours() {
     let slash = refused(&format!(
         "<saml:Audience>{SP}/</saml:Audience><saml:Audience>urn:x</saml:Audience>"
     ));
-    let told = format!("the assertion is for \"{SP}/\", \"urn:x\", and we are {SP};");
+    let told = format!(
+        "the audience of the assertion is \"{SP}/\", \"urn:x\", but our entity ID is {SP};"
+    );
     assert!(slash.starts_with(&told), "{slash}");
     let many = "<saml:Audience>urn:x</saml:Audience>".repeat(100);
     assert!(refused(&many).len() < 400);
@@ -150,7 +152,7 @@ fn another_audience_is_told_with_ours() {
 }
 
 #[test]
-fn what_may_be_said_in_more_ways_than_one() {
+fn allowed_variations_are_accepted() {
     let ours = format!("<saml:Audience>{SP}</saml:Audience>");
     let restriction = format!("<saml:AudienceRestriction>{ours}</saml:AudienceRestriction>");
     let twice = format!("{restriction}{restriction}");
@@ -186,7 +188,7 @@ fn what_may_be_said_in_more_ways_than_one() {
 }
 
 #[test]
-fn a_provider_that_says_no_is_heard() {
+fn status_of_the_provider_is_reported() {
     let none = |code: &str| {
         let xml = unsigned(&draft());
         let start = xml.find("<saml:Assertion ").unwrap();
@@ -232,7 +234,7 @@ fn a_provider_that_says_no_is_heard() {
 }
 
 #[test]
-fn nobody_asked_means_no_request_anywhere() {
+fn unsolicited_response_must_not_have_in_response_to() {
     let unasked = draft().replace(&format!(" InResponseTo=\"{REQUEST}\""), "");
     let field = STANDARD.encode(signed(&unasked, Signed::Both));
     let solicited = STANDARD.encode(signed(&draft(), Signed::Both));
@@ -252,7 +254,7 @@ fn nobody_asked_means_no_request_anywhere() {
 }
 
 #[test]
-fn a_fresh_sign_in_is_one_after_it_was_asked_for() {
+fn fresh_sign_in_must_be_after_its_request() {
     let field = STANDARD.encode(signed(&draft(), Signed::Both));
     let since = |at| Expected {
         fresh_since: Some(at),
@@ -275,7 +277,7 @@ fn a_fresh_sign_in_is_one_after_it_was_asked_for() {
     );
 }
 
-/// Declares `x`, then puts an attribute of it into the first tag that begins so.
+/// Declares the prefix `x`, and adds an attribute with this prefix to the first matching tag.
 fn with_foreign(tag: &str, attribute: &str) -> Result<VerifiedAssertion, ProviderError> {
     let declared = draft().replacen(
         "<samlp:Response ",
@@ -293,7 +295,7 @@ fn with_foreign(tag: &str, attribute: &str) -> Result<VerifiedAssertion, Provide
 }
 
 #[test]
-fn an_attribute_of_another_namespace_is_never_taken_for_one_of_saml() {
+fn attributes_of_other_namespaces_are_not_confused() {
     for (tag, name) in [
         ("<samlp:Response", "Destination"),
         ("<samlp:Response", "InResponseTo"),
@@ -321,7 +323,7 @@ fn an_attribute_of_another_namespace_is_never_taken_for_one_of_saml() {
         let refused = with_foreign(tag, &format!("x:{name}=\"2026-03-01T12:05:00Z\""));
         assert_eq!(reason(refused), RejectReason::Structure, "{tag} {name}");
     }
-    // Alone it counts for nothing either: this one was signed, and is refused.
+    // Without its SAML counterpart it is ignored; the signed response is rejected.
     let moved = says(
         "NotOnOrAfter=\"2026-03-01T12:05:00Z\"><saml:Aud",
         "xmlns:x=\"urn:x\" x:NotOnOrAfter=\"2026-03-01T12:05:00Z\"><saml:Aud",
@@ -330,7 +332,7 @@ fn an_attribute_of_another_namespace_is_never_taken_for_one_of_saml() {
 }
 
 #[test]
-fn foreign_attributes_that_providers_send_sign_in() {
+fn common_foreign_attributes_are_accepted() {
     for (tag, attribute) in [
         ("<saml:AttributeValue", "xsi:nil=\"false\""),
         ("<saml:NameID", "xsi:type=\"saml:NameIDType\""),
@@ -345,7 +347,7 @@ fn foreign_attributes_that_providers_send_sign_in() {
         ),
         ("<saml:AttributeValue", "xml:lang=\"en\""),
         ("<saml:Attribute", "xml:lang=\"en\""),
-        // A name that is read on another element.
+        // A name that is read from another element.
         ("<saml:AttributeValue", "x:Name=\"x\""),
         ("<saml:AuthnContext", "x:NotOnOrAfter=\"x\""),
     ] {

@@ -1,10 +1,10 @@
-//! Assertions that were encrypted for us, in every way that is taken, and everything that can be wrong about one.
+//! Encrypted assertions: all supported algorithms, and all kinds of errors.
 
 use super::super::Signed;
 use super::super::testing::*;
 use super::*;
 
-/// Signed by the provider, encrypted, and signed around it where `outer`.
+/// Signed, encrypted, and, if `outer`, signed again.
 fn sent(how: Encryption, inner: bool, outer: bool) -> String {
     let assertion = match inner {
         true => signed(&draft(), Signed::Assertion),
@@ -23,7 +23,7 @@ fn around(xml: &str) -> String {
 }
 
 #[test]
-fn what_is_encrypted_for_us_is_read() {
+fn supported_encryption_is_decrypted() {
     let of = |cipher, oaep, beside| Encryption {
         cipher,
         oaep,
@@ -56,10 +56,10 @@ fn what_is_encrypted_for_us_is_read() {
 }
 
 #[test]
-fn encryption_is_no_signature() {
+fn encryption_does_not_replace_a_signature() {
     let xml = sent(GCM, false, false);
     assert_eq!(reason(posted(&xml, &trust())), RejectReason::Unsigned);
-    // Somebody else's assertion under a response that was signed: the signature is over what was there.
+    // A foreign assertion in a signed response: the signature covers the original content.
     let good = sent(GCM, false, true);
     let evil = encrypted(&unsigned(&draft()).replace("alice", "mallory"), GCM);
     let part = |xml: &str| {
@@ -68,7 +68,7 @@ fn encryption_is_no_signature() {
     };
     let swapped = good.replace(&part(&good), &part(&evil));
     assert_eq!(reason(posted(&swapped, &trust())), RejectReason::Signature);
-    // One in clear beside it.
+    // A cleartext assertion next to it.
     let clear = unsigned(&draft());
     let clear =
         &clear[clear.find("<saml:Assertion").unwrap()..clear.find("</samlp:Response").unwrap()];
@@ -77,14 +77,14 @@ fn encryption_is_no_signature() {
         &format!("{clear}<saml:EncryptedAssertion"),
     );
     assert_eq!(reason(posted(&two, &trust())), RejectReason::Structure);
-    // An inner signature that is not good counts even under an outer one that is.
+    // An invalid inner signature is rejected even with a valid outer one.
     let tampered = signed(&draft(), Signed::Assertion).replace("alice", "mallory");
     let xml = around(&encrypted(&tampered, GCM));
     assert_eq!(reason(posted(&xml, &trust())), RejectReason::Signature);
 }
 
 #[test]
-fn cbc_needs_a_signature_around_it_or_a_switch() {
+fn cbc_requires_outer_signature_or_setting() {
     let xml = sent(CBC, true, false);
     assert_eq!(reason(posted(&xml, &trust())), RejectReason::Algorithm);
     let allowing = trust_with(SamlPolicy {
@@ -95,7 +95,7 @@ fn cbc_needs_a_signature_around_it_or_a_switch() {
 }
 
 #[test]
-fn whatever_is_wrong_inside_is_one_error() {
+fn decryption_failures_are_indistinguishable() {
     let key = [7; 32];
     let other_key = GCM.wrapped(&[8; 32]);
     let gcm = |content: &[u8]| GCM.around(&GCM.wrapped(&key), content);
@@ -147,7 +147,7 @@ fn whatever_is_wrong_inside_is_one_error() {
 }
 
 #[test]
-fn what_can_be_seen_from_outside_is_said() {
+fn visible_problems_are_reported() {
     let good = sent(GCM, true, false);
     for (from, to, reason_wanted) in [
         (

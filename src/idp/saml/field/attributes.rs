@@ -1,13 +1,13 @@
-//! Attributes that nothing depends on, as many and as large as directories have them, and groups that are many.
+//! Unused attributes in the number and size of real directories, and many groups.
 
 use super::*;
 
-/// What a sign-in makes of these attributes beside those of the draft.
+/// The result of a sign-in with these additional attributes.
 fn signed_in(attributes: &str) -> Result<rolecall_core::identity::Identity, ProviderError> {
     let end = "</saml:AttributeStatement>";
     let xml = draft().replace(end, &format!("{attributes}{end}"));
     let verified = posted(&signed(&xml, Signed::Both), &trust())?;
-    Ok(identity::vouched(&settings(), verified)?.identity)
+    Ok(identity::verified_sign_in(&settings(), verified)?.identity)
 }
 
 pub(super) fn attribute(name: &str, friendly: &str, values: &[&str]) -> String {
@@ -17,12 +17,12 @@ pub(super) fn attribute(name: &str, friendly: &str, values: &[&str]) -> String {
 }
 
 #[test]
-fn attributes_that_nothing_depends_on_refuse_nobody() {
+fn unused_attributes_never_cause_rejection() {
     let of_case = case("E5").map(|case| {
         let attributes = case["saml"]["attrs"].as_array().unwrap().clone();
         let one = |attribute: &Value| {
             let text = |at: usize| attribute[at].as_str().unwrap();
-            // The groups are those of the draft.
+            // The groups of the draft.
             let (name, friendly) = text(0).split_once('|')?;
             Some(super::attributes::attribute(name, friendly, &[text(1)]))
         };
@@ -62,7 +62,7 @@ fn attributes_that_nothing_depends_on_refuse_nobody() {
 }
 
 #[test]
-fn many_groups_are_all_there_or_the_limit_is_named() {
+fn many_groups_are_complete_or_the_limit_is_named() {
     let names = |count: usize| -> String {
         let names = (0..count)
             .map(|n| format!("CN=Application Users {n:04},OU=Groups,DC=corp,DC=example,DC=com"));
@@ -73,7 +73,7 @@ fn many_groups_are_all_there_or_the_limit_is_named() {
         let one = "<saml:AttributeValue>R&amp;D &lt;x&gt;</saml:AttributeValue>";
         let xml = draft().replace(one, &names(count));
         let verified = posted(&signed(&xml, Signed::Response), &trust())?;
-        Ok(identity::vouched(&settings(), verified)?.identity)
+        Ok(identity::verified_sign_in(&settings(), verified)?.identity)
     };
     for (vendor, count) in [("ADFS: token groups", 600), ("Entra ID: its limit", 150)] {
         let alice =
@@ -87,11 +87,11 @@ fn many_groups_are_all_there_or_the_limit_is_named() {
     for (error, told) in [
         (
             with(5_000).unwrap_err(),
-            "more than 524288: let the provider send fewer groups",
+            "more than 524288: configure the provider to send fewer groups",
         ),
         (
             posted(&many, &trust()).unwrap_err(),
-            "more than 5000 elements: let the provider send less",
+            "more than 5000 elements: configure the provider to send less",
         ),
     ] {
         assert!(format!("{error:?}").contains(told), "{error:?}");

@@ -1,11 +1,11 @@
-//! Metadata as federations and administrators have it.
+//! Metadata of federations and as saved by administrators.
 
 use super::super::aggregate::MetadataReader;
 use super::*;
 use crate::idp::saml::testing::metadata;
 
 #[test]
-fn one_entity_is_taken_out_of_a_federations_file() {
+fn one_entity_is_extracted_from_a_federation_aggregate() {
     let Some(packed) = file("L1-federation-3000-entities.xml.gz") else {
         return;
     };
@@ -46,25 +46,25 @@ fn one_entity_is_taken_out_of_a_federations_file() {
 }
 
 #[test]
-fn metadata_that_expires_is_told_of() {
+fn expiring_metadata_causes_a_warning() {
     let good = metadata(&[&PROVIDER.certificate_text()]);
     let until = good.replace(" ID=", " validUntil=\"2026-03-01T12:00:00Z\" ID=");
-    let remarks = |text: &str, days: i64| {
+    let warnings = |text: &str, days: i64| {
         let trust = SamlTrust::parse(text, &TrustOptions::default()).unwrap();
-        trust.remarks(now() + TimeDelta::days(days)).join("; ")
+        trust.warnings(now() + TimeDelta::days(days)).join("; ")
     };
     assert!(
-        remarks(&until, 0).contains("was valid until 2026-03-01 12:00:00 UTC: nobody can sign in")
+        warnings(&until, 0).contains("was valid until 2026-03-01 12:00:00 UTC: all sign-ins fail")
     );
-    assert!(!remarks(&until, -1).contains("was valid until"));
+    assert!(!warnings(&until, -1).contains("was valid until"));
     let trust = SamlTrust::parse(&good, &TrustOptions::default()).unwrap();
     let end = (trust.keys().not_after().unwrap() - now()).num_days();
-    assert!(remarks(&good, end - 29).contains("signing certificate expires on"));
-    assert_eq!(remarks(&good, end - 32), "");
+    assert!(warnings(&good, end - 29).contains("signing certificate expires on"));
+    assert_eq!(warnings(&good, end - 32), "");
 }
 
 #[test]
-fn metadata_that_cannot_be_used_says_why() {
+fn unusable_metadata_has_a_reason() {
     let read = |document: &[u8]| {
         let options = TrustOptions::default();
         let text = MetadataReader::new(&options)
@@ -75,7 +75,7 @@ fn metadata_that_cannot_be_used_says_why() {
     if let Some(document) = file("V1-metadata-utf16.xml") {
         let told = read(&document).unwrap_err();
         assert!(
-            told.contains("it is in UTF-16, and must be in UTF-8"),
+            told.contains("the encoding is UTF-16, but must be UTF-8"),
             "V1: {told}"
         );
     }
@@ -104,16 +104,16 @@ fn metadata_that_cannot_be_used_says_why() {
             utf16(u16::to_be_bytes),
             "UTF-16",
         ),
-        ("Latin-1", b"<a>M\xfcller</a>".to_vec(), "must be in UTF-8"),
+        ("Latin-1", b"<a>M\xfcller</a>".to_vec(), "must be UTF-8"),
         (
             "a sign-in page",
             html.as_bytes().to_vec(),
-            "it is an HTML page",
+            "this is an HTML page",
         ),
         (
             "an error page",
             html.to_uppercase().into_bytes(),
-            "it is an HTML page",
+            "this is an HTML page",
         ),
     ] {
         let error = read(&document).unwrap_err();

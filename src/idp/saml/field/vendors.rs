@@ -1,13 +1,13 @@
-//! Assertions of the shape of each vendor sign a person in without any `claims` in the configuration.
+//! Assertions in the format of each vendor work without `claims` in the configuration.
 
 use rolecall_core::identity::EmailAddress;
 
 use super::*;
 
-/// What a vendor sends of alice.
+/// An assertion of a vendor about alice.
 struct Sent {
     vendor: &'static str,
-    /// `NameID/@Format`, after the common beginning, and its text.
+    /// `NameID/@Format` after the common prefix, and its text.
     name_id: (&'static str, &'static str),
     /// `AuthnContextClassRef`
     context: &'static str,
@@ -174,7 +174,7 @@ const VENDORS: [Sent; 7] = [
 ];
 
 #[test]
-fn each_vendors_assertion_signs_a_person_in() {
+fn assertion_of_each_vendor_signs_in() {
     let mut settings = settings();
     settings.domains = vec![rolecall_core::identity::EmailDomain::parse("example.com").unwrap()];
     for sent in VENDORS {
@@ -199,7 +199,9 @@ fn each_vendors_assertion_signs_a_person_in() {
         for how in [Signed::Response, Signed::Assertion, Signed::Both] {
             let verified = posted(&signed(&xml, how), &trust());
             let verified = verified.unwrap_or_else(|error| panic!("{vendor}: {error:?}"));
-            let alice = identity::vouched(&settings, verified).unwrap().identity;
+            let alice = identity::verified_sign_in(&settings, verified)
+                .unwrap()
+                .identity;
             assert_eq!(alice.subject.as_str(), name, "{vendor}");
             let email = alice.email.as_ref().map(EmailAddress::as_str);
             assert_eq!(email, Some("alice@example.com"), "{vendor}");
@@ -209,6 +211,6 @@ fn each_vendors_assertion_signs_a_person_in() {
     }
 }
 
-/// The context of the draft, between its tags.
+/// The authentication context of the draft, between its tags.
 const PASSWORD_IN_DRAFT: &str =
     ">urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport<";

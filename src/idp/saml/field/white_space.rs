@@ -1,8 +1,8 @@
-//! White space around texts, as tools that print XML readably and directories with careless fields leave it.
+//! White space around text, as left by XML formatters and in directory fields.
 
 use super::*;
 
-/// Texts with white space around them, as printers of XML leave it.
+/// Adds white space around text, as XML formatters do.
 fn spaced(space: &str) -> String {
     let texts = [
         ("<saml:Issuer>", "</saml:Issuer>"),
@@ -21,7 +21,7 @@ fn spaced(space: &str) -> String {
 }
 
 #[test]
-fn white_space_around_texts_means_nothing() {
+fn surrounding_white_space_is_ignored() {
     if let Some(case) = case("R1") {
         let space = case["saml"]["nl"].as_str().unwrap().to_owned();
         is_alice(
@@ -48,17 +48,19 @@ fn white_space_around_texts_means_nothing() {
         let mut settings = settings();
         settings.domains =
             vec![rolecall_core::identity::EmailDomain::parse("example.com").unwrap()];
-        let identity = identity::vouched(&settings, verified).unwrap().identity;
+        let identity = identity::verified_sign_in(&settings, verified)
+            .unwrap()
+            .identity;
         let email = identity.email.map(|email| email.as_str().to_owned());
         assert_eq!(email.as_deref(), Some("alice@example.com"), "{vendor}");
-        // A group is compared with the spaces that are a part of its name.
+        // Trailing spaces are part of a group name.
         let group = match space {
             " " => " dev ",
             _ => "dev",
         };
         assert_eq!(identity.groups[0], group, "{vendor}");
     }
-    // White space within a name is a part of it, and other spaces than those of XML are.
+    // White space inside a name is significant, as are characters that XML does not treat as white space.
     let other = signed(
         &draft().replace(">alice<", ">\u{a0}alice<"),
         Signed::Response,
@@ -67,9 +69,9 @@ fn white_space_around_texts_means_nothing() {
     assert_eq!(subject.as_str(), "\u{a0}alice");
 }
 
-/// Addresses, identifiers and references are of types whose white space collapses (XML Schema 3.2.17, 3.3.8).
+/// White space of URIs, identifiers and references collapses (XML Schema 3.2.17, 3.3.8).
 #[test]
-fn white_space_around_addresses_and_references_means_nothing() {
+fn white_space_around_uris_and_references_is_ignored() {
     for (vendor, space) in [
         ("a template with spaces", " "),
         ("WSO2: line breaks", "\n  "),

@@ -1,4 +1,4 @@
-//! Documents that have the shape of SAML, and the many that only look like it. None of the latter reaches xmlsec.
+//! Documents with the structure of SAML, and documents that only resemble it. The latter never reach xmlsec.
 
 use super::super::Signed;
 use super::super::testing::{
@@ -13,16 +13,16 @@ fn response(xml: &str) -> Result<(), RejectReason> {
     }
 }
 
-/// A signed response with one text in it replaced.
+/// A signed response with one text replaced.
 fn changed(from: &str, to: &str) -> String {
     let good = signed(&draft(), Signed::Assertion);
     let bad = good.replacen(from, to, 1);
-    assert_ne!(good, bad, "{from} is not there");
+    assert_ne!(good, bad, "{from} not found");
     bad
 }
 
 #[test]
-fn genuine_documents_have_the_shape() {
+fn valid_documents_are_accepted() {
     for how in [Signed::Response, Signed::Assertion, Signed::Both] {
         let xml = signed(&draft(), how);
         let guarded = GuardedXml::parse(&xml, Shape::Response).unwrap();
@@ -44,7 +44,7 @@ fn genuine_documents_have_the_shape() {
 }
 
 #[test]
-fn xml_that_a_parser_would_have_to_guess_about() {
+fn ambiguous_xml_is_rejected() {
     let good = signed(&draft(), Signed::Assertion);
     for bad in [
         good.replace("</samlp:Response>", ""),
@@ -74,7 +74,7 @@ fn xml_that_a_parser_would_have_to_guess_about() {
 }
 
 #[test]
-fn an_assertion_anywhere_else_is_one_too_many() {
+fn additional_assertion_is_rejected() {
     let evil =
         "<saml:Assertion ID=\"_e\" Version=\"2.0\"><saml:Issuer>i</saml:Issuer></saml:Assertion>";
     for bad in [
@@ -105,7 +105,7 @@ fn an_assertion_anywhere_else_is_one_too_many() {
 }
 
 #[test]
-fn the_response_has_the_children_of_the_schema() {
+fn response_must_have_children_of_the_schema() {
     for bad in [
         changed("<samlp:Status>", "<samlp:Other/><samlp:Status>"),
         changed("<samlp:Status>", "<samlp:Status/><samlp:Status>"),
@@ -119,7 +119,7 @@ fn the_response_has_the_children_of_the_schema() {
 }
 
 #[test]
-fn ids_are_plain_and_never_twice() {
+fn ids_must_be_plain_and_unique() {
     for bad in [
         changed("ID=\"_a\"", "ID=\"_r\""),
         changed("ID=\"_r\"", "ID=\"\""),
@@ -140,7 +140,7 @@ fn ids_are_plain_and_never_twice() {
 }
 
 #[test]
-fn a_signature_is_where_it_belongs() {
+fn misplaced_signature_is_rejected() {
     let good = signed(&draft(), Signed::Assertion);
     let start = good.find("<ds:Signature ").unwrap();
     let end = good.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
@@ -175,7 +175,7 @@ fn a_signature_is_where_it_belongs() {
 }
 
 #[test]
-fn a_signature_refers_to_its_own_parent_and_computes_nothing() {
+fn signature_must_refer_to_its_parent() {
     let xpath = "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>1</ds:XPath></ds:Transform>";
     for bad in [
         changed("URI=\"#_a\"", "URI=\"#_r\""),
@@ -242,7 +242,7 @@ fn a_signature_refers_to_its_own_parent_and_computes_nothing() {
 }
 
 #[test]
-fn the_size_of_a_document_is_bounded() {
+fn document_size_is_limited() {
     let padded = changed(">dev<", &format!(">{}<", "x".repeat(400 * 1024)));
     assert_eq!(response(&padded), Err(RejectReason::Malformed));
     let deep = format!(">{}{}<", "<x>".repeat(10_000), "</x>".repeat(10_000));
@@ -258,7 +258,7 @@ fn the_size_of_a_document_is_bounded() {
 }
 
 #[test]
-fn other_messages_have_shapes_of_their_own() {
+fn logout_messages_and_metadata_are_checked() {
     let request = "<samlp:LogoutRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"_l\"><saml:Issuer xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">i</saml:Issuer></samlp:LogoutRequest>";
     assert!(GuardedXml::parse(request, Shape::Logout).is_ok());
     assert_eq!(response(request), Err(RejectReason::Structure));
@@ -284,7 +284,7 @@ fn other_messages_have_shapes_of_their_own() {
 }
 
 #[test]
-fn signatures_and_encryption_have_no_foreign_attributes() {
+fn foreign_attributes_in_signatures_are_rejected() {
     let long = "x".repeat(limits::SAML_PREFIX_LIST_BYTES_MAX + 1);
     let many = "x ".repeat(limits::SAML_PREFIXES_MAX + 1);
     let most = "x ".repeat(limits::SAML_PREFIXES_MAX);

@@ -1,4 +1,4 @@
-//! What takes the place of the metadata that was known, and what does not.
+//! Which metadata replaces the current one.
 
 use super::super::testing::*;
 use super::*;
@@ -9,7 +9,7 @@ fn adopted(document: &str, before: Option<&str>) -> Result<SamlTrust, InvalidMet
 }
 
 #[test]
-fn the_same_entity_may_change_its_keys() {
+fn same_entity_can_change_its_keys() {
     let first = metadata(&[&PROVIDER.certificate_text()]);
     let next = metadata(&[&ELLIPTIC.certificate_text()]);
     assert_eq!(adopted(&first, None).unwrap().entity_id(), IDP);
@@ -17,7 +17,7 @@ fn the_same_entity_may_change_its_keys() {
 }
 
 #[test]
-fn nothing_worse_takes_its_place() {
+fn invalid_metadata_is_not_adopted() {
     let good = metadata(&[&PROVIDER.certificate_text()]);
     let until = |time: &str| good.replace(" ID=", &format!(" validUntil=\"{time}\" ID="));
     assert!(adopted(&until("2026-03-01T12:01:00Z"), Some(IDP)).is_ok());
@@ -31,15 +31,15 @@ fn nothing_worse_takes_its_place() {
     }
 }
 
-struct Hands(std::sync::Mutex<DateTime<Utc>>);
+struct ManualClock(std::sync::Mutex<DateTime<Utc>>);
 
-impl Clock for Hands {
+impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
     }
 }
 
-/// Answers one request after another with these documents, then none.
+/// Responds to requests with these documents, one after another, then with nothing.
 fn serve(documents: Vec<String>) -> Url {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -65,7 +65,7 @@ fn serve(documents: Vec<String>) -> Url {
 }
 
 #[tokio::test]
-async fn the_last_good_copy_serves_until_a_better_one_comes() {
+async fn last_valid_copy_is_used_until_a_valid_one_arrives() {
     let good = metadata(&[&PROVIDER.certificate_text()]);
     let next = metadata(&[&ELLIPTIC.certificate_text(), &PROVIDER.certificate_text()]);
     let documents = vec![
@@ -74,18 +74,18 @@ async fn the_last_good_copy_serves_until_a_better_one_comes() {
         good.replace(IDP, "https://other.example"),
         next,
     ];
-    let hands = Arc::new(Hands(std::sync::Mutex::new(now())));
+    let clock = Arc::new(ManualClock(std::sync::Mutex::new(now())));
     let remote = RemoteMetadata::new(
         HttpClient::new(&crate::egress::Egress::default()).unwrap(),
         serve(documents),
         TimeDelta::hours(1),
         TrustOptions::default(),
-        Arc::clone(&hands) as Arc<dyn Clock>,
+        Arc::clone(&clock) as Arc<dyn Clock>,
     );
     let first = remote.trust().await.unwrap();
-    let advance = |by: TimeDelta| *hands.0.lock().unwrap() += by;
+    let advance = |by: TimeDelta| *clock.0.lock().unwrap() += by;
     assert!(Arc::ptr_eq(&first, &remote.trust().await.unwrap()));
-    // Without a certificate, and then of somebody else: neither is adopted.
+    // First without a certificate, then of another entity: neither is adopted.
     for _ in 0..2 {
         advance(TimeDelta::hours(1));
         assert!(Arc::ptr_eq(&first, &remote.trust().await.unwrap()));
@@ -94,7 +94,7 @@ async fn the_last_good_copy_serves_until_a_better_one_comes() {
     let newer = remote.trust().await.unwrap();
     assert!(!Arc::ptr_eq(&first, &newer));
     assert_eq!(newer.entity_id(), IDP);
-    // Nobody answers any more: it serves on, and not for ever.
+    // The server is down: the copy is used until it expires.
     advance(TimeDelta::days(2));
     assert!(Arc::ptr_eq(&newer, &remote.trust().await.unwrap()));
     advance(STALE_MAX);
@@ -102,7 +102,7 @@ async fn the_last_good_copy_serves_until_a_better_one_comes() {
 }
 
 #[tokio::test]
-async fn one_entity_of_a_large_federation_is_fetched() {
+async fn one_entity_of_an_aggregate_is_fetched() {
     let others = "<md:EntityDescriptor entityID=\"https://other.example\"/>\n".repeat(40_000);
     let ours = metadata(&[&PROVIDER.certificate_text()]);
     let federation = format!(
@@ -118,13 +118,13 @@ async fn one_entity_of_a_large_federation_is_fetched() {
             serve(vec![federation.clone()]),
             TimeDelta::hours(1),
             options,
-            Arc::new(Hands(std::sync::Mutex::new(now()))),
+            Arc::new(ManualClock(std::sync::Mutex::new(now()))),
         );
         remote.trust().await
     };
     assert_eq!(fetched(Some(IDP)).await.unwrap().entity_id(), IDP);
     for (entity_id, told) in [
-        (None, "name the entity with entity_id"),
+        (None, "set entity_id"),
         (Some("https://nobody.example"), "no entity with entityID"),
     ] {
         let ProviderError::Misconfigured(why) = fetched(entity_id).await.unwrap_err() else {

@@ -1,4 +1,4 @@
-//! What only a SAML provider can: our metadata for it, responses that are held or were not asked for, single logout.
+//! The SAML-specific part of the provider port: metadata, held and unsolicited responses, single logout.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use url::Url;
 use super::super::checks;
 use super::super::guard::decoded;
 use super::super::logout::{self, Reply};
-use super::super::message::{Incoming, Outgoing, answers_to};
+use super::super::message::{IncomingMessage, OutgoingMessage, response_url};
 use super::super::redirect::Message;
 use super::super::request::{self, LogoutResponse, fresh_id, moment};
 use super::super::trust::{Binding, SamlTrust};
@@ -28,10 +28,10 @@ impl SamlProvider {
         threads: &Threads,
         turn: &Turn,
         message: LogoutMessage,
-    ) -> Result<(Incoming, Arc<SamlTrust>), ProviderError> {
+    ) -> Result<(IncomingMessage, Arc<SamlTrust>), ProviderError> {
         let incoming = self
             .with_trust(threads, turn, Arc::new(message), |message, trust, _| {
-                Incoming::verified(message, trust.keys())
+                IncomingMessage::verified(message, trust.keys())
             })
             .await?;
         Ok((incoming, self.metadata.trust().await?))
@@ -51,7 +51,7 @@ impl SamlServiceProvider for SamlProvider {
         turn: &Turn,
     ) -> Result<PackedResponse, ProviderError> {
         let expected = self.expected_of(correlation)?;
-        self.verified(&self.asked, turn, response.clone(), expected)
+        self.verified(&self.solicited, turn, response.clone(), expected)
             .await?;
         self.pack(&response)
     }
@@ -70,17 +70,17 @@ impl SamlServiceProvider for SamlProvider {
         turn: &Turn,
     ) -> Result<VerifiedSignIn, ProviderError> {
         if !self.settings.allow_idp_initiated {
-            let why = match names_a_request(&response) {
+            let reason = match has_in_response_to(&response) {
                 true => checks::NO_RELAY_STATE,
-                false => "nobody here asked for this response; saml.allow_idp_initiated is not set",
+                false => "unsolicited response: saml.allow_idp_initiated is not set",
             };
-            return Err(ProviderError::rejected(RejectReason::Unsolicited, why));
+            return Err(ProviderError::rejected(RejectReason::Unsolicited, reason));
         }
         let expected = self.for_us(None);
         let verified = self
-            .verified(&self.unasked, turn, response, expected)
+            .verified(&self.unsolicited, turn, response, expected)
             .await?;
-        identity::vouched(&self.settings, verified)
+        identity::verified_sign_in(&self.settings, verified)
     }
 
     fn start_for_aws(&self) -> Option<Url> {
@@ -96,12 +96,12 @@ impl SamlServiceProvider for SamlProvider {
         let Some(application) = &self.settings.aws else {
             return Err(ProviderError::rejected(
                 RejectReason::Unsolicited,
-                "this provider has no application for AWS: saml.aws is not set",
+                "no application for AWS: saml.aws is not set for this provider",
             ));
         };
         let expected = for_aws::expectation(application);
         for_aws::read(
-            self.verified(&self.unasked, turn, response, expected)
+            self.verified(&self.unsolicited, turn, response, expected)
                 .await?,
         )
     }
@@ -111,7 +111,7 @@ impl SamlServiceProvider for SamlProvider {
         message: LogoutMessage,
         turn: &Turn,
     ) -> Result<LogoutOrder, ProviderError> {
-        let (incoming, trust) = self.incoming(&self.unasked, turn, message).await?;
+        let (incoming, trust) = self.incoming(&self.unsolicited, turn, message).await?;
         logout::order(incoming, &self.parties(&trust))
     }
 
@@ -123,9 +123,9 @@ impl SamlServiceProvider for SamlProvider {
         };
         let (endpoint, key) = match in_frame {
             Some(endpoint) => (endpoint, self.logout_key()?),
-            None => self.logout_place(&trust)?,
+            None => self.logout_endpoint(&trust)?,
         };
-        let to = answers_to(endpoint);
+        let to = response_url(endpoint);
         let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
         let response = LogoutResponse {
             id: fresh_id(&*self.entropy),
@@ -134,7 +134,7 @@ impl SamlServiceProvider for SamlProvider {
             destination: to.to_string(),
             issuer: self.settings.addresses.entity_id.clone(),
         };
-        let outgoing = Outgoing {
+        let outgoing = OutgoingMessage {
             message: Message::Response,
             relay_state: reply.relay_state.as_deref(),
             key: Some(key),
@@ -149,15 +149,19 @@ impl SamlServiceProvider for SamlProvider {
         message: LogoutMessage,
         turn: &Turn,
     ) -> Result<(), ProviderError> {
-        let begun: LogoutBegun = serde_json::from_value(correlation.0)
-            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let (incoming, trust) = self.incoming(&self.asked, turn, message).await?;
+        let begun: LogoutBegun = serde_json::from_value(correlation.0).map_err(|_| {
+            ProviderError::rejected(
+                RejectReason::InResponseTo,
+                "the sign-out was not started by this gateway",
+            )
+        })?;
+        let (incoming, trust) = self.incoming(&self.solicited, turn, message).await?;
         logout::answer(&incoming, &begun.id, &self.parties(&trust))
     }
 }
 
-/// Whether a response that nobody has verified says that it answers a request: for the operator's log, never for a verdict.
-fn names_a_request(response: &SamlResponse) -> bool {
+/// Whether an unverified response has `InResponseTo`. Only for the log, never for a decision.
+fn has_in_response_to(response: &SamlResponse) -> bool {
     decoded(response.expose()).is_ok_and(|text| text.contains("InResponseTo="))
 }
 
@@ -169,10 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_answers_a_request_is_told_from_what_nobody_asked_for() {
-        let names = |xml: &str| names_a_request(&SamlResponse::new(STANDARD.encode(xml)));
+    fn solicited_and_unsolicited_responses_are_distinguished() {
+        let names = |xml: &str| has_in_response_to(&SamlResponse::new(STANDARD.encode(xml)));
         assert!(names("<Response InResponseTo=\"_1\"/>"));
         assert!(!names("<Response/>"));
-        assert!(!names_a_request(&SamlResponse::new("InResponseTo=")));
+        assert!(!has_in_response_to(&SamlResponse::new("InResponseTo=")));
     }
 }

@@ -1,5 +1,5 @@
-//! How many SAML messages are verified at the same time: verification takes a processor and no network, and whoever likes
-//! can send messages.
+//! Limits how many SAML messages are verified concurrently, because verification is CPU-bound and any client can send
+//! messages.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -8,22 +8,22 @@ use std::time::Duration;
 use rolecall_core::base::limits;
 use rolecall_core::sign_in::{ProviderError, Turn};
 
-use super::lines::Lines;
-use super::unwritable;
+use super::fair_queue::FairQueue;
+use super::unavailable;
 
-/// Of all providers together.
+/// Shared by all providers.
 static ALL: LazyLock<Threads> = LazyLock::new(|| Threads::new(processors()));
 static HALF: LazyLock<Threads> = LazyLock::new(|| Threads::new((processors() / 2).max(1)));
 
-/// A number of threads for work that takes a processor. Clones share them.
+/// A number of threads for CPU-bound work. Clones share them.
 #[derive(Clone)]
 pub struct Threads {
-    places: Lines,
+    slots: FairQueue,
     wait_max: Duration,
 }
 
 impl Threads {
-    /// As many as there are processors, for all providers together.
+    /// One thread per processor, shared by all providers.
     pub fn all() -> Self {
         ALL.clone()
     }
@@ -35,32 +35,32 @@ impl Threads {
 
     fn new(threads: usize) -> Self {
         Self {
-            places: Lines::new(threads),
+            slots: FairQueue::new(threads),
             wait_max: limits::SAML_VERIFICATION_WAIT_MAX
                 .to_std()
                 .unwrap_or_default(),
         }
     }
 
-    /// Does the work on a thread of its own, when it is its turn. It keeps its place until it has ended, whether or not
-    /// anybody still waits for it.
+    /// Runs the work on a separate thread when it gets a slot. It keeps the slot until it has completed, even if the
+    /// caller is gone.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when it is not its turn in time, or the work panics.
+    /// [`ProviderError::Unavailable`], if there is no slot in time, or the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
         turn: &Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let waiting = tokio::time::timeout(self.wait_max, self.places.place(turn));
-        let busy = |_| unwritable("too many SAML messages are being verified; try again");
-        let place = waiting.await.map_err(busy)?;
+        let waiting = tokio::time::timeout(self.wait_max, self.slots.acquire(turn));
+        let busy = |_| unavailable("too many SAML messages are being verified; try again");
+        let slot = waiting.await.map_err(busy)?;
         let running = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(place);
+            drop(slot);
             done
         });
-        running.await.map_err(unwritable)
+        running.await.map_err(unavailable)
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_ever_and_work_that_nobody_waits_for_keeps_its_place() {
+    async fn waiting_times_out_and_abandoned_work_keeps_its_slot() {
         let threads = one();
         let (go, blocked) = channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
@@ -94,7 +94,7 @@ mod tests {
             ended = long => panic!("{ended:?}"),
             begun = has_begun => begun.unwrap(),
         }
-        // Its caller has gone; it works on.
+        // The caller is gone; the work continues.
         let refused = threads.run(&Turn::Ours, || ()).await;
         assert!(
             matches!(refused, Err(ProviderError::Unavailable(_))),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_panics_leaves_its_place_to_others() {
+    async fn panicking_work_releases_its_slot() {
         let threads = one();
         let panicked = threads.run(&Turn::Ours, || panic!("as a test")).await;
         let panicked: Result<(), ProviderError> = panicked;

@@ -1,4 +1,4 @@
-//! Queries as providers send them, and as they do not.
+//! Valid and invalid query strings.
 
 use std::io::Write as _;
 
@@ -37,7 +37,7 @@ fn verified(query: &str) -> Result<RedirectMessage, ProviderError> {
 }
 
 #[test]
-fn signed_queries_are_read() {
+fn signed_queries_are_accepted() {
     let request = format!("SAMLRequest={}", deflated(b"<a/>"));
     let message = verified(&query(&PROVIDER, RSA, &request)).unwrap();
     assert_eq!(
@@ -52,7 +52,7 @@ fn signed_queries_are_read() {
         (Message::Response, "<b/>")
     );
     assert_eq!(message.relay_state.as_deref(), Some("a/b c+"));
-    // DER, and then r and s.
+    // As DER, and as r and s.
     let der = query(&ELLIPTIC, ECDSA, &request);
     assert!(verified(&der).is_ok());
     let signed = format!("{request}&SigAlg={}", encoded(ECDSA));
@@ -62,14 +62,14 @@ fn signed_queries_are_read() {
         .concat();
     let plain = format!("{signed}&Signature={}", encoded(&STANDARD.encode(halves)));
     assert!(verified(&plain).is_ok());
-    // The order on the wire is free; what is signed has the order of the standard.
+    // The order of parameters is arbitrary; the signed string has the order of the standard.
     let mut parts: Vec<&str> = der.split('&').collect();
     parts.reverse();
     assert!(verified(&parts.join("&")).is_ok());
 }
 
 #[test]
-fn everything_else_is_refused() {
+fn invalid_queries_are_rejected() {
     let message = deflated(b"<a/>");
     let good = query(
         &PROVIDER,
@@ -158,7 +158,7 @@ fn everything_else_is_refused() {
 }
 
 #[test]
-fn a_bomb_does_not_go_off() {
+fn decompression_bomb_is_rejected() {
     let bomb = deflated(&vec![b'a'; 20 * 1024 * 1024]);
     assert!(bomb.len() < 100_000);
     let sent = query(&PROVIDER, RSA, &format!("SAMLRequest={bomb}"));

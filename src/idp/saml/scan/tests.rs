@@ -1,4 +1,4 @@
-//! The walk over bytes: what passes, what does not, and that everything is bounded.
+//! Accepted and rejected documents, and limits.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn messages() -> Bounds {
 }
 
 #[test]
-fn ordinary_documents_pass() {
+fn ordinary_documents_are_accepted() {
     for good in [
         "<a/>",
         "<a></a>",
@@ -35,7 +35,7 @@ fn ordinary_documents_pass() {
 }
 
 #[test]
-fn what_no_message_needs_is_refused() {
+fn unneeded_xml_features_are_rejected() {
     for bad in [
         "<!DOCTYPE a><a/>",
         "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
@@ -57,7 +57,7 @@ fn what_no_message_needs_is_refused() {
 }
 
 #[test]
-fn everything_is_bounded() {
+fn limits_are_enforced() {
     let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
     assert!(scan(&nested(DEPTH_MAX), messages()).is_ok());
     assert!(scan(&nested(DEPTH_MAX + 1), messages()).is_err());
@@ -85,7 +85,7 @@ fn everything_is_bounded() {
     };
     assert!(scan(&inherited(4, 16), messages()).is_ok());
     assert!(scan(&inherited(5, 16), messages()).is_err());
-    // Siblings do not add up: every attribute value may declare its own.
+    // Siblings do not accumulate: each attribute value can have its own declarations.
     let siblings = format!("<r>{}</r>", inherited(1, 16).repeat(100));
     assert!(scan(&siblings, messages()).is_ok());
     assert!(scan(&"x".repeat(100_001), messages()).is_err());

@@ -1,4 +1,4 @@
-//! Attributes and whom they name, as a signed response says them.
+//! Attributes and subjects of signed responses.
 
 use super::super::assertion::{Signed, VerifiedAssertion};
 use super::super::testing::{draft, posted, reason, signed, trust, trust_with};
@@ -11,7 +11,7 @@ fn says(from: &str, to: &str) -> Result<VerifiedAssertion, ProviderError> {
 }
 
 #[test]
-fn a_configured_attribute_names_the_person() {
+fn configured_attribute_is_the_subject() {
     let by = |name: &str| {
         trust_with(SamlPolicy {
             subject_attribute: Some(name.to_owned()),
@@ -25,10 +25,10 @@ fn a_configured_attribute_names_the_person() {
     let friendly = posted(&xml, &by("mail")).unwrap();
     assert_eq!(friendly.subject.as_str(), "alice@example.com");
     for (unfit, told) in [
-        ("groups", "has 2 values, where one is expected"),
+        ("groups", "has 2 values, expected is one"),
         (
             "eppn",
-            "these were sent: \"urn:oid:0.9.2342.19200300.100.1.3\" (\"mail\"), \"groups\"",
+            "received attributes: \"urn:oid:0.9.2342.19200300.100.1.3\" (\"mail\"), \"groups\"",
         ),
     ] {
         let error = posted(&xml, &by(unfit)).unwrap_err();
@@ -46,9 +46,9 @@ fn a_configured_attribute_names_the_person() {
     assert_eq!(reason(posted(&nameless, &trust())), RejectReason::Subject);
 }
 
-/// A group whose name has a space at its end is another group; of a person's name, white space around it is no part.
+/// A group name with a trailing space is a different group; for a subject, surrounding white space is ignored.
 #[test]
-fn spaces_at_the_ends_are_a_part_of_a_value_but_not_of_a_name() {
+fn trailing_space_is_kept_in_groups_but_not_in_subjects() {
     for (written, value) in [
         ("dev ", "dev "),
         (" dev", " dev"),
@@ -94,7 +94,7 @@ fn spaces_at_the_ends_are_a_part_of_a_value_but_not_of_a_name() {
 }
 
 #[test]
-fn values_are_whole_or_not_known() {
+fn values_are_complete_or_unknown() {
     let name_id = says(">dev<", ">\n <saml:NameID>a</saml:NameID> <").unwrap();
     assert_eq!(name_id.values("groups").unwrap(), ["a", "R&D <x>"]);
     let other = "</saml:AttributeValue><x xmlns=\"urn:x\">contractors</x><saml:AttributeValue>dev<";

@@ -1,4 +1,4 @@
-//! Metadata that is ground for trust, and metadata that is not.
+//! Accepted and rejected metadata.
 
 use super::super::testing::*;
 use super::*;
@@ -15,12 +15,12 @@ fn parse(metadata: &str) -> Result<SamlTrust, InvalidMetadata> {
 fn changed(from: &str, to: &str) -> Result<SamlTrust, InvalidMetadata> {
     let good = metadata(&[&certificate()]);
     let changed = good.replace(from, to);
-    assert_ne!(good, changed, "{from} is not there");
+    assert_ne!(good, changed, "{from} not found");
     parse(&changed)
 }
 
 #[test]
-fn what_is_needed_is_read() {
+fn required_contents_are_parsed() {
     let trust = parse(&metadata(&[&certificate()])).unwrap();
     assert_eq!(trust.entity_id(), IDP);
     assert!(trust.wants_signed_requests());
@@ -30,13 +30,13 @@ fn what_is_needed_is_read() {
     assert!(trust.single_sign_on(Binding::Post).is_none());
     let slo = trust.single_logout(Binding::Post).unwrap();
     assert_eq!(slo.response_location.as_ref().unwrap().path(), "/slo-done");
-    // Long expired, as the certificates of providers are.
+    // Expired long ago, as is common for certificates of providers.
     assert_eq!(trust.keys().not_after().unwrap().timestamp(), 86_400);
     assert!(!trust.keys().allow_sha1());
 }
 
 #[test]
-fn there_is_no_trust_without_a_signing_certificate() {
+fn metadata_without_signing_certificate_is_rejected() {
     let weak = Party::rsa(1024).certificate_text();
     for text in [
         metadata(&[]),
@@ -58,7 +58,7 @@ fn there_is_no_trust_without_a_signing_certificate() {
 }
 
 #[test]
-fn places_we_send_nobody_to_are_none() {
+fn insecure_endpoints_are_ignored() {
     for to in [
         "Location=\"http://idp.example/sso\"",
         "Location=\"javascript:alert(1)\"",
@@ -84,7 +84,7 @@ fn places_we_send_nobody_to_are_none() {
 }
 
 #[test]
-fn other_documents_are_no_metadata() {
+fn other_documents_are_rejected() {
     for (from, to) in [
         ("entityID=", "other="),
         (IDP, " "),
@@ -108,7 +108,7 @@ fn other_documents_are_no_metadata() {
 }
 
 #[test]
-fn one_entity_is_chosen_among_many() {
+fn entity_is_selected_by_its_id() {
     let (one, open, close) = (
         metadata(&[&certificate()]),
         "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" validUntil=\"2026-03-02T00:00:00Z\">",
@@ -136,7 +136,7 @@ fn one_entity_is_chosen_among_many() {
 }
 
 #[test]
-fn a_configured_signature_is_demanded() {
+fn configured_signature_is_required() {
     let options = TrustOptions {
         metadata_keys: Some(
             SigningKeys::from_der([PROVIDER.certificate.to_der().unwrap()]).unwrap(),

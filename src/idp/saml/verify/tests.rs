@@ -1,4 +1,4 @@
-//! Whole responses, signed in every way that counts and in some that do not.
+//! Complete responses with all accepted and some rejected kinds of signatures.
 
 use super::super::testing::*;
 use super::super::{SamlPolicy, SigningKeys, TrustOptions};
@@ -10,7 +10,7 @@ use rolecall_core::base::limits;
 use rolecall_core::sign_in::RejectReason;
 
 #[test]
-fn a_person_is_read_from_what_is_signed() {
+fn identity_is_read_from_signed_content() {
     for how in [Signed::Response, Signed::Assertion, Signed::Both] {
         let verified = posted(&signed(&draft(), how), &trust()).unwrap();
         assert_eq!(verified.signed, how);
@@ -32,7 +32,7 @@ fn a_person_is_read_from_what_is_signed() {
                 .unwrap()
                 .ends_with(":PasswordProtectedTransport")
         );
-        // Five minutes after it was issued, and the leeway.
+        // Five minutes after issue, plus the leeway.
         let five = TimeDelta::minutes(5);
         assert_eq!(
             verified.not_on_or_after,
@@ -42,7 +42,7 @@ fn a_person_is_read_from_what_is_signed() {
 }
 
 #[test]
-fn base64_may_be_wrapped_but_nothing_else() {
+fn only_wrapped_base64_is_accepted() {
     let field = STANDARD.encode(signed(&draft(), Signed::Both));
     let check = |field: &str| verify(field, &trust(), now(), &expected());
     let wrapped: Vec<&str> = field
@@ -69,7 +69,7 @@ fn limit() -> usize {
 }
 
 #[test]
-fn nobody_is_believed_without_a_signature() {
+fn unsigned_response_is_rejected() {
     let nothing = unsigned(&draft());
     assert_eq!(reason(posted(&nothing, &trust())), RejectReason::Unsigned);
     for how in [Signed::Response, Signed::Assertion, Signed::Both] {
@@ -88,14 +88,14 @@ fn nobody_is_believed_without_a_signature() {
             );
         }
     }
-    // What is outside a signed assertion can be changed, and can only do harm.
+    // Content outside of a signed assertion can be modified, but only cause a rejection.
     let good = signed(&draft(), Signed::Assertion);
     let bad = good.replacen(REQUEST, "_another", 1);
     assert_eq!(reason(posted(&bad, &trust())), RejectReason::InResponseTo);
 }
 
 #[test]
-fn a_strangers_key_is_no_key_whatever_the_document_says() {
+fn embedded_foreign_key_is_ignored() {
     let blank = sha256_signature("_a");
     let own = draft()
         .replace("{{response}}", "")
@@ -108,13 +108,13 @@ fn a_strangers_key_is_no_key_whatever_the_document_says() {
     for document in [&own, &with_key] {
         let forged = STRANGER.sign(document);
         assert_eq!(reason(posted(&forged, &trust())), RejectReason::Signature);
-        // The provider's own signature is good beside a certificate that does not fit.
+        // A valid signature of the provider is accepted even with a certificate that does not match.
         assert!(posted(&PROVIDER.sign(document), &trust()).is_ok());
     }
 }
 
 #[test]
-fn every_configured_key_counts() {
+fn all_configured_keys_are_tried() {
     let ecdsa = blank_signature(
         "_a",
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
@@ -124,9 +124,10 @@ fn every_configured_key_counts() {
     assert!(posted(&ELLIPTIC.sign(&document), &trust()).is_ok());
 }
 
-/// Each attempt canonicalises the document, so only some are made; with ECDSA nothing tells beforehand which key fits.
+/// The number of attempts is limited, because each one canonicalizes the document; for ECDSA the matching key is not
+/// known in advance.
 #[test]
-fn the_certificate_that_the_signature_names_is_tried_first() {
+fn named_certificate_is_tried_first() {
     let others: Vec<Party> = (0..7).map(|_| Party::elliptic()).collect();
     let mut certificates: Vec<String> = others.iter().map(Party::certificate_text).collect();
     certificates.push(ELLIPTIC.certificate_text());
@@ -146,13 +147,13 @@ fn the_certificate_that_the_signature_names_is_tried_first() {
         ELLIPTIC.sign(&document.replace("<ds:SignatureValue/>", &named))
     };
     assert!(posted(&naming(&ELLIPTIC), &trust).is_ok());
-    // A certificate of somebody else's names no key of ours.
+    // A foreign certificate does not select any of our keys.
     let other = posted(&naming(&STRANGER), &trust);
     assert_eq!(reason(other), RejectReason::Signature, "the last of eight");
 }
 
 #[test]
-fn sha1_counts_only_when_somebody_says_so() {
+fn sha1_requires_a_setting() {
     let sha1 = "http://www.w3.org/2000/09/xmldsig#sha1";
     let sha256 = "http://www.w3.org/2001/04/xmlenc#sha256";
     let rsa_sha1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
@@ -172,7 +173,7 @@ fn sha1_counts_only_when_somebody_says_so() {
 }
 
 #[test]
-fn a_provider_may_have_to_sign_more() {
+fn required_signatures_are_enforced() {
     let both = |response, assertion| {
         trust_with(SamlPolicy {
             require_signed_response: response,
@@ -193,7 +194,7 @@ fn a_provider_may_have_to_sign_more() {
 }
 
 #[test]
-fn many_threads_may_begin_at_once() {
+fn concurrent_first_use_is_safe() {
     let (xml, trust) = (signed(&draft(), Signed::Both), trust());
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..16)
@@ -204,7 +205,7 @@ fn many_threads_may_begin_at_once() {
 }
 
 #[test]
-fn expired_metadata_vouches_for_nobody() {
+fn expired_metadata_is_rejected() {
     let text = metadata(&[&PROVIDER.certificate_text()]);
     let text = text.replace(
         " ID=\"_m\"",

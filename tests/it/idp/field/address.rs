@@ -1,14 +1,14 @@
-//! Addresses that come and are not believed: which one, and why.
+//! E-mail addresses that are not accepted, with the reason.
 
 use super::*;
 
 #[tokio::test]
-async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
-    let told = |case: &str, alice: Identity, wanted: &str| {
+async fn rejected_address_has_a_reason() -> Result<()> {
+    let check = |case: &str, alice: Identity, wanted: &str| {
         ensure!(alice.email.is_none(), "{case}: {:?}", alice.email);
         let untrusted = alice.untrusted_email.as_ref();
-        let said = untrusted.map(ToString::to_string).unwrap_or_default();
-        ensure!(said.contains(wanted), "{case}: {said}");
+        let message = untrusted.map(ToString::to_string).unwrap_or_default();
+        ensure!(message.contains(wanted), "{case}: {message}");
         Ok(())
     };
     for (id, wanted) in [
@@ -22,7 +22,7 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
         ),
     ] {
         if let Some(case) = corpus(id)? {
-            told(id, alice_at(variation(&case)).await.context(id)?, wanted)?;
+            check(id, alice_at(variation(&case)).await.context(id)?, wanted)?;
         }
     }
     for (vendor, sent, wanted) in [
@@ -56,9 +56,9 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
             claims: object(sent),
             ..Variation::default()
         };
-        told(vendor, alice_at(answers).await.context(vendor)?, wanted)?;
+        check(vendor, alice_at(answers).await.context(vendor)?, wanted)?;
     }
-    // Cognito's userinfo writes booleans as text; it is asked where the ID token has no address.
+    // Cognito's userinfo contains booleans as strings; it is requested if the ID token has no address.
     let userinfo = json!({"sub": "00u-alice", "email": "alice@example.com", "email_verified": "true", "groups": []});
     let answers = Variation {
         claims: object(json!({"email": ABSENT, "email_verified": ABSENT})),
@@ -70,7 +70,7 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
         }),
         ..Variation::default()
     };
-    told(
+    check(
         "Cognito: at userinfo",
         alice_at(answers).await?,
         "\"alice@example.com\" is not trusted, because email_verified",

@@ -1,4 +1,4 @@
-//! Claims of other types than the standards give them, on which nothing depends.
+//! Claims with other types than in the standards.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn claims(claims: Value) -> Variation {
 }
 
 #[tokio::test]
-async fn claims_on_which_nothing_depends_may_have_any_type() -> Result<()> {
+async fn unused_claims_can_have_any_type() -> Result<()> {
     for id in ["A1", "A5"] {
         if let Some(case) = corpus(id)? {
             is_alice(id, alice_at(variation(&case)).await)?;
@@ -44,7 +44,7 @@ async fn claims_on_which_nothing_depends_may_have_any_type() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_verified_by_a_true_is_not_believed() -> Result<()> {
+async fn email_verified_must_be_true() -> Result<()> {
     if let Some(case) = corpus("A2")? {
         let alice = alice_at(variation(&case)).await.context("A2")?;
         ensure!(alice.email.is_none(), "A2: {:?}", alice.email);
@@ -62,7 +62,7 @@ async fn an_address_that_is_not_verified_by_a_true_is_not_believed() -> Result<(
 }
 
 #[tokio::test]
-async fn protocol_claims_of_lenient_types_refuse_nobody() -> Result<()> {
+async fn lenient_types_of_optional_claims_are_accepted() -> Result<()> {
     for id in ["B1", "B3"] {
         if let Some(case) = corpus(id)? {
             is_alice(id, alice_at(variation(&case)).await)?;
@@ -88,16 +88,23 @@ async fn protocol_claims_of_lenient_types_refuse_nobody() -> Result<()> {
         let alice = alice_at(claims(json!({ "amr": amr }))).await?;
         anyhow::Ok(alice.mfa)
     };
-    ensure!(mfa(json!("mfa")).await?, "one text is a list of one");
+    ensure!(mfa(json!("mfa")).await?, "a string counts as an array");
     ensure!(!mfa(json!("pwd")).await?);
-    ensure!(!mfa(json!({"mfa": true})).await?, "an object is not a list");
+    ensure!(
+        !mfa(json!({"mfa": true})).await?,
+        "an object is not an array"
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn claims_that_decide_keep_their_types() -> Result<()> {
-    for (bad, reason, told) in [
-        (json!({"exp": "1795940000"}), "malformed", "exp is no time"),
+async fn required_claims_must_have_their_types() -> Result<()> {
+    for (bad, reason, expected) in [
+        (
+            json!({"exp": "1795940000"}),
+            "malformed",
+            "exp is not a valid time",
+        ),
         (json!({"nonce": null}), "nonce", "nonce"),
         (json!({"sub": null}), "subject", "no sub"),
         (json!({"sub": 7}), "malformed", "sub is not a string"),
@@ -113,28 +120,28 @@ async fn claims_that_decide_keep_their_types() -> Result<()> {
         ),
     ] {
         let case = bad.to_string();
-        let (word, said) = refused(&case, alice_at(claims(bad)).await)?;
+        let (word, message) = refused(&case, alice_at(claims(bad)).await)?;
         ensure!(
-            word == reason && said.contains(told),
-            "{case}: {word}, {said}"
+            word == reason && message.contains(expected),
+            "{case}: {word}, {message}"
         );
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_token_made_for_us_may_name_siblings_that_are_configured() -> Result<()> {
+async fn additional_audiences_must_be_configured() -> Result<()> {
     let us = super::super::CLIENT_ID;
     let any = |settings: &mut OidcSettings| settings.extra_audiences = vec!["*".to_owned()];
     if let Some(case) = corpus("U1")? {
-        // The corpus calls its client otherwise.
+        // The client ID of the corpus is a different one.
         let case: Value = serde_json::from_str(&case.to_string().replace("client-1", us))?;
-        let (word, said) = refused("U1", alice_at(variation(&case)).await)?;
+        let (word, message) = refused("U1", alice_at(variation(&case)).await)?;
         ensure!(
             word == "audience"
-                && said.contains("[\"383168317235462148\", \"other-app-of-the-project\"]")
-                && said.contains("extra_audiences"),
-            "{said}"
+                && message.contains("[\"383168317235462148\", \"other-app-of-the-project\"]")
+                && message.contains("extra_audiences"),
+            "{message}"
         );
         is_alice("U1", alice_with(variation(&case), any).await)?;
     }
@@ -150,7 +157,7 @@ async fn a_token_made_for_us_may_name_siblings_that_are_configured() -> Result<(
     ] {
         is_alice(vendor, alice_with(claims(sent), any).await)?;
     }
-    for (case, sent, told) in [
+    for (case, sent, expected) in [
         (
             "made for another",
             json!({"aud": [us, "other"], "azp": "other"}),
@@ -167,8 +174,11 @@ async fn a_token_made_for_us_may_name_siblings_that_are_configured() -> Result<(
             "aud is [\"other\"], our client_id is \"rolecall\"",
         ),
     ] {
-        let (word, said) = refused(case, alice_with(claims(sent), any).await)?;
-        ensure!(word == "audience" && said.contains(told), "{case}: {said}");
+        let (word, message) = refused(case, alice_with(claims(sent), any).await)?;
+        ensure!(
+            word == "audience" && message.contains(expected),
+            "{case}: {message}"
+        );
     }
     let answers = claims(json!({"aud": [us, "other"], "azp": us}));
     let listed = |settings: &mut OidcSettings| settings.extra_audiences = vec!["other".to_owned()];
@@ -176,7 +186,7 @@ async fn a_token_made_for_us_may_name_siblings_that_are_configured() -> Result<(
 }
 
 #[tokio::test]
-async fn roles_as_names_of_members_are_groups() -> Result<()> {
+async fn roles_as_member_names_are_groups() -> Result<()> {
     let roles_in = |name: &'static str| {
         move |settings: &mut OidcSettings| settings.claims.groups = name.to_owned()
     };
@@ -212,7 +222,7 @@ async fn roles_as_names_of_members_are_groups() -> Result<()> {
             .context(vendor)?;
         ensure!(alice.groups == wanted, "{vendor}: {:?}", alice.groups);
     }
-    // A member that is no object could be a no: that is refused with its name, as any claim that cannot be read.
+    // A member that is not an object could be a negative statement: it is rejected with the name of the claim.
     for bad in [
         json!({"contractors": true}),
         json!({"admin": false, "dev": {}}),
@@ -220,17 +230,17 @@ async fn roles_as_names_of_members_are_groups() -> Result<()> {
     ] {
         let case = bad.to_string();
         let ended = alice_at(claims(json!({ "groups": bad }))).await;
-        let (word, said) = refused(&case, ended)?;
+        let (word, message) = refused(&case, ended)?;
         ensure!(
-            word == "claims" && said.contains("groups"),
-            "{case}: {word}, {said}"
+            word == "claims" && message.contains("groups"),
+            "{case}: {word}, {message}"
         );
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn claims_beyond_what_is_kept_refuse_nobody() -> Result<()> {
+async fn oversized_unused_claims_are_ignored() -> Result<()> {
     for id in ["E1", "E3"] {
         if let Some(case) = corpus(id)? {
             is_alice(id, alice_at(variation(&case)).await)?;
@@ -262,18 +272,21 @@ async fn claims_beyond_what_is_kept_refuse_nobody() -> Result<()> {
         is_alice(vendor, alice_at(claims(unused)).await)?;
     }
     let many: Vec<String> = (0..1_100).map(|n| n.to_string()).collect();
-    let (word, said) = refused(
+    let (word, message) = refused(
         "1,100 groups",
         alice_at(claims(json!({ "groups": many }))).await,
     )?;
     ensure!(
-        word == "claims" && said.contains("groups") && said.contains("1024"),
-        "{said}"
+        word == "claims" && message.contains("groups") && message.contains("1024"),
+        "{message}"
     );
-    let (word, said) = refused(
+    let (word, message) = refused(
         "200 kB",
         alice_at(claims(json!({"x": "x".repeat(200_000)}))).await,
     )?;
-    ensure!(word == "malformed" && said.contains("98304"), "{said}");
+    ensure!(
+        word == "malformed" && message.contains("98304"),
+        "{message}"
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Clients that may authenticate in one way alone, whatever discovery lists.
+//! Clients with one authentication method, whatever discovery lists.
 
 use rolecall_testkit::oidc::{ClientMethod, OidcClient};
 use rolecalld::idp::oidc::ClientAuthentication;
@@ -6,7 +6,7 @@ use rolecalld::idp::oidc::ClientAuthentication;
 use super::super::{CALLBACK, CLIENT_ID, CLIENT_SECRET};
 use super::*;
 
-/// Alice signs in at a provider that takes this method of our client and lists these.
+/// alice signs in at a provider that accepts this method and lists these.
 async fn alice_by(
     taken: ClientMethod,
     listed: Value,
@@ -28,7 +28,7 @@ async fn alice_by(
 }
 
 #[tokio::test]
-async fn the_method_that_is_registered_signs_in_and_another_names_the_key() -> Result<()> {
+async fn registered_method_works_and_others_name_the_setting() -> Result<()> {
     use ClientAuthentication::{SecretBasic, SecretPost};
     let both = json!(["client_secret_basic", "client_secret_post"]);
     if let Some(case) = corpus("M1")? {
@@ -38,10 +38,10 @@ async fn the_method_that_is_registered_signs_in_and_another_names_the_key() -> R
             alice_by(ClientMethod::SecretPost, both.clone(), Some(SecretPost)).await,
         )?;
         let ended = alice_by(ClientMethod::SecretPost, both.clone(), None).await;
-        let (word, said) = refused("M1", ended)?;
+        let (word, message) = refused("M1", ended)?;
         ensure!(
-            word == "misconfigured" && said.contains("client_authentication"),
-            "M1: {said}"
+            word == "misconfigured" && message.contains("client_authentication"),
+            "M1: {message}"
         );
     }
     for (vendor, taken, listed, method) in [

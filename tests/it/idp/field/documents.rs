@@ -1,9 +1,9 @@
-//! Discovery documents and key sets with parts that are optional, unused or called something else.
+//! Discovery documents and key sets with optional, unused or unusual members.
 
 use super::*;
 
 #[tokio::test]
-async fn optional_parts_of_discovery_refuse_nobody() -> Result<()> {
+async fn optional_members_of_discovery_are_ignored() -> Result<()> {
     for id in ["T1", "T3"] {
         if let Some(case) = corpus(id)? {
             let mut fixture = Fixture::new()?;
@@ -41,7 +41,7 @@ async fn optional_parts_of_discovery_refuse_nobody() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_document_that_moved_says_where_it_is() -> Result<()> {
+async fn redirected_document_names_the_target() -> Result<()> {
     use rolecall_testkit::oidc::{EndpointFault, Fault};
     for (what, fault) in [
         (
@@ -57,10 +57,10 @@ async fn a_document_that_moved_says_where_it_is() -> Result<()> {
         let mut fixture = Fixture::new()?;
         fixture.upstream.inject_fault(fault);
         let elsewhere = fixture.upstream.canary().url();
-        let (_, said) = refused(what, fixture.sign_in("alice").await)?;
+        let (_, message) = refused(what, fixture.sign_in("alice").await)?;
         ensure!(
-            said.contains("status 302") && said.contains(elsewhere.trim_end_matches('/')),
-            "{what}: {said}"
+            message.contains("status 302") && message.contains(elsewhere.trim_end_matches('/')),
+            "{what}: {message}"
         );
         ensure!(fixture.upstream.canary().hits() == 0, "{what}");
     }
@@ -68,7 +68,7 @@ async fn a_document_that_moved_says_where_it_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
+async fn sign_out_without_usable_endpoint_is_local() -> Result<()> {
     use rolecall_core::sign_in::IdentityProvider as _;
     let mut fixture = Fixture::new()?;
     fixture.upstream.set_variation(Variation {
@@ -87,11 +87,11 @@ async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
     Ok(())
 }
 
-/// What is odd about a key set.
+/// A modification of a key set.
 type Change = fn(&mut Map<String, Value>);
 
 #[tokio::test]
-async fn key_sets_are_read_under_other_names_and_with_odd_members() -> Result<()> {
+async fn unusual_key_sets_are_accepted() -> Result<()> {
     for content_type in [
         "application/jwk-set+json",
         "text/plain; charset=utf-8",

@@ -1,4 +1,4 @@
-//! "Sign in again" at providers that tell `auth_time` in ways of their own, or never.
+//! Reauthentication at providers with unusual `auth_time`, or without it.
 
 use rolecall_core::identity::AuthTime as Known;
 use rolecall_testkit::oidc::AuthTime;
@@ -6,7 +6,7 @@ use rolecalld::idp::AuthTimeRule;
 
 use super::*;
 
-/// What is known of the time of a sign-in that had to be fresh.
+/// The known time of a sign-in that had to be fresh.
 async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<Known> {
     let mut fixture = Fixture::with(
         |upstream| upstream.auth_time = says,
@@ -24,7 +24,7 @@ async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<
 }
 
 #[tokio::test]
-async fn a_sign_in_again_completes_whatever_is_told_of_its_time() -> Result<()> {
+async fn reauthentication_completes_with_any_auth_time() -> Result<()> {
     use AuthTime::{Always, Never, WhenRequested};
     use AuthTimeRule::{AssumeNow, Required};
     let soon = super::super::ManualClock::starting_now().now().timestamp();
@@ -36,8 +36,8 @@ async fn a_sign_in_again_completes_whatever_is_told_of_its_time() -> Result<()> 
                 .is_some_and(|query| query.contains("fresh=true"))
         );
         for (rule, known) in [(Required, Known::Withheld), (AssumeNow, Known::Assumed)] {
-            let told = asked_again(Never, rule, sent.clone()).await?;
-            ensure!(told == known, "G1: {told:?}");
+            let actual = asked_again(Never, rule, sent.clone()).await?;
+            ensure!(actual == known, "G1: {actual:?}");
         }
     }
     for (vendor, says, rule, sent, known) in [
@@ -71,15 +71,15 @@ async fn a_sign_in_again_completes_whatever_is_told_of_its_time() -> Result<()> 
             Known::Withheld,
         ),
         (
-            "a date, which is no time of a token",
+            "a date, which is not a token time",
             Always,
             AssumeNow,
             json!({"auth_time": "2026-11-29T07:59:07Z"}),
             Known::Assumed,
         ),
     ] {
-        let told = asked_again(says, rule, sent).await.context(vendor)?;
-        ensure!(told == known, "{vendor}: {told:?}");
+        let actual = asked_again(says, rule, sent).await.context(vendor)?;
+        ensure!(actual == known, "{vendor}: {actual:?}");
     }
     Ok(())
 }

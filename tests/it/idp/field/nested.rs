@@ -1,4 +1,4 @@
-//! Values nested within a list, which no rule can be compared with: never dropped, since a deny might depend on them.
+//! Values nested in arrays, which rules cannot be compared with: never ignored, because a deny might depend on them.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ impl Files for NoFiles {
     }
 }
 
-/// The policy of a case, or one like it.
+/// The policy of a case, or a similar one.
 fn policy(access: &str) -> Result<Policy> {
     let source = Source {
         path: "access.toml".into(),
@@ -56,7 +56,7 @@ who = { claims = { employment = ["contractor"] } }
 permission_sets = ["Admin"]
 "#;
 
-/// The claim that refuses a sign-in with these claims, by the provider or by the policy.
+/// The claim that causes a rejection, by the provider or by the policy.
 async fn refusing(case: &str, sent: Value, access: &str) -> Result<String> {
     let answers = Variation {
         claims: object(sent),
@@ -68,21 +68,21 @@ async fn refusing(case: &str, sent: Value, access: &str) -> Result<String> {
             Err(why) => Ok(why.to_string()),
         },
         Err(ended) => {
-            let (word, said) = refused(case, Err(ended))?;
-            ensure!(word == "claims", "{case}: {word}, {said}");
-            Ok(said)
+            let (word, message) = refused(case, Err(ended))?;
+            ensure!(word == "claims", "{case}: {word}, {message}");
+            Ok(message)
         }
     }
 }
 
 #[tokio::test]
-async fn values_within_a_list_refuse_with_the_name_of_their_claim() -> Result<()> {
+async fn nested_values_are_rejected_with_the_claim_name() -> Result<()> {
     for id in ["F1", "F3"] {
         if let Some(case) = corpus(id)? {
             let sent = case.pointer("/case/claims").cloned().unwrap_or_default();
             let access = case["access"].as_str().unwrap_or(ACCESS);
-            let said = refusing(id, sent, access).await?;
-            ensure!(said.contains("\"groups\""), "{id}: {said}");
+            let message = refusing(id, sent, access).await?;
+            ensure!(message.contains("\"groups\""), "{id}: {message}");
         }
     }
     for (vendor, sent, name) in [
@@ -107,10 +107,13 @@ async fn values_within_a_list_refuse_with_the_name_of_their_claim() -> Result<()
             "employment",
         ),
     ] {
-        let said = refusing(vendor, sent, ACCESS).await?;
-        ensure!(said.contains(&format!("\"{name}\"")), "{vendor}: {said}");
+        let message = refusing(vendor, sent, ACCESS).await?;
+        ensure!(
+            message.contains(&format!("\"{name}\"")),
+            "{vendor}: {message}"
+        );
     }
-    // What nothing depends on may be nested.
+    // Unused claims can be nested.
     let nested =
         json!({"groups": ["aws-payments"], "addresses": [{"street": "x"}], "photos": [["x"]]});
     let answers = Variation {

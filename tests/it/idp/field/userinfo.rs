@@ -1,4 +1,4 @@
-//! Userinfo that refuses, is down or says nothing: a refusal that names it, or a setting that does without it.
+//! Userinfo endpoints that reject requests or fail: the error names the cause and the setting.
 
 use super::*;
 
@@ -15,12 +15,15 @@ fn answer(status: u16, body: &str, challenge: Option<&str>) -> Variation {
     }
 }
 
-/// Nobody gets in with fewer claims than the provider has; with `userinfo = "never"` the ID token is all there is.
-async fn meet(case: &str, answers: Variation, reason: &str, told: &[&str]) -> Result<()> {
-    let (word, said) = refused(case, alice_at(answers.clone()).await)?;
-    ensure!(word == reason, "{case}: {word}, {said}");
-    for piece in told {
-        ensure!(said.contains(piece), "{case}: {piece:?} is not in {said}");
+/// With missing claims the sign-in fails; with `userinfo = "never"` the ID token is sufficient.
+async fn meet(case: &str, answers: Variation, reason: &str, expected: &[&str]) -> Result<()> {
+    let (word, message) = refused(case, alice_at(answers.clone()).await)?;
+    ensure!(word == reason, "{case}: {word}, {message}");
+    for piece in expected {
+        ensure!(
+            message.contains(piece),
+            "{case}: {piece:?} is not in {message}"
+        );
     }
     let never = |settings: &mut OidcSettings| settings.userinfo = UserinfoUse::Never;
     let alice = alice_with(answers, never)
@@ -33,14 +36,20 @@ async fn meet(case: &str, answers: Variation, reason: &str, told: &[&str]) -> Re
 const WAY_OUT: &str = "userinfo = \"never\"";
 
 #[tokio::test]
-async fn a_refusal_by_userinfo_is_named_with_its_reason() -> Result<()> {
+async fn userinfo_error_is_reported_with_its_reason() -> Result<()> {
     if let Some(case) = corpus("D1")? {
-        let told = ["userinfo at ", "401", "MSIS9921", "no groups", WAY_OUT];
-        meet("D1", variation(&case), "userinfo", &told).await?;
+        let expected = [
+            "the userinfo endpoint at ",
+            "401",
+            "MSIS9921",
+            "no groups",
+            WAY_OUT,
+        ];
+        meet("D1", variation(&case), "userinfo", &expected).await?;
     }
     if let Some(case) = corpus("D2")? {
-        let told = ["userinfo has no sub", "no groups", WAY_OUT];
-        meet("D2", variation(&case), "subject", &told).await?;
+        let expected = ["the userinfo response has no sub", "no groups", WAY_OUT];
+        meet("D2", variation(&case), "subject", &expected).await?;
     }
     meet(
         "Okta: in the challenge alone",
@@ -68,13 +77,13 @@ async fn a_refusal_by_userinfo_is_named_with_its_reason() -> Result<()> {
         "an API gateway: a text",
         answer(404, "no such path", None),
         "userinfo",
-        &["404", "without an explanation", WAY_OUT],
+        &["404", "no explanation", WAY_OUT],
     )
     .await
 }
 
 #[tokio::test]
-async fn userinfo_that_is_down_is_named() -> Result<()> {
+async fn userinfo_outage_is_reported() -> Result<()> {
     for (status, body) in [
         (503, "{}"),
         (500, ""),
@@ -95,22 +104,26 @@ async fn userinfo_that_is_down_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unusable_endpoint_is_named_when_it_is_needed() -> Result<()> {
+async fn unusable_endpoint_is_reported_when_needed() -> Result<()> {
     let answers = Variation {
         claims: object(json!({"groups": ABSENT})),
         discovery: object(json!({"userinfo_endpoint": "http://idp.example/userinfo"})),
         ..Variation::default()
     };
-    let told = ["userinfo_endpoint is no https URL", "no groups", WAY_OUT];
-    meet("http", answers, "unavailable", &told).await
+    let expected = [
+        "userinfo_endpoint is not an https URL",
+        "no groups",
+        WAY_OUT,
+    ];
+    meet("http", answers, "unavailable", &expected).await
 }
 
 #[tokio::test]
-async fn who_has_groups_and_an_address_does_not_need_userinfo() -> Result<()> {
+async fn userinfo_is_not_needed_with_groups_and_address() -> Result<()> {
     let mut answers = answer(401, "{}", None);
     for (groups, name) in [
         (json!(["platform", "payments-dev"]), "groups"),
-        (json!([]), "an empty list is an answer"),
+        (json!([]), "an empty array counts as groups"),
     ] {
         answers.claims = object(json!({ "groups": groups }));
         let alice = alice_at(answers.clone()).await.context(name)?;

@@ -1,8 +1,8 @@
-//! What the providers of the page answer, after their documentation.
+//! Responses of vendors, according to their documentation.
 
 use super::*;
 
-/// Keys as Microsoft's servers publish them: with a certificate, without `alg`.
+/// Keys as published by Microsoft: with a certificate, without `alg`.
 fn of_microsoft(set: &mut Map<String, Value>) {
     let keys = set.get_mut("keys").and_then(Value::as_array_mut);
     for key in keys.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -19,7 +19,7 @@ fn of_microsoft(set: &mut Map<String, Value>) {
     }
 }
 
-/// A vendor whose answers are the usual ones.
+/// A vendor with default responses.
 fn usual(heading: &'static str, path: &'static str, expected: Expected) -> Vendor {
     Vendor {
         heading,
@@ -39,7 +39,7 @@ fn usual(heading: &'static str, path: &'static str, expected: Expected) -> Vendo
     }
 }
 
-/// Alice with an address and one group.
+/// alice with an address and one group.
 fn alice(subject: &'static str) -> Expected {
     Expected {
         subject,
@@ -175,7 +175,7 @@ fn hosted() -> Vec<Vendor> {
                 200,
                 json!({"email": "alice@example.com", "email_verified": true, "hd": "example.com"}),
             ),
-            // Google itself is not asked for groups; the testkit's issuer is not Google's.
+            // Google is not asked for groups; the issuer of the testkit is not recognized as Google.
             asked: true,
             token: json!({"expires_in": 3599, "scope": "openid https://www.googleapis.com/auth/userinfo.email https://www.googleapis.com/auth/userinfo.profile"}),
             ..usual(

@@ -1,4 +1,4 @@
-//! What every `RecordStore` must do when it counts.
+//! Conformance tests for counters of every `RecordStore`.
 
 use std::sync::Arc;
 
@@ -24,20 +24,20 @@ impl StoreFixture {
     async fn count_one(&self, counter: Counter) -> Result<CounterResult> {
         let counted = self.store.count(&[counter]).await?;
         ensure!(counted.len() == 1);
-        counted.first().copied().context("no answer")
+        counted.first().copied().context("no result")
     }
 }
 
 pub async fn rules(make: &impl AsyncFn() -> Result<StoreFixture>) -> Result<()> {
-    a_number_grows_to_its_largest_and_no_further(make().await?).await?;
-    a_number_goes_down_to_zero_and_no_further(make().await?).await?;
-    of_many_at_once_each_counts(make().await?).await?;
-    of_many_at_once_as_many_as_fit_get_in(make().await?).await?;
+    counter_stops_at_its_maximum(make().await?).await?;
+    counter_stops_at_zero(make().await?).await?;
+    concurrent_increments_are_counted(make().await?).await?;
+    concurrent_increments_respect_the_maximum(make().await?).await?;
     counters_of_one_call_are_independent(make().await?).await?;
-    a_window_ends_after_its_length(make().await?).await
+    window_expires(make().await?).await
 }
 
-async fn a_number_grows_to_its_largest_and_no_further(fixture: StoreFixture) -> Result<()> {
+async fn counter_stops_at_its_maximum(fixture: StoreFixture) -> Result<()> {
     for total in 1..=3 {
         let counted = fixture.count_one(counter("a", 1, 3)).await?;
         ensure!(counted.added && counted.total == total, "{counted:?}");
@@ -53,12 +53,15 @@ async fn a_number_grows_to_its_largest_and_no_further(fixture: StoreFixture) -> 
     Ok(())
 }
 
-async fn a_number_goes_down_to_zero_and_no_further(fixture: StoreFixture) -> Result<()> {
+async fn counter_stops_at_zero(fixture: StoreFixture) -> Result<()> {
     let nothing = fixture.count_one(counter("a", -1, 3)).await?;
     ensure!(nothing.total == 0, "{nothing:?}");
     ensure!(fixture.count_one(counter("a", 0, 3)).await?.total == 0);
     let first = fixture.count_one(counter("a", 1, 3)).await?;
-    ensure!(first.total == 1, "there was nothing to go down from");
+    ensure!(
+        first.total == 1,
+        "the counter must start at zero: {first:?}"
+    );
     fixture.count_one(counter("a", 1, 3)).await?;
     ensure!(fixture.count_one(counter("a", 0, 3)).await?.total == 2);
     ensure!(fixture.count_one(counter("a", -1, 3)).await?.total == 1);
@@ -83,13 +86,13 @@ async fn race(fixture: &StoreFixture, max: i64) -> Result<(usize, i64)> {
     Ok((added, largest))
 }
 
-async fn of_many_at_once_each_counts(fixture: StoreFixture) -> Result<()> {
+async fn concurrent_increments_are_counted(fixture: StoreFixture) -> Result<()> {
     let (added, largest) = race(&fixture, i64::from(u32::MAX)).await?;
     ensure!(added == RACERS && largest == 100, "{added} {largest}");
     Ok(())
 }
 
-async fn of_many_at_once_as_many_as_fit_get_in(fixture: StoreFixture) -> Result<()> {
+async fn concurrent_increments_respect_the_maximum(fixture: StoreFixture) -> Result<()> {
     let (added, largest) = race(&fixture, 60).await?;
     ensure!(added == 60 && largest == 60, "{added} {largest}");
     Ok(())
@@ -103,12 +106,12 @@ async fn counters_of_one_call_are_independent(fixture: StoreFixture) -> Result<(
         counter("c", 2, 9),
     ];
     let counted = fixture.store.count(&all).await?;
-    let told: Vec<_> = counted.iter().map(|one| (one.added, one.total)).collect();
-    ensure!(told == [(false, 1), (true, 1), (true, 2)], "{told:?}");
+    let result: Vec<_> = counted.iter().map(|one| (one.added, one.total)).collect();
+    ensure!(result == [(false, 1), (true, 1), (true, 2)], "{result:?}");
     Ok(())
 }
 
-async fn a_window_ends_after_its_length(fixture: StoreFixture) -> Result<()> {
+async fn window_expires(fixture: StoreFixture) -> Result<()> {
     let brief = Counter {
         window: TimeDelta::milliseconds(50),
         ..counter("a", 1, 1)
@@ -117,14 +120,17 @@ async fn a_window_ends_after_its_length(fixture: StoreFixture) -> Result<()> {
     ensure!(first.added && first.resets_in <= brief.window, "{first:?}");
     if let Some(manual) = &fixture.manual {
         manual.advance(std::time::Duration::from_millis(49));
-        ensure!(!fixture.count_one(brief).await?.added, "it had not ended");
+        ensure!(
+            !fixture.count_one(brief).await?.added,
+            "the window had not expired"
+        );
         manual.advance(std::time::Duration::from_millis(1));
     }
     let give_up = fixture.later();
     while !fixture.count_one(brief).await?.added {
         ensure!(
             rolecall_core::base::Clock::now(&*fixture.clock) < give_up,
-            "it does not end"
+            "the window does not expire"
         );
         tokio::task::yield_now().await;
     }

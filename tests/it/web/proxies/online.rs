@@ -35,10 +35,10 @@ async fn correct_proxy_passes_the_check() -> Result<()> {
     let proxied = behind("", "").await?;
     let ran = check(&proxied.fixture.stack)?;
     ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
-    let expected = "public_url: answers\n  \
-                this machine is seen as 127.0.0.1, by x-forwarded-for\n  \
-                Host and x-amz-sso_bearer_token arrive\n  \
-                /.well-known/openid-configuration and /jwks have this installation's issuer and keys\n";
+    let expected = "public_url: ok\n  \
+                the gateway sees this host as 127.0.0.1, from x-forwarded-for\n  \
+                the headers Host and x-amz-sso_bearer_token reach the gateway\n  \
+                /.well-known/openid-configuration and /jwks match the issuer and keys of this installation\n";
     ensure!(ran.out.contains(expected), "{}", ran.out);
     Ok(())
 }
@@ -50,50 +50,50 @@ async fn each_proxy_error_is_reported_with_a_fix() -> Result<()> {
         (
             "underscores_in_headers on;",
             "",
-            "the header x-amz-sso_bearer_token does not arrive",
+            "the header x-amz-sso_bearer_token does not reach the gateway",
             "pass header names with underscores",
         ),
         (
             "Host $http_host;",
             "Host $proxy_host;",
-            "`Host` does not arrive as the client sends it",
-            "pass `Host` on unchanged",
+            "the proxy changes the `Host` header",
+            "pass on `Host` unchanged",
         ),
         (
             FOR,
             "",
-            "the gateway sees 127.0.0.2, and no `x-forwarded-for` arrives",
-            "write the client's address to `x-forwarded-for`",
+            "the gateway sees 127.0.0.2, and receives no `x-forwarded-for` header",
+            "set `x-forwarded-for` to the client address",
         ),
         (
             FOR,
             "proxy_set_header Forwarded for=$remote_addr;",
-            "the address of this machine is unknown to the gateway",
-            "let the proxy write `x-forwarded-for`, or set listen.client_address = \"forwarded\"",
+            "the gateway cannot determine the address of this host",
+            "configure the proxy to set `x-forwarded-for`, or set listen.client_address = \"forwarded\"",
         ),
         (
             "location / {",
             "location / {\n        proxy_bind 127.0.0.3;",
-            "the gateway sees 127.0.0.3, and does not trust the `x-forwarded-for` that it sends",
+            "the gateway sees 127.0.0.3, and does not trust the `x-forwarded-for` header from it",
             "add \"127.0.0.3/32\" to listen.trusted_proxies",
         ),
         (
             "location / {",
             "set_real_ip_from 0.0.0.0/0;\n    location / {",
-            "the gateway took 192.0.2.1, which this machine only claimed to have",
-            "let the proxy write `x-forwarded-for` itself",
+            "the gateway accepted 192.0.2.1 from a forwarding header that this host sent",
+            "configure the proxy to overwrite `x-forwarded-for`",
         ),
         (
             "location / {",
             "location /jwks { return 403; }\n    location / {",
-            "/jwks, which AWS reads, does not arrive",
-            "for everybody",
+            "/jwks, which AWS fetches, is not reachable",
+            "without authentication",
         ),
         (
             "location / {",
             "location /client-address { return 403; }\n    location / {",
-            "not the gateway but something in front of it answers /client-address, with status 403",
-            "pass every path on",
+            "a proxy in front of the gateway responded to /client-address with status 403",
+            "pass all paths",
         ),
     ] {
         let new = new.replace(
@@ -125,13 +125,15 @@ async fn stopped_gateway_is_not_an_error() -> Result<()> {
     )
     .await?;
     for expected in [
-        "answered with status 502, and not the gateway",
+        "responded with status 502 instead of the gateway",
         "cannot connect to localhost",
     ] {
         let ran = check(&proxied.fixture.stack)?;
         ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
         ensure!(
-            ran.out.contains("public_url: not reachable from here (") && ran.out.contains(expected),
+            ran.out
+                .contains("public_url: not reachable from this host (")
+                && ran.out.contains(expected),
             "{expected}: {}",
             ran.out
         );
@@ -159,7 +161,7 @@ async fn documents_of_another_installation_are_reported() -> Result<()> {
         ran.code == 1
             && ran
                 .err
-                .contains("public_url: /jwks publishes other keys than this installation has")
+                .contains("public_url: /jwks contains other keys than this installation")
             && ran.err.contains("\"Issuer keys\" in docs/operations.md"),
         "{ran:?}"
     );
@@ -174,7 +176,10 @@ async fn documents_of_another_installation_are_reported() -> Result<()> {
         text.replace(&secure, &balancer.url()),
     )?;
     let ran = check(&fixture.stack)?;
-    let expected = format!("names the issuer \"{secure}\", not \"{}\"", balancer.url());
+    let expected = format!(
+        "contains the issuer \"{secure}\" instead of \"{}\"",
+        balancer.url()
+    );
     ensure!(ran.code == 1 && ran.err.contains(&expected), "{ran:?}");
     Ok(())
 }
@@ -190,7 +195,7 @@ async fn untrusted_certificate_is_an_error() -> Result<()> {
     ensure!(
         ran.code == 1
             && ran.err.contains("public_url: cannot connect to localhost")
-            && ran.err.contains("use a certificate of a public authority"),
+            && ran.err.contains("use a certificate of a public CA"),
         "{ran:?}"
     );
     Ok(())

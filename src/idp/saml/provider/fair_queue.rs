@@ -1,6 +1,6 @@
-//! Who is next when SAML messages wait to be verified: a line for each address, first come, first served. The addresses of
-//! a provider's network take turns, and so do the networks: who sends many messages, from however many addresses of one
-//! network, holds up few others.
+//! Fair queue of SAML messages that wait for verification: one queue per address, first in, first out. Addresses of a
+//! network take turns, and so do networks, so that a client that sends many messages from many addresses of a network
+//! delays few others.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -10,64 +10,64 @@ use rolecall_core::record::rate_limit::{AddressPrefix, Source};
 use rolecall_core::sign_in::Turn;
 use tokio::sync::oneshot;
 
-/// Places to work at, and those who wait for one. Clones share them.
+/// A number of slots and the queues for them. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Lines(Arc<Mutex<State>>);
+pub struct FairQueue(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     free: usize,
-    /// Messages that have been verified before: each had its turn.
-    ours: Line,
+    /// Messages of sign-ins started here, each with its own turn.
+    ours: Queue,
     waiting: Networks,
-    /// Whether the last place went to one of `ours`: they have every second place while others wait.
+    /// Whether the last slot was given to one of `ours`, which get every second slot while others wait.
     was_ours: bool,
 }
 
-/// A place to work at; whoever is next has it when this is dropped.
+/// A slot. Dropping it gives it to the next in the queue.
 #[derive(Debug)]
-pub struct Place(Option<Lines>);
+pub struct Slot(Option<FairQueue>);
 
-type Line = VecDeque<oneshot::Sender<Place>>;
-/// By the network of the address.
+type Queue = VecDeque<oneshot::Sender<Slot>>;
+/// Queues by network.
 type Networks = Rotation<Option<AddressPrefix>, Sites>;
-/// By the address.
-type Sites = Rotation<Option<AddressPrefix>, Line>;
+/// Queues by address.
+type Sites = Rotation<Option<AddressPrefix>, Queue>;
 
-impl Lines {
-    /// So many places, all free.
-    pub fn new(places: usize) -> Self {
+impl FairQueue {
+    /// A queue with this many free slots.
+    pub fn new(slots: usize) -> Self {
         let state = State {
-            free: places,
-            ours: Line::default(),
+            free: slots,
+            ours: Queue::default(),
             waiting: Networks::default(),
             was_ours: false,
         };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Waits for a place. How many strangers may wait is bounded by whoever made `turn`, how many of ours by the sign-ins that
-    /// were begun; who no longer waits leaves the line.
-    pub async fn place(&self, turn: &Turn) -> Place {
+    /// Waits for a slot. The number of waiting unsolicited messages is limited by the creator of `turn`, the number of
+    /// ours by the sign-ins that were started. Dropping the future leaves the queue.
+    pub async fn acquire(&self, turn: &Turn) -> Slot {
         let waiting = {
             let mut state = self.state();
             if state.free > 0 {
                 state.free -= 1;
-                return Place(Some(self.clone()));
+                return Slot(Some(self.clone()));
             }
-            let (place, waiting) = oneshot::channel();
-            state.join(turn, place);
+            let (sender, waiting) = oneshot::channel();
+            state.enqueue(turn, sender);
             waiting
         };
-        // Lines outlive those who wait in them.
-        waiting.await.unwrap_or(Place(None))
+        // The queues outlive the waiting futures.
+        waiting.await.unwrap_or(Slot(None))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a place to whoever is next and still waits.
+    /// Gives a slot to the next in the queue.
     fn give(&self) {
         loop {
             let next = {
@@ -81,38 +81,38 @@ impl Lines {
             let Some(next) = next else {
                 return;
             };
-            // Not under the lock: a place that nobody takes comes back here.
-            match next.send(Place(Some(self.clone()))) {
+            // Sent without the lock, because a slot that nobody receives is dropped and returns here.
+            match next.send(Slot(Some(self.clone()))) {
                 Ok(()) => return,
-                Err(mut place) => place.0 = None,
+                Err(mut slot) => slot.0 = None,
             }
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(lines) = self.0.take() {
-            lines.give();
+        if let Some(fair_queue) = self.0.take() {
+            fair_queue.give();
         }
     }
 }
 
 impl State {
-    fn join(&mut self, turn: &Turn, place: oneshot::Sender<Place>) {
-        let line = match turn {
+    fn enqueue(&mut self, turn: &Turn, sender: oneshot::Sender<Slot>) {
+        let queue = match turn {
             Turn::Ours => &mut self.ours,
             Turn::Of(share) => {
                 let Source { network, site } = share.source();
                 self.waiting.entry(network).entry(site)
             }
         };
-        // A line is as long as its shares allow.
-        line.retain(|waiting| !waiting.is_closed());
-        line.push_back(place);
+        // The length of a queue is limited by its shares.
+        queue.retain(|waiting| !waiting.is_closed());
+        queue.push_back(sender);
     }
 
-    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+    fn next(&mut self) -> Option<oneshot::Sender<Slot>> {
         let mut of_others = || self.waiting.next(|sites| sites.next(first));
         if self.was_ours {
             self.was_ours = false;
@@ -124,9 +124,9 @@ impl State {
     }
 }
 
-/// The first of a line who still waits: who has gone takes no turn.
-fn first(line: &mut Line) -> Option<oneshot::Sender<Place>> {
-    std::iter::from_fn(|| line.pop_front()).find(|waiting| !waiting.is_closed())
+/// The first in a queue that is still waiting; abandoned entries do not take a turn.
+fn first(queue: &mut Queue) -> Option<oneshot::Sender<Slot>> {
+    std::iter::from_fn(|| queue.pop_front()).find(|waiting| !waiting.is_closed())
 }
 
 /// Queues that take turns.
@@ -146,7 +146,7 @@ impl<K, V> Default for Rotation<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Default> Rotation<K, V> {
-    /// The queue of this key; it is the last to have a turn when it is new.
+    /// The queue of this key; a new one gets the last turn.
     fn entry(&mut self, key: K) -> &mut V {
         let order = &mut self.order;
         self.queues.entry(key).or_insert_with(|| {
@@ -155,7 +155,7 @@ impl<K: Copy + Eq + Hash, V: Default> Rotation<K, V> {
         })
     }
 
-    /// What the queue whose turn it is gives; those that have nothing left are gone.
+    /// Takes from the queue whose turn it is; removes empty queues.
     fn next<T>(&mut self, mut take: impl FnMut(&mut V) -> Option<T>) -> Option<T> {
         while let Some(key) = self.order.pop_front() {
             if let Some(taken) = self.queues.get_mut(&key).and_then(&mut take) {
@@ -191,19 +191,19 @@ mod tests {
         Turn::Of(share.unwrap())
     }
 
-    /// Those who wait, in the order in which they came.
-    struct Waiting(Vec<(&'static str, BoxFuture<'static, Place>)>);
+    /// The waiting futures, in order of arrival.
+    struct Waiting(Vec<(&'static str, BoxFuture<'static, Slot>)>);
 
     impl Waiting {
-        fn new(lines: &Lines, who: &[&'static str]) -> Self {
+        fn new(fair_queue: &FairQueue, who: &[&'static str]) -> Self {
             let wait = |&address: &&'static str| {
-                let lines = lines.clone();
+                let fair_queue = fair_queue.clone();
                 let mut waits = async move {
                     let turn = match address {
                         "ours" => Turn::Ours,
                         address => of(address),
                     };
-                    lines.place(&turn).await
+                    fair_queue.acquire(&turn).await
                 }
                 .boxed();
                 assert!((&mut waits).now_or_never().is_none());
@@ -212,37 +212,37 @@ mod tests {
             Self(who.iter().map(wait).collect())
         }
 
-        /// Who has a place now.
-        fn served(&mut self) -> Option<(&'static str, Place)> {
+        /// The one that has a slot now.
+        fn served(&mut self) -> Option<(&'static str, Slot)> {
             for (index, (_, waits)) in self.0.iter_mut().enumerate() {
-                if let Some(place) = waits.now_or_never() {
-                    return Some((self.0.remove(index).0, place));
+                if let Some(slot) = waits.now_or_never() {
+                    return Some((self.0.remove(index).0, slot));
                 }
             }
             None
         }
 
-        /// Everybody, one after the other, once `first` has ended.
-        fn order(mut self, first: Place) -> Vec<&'static str> {
+        /// The order in which all get a slot after `first` has finished.
+        fn order(mut self, first: Slot) -> Vec<&'static str> {
             let mut order = Vec::new();
             let mut last = first;
             while !self.0.is_empty() {
                 drop(last);
-                let (who, place) = self.served().unwrap();
-                assert!(self.served().is_none(), "one at a time");
+                let (who, slot) = self.served().unwrap();
+                assert!(self.served().is_none(), "one slot");
                 order.push(who);
-                last = place;
+                last = slot;
             }
             order
         }
     }
 
     #[tokio::test]
-    async fn addresses_and_their_networks_take_turns() {
-        let lines = Lines::new(1);
-        let first = lines.place(&Turn::Ours).await;
+    async fn addresses_and_networks_take_turns() {
+        let fair_queue = FairQueue::new(1);
+        let first = fair_queue.acquire(&Turn::Ours).await;
         let waiting = Waiting::new(
-            &lines,
+            &fair_queue,
             &[
                 "192.0.2.1",
                 "192.0.2.1",
@@ -257,7 +257,7 @@ mod tests {
             ],
         );
         let expected = [
-            // What was verified before, then one of each network, first come, first served ...
+            // First ours, then one of each network in order of arrival ...
             "ours",
             "192.0.2.1",
             "2001:db8:1::1",
@@ -271,16 +271,16 @@ mod tests {
             "192.0.2.1",
         ];
         assert_eq!(waiting.order(first), expected);
-        let state = lines.state();
+        let state = fair_queue.state();
         assert!(state.free == 1 && state.waiting.order.len() <= 4);
     }
 
     #[tokio::test]
-    async fn what_was_verified_before_has_every_second_place() {
-        let lines = Lines::new(1);
-        let first = lines.place(&of("192.0.2.1")).await;
+    async fn ours_get_every_second_slot() {
+        let fair_queue = FairQueue::new(1);
+        let first = fair_queue.acquire(&of("192.0.2.1")).await;
         let who = ["192.0.2.1", "192.0.2.1", "ours", "ours", "ours", "ours"];
-        let order = Waiting::new(&lines, &who).order(first);
+        let order = Waiting::new(&fair_queue, &who).order(first);
         assert_eq!(
             order,
             ["ours", "192.0.2.1", "ours", "192.0.2.1", "ours", "ours"]
@@ -288,50 +288,50 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_has_all_places_while_nobody_else_waits() {
-        let lines = Lines::new(2);
-        let places = [
-            lines.place(&of("192.0.2.1")).await,
-            lines.place(&of("192.0.2.1")).await,
+    async fn single_address_can_use_all_slots() {
+        let fair_queue = FairQueue::new(2);
+        let slots = [
+            fair_queue.acquire(&of("192.0.2.1")).await,
+            fair_queue.acquire(&of("192.0.2.1")).await,
         ];
-        let mut waiting = Waiting::new(&lines, &["192.0.2.1", "192.0.2.1"]);
+        let mut waiting = Waiting::new(&fair_queue, &["192.0.2.1", "192.0.2.1"]);
         assert!(waiting.served().is_none());
-        drop(places);
+        drop(slots);
         let (_first, _second) = (waiting.served().unwrap(), waiting.served().unwrap());
     }
 
     #[tokio::test]
-    async fn who_has_gone_takes_nobodys_turn() {
-        let lines = Lines::new(1);
-        let held = lines.place(&Turn::Ours).await;
-        let mut gone = Waiting::new(&lines, &["192.0.2.1"; 50]);
+    async fn abandoned_entry_takes_no_turn() {
+        let fair_queue = FairQueue::new(1);
+        let held = fair_queue.acquire(&Turn::Ours).await;
+        let mut gone = Waiting::new(&fair_queue, &["192.0.2.1"; 50]);
         let sites: Vec<String> = (1..50).map(|site| format!("192.0.2.{site}")).collect();
         for site in &sites {
             let turn = of(site);
-            assert!(lines.place(&turn).now_or_never().is_none());
+            assert!(fair_queue.acquire(&turn).now_or_never().is_none());
         }
         gone.0.clear();
-        let waiting = Waiting::new(&lines, &["198.51.100.1", "192.0.2.1", "198.51.100.1"]);
+        let waiting = Waiting::new(&fair_queue, &["198.51.100.1", "192.0.2.1", "198.51.100.1"]);
         let order = waiting.order(held);
         assert_eq!(order, ["192.0.2.1", "198.51.100.1", "198.51.100.1"]);
-        assert!(lines.state().next().is_none());
+        assert!(fair_queue.state().next().is_none());
     }
 
     #[tokio::test]
-    async fn whoever_goes_away_leaves_the_line() {
-        let lines = Lines::new(1);
-        let first = lines.place(&Turn::Ours).await;
-        let mut gone = Waiting::new(&lines, &["192.0.2.1", "192.0.2.1"]);
-        let mut next = Waiting::new(&lines, &["192.0.2.1", "198.51.100.1"]);
+    async fn dropped_future_leaves_the_queue() {
+        let fair_queue = FairQueue::new(1);
+        let first = fair_queue.acquire(&Turn::Ours).await;
+        let mut gone = Waiting::new(&fair_queue, &["192.0.2.1", "192.0.2.1"]);
+        let mut next = Waiting::new(&fair_queue, &["192.0.2.1", "198.51.100.1"]);
         let given = {
             drop(first);
-            // It was given a place, and goes away without having looked.
+            // It was given a slot, but is dropped before it was polled.
             gone.0.remove(0)
         };
         drop(gone);
         drop(given);
         assert_eq!(next.served().unwrap().0, "198.51.100.1");
         assert_eq!(next.served().unwrap().0, "192.0.2.1");
-        assert_eq!(lines.state().free, 1);
+        assert_eq!(fair_queue.state().free, 1);
     }
 }

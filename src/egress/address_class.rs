@@ -1,25 +1,25 @@
-//! Where an address leads: this machine, its neighbourhood with the metadata services of clouds, or elsewhere.
+//! Classifies addresses: loopback, addresses that are never called (link-local, metadata services), and all others.
 //!
-//! An IPv6 address may carry an IPv4 one within it, which is where it leads in the end.
+//! An IPv6 address with an embedded IPv4 address is classified by the latter.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::Host;
 
-/// Where an address leads.
+/// The class of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// This machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3).
+pub enum AddressClass {
+    /// Loopback (RFC 1122 3.2.1.3, RFC 4291 2.5.3).
     Loopback,
-    /// Link-local addresses and AWS's metadata service by IPv6, as well as multicast, broadcast and unspecified ones:
-    /// nobody whom we ask is there.
-    NeverCalled,
-    /// Anywhere else.
-    Elsewhere,
+    /// Link-local, multicast, broadcast and unspecified addresses, and the IPv6 address of the AWS metadata service.
+    /// The gateway never connects to them.
+    Blocked,
+    /// All other addresses.
+    Other,
 }
 
-impl Place {
-    /// Of an address.
+impl AddressClass {
+    /// Classifies an address.
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(v4) => Self::of_v4(v4),
@@ -27,13 +27,14 @@ impl Place {
         }
     }
 
-    /// Of a host as a URL has it, without looking a name up: only those below `localhost` (RFC 6761 6.3) are known.
+    /// Classifies the host of a URL without resolving names. Of names, only `localhost` and names below it (RFC 6761
+    /// 6.3) are loopback.
     pub fn of_host(host: &Host<&str>) -> Self {
         match host {
             Host::Ipv4(v4) => Self::of_v4(*v4),
             Host::Ipv6(v6) => Self::of_v6(*v6),
             Host::Domain(name) if is_localhost(name) => Self::Loopback,
-            Host::Domain(_) => Self::Elsewhere,
+            Host::Domain(_) => Self::Other,
         }
     }
 
@@ -45,9 +46,9 @@ impl Place {
             || v4.is_broadcast()
             || v4.octets()[0] == 0
         {
-            Self::NeverCalled
+            Self::Blocked
         } else {
-            Self::Elsewhere
+            Self::Other
         }
     }
 
@@ -60,22 +61,22 @@ impl Place {
             || v6.is_unspecified()
             || v6.segments() == AMAZON_METADATA
         {
-            Self::NeverCalled
+            Self::Blocked
         } else {
-            embedded(v6).map_or(Self::Elsewhere, Self::of_v4)
+            embedded(v6).map_or(Self::Other, Self::of_v4)
         }
     }
 }
 
-/// Whether a name is one of this machine's.
+/// Whether a name is `localhost` or below it.
 pub fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let last = name.rsplit('.').next().unwrap_or(name);
     last.eq_ignore_ascii_case("localhost")
 }
 
-/// The IPv4 address within an IPv6 one: mapped and compatible (RFC 4291 2.5.5), translated by NAT64 (RFC 6052 2.1, RFC 8215),
-/// and of a 6to4 network (RFC 3056 2).
+/// The IPv4 address embedded in an IPv6 address: mapped and compatible (RFC 4291 2.5.5), NAT64 (RFC 6052 2.1, RFC
+/// 8215), 6to4 (RFC 3056 2).
 fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let of = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
@@ -96,13 +97,13 @@ mod tests {
     use super::*;
     use url::Url;
 
-    fn place(host: &str) -> Place {
+    fn address_class(host: &str) -> AddressClass {
         let url = Url::parse(&format!("https://{host}/")).unwrap();
-        Place::of_host(&url.host().unwrap())
+        AddressClass::of_host(&url.host().unwrap())
     }
 
     #[test]
-    fn every_spelling_leads_to_the_same_place() {
+    fn every_notation_of_an_address_has_the_same_class() {
         for here in [
             "127.0.0.1",
             "127.8.9.1",
@@ -123,7 +124,7 @@ mod tests {
             "idp.localhost",
             "a.b.localhost.",
         ] {
-            assert_eq!(place(here), Place::Loopback, "{here}");
+            assert_eq!(address_class(here), AddressClass::Loopback, "{here}");
         }
         for never in [
             "169.254.169.254",
@@ -147,7 +148,7 @@ mod tests {
             "255.255.255.255",
             "224.0.0.1",
         ] {
-            assert_eq!(place(never), Place::NeverCalled, "{never}");
+            assert_eq!(address_class(never), AddressClass::Blocked, "{never}");
         }
         for elsewhere in [
             "10.0.0.7",
@@ -159,7 +160,7 @@ mod tests {
             "notlocalhost",
             "accounts.google.com",
         ] {
-            assert_eq!(place(elsewhere), Place::Elsewhere, "{elsewhere}");
+            assert_eq!(address_class(elsewhere), AddressClass::Other, "{elsewhere}");
         }
     }
 }
