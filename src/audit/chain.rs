@@ -237,6 +237,7 @@ impl Chain {
         });
         let writing = timeout(TRANSACTION_MAX, async {
             let connection = open(&mut self.connection, &self.trail).await?;
+            let _turn = self.trail.write_turn().await;
             if !connection.append(head, rows).await? {
                 return Err(NotWritten::Changed);
             }

@@ -60,7 +60,8 @@ struct IndexRow {
     ends_intent: bool,
 }
 
-/// The shortest pause between two batches. SQLite retries a lock every 100 ms at the latest, so an append gets it in between.
+/// The shortest pause between two batches. Other processes that append wait for SQLite's lock, which they try every 100 ms at
+/// the latest.
 const PAUSE_MIN: Duration = Duration::from_millis(150);
 
 /// The number of events that are not indexed.
@@ -108,6 +109,7 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     let mut rows: Vec<IndexRow> = rows.map(IndexRow::of).collect();
     complete(&mut rows, database).await?;
 
+    let _turn = database.write_turn().await;
     let mut transaction = database.pool.begin().await?;
     if database.is_postgres() {
         sqlx::raw_sql(POSTGRES_SETTINGS)

@@ -2,11 +2,13 @@
 //! downgrades require a backup.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_core::base::secret::SecretText;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use super::open_error::OpenDatabaseError;
@@ -40,6 +42,8 @@ pub(crate) const SQLITE_SETTINGS: &str =
 pub struct Database {
     pub(crate) pool: AnyPool,
     pub(crate) place: Place,
+    /// See [`Self::write_turn`].
+    turn: Arc<Mutex<()>>,
     /// Number of migrations that have not been applied.
     pending: usize,
 }
@@ -103,6 +107,15 @@ impl Database {
         Ok(trail)
     }
 
+    /// The turn of this process to write to SQLite; none for PostgreSQL, which needs none. Whoever finds SQLite's own lock taken
+    /// sleeps for up to 100 ms at a time before trying again, and then may find it taken again.
+    pub(crate) async fn write_turn(&self) -> Option<OwnedMutexGuard<()>> {
+        match self.place {
+            Place::Sqlite(_) => Some(Arc::clone(&self.turn).lock_owned().await),
+            Place::Postgres(_) => None,
+        }
+    }
+
     async fn count_pending(&self) -> Result<usize, OpenDatabaseError> {
         let mut connection = self.pool.acquire().await?;
         schema::pending(&mut connection, &self.place).await
@@ -146,6 +159,7 @@ impl Database {
         Ok(Self {
             pool,
             place,
+            turn: Arc::default(),
             pending: 0,
         })
     }
