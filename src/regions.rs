@@ -40,6 +40,8 @@ const GOV_CLOUD: &[(&str, &str)] = &[
     ("us-gov-west-1", "AWS GovCloud (US-West)"),
     ("us-gov-east-1", "AWS GovCloud (US-East)"),
 ];
+const EUROPEAN_SOVEREIGN: &[(&str, &str)] =
+    &[("eusc-de-east-1", "AWS European Sovereign Cloud (Germany)")];
 
 /// Code and name of the Regions of a partition.
 pub fn of(partition: Partition) -> &'static [(&'static str, &'static str)] {
@@ -47,6 +49,7 @@ pub fn of(partition: Partition) -> &'static [(&'static str, &'static str)] {
         Partition::Aws => COMMERCIAL,
         Partition::China => CHINA,
         Partition::GovCloud => GOV_CLOUD,
+        Partition::EuropeanSovereign => EUROPEAN_SOVEREIGN,
     }
 }
 
@@ -57,7 +60,7 @@ mod tests {
 
     #[test]
     fn listed_regions_belong_to_their_partition() {
-        for partition in [Partition::Aws, Partition::China, Partition::GovCloud] {
+        for partition in Partition::ALL {
             for (code, _) in of(partition) {
                 assert!(
                     Region::parse(code).is_ok_and(|region| partition.contains(&region)),

@@ -261,6 +261,15 @@ mod tests {
                     "https://us-gov-east-1.signin.amazonaws-us-gov.com/",
                 ],
             ),
+            (
+                Partition::EuropeanSovereign,
+                "eusc-de-east-1",
+                "eusc-de-west-1",
+                [
+                    "https://eusc-de-east-1.signin.amazonaws-eusc.eu/",
+                    "https://eusc-de-west-1.signin.amazonaws-eusc.eu/",
+                ],
+            ),
         ] {
             let actual = endpoint(partition, region, fallback).origins;
             assert_eq!(actual.iter().map(Url::as_str).collect::<Vec<_>>(), origins);

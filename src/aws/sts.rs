@@ -25,6 +25,7 @@ use ways_out::{RUSTLS, WaysOut};
 mod answer;
 mod breaker;
 mod error;
+mod foreign;
 mod parameters;
 mod regions;
 mod saml;
@@ -103,6 +104,14 @@ impl Sts for StsClient {
                 request_id: None,
             });
         }
+        let percent = request.session().predicted_percent;
+        if percent > 100 {
+            tracing::warn!(
+                %role,
+                percent,
+                "session policies and session tags probably exceed the space that AWS STS has for them"
+            );
+        }
         let tries = Tries::default();
         let answer = self.ask(request, &tries).await;
         let unanswered = tries.unanswered();
@@ -132,10 +141,8 @@ impl StsClient {
     async fn ask(&self, request: &StsRequest, tries: &Tries) -> Result<AssumedRole, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let regions = self.regions.to_ask(request.session().region.as_ref());
-        let mut outage = match regions.is_empty() {
-            true => "no Region of the partition of the role is configured".into(),
-            false => "STS did not respond to recent calls and is not called for a while".into(),
-        };
+        // The result of the first Region is reported; the others are fallbacks.
+        let mut told = None;
         for (index, sts) in regions.iter().enumerate() {
             let Some(leave) = sts.breaker.leave(Instant::now()) else {
                 continue;
@@ -161,19 +168,35 @@ impl StsClient {
                     return Err(error);
                 }
                 // The failure does not say anything about the Region.
+                Err(Failure::Foreign { status, words }) => {
+                    drop(leave);
+                    tracing::warn!(region = %sts.region, status, words, "a request to STS was answered by something else");
+                    told.get_or_insert(StsError::Refused {
+                        refusal: StsRefusal::NotSts,
+                        code: format!("HTTP {status}"),
+                        message: words,
+                        request_id: None,
+                    });
+                }
                 Err(Failure::Request(source)) => {
                     drop(leave);
                     tracing::warn!(region = %sts.region, error = %source, "a request to STS failed");
-                    outage = source;
+                    told.get_or_insert(StsError::Unavailable(source));
                 }
                 Err(Failure::Outage(source)) => {
                     leave.failed(Instant::now());
                     tracing::warn!(region = %sts.region, error = %source, "STS is unavailable");
                     sts.put_aside();
-                    outage = source;
+                    told.get_or_insert(StsError::Unavailable(source));
                 }
             }
         }
-        Err(StsError::Unavailable(outage))
+        Err(told.unwrap_or_else(|| {
+            let why = match regions.is_empty() {
+                true => "no Region of the role's partition is configured",
+                false => "STS did not answer the last calls and is given a pause",
+            };
+            StsError::Unavailable(why.into())
+        }))
     }
 }

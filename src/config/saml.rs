@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use rolecall_core::access::Audience;
 use rolecall_core::aws::{Recipient, Region};
 use rolecall_core::base::limits;
-use rolecall_core::config_file::{Reader, Value};
+use rolecall_core::config_file::{At, Reader, Value};
 use url::Url;
 
 use super::provider::{CommonSettings, ProviderContext};
@@ -247,13 +248,18 @@ fn own_keys(table: &Reader<'_>, key: &'static str, files: &FileReader<'_>) -> Ve
     keys
 }
 
-/// Reads `aws = { start = "https://…" }`.
+/// Reads `aws = { start = "https://…", audience = "…" }`.
 fn application(table: Reader<'_>, context: &ProviderContext<'_>) -> Option<AwsApplication> {
     let start = table
         .required("start")
         .and_then(|value| value.parse_with(parse_address));
+    let audience: Option<At<'_, Audience>> = table.parse("audience");
     table.done();
     let partition = context.partition;
+    let audience = audience.map_or_else(
+        || partition.saml_audience().to_owned(),
+        |audience| audience.value.to_string(),
+    );
     let regions = regions::of(partition)
         .iter()
         .filter_map(|(code, _)| Region::parse(code).ok())
@@ -266,7 +272,7 @@ fn application(table: Reader<'_>, context: &ProviderContext<'_>) -> Option<AwsAp
     Some(AwsApplication {
         start: start?.value,
         // AWS accepts either audience.
-        audiences: vec![partition.saml_audience().to_owned(), global],
+        audiences: vec![audience, global],
         recipients,
     })
 }

@@ -143,12 +143,11 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
     let partition = section
         .value("partition")
         .map_or(Some(Partition::Aws), |value| {
-            let known = [Partition::Aws, Partition::China, Partition::GovCloud];
             let parse = |text: &str| {
-                known
+                Partition::ALL
                     .into_iter()
                     .find(|partition| partition.as_str() == text)
-                    .ok_or("write one of aws, aws-cn, aws-us-gov")
+                    .ok_or("write one of aws, aws-cn, aws-us-gov, aws-eusc")
             };
             value.parse_with(parse).map(|partition| partition.value)
         });

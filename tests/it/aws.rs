@@ -3,6 +3,7 @@
 mod console;
 mod egress;
 mod fixture;
+mod foreign;
 mod issuing;
 mod keys;
 mod logs;

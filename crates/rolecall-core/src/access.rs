@@ -28,7 +28,7 @@ pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessio
 pub use catalog::{
     Account, AccountName, Audience, ConsoleMethod, GatewaySaml, InvalidAccountName,
     InvalidAudience, InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath,
-    PermissionSet, PermissionSetName, Trust, Variant, VariantName,
+    PermissionSet, PermissionSetName, SessionTag, Trust, Variant, VariantName,
 };
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};

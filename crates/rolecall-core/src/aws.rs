@@ -6,6 +6,7 @@ mod credentials;
 mod destination;
 mod duration;
 mod name;
+mod packed_size;
 mod saml;
 mod session_policy;
 mod sts;
@@ -20,6 +21,7 @@ pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as Co
 pub use destination::{Destination, InvalidDestination};
 pub use duration::RoleSessionDuration;
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
+pub use packed_size::PackedSize;
 pub use saml::{
     ConsolePost, InvalidRecipient, InvalidSamlProvider, MintedSaml, Recipient, SamlClaims,
     SamlIssuer, SamlProviderArn,

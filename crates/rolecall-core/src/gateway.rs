@@ -149,6 +149,7 @@ impl Gateway {
             public_url: public_url.clone(),
             partition,
             role_claim,
+            learned: Default::default(),
         });
         let aws_logins = AwsLogins {
             records: records.clone(),

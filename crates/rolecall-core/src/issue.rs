@@ -5,8 +5,11 @@
 
 mod admission;
 mod console;
+mod duration;
 mod error;
 mod events;
+mod learned;
+mod packed;
 mod proof;
 mod request;
 mod via_provider;
@@ -28,6 +31,7 @@ use crate::base::secret::random_token;
 use crate::base::{Clock, Entropy, limits};
 use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
+use crate::issue::packed::Fitted;
 use crate::issue::via_provider::{Proven, Purpose};
 use crate::record::rate_limit::RateCounters;
 use crate::record::{Records, StoreError};
@@ -36,6 +40,7 @@ use crate::sign_in::SignIns;
 
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use error::{IssueError, Refused};
+pub(crate) use learned::Learned;
 pub(crate) use request::IssueRequest;
 pub use via_provider::{ProofOutcome, ResponseMismatch};
 
@@ -57,6 +62,7 @@ pub struct Issuer {
     pub(crate) partition: Partition,
     /// Whether tokens for AWS name the one role that they are for.
     pub(crate) role_claim: bool,
+    pub(crate) learned: Learned,
 }
 
 /// Issued credentials.
@@ -74,10 +80,13 @@ pub struct IssuedRole {
 pub(crate) struct Prepared {
     pub(crate) grant: Grant,
     attributes: RoleSessionAttributes,
+    /// Percent of STS's space that session policies and tags probably take.
+    predicted_percent: usize,
     session_name: RoleSessionName,
     /// `jti`, if the gateway signs a token for AWS.
     token_id: String,
     duration: RoleSessionDuration,
+    duration_reason: DurationReason,
     /// The provider's response for AWS, if the role trusts the provider.
     proven: Option<Proven>,
 }
@@ -112,8 +121,9 @@ impl Issuer {
     ) -> Result<IssuedRole, IssueError> {
         let prepared = self.prepare(context, caller, issue).await?;
         let grant = prepared.grant.clone();
-        let duration = (prepared.duration, grant.duration_reason());
+        let requested = (prepared.duration, prepared.duration_reason.clone());
         let issued = self.assume(context, caller, prepared).await?;
+        let duration = self.granted_duration(&grant, requested, &issued);
         Ok(IssuedRole {
             grant,
             credentials: issued.credentials,
@@ -138,8 +148,13 @@ impl Issuer {
             Ok(found) => found,
             Err(error) => return self.refuse(context, caller, role, error).await,
         };
-        let attributes = match grant.attributes(&facts) {
-            Ok(attributes) => attributes,
+        let attributes = grant.attributes(&facts);
+        let fitted = attributes.and_then(|attributes| self.fit(&grant, attributes));
+        let Fitted {
+            attributes,
+            percent,
+        } = match fitted {
+            Ok(fitted) => fitted,
             Err(error) => return self.refuse(context, caller, role, error.into()).await,
         };
         let proven = match issue.proven {
@@ -153,11 +168,14 @@ impl Issuer {
                 }
             },
         };
+        let (duration, duration_reason) = self.requested_duration(&grant, delivery);
         let prepared = Prepared {
-            duration: duration_of(&grant, delivery),
+            duration,
+            duration_reason,
             token_id: random_token(&*self.entropy),
             grant,
             attributes,
+            predicted_percent: percent,
             session_name: RoleSessionName::of(caller.identity),
             proven,
         };
@@ -288,14 +306,4 @@ fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
     let account = grant.account();
     let region = account.sts_region.as_ref().map(ToString::to_string);
     asks.then(|| format!("{}/{}", account.id, region.unwrap_or_default()))
-}
-
-/// `aws login` renews every 15 minutes; its clients support no longer duration.
-fn duration_of(grant: &Grant, delivery: CredentialDelivery) -> RoleSessionDuration {
-    match delivery {
-        CredentialDelivery::AwsLogin => RoleSessionDuration::MIN,
-        CredentialDelivery::Console
-        | CredentialDelivery::Credentials
-        | CredentialDelivery::Client => grant.duration_max(),
-    }
 }

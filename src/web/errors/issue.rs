@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use actix_web::http::StatusCode;
+use rolecall_core::access::AttributeError;
 use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
 use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
 
@@ -24,6 +25,8 @@ impl From<&IssueError> for ErrorText {
                 .hint("Ask the account owner, or the person who sent you the link, for access."),
             IssueError::Locked { unmet, .. } => forbidden("condition", &format!("The role is assigned to you, but it {}.", format::all_of(unmet)))
                 .hint("The portal shows what each role requires."),
+            IssueError::Attributes(error @ AttributeError::TooLarge { .. }) => forbidden("packed_too_large", &format::sentence(&error.to_string()))
+                .hint(format::sentence(error.hint())),
             IssueError::Attributes(error) => forbidden("template", &error.to_string())
                 .hint("Contact your administrator: your identity provider does not send an attribute that this role requires."),
             IssueError::AtProvider { .. } => Self::new(StatusCode::CONFLICT, Fault::Caller, "at_provider", "This role requires a SAML response from your identity provider, which requires a browser.")
@@ -61,6 +64,9 @@ impl From<IssueError> for PageError {
             }
             IssueError::Mismatch(mismatch) => mismatch_title(*mismatch),
             IssueError::Token(_) => "Tokens cannot be signed",
+            IssueError::Refused(refused) if refused.refusal == StsRefusal::NotSts => {
+                "The response did not come from AWS"
+            }
             IssueError::Refused(_) => "AWS rejected the request",
             IssueError::StsUnavailable(_) | IssueError::StsUnanswered { .. } => {
                 "AWS STS is unavailable"

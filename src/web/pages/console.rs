@@ -15,7 +15,7 @@ use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
 use super::role::RoleFields;
-use super::{auto_post, portal};
+use super::{auto_post, format, portal};
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::detached;
 use crate::web::http::extract::{CsrfForm, SignedIn};
@@ -101,7 +101,10 @@ pub async fn confirm_console(
     let deep_link = link.deep_link();
     let provider = &signed_in.session.identity.provider;
     let (duration, lock) = match &offer.access {
-        RoleAccess::Granted(grant) => (grant.duration_max().to_string(), None),
+        RoleAccess::Granted(grant) => {
+            let duration = site.gateway.issuer().duration(grant);
+            (format::duration_and_limit(&duration), None)
+        }
         RoleAccess::Locked(locked) => {
             let lock = portal::lock(&locked.unmet, provider, deep_link.as_str());
             (String::new(), Some(lock))

@@ -74,7 +74,7 @@ pub fn credentials_page(
         variant: grant.variant().map(ToString::to_string).unwrap_or_default(),
         expires_at: format::moment(credentials.expires_at),
         left: format::span(credentials.expires_at - now),
-        reason: format::limit(&duration.1),
+        reason: format::duration_and_limit(&duration),
         snippets: snippets::snippets(&credentials, &grant),
     };
     reply::page(StatusCode::OK, &page)

@@ -69,14 +69,22 @@ pub fn role_session(duration: RoleSessionDuration) -> Cow<'static, str> {
     }
 }
 
-/// The assignment that limits the duration of a role session; empty if the permission set does.
+/// What limits the duration of a role session; empty if the permission set does.
 pub fn limit(reason: &DurationReason) -> String {
     match reason {
         DurationReason::Assignment(id) => ["limit of assignment ", id].concat(),
+        DurationReason::RoleMaximum => "limit of the IAM role".to_owned(),
         DurationReason::PermissionSet(_)
         | DurationReason::Variant(_)
-        | DurationReason::AwsDefault => String::new(),
+        | DurationReason::AwsDefault
+        | DurationReason::AwsLogin
+        | DurationReason::SamlResponse => String::new(),
     }
+}
+
+/// The duration of a role session and what limits it: `1 h, limited by assignment payments-developers`.
+pub fn duration_and_limit((duration, reason): &(RoleSessionDuration, DurationReason)) -> String {
+    format!("{duration}, limited by {reason}")
 }
 
 /// The browser and operating system of a user agent: `Firefox on Linux`.

@@ -10,6 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use rolecall_core::access::{Account, Grant, Locked, Remediation, Unmet};
 use rolecall_core::identity::ProviderId;
+use rolecall_core::issue::Issuer;
 use serde::Deserialize;
 
 use super::format;
@@ -42,7 +43,9 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
     }
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
         (grants.iter().collect(), grants.locked().collect());
-    let accounts = sections(&held, &locked, &signed_in.session.identity.provider, "/");
+    let issuer = signed_in.scope.site.gateway.issuer();
+    let provider = &signed_in.session.identity.provider;
+    let accounts = sections(issuer, &held, &locked, provider, "/");
     let mut page = PortalPage {
         viewer: signed_in.viewer(),
         query: String::new(),
@@ -54,12 +57,15 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
 
 /// Groups grants and locked roles, both sorted, by account. A new sign-in for a locked role returns to `return_to`.
 pub fn sections<'a>(
+    issuer: &Issuer,
     held: &'a [Grant],
     locked: &'a [Locked],
     provider: &ProviderId,
     return_to: &str,
 ) -> Vec<AccountSection<'a>> {
-    let open = held.iter().map(|grant| (grant.account(), open_row(grant)));
+    let open = held
+        .iter()
+        .map(|grant| (grant.account(), open_row(grant, issuer)));
     let mut rows: Vec<(&Account, RoleRow<'a>)> = open.collect();
     if !locked.is_empty() {
         let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider, return_to));
@@ -103,8 +109,8 @@ fn section<'a>(account: &'a Account, first: RoleRow<'a>) -> AccountSection<'a> {
     }
 }
 
-fn open_row(grant: &Grant) -> RoleRow<'_> {
-    let (duration, reason) = grant.duration();
+fn open_row<'g>(grant: &'g Grant, issuer: &Issuer) -> RoleRow<'g> {
+    let (duration, reason) = issuer.duration(grant);
     RoleRow {
         permission_set: Cow::Borrowed(grant.permission_set().name.as_str()),
         variant: grant

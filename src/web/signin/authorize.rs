@@ -78,7 +78,7 @@ pub async fn authorize(
         until: format::moment(gateway.sessions().client_session_end(&signed_in.session)),
         request: request.parameters(),
         query: String::new(),
-        accounts: portal::sections(&held, &locked, provider, &here),
+        accounts: portal::sections(gateway.issuer(), &held, &locked, provider, &here),
     };
     page.narrow(&q);
     reply::long_page(StatusCode::OK, &page, page.bytes())

@@ -164,6 +164,7 @@ impl StsFixture {
                     duration: RoleSessionDuration::DEFAULT,
                     session_policy: None,
                     policy_arns: Vec::new(),
+                    predicted_percent: 0,
                 },
                 session_name: RoleSessionName::of(&alice()?),
                 token,

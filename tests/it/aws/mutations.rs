@@ -108,6 +108,7 @@ impl Forge {
                 duration: RoleSessionDuration::DEFAULT,
                 session_policy: None,
                 policy_arns: Vec::new(),
+                predicted_percent: 0,
             },
             session_name: RoleSessionName::of(&alice()?),
             token: WebIdentityToken::new(token),

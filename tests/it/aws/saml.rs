@@ -70,6 +70,7 @@ impl SamlIssuerFixture {
                 duration: claims.duration,
                 session_policy: None,
                 policy_arns: Vec::new(),
+                predicted_percent: 0,
             },
             principal: claims.provider.clone(),
             response: self.respond(claims).await?.response,

@@ -2,10 +2,12 @@
 //!
 //! A missing claim is an error: an IAM policy could match an empty or a guessed tag.
 
+use std::collections::VecDeque;
+
 use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
 use crate::access::template::{Placeholder, RenderError, Template};
-use crate::aws::{InvalidTag, Partition, RoleSessionTags, SourceIdentity, TagKey};
+use crate::aws::{InvalidTag, PackedSize, Partition, RoleSessionTags, SourceIdentity, TagKey};
 use crate::caller::Facts;
 use crate::identity::{Identity, UntrustedEmail};
 
@@ -21,6 +23,23 @@ pub struct RoleSessionAttributes {
     pub tags: RoleSessionTags,
     /// `SourceIdentity`
     pub source_identity: Option<SourceIdentity>,
+    /// Those of the tags that can be left out, in the order in which they are.
+    optional: VecDeque<TagKey>,
+}
+
+impl RoleSessionAttributes {
+    /// Leaves out the next optional tag, if there is one.
+    pub(crate) fn drop_optional_tag(&mut self) -> Option<TagKey> {
+        let key = self.optional.pop_front()?;
+        self.tags.remove(&key);
+        Some(key)
+    }
+
+    /// Without any optional tag.
+    fn required(mut self) -> Self {
+        while self.drop_optional_tag().is_some() {}
+        self
+    }
 }
 
 /// Why the attributes of a role session cannot be rendered.
@@ -50,6 +69,14 @@ pub enum AttributeError {
         /// The placeholder with several values.
         placeholder: String,
     },
+    /// STS does not have enough space for the session policies and session tags.
+    #[error(
+        "the session policies and session tags of this role take {percent} % of the space that AWS STS has for them"
+    )]
+    TooLarge {
+        /// Percentage of the space that they take, at least.
+        percent: usize,
+    },
     /// AWS does not accept the value.
     #[error("{attribute} cannot contain the value that your identity provider sent: {rule}")]
     Unfit {
@@ -72,6 +99,9 @@ impl AttributeError {
                 "ask the administrators of Rolecall to use a claim that has one value"
             }
             Self::Unfit { .. } => "ask the administrators of Rolecall to use another claim",
+            Self::TooLarge { .. } => {
+                "ask the administrators of Rolecall to shorten session_policy, or to use fewer or optional session_tags"
+            }
         }
     }
 }
@@ -103,7 +133,15 @@ pub(super) fn unusable(
 ) -> Option<AttributeError> {
     set.templates().next()?;
     // The account ID does not matter: all have the same format.
-    attributes_of(set, partition, "000000000000", set.role_name(None), facts).err()
+    let attributes = attributes_of(set, partition, "000000000000", set.role_name(None), facts);
+    match attributes {
+        Err(error) => Some(error),
+        // Variants have the same tags, and can have other policies.
+        Ok(attributes) => {
+            let percent = PackedSize::of(None, &[], &attributes.required().tags).minimum();
+            (percent > 100).then_some(AttributeError::TooLarge { percent })
+        }
+    }
 }
 
 fn attributes_of(
@@ -123,21 +161,31 @@ fn attributes_of(
         let key = TagKey::parse(key).map_err(|error| unfit(key, error))?;
         add(&mut tags, key, &value)?;
     }
-    for (key, template) in &set.session_tags {
-        let value = render(template, identity, || tag_title(key.as_str()))?;
-        add(&mut tags, key.clone(), &value)?;
+    let mut optional = VecDeque::new();
+    for tag in &set.session_tags {
+        let title = || tag_title(tag.key.as_str());
+        let value = render(&tag.value, identity, RoleSessionTags::accepts, title);
+        let added = value.and_then(|value| add(&mut tags, tag.key.clone(), &value));
+        match added {
+            Ok(()) if tag.optional => optional.push_back(tag.key.clone()),
+            Ok(()) => {}
+            Err(_) if tag.optional => {}
+            Err(error) => return Err(error),
+        }
     }
     let source_identity = match &set.source_identity {
         None => None,
         Some(template) => {
             let title = "the source identity";
-            let text = render(template, identity, || title.to_owned())?;
+            let accepted = SourceIdentity::accepts;
+            let text = render(template, identity, accepted, || title.to_owned())?;
             Some(SourceIdentity::parse(&text, partition).map_err(|error| unfit(title, error))?)
         }
     };
     Ok(RoleSessionAttributes {
         tags,
         source_identity,
+        optional,
     })
 }
 
@@ -161,11 +209,13 @@ fn unfit(attribute: &str, rule: impl std::fmt::Display) -> AttributeError {
 fn render(
     template: &Template,
     identity: &Identity,
+    accepted: impl Fn(char) -> bool,
     attribute: impl Fn() -> String,
 ) -> Result<String, AttributeError> {
     let name = |placeholder: Placeholder| placeholder.to_string();
     let untrusted = identity.untrusted_email.as_ref();
-    template.render(identity).map_err(|missing| match missing {
+    let rendered = template.render(identity, accepted);
+    rendered.map_err(|missing| match missing {
         RenderError::Absent(placeholder) => {
             match untrusted.filter(|_| placeholder == Placeholder::Email) {
                 Some(untrusted) => AttributeError::UntrustedEmail {

@@ -218,6 +218,17 @@ pub struct Limits {
     pub policy_arns: Vec<PolicyArn>,
 }
 
+/// A tag of each session of a permission set.
+#[derive(Clone, Debug)]
+pub struct SessionTag {
+    /// Unique within the permission set, without regard to case.
+    pub key: TagKey,
+    /// Its value.
+    pub value: Template,
+    /// Whether it is left out of a session where it has no valid value, or where STS has no space for it.
+    pub optional: bool,
+}
+
 /// A role that can exist in many accounts, with the settings of its sessions.
 #[derive(Clone, Debug)]
 pub struct PermissionSet {
@@ -233,8 +244,8 @@ pub struct PermissionSet {
     pub destination: Option<Destination>,
     /// Session policies.
     pub limits: Limits,
-    /// Configured session tags, in addition to those of every session.
-    pub session_tags: BTreeMap<TagKey, Template>,
+    /// Configured session tags, in addition to those of every session, in the order of the file.
+    pub session_tags: Vec<SessionTag>,
     /// `SourceIdentity` of the session.
     pub source_identity: Option<Template>,
     /// Variants, by name. Whoever is granted the permission set is granted every variant.
@@ -244,7 +255,8 @@ pub struct PermissionSet {
 impl PermissionSet {
     /// The templates of its session tags and its source identity.
     pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.session_tags.values().chain(&self.source_identity)
+        let tags = self.session_tags.iter().map(|tag| &tag.value);
+        tags.chain(&self.source_identity)
     }
 
     /// Whether a template uses the e-mail address of the person.

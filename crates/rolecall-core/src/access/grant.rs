@@ -177,6 +177,12 @@ pub enum DurationReason {
     Variant(String),
     /// AWS's default of one hour, because nothing is configured.
     AwsDefault,
+    /// `MaxSessionDuration` of the IAM role, which AWS has enforced recently.
+    RoleMaximum,
+    /// `aws login`: its clients renew credentials every 15 minutes as long as the sign-in lasts.
+    AwsLogin,
+    /// `SessionNotOnOrAfter` or `SessionDuration` of the SAML response that AWS received.
+    SamlResponse,
 }
 
 impl Grant {
@@ -333,6 +339,9 @@ impl fmt::Display for DurationReason {
             Self::PermissionSet(name) => write!(f, "permission set {name}"),
             Self::Variant(name) => write!(f, "variant {name}"),
             Self::AwsDefault => f.write_str("the default of AWS"),
+            Self::RoleMaximum => f.write_str("the MaxSessionDuration of the IAM role"),
+            Self::AwsLogin => f.write_str("aws login, which renews them until the sign-in ends"),
+            Self::SamlResponse => f.write_str("the SAML response of the identity provider"),
         }
     }
 }

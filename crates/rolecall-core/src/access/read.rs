@@ -7,7 +7,11 @@
 mod account;
 mod permission_set;
 mod rules;
+mod session_limits;
+mod session_size;
+mod session_tags;
 mod shared_domain;
+mod template;
 mod trust;
 mod unsupported_facts;
 mod when;

@@ -1,4 +1,4 @@
-//! Templates of claims: `{email}`, `{claims.department}`, `{claims./realm_access/team}`.
+//! Templates of claims: `{email}`, `{claims.department}`, `{claims./realm_access/team}`, `{email|aws}`.
 //!
 //! Templates are parsed with the policy. Rendering needs exactly one non-empty value for every placeholder and fails
 //! otherwise, so a tag is never empty or ambiguous.
@@ -14,7 +14,15 @@ pub struct Template(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    Value(Placeholder),
+    Value(Placeholder, Option<Filter>),
+}
+
+/// How a value is written into the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filter {
+    /// `|aws`: every byte of UTF-8 that AWS does not accept at this place becomes `=XX`, and so does `=`. Different values
+    /// have different texts, and `@example.com` stays what it is.
+    Aws,
 }
 
 /// A placeholder of a template.
@@ -43,6 +51,11 @@ pub enum InvalidTemplate {
         "{{{0}}} is not a placeholder: use {{email}}, {{name}}, {{subject}}, {{provider}} or {{claims.NAME}}"
     )]
     Placeholder(String),
+    /// A filter that does not exist.
+    #[error(
+        "there is no filter {0:?}: write {{{1}|aws}} to encode what AWS does not accept, or {{{1}}} for the value as it is"
+    )]
+    Filter(String, Placeholder),
     /// The template is empty.
     #[error("the text is empty: remove the key")]
     Empty,
@@ -76,15 +89,15 @@ impl Template {
                 literal.push('}');
                 rest = after;
             } else {
-                let (name, after) = from
+                let (inner, after) = from
                     .strip_prefix('{')
                     .and_then(|inner| inner.split_once('}'))
-                    .filter(|(name, _)| !name.contains('{'))
+                    .filter(|(inner, _)| !inner.contains('{'))
                     .ok_or(InvalidTemplate::Brace)?;
                 if !literal.is_empty() {
                     parts.push(Part::Literal(std::mem::take(&mut literal)));
                 }
-                parts.push(Part::Value(Placeholder::parse(name)?));
+                parts.push(Part::parse(inner)?);
                 rest = after;
             }
         }
@@ -98,16 +111,24 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// Renders the template for a person.
+    /// Renders the template for a person. `accepted` is the set of characters that AWS accepts in the rendered attribute;
+    /// the filter `aws` encodes all others.
     ///
     /// # Errors
     /// [`RenderError`], for the first placeholder that does not have exactly one value.
-    pub fn render(&self, identity: &Identity) -> Result<String, RenderError> {
+    pub fn render(
+        &self,
+        identity: &Identity,
+        accepted: impl Fn(char) -> bool,
+    ) -> Result<String, RenderError> {
         let mut text = String::new();
         for part in &self.0 {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
-                Part::Value(placeholder) => text.push_str(placeholder.value(identity)?),
+                Part::Value(placeholder, None) => text.push_str(placeholder.value(identity)?),
+                Part::Value(placeholder, Some(Filter::Aws)) => {
+                    encode(placeholder.value(identity)?, &accepted, &mut text);
+                }
             }
         }
         Ok(text)
@@ -119,7 +140,7 @@ impl Template {
             .iter()
             .map(|part| match part {
                 Part::Literal(literal) => literal.as_str(),
-                Part::Value(_) => "",
+                Part::Value(..) => "",
             })
             .collect()
     }
@@ -128,12 +149,77 @@ impl Template {
     pub fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|part| match part {
             Part::Literal(_) => None,
-            Part::Value(placeholder) => Some(placeholder),
+            Part::Value(placeholder, _) => Some(placeholder),
         })
     }
 }
 
+impl Part {
+    /// Parses what is between the braces. A placeholder ends at the first `|`.
+    fn parse(inner: &str) -> Result<Self, InvalidTemplate> {
+        let Some((name, filter)) = inner.split_once('|') else {
+            return Ok(Self::Value(Placeholder::parse(inner)?, None));
+        };
+        let placeholder = Placeholder::parse(name)?;
+        match filter {
+            "aws" => Ok(Self::Value(placeholder, Some(Filter::Aws))),
+            _ => Err(InvalidTemplate::Filter(filter.to_owned(), placeholder)),
+        }
+    }
+}
+
+/// Appends the value with every byte of a character that is not accepted, and `=`, as `=XX` in upper-case hex.
+fn encode(value: &str, accepted: impl Fn(char) -> bool, text: &mut String) {
+    let mut buffer = [0; 4];
+    for char in value.chars() {
+        if char != '=' && accepted(char) {
+            text.push(char);
+        } else {
+            for byte in char.encode_utf8(&mut buffer).bytes() {
+                text.push_str(&format!("={byte:02X}"));
+            }
+        }
+    }
+}
+
+/// Claims with which providers identify a person, in lower case; of a name that is a path or a URI, the last segment.
+const IDENTIFYING_CLAIMS: [&str; 12] = [
+    "email",
+    "employee_id",
+    "employeeid",
+    "employeenumber",
+    "objectidentifier",
+    "oid",
+    "preferred_username",
+    "sub",
+    "uid",
+    "unique_name",
+    "upn",
+    "user_id",
+];
+
 impl Placeholder {
+    /// Whether no two people of one provider have the same value.
+    pub(super) fn identifies(&self) -> bool {
+        match self {
+            Self::Email | Self::Subject => true,
+            Self::Name | Self::Provider => false,
+            Self::Claim(name) => {
+                let last = name.rsplit('/').next().unwrap_or(name);
+                IDENTIFYING_CLAIMS.contains(&&*last.to_ascii_lowercase())
+            }
+        }
+    }
+
+    /// Whether people of different providers have different values, or those who are meant are the same person.
+    pub(super) fn distinguishes_providers(&self) -> bool {
+        match self {
+            Self::Email | Self::Provider => true,
+            Self::Claim(name) => name == "email",
+            Self::Name | Self::Subject => false,
+        }
+    }
+
     fn parse(name: &str) -> Result<Self, InvalidTemplate> {
         match name {
             "email" => Ok(Self::Email),
@@ -187,7 +273,10 @@ impl fmt::Display for Template {
                 Part::Literal(text) => {
                     f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
                 }
-                Part::Value(placeholder) => write!(f, "{{{placeholder}}}")?,
+                Part::Value(placeholder, None) => write!(f, "{{{placeholder}}}")?,
+                Part::Value(placeholder, Some(Filter::Aws)) => {
+                    write!(f, "{{{placeholder}|aws}}")?;
+                }
             }
         }
         Ok(())

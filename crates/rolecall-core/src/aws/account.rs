@@ -59,15 +59,27 @@ pub enum Partition {
     /// GovCloud (US).
     #[serde(rename = "aws-us-gov")]
     GovCloud,
+    /// European Sovereign Cloud.
+    #[serde(rename = "aws-eusc")]
+    EuropeanSovereign,
 }
 
 impl Partition {
+    /// Every partition that an installation can be configured for.
+    pub const ALL: [Self; 4] = [
+        Self::Aws,
+        Self::China,
+        Self::GovCloud,
+        Self::EuropeanSovereign,
+    ];
+
     /// The partition in an ARN.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Aws => "aws",
             Self::China => "aws-cn",
             Self::GovCloud => "aws-us-gov",
+            Self::EuropeanSovereign => "aws-eusc",
         }
     }
 
@@ -77,6 +89,7 @@ impl Partition {
             Self::Aws => "signin.aws.amazon.com",
             Self::China => "signin.amazonaws.cn",
             Self::GovCloud => "signin.amazonaws-us-gov.com",
+            Self::EuropeanSovereign => "signin.amazonaws-eusc.eu",
         }
     }
 
@@ -85,6 +98,7 @@ impl Partition {
         match self {
             Self::Aws | Self::GovCloud => "amazonaws.com",
             Self::China => "amazonaws.com.cn",
+            Self::EuropeanSovereign => "amazonaws.eu",
         }
     }
 
@@ -94,28 +108,32 @@ impl Partition {
             Self::Aws => "console.aws.amazon.com",
             Self::China => "console.amazonaws.cn",
             Self::GovCloud => "console.amazonaws-us-gov.com",
+            Self::EuropeanSovereign => "console.amazonaws-eusc.eu",
         }
     }
 
-    /// `Audience` of SAML responses for AWS: the entity ID of its sign-in service.
+    /// `Audience` of SAML responses for AWS: the entity ID of its sign-in service. The entity ID in the European Sovereign
+    /// Cloud is not documented; accounts and providers can configure another.
     pub fn saml_audience(self) -> &'static str {
         match self {
-            Self::Aws => "urn:amazon:webservices",
+            Self::Aws | Self::EuropeanSovereign => "urn:amazon:webservices",
             Self::China => "urn:amazon:webservices:cn-north-1",
             Self::GovCloud => "urn:amazon:webservices:govcloud",
         }
     }
 
-    /// Whether the Region belongs to this partition, by the prefixes in AWS's `partitions.json`.
+    /// Whether the Region belongs to this partition, by the patterns of AWS's `partitions.json`. Regions of the isolated
+    /// partitions (`us-iso-east-1`) belong to none.
     pub fn contains(self, region: &Region) -> bool {
-        let of = if region.as_str().starts_with("cn-") {
-            Self::China
-        } else if region.as_str().starts_with("us-gov-") {
-            Self::GovCloud
-        } else {
-            Self::Aws
+        let mut parts = region.as_str().split('-');
+        let of = match (parts.next(), parts.next()) {
+            (Some("cn"), _) => Some(Self::China),
+            (Some("us"), Some("gov")) => Some(Self::GovCloud),
+            (Some("eusc"), _) => Some(Self::EuropeanSovereign),
+            (_, Some(second)) if second.starts_with("iso") => None,
+            _ => Some(Self::Aws),
         };
-        self == of
+        of == Some(self)
     }
 }
 
@@ -198,6 +216,26 @@ mod tests {
             "eu-west-1/",
         ] {
             assert!(Region::parse(bad).is_err(), "{bad}");
+        }
+        for (region, partition) in [
+            ("eu-west-1", Some(Partition::Aws)),
+            ("mx-central-1", Some(Partition::Aws)),
+            ("cn-north-1", Some(Partition::China)),
+            ("us-gov-west-1", Some(Partition::GovCloud)),
+            ("eusc-de-east-1", Some(Partition::EuropeanSovereign)),
+            ("us-iso-east-1", None),
+            ("eu-isoe-west-1", None),
+            ("us-isob-east-1", None),
+        ] {
+            let region = Region::parse(region).unwrap();
+            let holding = Partition::ALL
+                .into_iter()
+                .filter(|one| one.contains(&region));
+            assert_eq!(
+                holding.collect::<Vec<_>>(),
+                Vec::from_iter(partition),
+                "{region}"
+            );
         }
         assert!(RolePath::parse("rolecall/Developer").is_ok());
         for bad in ["", "/x", "x/", "a//b", "a b", "a*", &"x".repeat(65)] {

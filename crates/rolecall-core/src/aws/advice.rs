@@ -16,6 +16,8 @@ pub struct AdviceFacts<'a> {
     pub role: &'a RoleArn,
     /// `DurationSeconds`
     pub duration: RoleSessionDuration,
+    /// AWS's code and message; of another server its status and its first words.
+    pub answer: &'a str,
 }
 
 /// The part of the proof that the advice depends on.
@@ -51,6 +53,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         proof,
         role,
         duration,
+        answer,
     } = *facts;
     let issuer = issuer.as_str().trim_end_matches('/');
     let oidc_provider = issuer.split_once("://").map_or(issuer, |(_, host)| host);
@@ -60,9 +63,29 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         StsRefusal::AccessDenied => (
             format!("The role {name} in account {account} does not trust Rolecall, or does not exist."),
             match proof {
-                ProofFacts::WebIdentity { .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {oidc_provider}, with conditions that this session meets."),
+                ProofFacts::WebIdentity { .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {oidc_provider}, with conditions that this session meets ({oidc_provider}:aud, {oidc_provider}:sub, aws:RequestTag, sts:SourceIdentity)."),
                 ProofFacts::Saml { provider, .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithSAML, sts:TagSession and sts:SetSourceIdentity for {provider}, with conditions that this session meets: SAML:aud is the Recipient of the response."),
             },
+        ),
+        StsRefusal::TagSession => (
+            format!("The role {name} in account {account} does not allow session tags."),
+            format!("Add sts:TagSession to the actions that the trust policy of {role} allows. If it is there, compare its conditions on aws:RequestTag and aws:TagKeys with the tags of this permission set."),
+        ),
+        StsRefusal::SetSourceIdentity => (
+            format!("The role {name} in account {account} does not allow a source identity."),
+            format!("Add sts:SetSourceIdentity to the actions that the trust policy of {role} allows, or remove source_identity from the permission set. If it is there, compare its condition on sts:SourceIdentity."),
+        ),
+        StsRefusal::ServiceControlPolicy => (
+            format!("A service control policy of the organization denies the request for the role {name} in account {account}."),
+            format!("Ask the administrators of the AWS organization: the trust policy of {role} is not the cause. AWS's own message is below."),
+        ),
+        StsRefusal::ResourceControlPolicy => (
+            format!("A resource control policy of the organization denies access to the role {name} in account {account}."),
+            "Ask the administrators of the AWS organization. A resource control policy often requires aws:SourceOrgID, a specific OIDC provider or sts:RoleAuthorizedByIdp. AWS's own message is below.".to_owned(),
+        ),
+        StsRefusal::ExternalId => (
+            format!("The role {name} in account {account} requires another external id."),
+            format!("Compare external_id of account {account} in the access policy with sts:ExternalId in the trust policy of {role}."),
         ),
         StsRefusal::ProviderNotRegistered => match proof {
             ProofFacts::WebIdentity { audience } => (
@@ -95,6 +118,10 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             "AWS could not read the gateway's public keys.".to_owned(),
             format!("{issuer}/jwks must be reachable from the internet by https with a certificate of a public authority. If a key was created recently, wait a few minutes."),
         ),
+        StsRefusal::Thumbprint => (
+            format!("AWS does not trust the certificate of {issuer}."),
+            format!("Use a certificate of a public authority, or update the thumbprints of the OIDC provider in account {account}: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn arn:{}:iam::{account}:oidc-provider/{oidc_provider} --thumbprint-list …", role.partition()),
+        ),
         StsRefusal::ProviderUnreachable => (
             "AWS could not reach the gateway to check its token.".to_owned(),
             format!("{issuer}/.well-known/openid-configuration must be reachable from the internet by https. Try again in a moment."),
@@ -102,6 +129,13 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         StsRefusal::RoleClaim => (
             format!("AWS read the gateway's token as one for another role than {role}."),
             "Compare `role` of the permission set with the role's path and name in IAM. Where this partition reads the claim https://aws.amazon.com/roles differently, set role_claim = false in [aws].".to_owned(),
+        ),
+        StsRefusal::Subject => (
+            "AWS did not accept the subject of the proof.".to_owned(),
+            match proof {
+                ProofFacts::WebIdentity { .. } => format!("The subject of a token is PROVIDER|SUBJECT, 6 to 255 characters. Compare it with the condition on {oidc_provider}:sub in the trust policy of {role}."),
+                ProofFacts::Saml { .. } => "A SAML response for AWS must have a Subject with a NameID in a format that AWS supports, such as persistent.".to_owned(),
+            },
         ),
         StsRefusal::InvalidProof | StsRefusal::RejectedClaim => match proof {
             ProofFacts::WebIdentity { .. } => (
@@ -119,7 +153,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         ),
         StsRefusal::DurationTooLong => (
             format!("The role {name} in account {account} allows shorter sessions than {duration}."),
-            format!("Raise the role's MaxSessionDuration to at least {} seconds (aws iam update-role --role-name {name} --max-session-duration {0}), or shorten session_duration in the access policy.", duration.seconds()),
+            format!("Try again: Rolecall requests 1 h for this role during the next hour. To keep {duration}, raise the role's MaxSessionDuration to at least {} seconds (aws iam update-role --role-name {name} --max-session-duration {0}), or shorten session_duration in the access policy.", duration.seconds()),
         ),
         StsRefusal::PackedTooLarge => (
             "The session policies and tags of this role exceed AWS's limit.".to_owned(),
@@ -132,6 +166,18 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         StsRefusal::RegionDisabled => (
             format!("AWS STS is not active in this Region for account {account}."),
             format!("Activate the Region for STS in account {account} (IAM, Account settings), or set sts_region of the account to another one."),
+        ),
+        StsRefusal::Signature => (
+            "AWS did not accept the signature of the request.".to_owned(),
+            "Check the AWS credentials of the gateway and its clock (timedatectl, chronyc tracking). If the gateway has no AWS credentials, endpoints.sts in rolecall.toml is not an STS endpoint.".to_owned(),
+        ),
+        StsRefusal::AccountInactive => (
+            format!("Account {account} cannot use AWS STS: it is suspended, or its sign-up is not complete."),
+            format!("Ask the owner of account {account} to check its status in AWS Organizations or Billing."),
+        ),
+        StsRefusal::NotSts => (
+            format!("The request for credentials was answered by a proxy or another server, not by AWS STS: {answer}."),
+            "Ask your administrator to check endpoints.sts and the proxy in [egress] of rolecall.toml, and what the proxy permits.".to_owned(),
         ),
         StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a minute.".to_owned()),
         StsRefusal::Other => ("AWS refused the request.".to_owned(), "AWS's own message is below; your administrator can look it up.".to_owned()),
@@ -162,6 +208,7 @@ mod tests {
             },
             role: &role(),
             duration: RoleSessionDuration::DEFAULT,
+            answer: "",
         };
         let advice = advice(StsRefusal::ProviderNotRegistered, &facts);
         assert_eq!(
@@ -180,6 +227,7 @@ mod tests {
             },
             role: &role(),
             duration: RoleSessionDuration::from_seconds(7_200).unwrap(),
+            answer: "HTTP 403: Blocked",
         };
         let origin = "https://sso.example.com";
         for (refusal, code, text) in [
@@ -204,6 +252,40 @@ mod tests {
                 "keys_unreachable",
                 "https://sso.example.com/jwks",
             ),
+            (
+                StsRefusal::TagSession,
+                "tag_session",
+                "Add sts:TagSession to the actions",
+            ),
+            (
+                StsRefusal::SetSourceIdentity,
+                "set_source_identity",
+                "Add sts:SetSourceIdentity to the actions",
+            ),
+            (
+                StsRefusal::ServiceControlPolicy,
+                "service_control_policy",
+                "administrators of the AWS organization",
+            ),
+            (
+                StsRefusal::ResourceControlPolicy,
+                "resource_control_policy",
+                "sts:RoleAuthorizedByIdp",
+            ),
+            (StsRefusal::ExternalId, "external_id", "external_id"),
+            (
+                StsRefusal::Thumbprint,
+                "thumbprint",
+                "update-open-id-connect-provider-thumbprint",
+            ),
+            (StsRefusal::Subject, "subject", "sso.example.com:sub"),
+            (StsRefusal::Signature, "signature", "clock"),
+            (
+                StsRefusal::AccountInactive,
+                "account_inactive",
+                "owner of account",
+            ),
+            (StsRefusal::NotSts, "not_sts", "[egress]"),
             (StsRefusal::InvalidProof, "invalid_proof", origin),
             (StsRefusal::RejectedClaim, "rejected_claim", origin),
             (
@@ -240,6 +322,20 @@ mod tests {
     }
 
     #[test]
+    fn response_of_another_server_is_quoted() {
+        let issuer = Url::parse("https://sso.example.com/").unwrap();
+        let facts = AdviceFacts {
+            issuer: &issuer,
+            proof: ProofFacts::WebIdentity { audience: "x" },
+            role: &role(),
+            duration: RoleSessionDuration::DEFAULT,
+            answer: "HTTP 403: Blocked",
+        };
+        let explanation = advice(StsRefusal::NotSts, &facts).explanation;
+        assert!(explanation.ends_with("HTTP 403: Blocked."), "{explanation}");
+    }
+
+    #[test]
     fn missing_saml_provider_advice_names_the_command() {
         let issuer = Url::parse("https://sso.example.com/").unwrap();
         let provider = "arn:aws:iam::111122223333:saml-provider/rolecall";
@@ -251,6 +347,7 @@ mod tests {
             },
             role: &role(),
             duration: RoleSessionDuration::DEFAULT,
+            answer: "",
         };
         for (refusal, text) in [
             (StsRefusal::AccessDenied, "sts:AssumeRoleWithSAML"),
@@ -263,6 +360,8 @@ mod tests {
                 "aws iam update-saml-provider --saml-provider-arn arn:aws:iam::111122223333:saml-provider/rolecall ",
             ),
             (StsRefusal::Audience, "audience of account 111122223333"),
+            (StsRefusal::Subject, "NameID"),
+            (StsRefusal::TagSession, "Add sts:TagSession"),
             (StsRefusal::InvalidProof, provider),
         ] {
             let hint = advice(refusal, &facts).hint;

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_console_urls_of_the_partition_are_accepted() {
-        for partition in [Partition::Aws, Partition::China, Partition::GovCloud] {
+        for partition in Partition::ALL {
             assert_eq!(
                 Destination::home(partition).as_url().host_str(),
                 Some(partition.console_domain())
@@ -188,7 +188,7 @@ mod tests {
         let error = Destination::parse(&insights(4_097), Partition::Aws).unwrap_err();
         assert!(error.to_string().contains("at most 4096"), "{error}");
         let own_name = "https://lightsail.aws.amazon.com/";
-        for partition in [Partition::China, Partition::GovCloud] {
+        for partition in Partition::ALL.into_iter().skip(1) {
             assert!(Destination::parse(own_name, partition).is_err());
         }
     }
@@ -201,6 +201,15 @@ mod tests {
                 .map(|page| page.map(|page| page.as_url().to_string()))
         };
         assert_eq!(page(" ", None), Ok(None));
+        let sovereign = Destination::resolve(
+            "s3",
+            Region::parse("eusc-de-east-1").ok().as_ref(),
+            Partition::EuropeanSovereign,
+        );
+        assert_eq!(
+            sovereign.unwrap().unwrap().as_url().as_str(),
+            "https://eusc-de-east-1.console.amazonaws-eusc.eu/s3/home?region=eusc-de-east-1"
+        );
         assert_eq!(
             page("s3", region.as_ref()),
             Ok(Some(

@@ -91,7 +91,7 @@ impl SourceIdentity {
     pub fn chars_max(partition: Partition) -> usize {
         match partition {
             Partition::Aws => 256,
-            Partition::China | Partition::GovCloud => 64,
+            Partition::China | Partition::GovCloud | Partition::EuropeanSovereign => 64,
         }
     }
 
@@ -120,7 +120,12 @@ impl SourceIdentity {
     }
 
     fn may_contain(text: &str) -> bool {
-        text.bytes().all(session_name_char) && !text.starts_with("aws:")
+        text.chars().all(Self::accepts) && !text.starts_with("aws:")
+    }
+
+    /// Whether it may contain the character.
+    pub fn accepts(c: char) -> bool {
+        u8::try_from(c).is_ok_and(session_name_char)
     }
 
     /// Returns the value for STS.
@@ -161,6 +166,7 @@ mod tests {
                 (Partition::Aws, aws),
                 (Partition::China, others),
                 (Partition::GovCloud, others),
+                (Partition::EuropeanSovereign, others),
             ] {
                 let parsed = SourceIdentity::parse(text, partition);
                 assert_eq!(parsed.is_ok(), expected, "{partition}: {text}");

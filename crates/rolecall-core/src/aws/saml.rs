@@ -29,7 +29,7 @@ fn provider_parts(text: &str) -> Option<(&str, &str, &str)> {
     let (partition, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
     let (account, name) = rest.split_once(":saml-provider/")?;
     let name_char = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    let sound = ["aws", "aws-cn", "aws-us-gov"].contains(&partition)
+    let sound = Partition::ALL.iter().any(|one| one.as_str() == partition)
         && AccountId::parse(account).is_ok()
         && (1..=128).contains(&name.len())
         && name.bytes().all(name_char);
@@ -238,6 +238,10 @@ mod tests {
             (
                 Partition::GovCloud,
                 "https://us-gov-west-1.signin.amazonaws-us-gov.com/saml",
+            ),
+            (
+                Partition::EuropeanSovereign,
+                "https://eusc-de-east-1.signin.amazonaws-eusc.eu/saml",
             ),
         ] {
             let read = Recipient::parse(good, partition).map(|read| read.to_string());

@@ -1,6 +1,11 @@
 //! Session policies: an upper bound for the permissions of a role session.
 
+use serde_json::Value;
+
 use crate::base::{limits, text_newtype};
+
+/// `Version` of IAM's policy language.
+const VERSION: &str = "2012-10-17";
 
 text_newtype!(
     /// ARN of a managed policy.
@@ -46,16 +51,74 @@ impl SessionPolicy {
     /// # Errors
     /// [`InvalidSessionPolicy`].
     pub fn parse(text: &str) -> Result<Self, InvalidSessionPolicy> {
-        let document: serde_json::Value = serde_json::from_str(text)
+        let document: Value = serde_json::from_str(text)
             .map_err(|error| InvalidSessionPolicy::Json(error.to_string()))?;
-        let is_document = document.get("Version").and_then(serde_json::Value::as_str)
-            == Some("2012-10-17")
+        let is_document = document.get("Version").and_then(Value::as_str) == Some(VERSION)
             && document
                 .get("Statement")
                 .is_some_and(|statement| statement.is_array() || statement.is_object());
         if !is_document {
             return Err(InvalidSessionPolicy::Document);
         }
+        Self::minified(&document)
+    }
+
+    /// The document.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its statements with `"Effect": "Deny"`.
+    pub fn denies(&self) -> Vec<Value> {
+        let mut statements = self.statements();
+        statements.retain(|statement| statement["Effect"] == "Deny");
+        statements
+    }
+
+    /// Whether one of its `Allow` statements permits less than everything.
+    pub fn allows_partially(&self) -> bool {
+        let is_all = |value: &Value| *value == "*" || *value == serde_json::json!(["*"]);
+        self.statements().iter().any(|statement| {
+            let all = is_all(&statement["Action"])
+                && is_all(&statement["Resource"])
+                && statement.get("Condition").is_none();
+            statement["Effect"] == "Allow" && !all
+        })
+    }
+
+    /// The policy with these statements as well, a policy of them alone if there is none. Statements that it has already are
+    /// not repeated; of others the `Sid` is left out where it is taken.
+    ///
+    /// # Errors
+    /// [`InvalidSessionPolicy::TooLong`].
+    pub fn with(own: Option<&Self>, more: Vec<Value>) -> Result<Self, InvalidSessionPolicy> {
+        let mut statements = own.map(Self::statements).unwrap_or_default();
+        for mut statement in more {
+            if statements.contains(&statement) {
+                continue;
+            }
+            let sid = statement.get("Sid").cloned();
+            let taken = |sid: &Value| statements.iter().any(|one| one.get("Sid") == Some(sid));
+            if sid.is_some_and(|sid| taken(&sid))
+                && let Some(members) = statement.as_object_mut()
+            {
+                members.remove("Sid");
+            }
+            statements.push(statement);
+        }
+        let document = serde_json::json!({ "Version": VERSION, "Statement": statements });
+        Self::minified(&document)
+    }
+
+    fn statements(&self) -> Vec<Value> {
+        let document: Value = serde_json::from_str(&self.0).unwrap_or_default();
+        match &document["Statement"] {
+            Value::Array(statements) => statements.clone(),
+            one => vec![one.clone()],
+        }
+    }
+
+    fn minified(document: &Value) -> Result<Self, InvalidSessionPolicy> {
         let minified = document.to_string();
         match minified.chars().count() {
             chars if chars > limits::SESSION_POLICY_CHARS_MAX => {
@@ -64,16 +127,84 @@ impl SessionPolicy {
             _ => Ok(Self(minified)),
         }
     }
-
-    /// The document as JSON.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn policy(statements: &str) -> SessionPolicy {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":{statements}}}"#);
+        SessionPolicy::parse(&text).unwrap()
+    }
+
+    const DENY: &str = r#"{"Sid":"a","Effect":"Deny","Action":"s3:*","Resource":"*"}"#;
+    const ALLOW: &str = r#"{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"}"#;
+
+    #[test]
+    fn denies_of_another_policy_are_added_and_nothing_else_is() {
+        let base = policy(&format!("[{ALLOW},{DENY}]"));
+        let denies = base.denies();
+        assert_eq!(denies, [serde_json::from_str::<Value>(DENY).unwrap()]);
+        let alone = SessionPolicy::with(None, denies.clone()).unwrap();
+        assert_eq!(alone.denies(), denies);
+        assert_eq!(alone, policy(&format!("[{DENY}]")));
+        // A second Sid would make the document invalid.
+        let merged = SessionPolicy::with(Some(&policy(ALLOW)), denies.clone()).unwrap();
+        assert_eq!(
+            merged,
+            policy(&format!("[{ALLOW},{}]", DENY.replace(r#""Sid":"a","#, "")))
+        );
+        let again = SessionPolicy::with(Some(&base), denies).unwrap();
+        assert_eq!(again, base);
+    }
+
+    #[test]
+    fn merged_policies_keep_the_limit() {
+        let long = |sid: &str| {
+            let resource = "x".repeat(1_000);
+            format!(r#"{{"Sid":"{sid}","Effect":"Deny","Action":"*","Resource":"{resource}"}}"#)
+        };
+        let (one, other) = (policy(&long("a")), policy(&long("b")));
+        assert!(matches!(
+            SessionPolicy::with(Some(&one), other.denies()),
+            Err(InvalidSessionPolicy::TooLong(_))
+        ));
+        assert_eq!(
+            SessionPolicy::with(Some(&one), one.denies()),
+            Ok(policy(&format!("[{}]", long("a"))))
+        );
+    }
+
+    #[test]
+    fn an_allow_of_less_than_everything_is_seen() {
+        for (statements, partially) in [
+            (ALLOW, false),
+            (DENY, false),
+            (r#"{"Effect":"Allow","Action":["*"],"Resource":"*"}"#, false),
+            (r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#, true),
+            (
+                r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::x"}"#,
+                true,
+            ),
+            (
+                r#"{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}"#,
+                true,
+            ),
+            (
+                r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}"#,
+                true,
+            ),
+            ("[]", false),
+            (r#"["text",7]"#, false),
+        ] {
+            assert_eq!(
+                policy(statements).allows_partially(),
+                partially,
+                "{statements}"
+            );
+        }
+    }
 
     #[test]
     fn session_policies_and_arns_are_parsed_strictly() {

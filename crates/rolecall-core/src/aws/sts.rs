@@ -33,6 +33,8 @@ pub struct RoleSessionParameters {
     pub session_policy: Option<SessionPolicy>,
     /// `PolicyArns`
     pub policy_arns: Vec<PolicyArn>,
+    /// Percent of STS's space that session policies and session tags probably take; not sent.
+    pub predicted_percent: usize,
 }
 
 /// `AssumeRoleWithWebIdentity`. Source identity and session tags are claims of the token.
@@ -88,9 +90,18 @@ pub struct AssumedRole {
 /// be acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StsRefusal {
-    /// `AccessDenied`: the role does not exist, or its trust policy does not allow the request (including
-    /// `sts:TagSession` and `sts:SetSourceIdentity`).
+    /// `AccessDenied`: the role does not exist, or its trust policy does not allow this session.
     AccessDenied,
+    /// `AccessDenied`, "Not authorized to perform sts:TagSession".
+    TagSession,
+    /// `AccessDenied`, "Not authorized to perform sts:SetSourceIdentity".
+    SetSourceIdentity,
+    /// `AccessDenied`, "with an explicit deny in a service control policy": the organization forbids it.
+    ServiceControlPolicy,
+    /// `AccessDenied`, "with an explicit deny in a resource control policy": the organization forbids it for the role.
+    ResourceControlPolicy,
+    /// `AccessDenied` or `ValidationError` about the external id.
+    ExternalId,
     /// `InvalidIdentityToken`, "No OpenIDConnect provider found" or "Specified provider doesn't exist": the issuer is
     /// not registered in the account.
     ProviderNotRegistered,
@@ -101,8 +112,12 @@ pub enum StsRefusal {
     Metadata,
     /// `InvalidIdentityToken`, "Couldn't retrieve verification key": AWS cannot read the public keys of the gateway.
     KeysUnreachable,
+    /// `InvalidIdentityToken`, "HTTPS certificate doesn't match configured thumbprint": AWS does not trust our certificate.
+    Thumbprint,
     /// `InvalidIdentityToken`, "The target role ARN is not present in the roles claim": the token is for another role.
     RoleClaim,
+    /// `InvalidIdentityToken` about `sub` or `NameID`.
+    Subject,
     /// `InvalidIdentityToken` with any other message.
     InvalidProof,
     /// `IDPRejectedClaim`
@@ -119,6 +134,13 @@ pub enum StsRefusal {
     MalformedPolicy,
     /// `RegionDisabledException`
     RegionDisabled,
+    /// `InvalidClientTokenId`, `SignatureDoesNotMatch` and the like: AWS does not accept the signature of the request.
+    Signature,
+    /// `OptInRequired`: the account is not subscribed, or suspended.
+    AccountInactive,
+    /// A proxy or another server answered in place of STS, with a status that is not an outage and without AWS's error
+    /// document.
+    NotSts,
     /// `Throttling` and similar codes, after retries.
     Throttled,
     /// Any other code.
@@ -135,11 +157,18 @@ impl StsRefusal {
     pub fn code(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::TagSession => "tag_session",
+            Self::SetSourceIdentity => "set_source_identity",
+            Self::ServiceControlPolicy => "service_control_policy",
+            Self::ResourceControlPolicy => "resource_control_policy",
+            Self::ExternalId => "external_id",
             Self::ProviderNotRegistered => "provider_not_registered",
             Self::Audience => "audience",
             Self::Metadata => "metadata",
             Self::KeysUnreachable => "keys_unreachable",
+            Self::Thumbprint => "thumbprint",
             Self::RoleClaim => "role_claim",
+            Self::Subject => "subject",
             Self::InvalidProof => "invalid_proof",
             Self::RejectedClaim => "rejected_claim",
             Self::ProviderUnreachable => "provider_unreachable",
@@ -148,6 +177,9 @@ impl StsRefusal {
             Self::PackedTooLarge => "packed_too_large",
             Self::MalformedPolicy => "malformed_policy",
             Self::RegionDisabled => "region_disabled",
+            Self::Signature => "signature",
+            Self::AccountInactive => "account_inactive",
+            Self::NotSts => "not_sts",
             Self::Throttled => "throttled",
             Self::Other => "other",
         }
@@ -157,14 +189,14 @@ impl StsRefusal {
 /// Why a call to STS failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StsError {
-    /// AWS refused the request.
+    /// AWS refused the request, or another server answered in its place ([`StsRefusal::NotSts`]).
     #[error("AWS refused: {code}: {message}")]
     Refused {
         /// The reason.
         refusal: StsRefusal,
-        /// Error code of AWS.
+        /// Error code of AWS; `HTTP` and the status if another server answered.
         code: String,
-        /// Message of AWS, at most 512 characters. It contains no secret.
+        /// Message of AWS, at most 512 characters, or the first words of the other server's response. It contains no secret.
         message: String,
         /// Request ID of STS.
         request_id: Option<String>,

@@ -56,6 +56,11 @@ pub struct RoleSessionTags {
 }
 
 impl RoleSessionTags {
+    /// Whether a value may contain the character.
+    pub fn accepts(c: char) -> bool {
+        tag_char(c)
+    }
+
     /// Adds a tag.
     ///
     /// # Errors
@@ -78,6 +83,12 @@ impl RoleSessionTags {
         }
         self.tags.insert(key, value.to_owned());
         Ok(())
+    }
+
+    /// Removes a tag.
+    pub fn remove(&mut self, key: &TagKey) {
+        self.tags.remove(key);
+        self.transitive.retain(|known| known != key);
     }
 
     /// Keys and values, sorted by key.

@@ -43,6 +43,12 @@ pub const HELD_RESPONSES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Lifetime of a token for AWS. It is used immediately; IAM adds five minutes after `exp`.
 pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
 
+/// How long a response of AWS is used for later requests. A role whose `MaxSessionDuration` was raised is noticed within
+/// this time.
+pub const LEARNED_KEPT: TimeDelta = TimeDelta::hours(1);
+/// Number of roles, and of permission sets with their variants, for which a replica keeps responses.
+pub const LEARNED_MAX: usize = 4_096;
+
 /// Lifetime of a SAML response for AWS, which accepts it within five minutes after it was issued.
 pub const SAML_RESPONSE_LIFE: TimeDelta = TimeDelta::minutes(5);
 

@@ -72,7 +72,7 @@ impl StartUrls {
         let derived = StartLabel::of(public_url);
         let label = chosen.unwrap_or(&derived);
         let domain = match partition {
-            Partition::Aws | Partition::GovCloud => "awsapps.com",
+            Partition::Aws | Partition::GovCloud | Partition::EuropeanSovereign => "awsapps.com",
             Partition::China => "awsapps.cn",
         };
         let labels = [label, &derived].into_iter().chain(former);

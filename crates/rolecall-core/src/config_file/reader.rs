@@ -115,6 +115,11 @@ impl<'d> Spot<'d> {
             .partition_point(|start| *start <= self.offset)
     }
 
+    /// Bytes before it in the text.
+    pub fn offset(self) -> usize {
+        self.offset
+    }
+
     fn finding(self, message: String, hint: String) -> ConfigError {
         let line = self.line();
         let start = self

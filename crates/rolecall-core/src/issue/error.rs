@@ -89,6 +89,7 @@ impl IssueError {
         match self {
             Self::NotGranted => "not_granted",
             Self::Locked { .. } => "condition",
+            Self::Attributes(AttributeError::TooLarge { .. }) => "packed_too_large",
             Self::Attributes(_) => "template",
             Self::AtProvider { .. } => "at_provider",
             Self::Mismatch(mismatch) => mismatch.code(),

@@ -13,9 +13,11 @@ pub(crate) fn intent(
     let Prepared {
         grant,
         attributes,
+        predicted_percent: _,
         session_name,
         token_id,
         duration,
+        duration_reason: _,
         proven,
     } = prepared;
     // What the provider says to AWS, where it is the provider that speaks.

@@ -3,12 +3,13 @@
 use crate::access::{GatewaySaml, Grant, Trust};
 use crate::aws::{
     AdviceFacts, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, MintedSaml,
-    ProofFacts, RoleSessionParameters, SamlClaims, StsError, StsRequest, WebIdentityClaims, advice,
+    ProofFacts, RoleSessionDuration, RoleSessionParameters, SamlClaims, StsError, StsRefusal,
+    StsRequest, WebIdentityClaims, advice,
 };
 use crate::base::secret::WebIdentityToken;
 use crate::caller::Caller;
 use crate::identity::{Identity, InvalidSubject, Subject};
-use crate::issue::{IssueError, Issuer, Prepared, Refused};
+use crate::issue::{IssueError, Issuer, Prepared, Refused, packed};
 
 impl Issuer {
     /// Sends the request for a grant. The session must be live at that time.
@@ -18,9 +19,11 @@ impl Issuer {
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
         let grant = prepared.grant.clone();
+        let size = packed::size(&grant, &prepared.attributes);
         let request = self.sts_request(caller.identity, prepared).await?;
         self.check_session(caller).await?;
         let answer = self.sts.assume(&request).await;
+        self.learn_size(&grant, size, &answer);
         answer.map_err(|error| self.with_advice(error, &request, &grant))
     }
 
@@ -37,6 +40,7 @@ impl Issuer {
             duration: prepared.duration,
             session_policy: grant.session_policy().cloned(),
             policy_arns: grant.policy_arns().to_vec(),
+            predicted_percent: prepared.predicted_percent,
         };
         match grant.trust().clone() {
             Trust::GatewayOidc => Ok(StsRequest::AssumeRoleWithWebIdentity(
@@ -114,6 +118,7 @@ impl Issuer {
     }
 
     fn with_advice(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
+        let duration = request.session().duration;
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
             StsError::Unanswered { tries, source } => {
@@ -137,9 +142,13 @@ impl Issuer {
                 },
             },
             role: grant.role(),
-            duration: request.session().duration,
+            duration,
+            answer: &format!("{code}: {message}"),
         };
         let advice = advice(refusal, &facts);
+        if refusal == StsRefusal::DurationTooLong && duration > RoleSessionDuration::DEFAULT {
+            self.learned.role_is_short(grant.role(), self.clock.now());
+        }
         IssueError::Refused(Box::new(Refused {
             refusal,
             code,

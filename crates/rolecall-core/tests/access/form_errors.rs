@@ -127,6 +127,10 @@ fn errors_in_permission_sets() {
             "invalid `team` | {claim.x} is not a placeholder: use {email}, {name}, {subject}, {provider} or {claims.NAME}",
         ),
         (
+            "session_tags = { team = <\"{claims.x|awz}\" }",
+            "invalid `team` | there is no filter \"awz\": write {claims.x|aws} to encode what AWS does not accept, or {claims.x} for the value as it is",
+        ),
+        (
             "session_tags = { team = <\"a}\" }",
             "invalid `team` | write a literal brace twice: {{ or }}",
         ),
@@ -168,7 +172,7 @@ fn errors_in_permission_sets() {
         ),
         (
             "variants = { a = { <colour = \"x\" } }",
-            "unknown key \"colour\" | a variant takes session_duration, description, role, destination, session_policy, policy_arns",
+            "unknown key \"colour\" | a variant takes session_duration, description, role, destination, keep_base_policy, session_policy, policy_arns",
         ),
         (
             "variants = { a = { role = <\"rolecall/Read Only\" } }",

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use rolecall_core::access::{InvalidTemplate, Template};
+use rolecall_core::access::{InvalidTemplate, Placeholder, Template};
 use rolecall_core::base::limits;
 
 use crate::support::{facts, granted, in_groups, parse, person, policy, with_claims};
@@ -135,10 +135,13 @@ fn templates_round_trip_or_are_rejected() {
         "{{{name}}}",
         "{{}}",
         "ü{provider}{subject}",
+        "{email|aws}",
+        "{provider}.{claims./x/y|aws}",
     ] {
         let template = Template::parse(text).unwrap();
         assert_eq!(template.to_string(), text);
     }
+    let filter = |name: &str, placeholder| InvalidTemplate::Filter(name.to_owned(), placeholder);
     for (text, expected) in [
         ("{", InvalidTemplate::Brace),
         ("}", InvalidTemplate::Brace),
@@ -150,6 +153,23 @@ fn templates_round_trip_or_are_rejected() {
             InvalidTemplate::Placeholder("claims.".to_owned()),
         ),
         ("{Email}", InvalidTemplate::Placeholder("Email".to_owned())),
+        (
+            "{Email|aws}",
+            InvalidTemplate::Placeholder("Email".to_owned()),
+        ),
+        ("{|aws}", InvalidTemplate::Placeholder(String::new())),
+        (
+            "{email |aws}",
+            InvalidTemplate::Placeholder("email ".to_owned()),
+        ),
+        ("{email|}", filter("", Placeholder::Email)),
+        ("{email|AWS}", filter("AWS", Placeholder::Email)),
+        ("{email| aws}", filter(" aws", Placeholder::Email)),
+        ("{email|aws|aws}", filter("aws|aws", Placeholder::Email)),
+        (
+            "{claims.x|lower}",
+            filter("lower", Placeholder::Claim("x".to_owned())),
+        ),
         ("", InvalidTemplate::Empty),
     ] {
         assert_eq!(Template::parse(text), Err(expected), "{text}");

@@ -9,12 +9,14 @@
 mod changes;
 mod corpus;
 mod example;
+mod filter;
 mod form_errors;
 mod hostile;
 mod policy_errors;
 mod properties;
 mod roles;
 mod rules;
+mod session_limits;
 mod shared_domain;
 mod support;
 mod unread;

@@ -1,7 +1,11 @@
 //! Accounts that trust the gateway as a SAML provider: content of the response, and the console without STS.
 
+use chrono::TimeDelta;
+use rolecall_core::access::DurationReason;
 use rolecall_core::audit::AuditEventKind;
-use rolecall_core::aws::{Destination, Partition, SamlClaims, StsRefusal, StsRequest};
+use rolecall_core::aws::{
+    Destination, Partition, RoleSessionDuration, SamlClaims, StsRefusal, StsRequest,
+};
 use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::sign_in::ReturnTo;
@@ -30,6 +34,24 @@ fn only_claims(fixture: &Fixture) -> SamlClaims {
     assert_eq!(claims.len(), 1);
     assert!(fixture.aws.take_claims().is_empty(), "no token was issued");
     claims.remove(0)
+}
+
+#[tokio::test]
+async fn shorter_saml_response_is_the_duration_reason() {
+    let minutes = |minutes: u32| RoleSessionDuration::from_seconds(minutes * 60).unwrap();
+    let configured = DurationReason::Assignment("payments-developers".to_owned());
+    for (early, expected) in [
+        (0, (minutes(120), configured.clone())),
+        (1, (minutes(120), configured)),
+        (30, (minutes(90), DurationReason::SamlResponse)),
+        (119, (minutes(15), DurationReason::SamlResponse)),
+    ] {
+        let fixture = fixture("");
+        let alice = fixture.session_of("alice").await;
+        fixture.aws.end_early(TimeDelta::minutes(early));
+        let issued = fixture.issue(&alice, &developer()).await.unwrap();
+        assert_eq!(issued.duration, expected, "{early}");
+    }
 }
 
 #[tokio::test]

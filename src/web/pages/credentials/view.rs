@@ -22,7 +22,7 @@ pub struct CredentialsPage {
     pub expires_at: Moment,
     /// The remaining time, such as `59 min`.
     pub left: String,
-    /// What limits the duration, such as `limit of assignment payments-developers`; empty for the permission set itself.
+    /// The requested duration, and what limits it: `1 h, limited by assignment payments-developers`.
     pub reason: String,
     /// One for each format; the first one is selected.
     pub snippets: Vec<Snippet>,
@@ -119,7 +119,7 @@ mod samples {
                 variant: "readonly".into(),
                 expires_at: Moment::sample("2030-03-04T12:18:00Z", "4 Mar 2030, 12:18 UTC"),
                 left: "59 min".into(),
-                reason: "limit of assignment payments-developers".into(),
+                reason: "1 h, limited by assignment payments-developers".into(),
                 snippets: vec![
                     snippet(
                         "bash",

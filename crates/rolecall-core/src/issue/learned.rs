@@ -1,0 +1,224 @@
+//! What recent answers of AWS tell about the next requests. Each replica learns for itself, in memory; it is bounded, and
+//! forgotten after [`limits::LEARNED_KEPT`].
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use crate::aws::{PackedSize, RoleArn, RoleSessionDuration};
+use crate::base::limits;
+use crate::base::secret::SecretDigest;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Learned {
+    /// Roles that permit only shorter sessions than were requested.
+    short_roles: Mutex<Recent<RoleArn, ()>>,
+    /// How much of STS's space requests took, by session policies: those of a permission set or of a variant.
+    sizes: Mutex<Recent<SecretDigest, Observed>>,
+}
+
+/// What STS answered to requests with the same session policies.
+#[derive(Clone, Copy, Default)]
+struct Observed {
+    /// The last request, and the percentage that it took.
+    last: Option<(PackedSize, usize)>,
+    /// Characters of the tags of the smallest request that was refused.
+    refused: Option<usize>,
+}
+
+/// How much of STS's space a request takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prediction {
+    /// Percent.
+    pub(super) percent: usize,
+    /// Whether a request of more than 100 % is certain to be refused.
+    pub(super) is_certain: bool,
+}
+
+impl Learned {
+    /// AWS refused a session of this role because of its `MaxSessionDuration`, which the refusal does not contain.
+    pub(super) fn role_is_short(&self, role: &RoleArn, now: DateTime<Utc>) {
+        lock(&self.short_roles).put(role.clone(), (), now);
+    }
+
+    /// The longest session that the role is known to permit: the default `MaxSessionDuration` of IAM, which is also its
+    /// minimum. None if nothing is known.
+    pub(super) fn maximum_of(
+        &self,
+        role: impl FnOnce() -> RoleArn,
+        now: DateTime<Utc>,
+    ) -> Option<RoleSessionDuration> {
+        let short = lock(&self.short_roles);
+        // Pages ask for each of hundreds of roles, and nearly always nothing is known of any.
+        let known = !short.entries.is_empty() && short.get(&role(), now).is_some();
+        known.then_some(RoleSessionDuration::DEFAULT)
+    }
+
+    /// STS reported how much a request took. More than 100 % was refused.
+    pub(super) fn size_is(
+        &self,
+        limits: SecretDigest,
+        size: PackedSize,
+        percent: usize,
+        now: DateTime<Utc>,
+    ) {
+        let mut sizes = lock(&self.sizes);
+        let mut observed = sizes.get(&limits, now).copied().unwrap_or_default();
+        let chars = size.tag_chars();
+        observed.last = Some((size, percent));
+        observed.refused = match observed.refused {
+            smallest if percent > 100 => {
+                Some(smallest.map_or(chars, |smallest| smallest.min(chars)))
+            }
+            // As large a request was accepted: it is not the size of the tags alone.
+            smallest => smallest.filter(|smallest| *smallest > chars),
+        };
+        sizes.put(limits, observed, now);
+    }
+
+    /// How much a request takes: estimated, and scaled by what the last request with the same session policies took.
+    pub(super) fn predict(
+        &self,
+        limits: SecretDigest,
+        size: PackedSize,
+        now: DateTime<Utc>,
+    ) -> Prediction {
+        let observed = lock(&self.sizes).get(&limits, now).copied();
+        let observed = observed.unwrap_or_default();
+        let scaled = observed.last.map_or(size.estimate(), |(last, percent)| {
+            size.estimate() * percent.max(1) / last.estimate().max(1)
+        });
+        let was_refused = observed
+            .refused
+            .is_some_and(|smallest| size.tag_chars() >= smallest);
+        let (least, more) = (size.minimum(), was_refused.then_some(101));
+        Prediction {
+            percent: scaled.max(least).max(more.unwrap_or_default()),
+            is_certain: least > 100 || was_refused,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A map of at most [`limits::LEARNED_MAX`] entries, each with the time at which it is forgotten.
+struct Recent<K, V> {
+    entries: HashMap<K, (DateTime<Utc>, V)>,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> Recent<K, V> {
+    /// Replaces an entry. If there is no room, the one that would be forgotten first makes room.
+    fn put(&mut self, key: K, value: V, now: DateTime<Utc>) {
+        let entries = &mut self.entries;
+        if entries.len() >= limits::LEARNED_MAX && !entries.contains_key(&key) {
+            entries.retain(|_, (until, _)| *until > now);
+            let first = entries.iter().min_by_key(|(_, (until, _))| *until);
+            let first = first.map(|(key, _)| key.clone());
+            if entries.len() >= limits::LEARNED_MAX
+                && let Some(first) = first
+            {
+                entries.remove(&first);
+            }
+        }
+        entries.insert(key, (now + limits::LEARNED_KEPT, value));
+    }
+
+    fn get(&self, key: &K, now: DateTime<Utc>) -> Option<&V> {
+        let (until, value) = self.entries.get(key)?;
+        (*until > now).then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::aws::{RoleSessionTags, TagKey};
+
+    fn size(tag_chars: usize) -> PackedSize {
+        let mut tags = RoleSessionTags::default();
+        let mut left = tag_chars;
+        for n in 10.. {
+            let value = "x".repeat(left.saturating_sub(2).min(256));
+            if left < 2 {
+                break;
+            }
+            left -= 2 + value.len();
+            tags.add(TagKey::parse(&n.to_string()).unwrap(), &value)
+                .unwrap();
+        }
+        PackedSize::of(None, &[], &tags)
+    }
+
+    #[test]
+    fn predictions_follow_what_sts_reported() {
+        let learned = Learned::default();
+        let now = DateTime::UNIX_EPOCH;
+        let limits = |name: &str| SecretDigest::of("test", &[name.as_bytes()]);
+        let predict = |name, chars| learned.predict(limits(name), size(chars), now);
+        let open = |percent| Prediction {
+            percent,
+            is_certain: false,
+        };
+        let refused = |percent| Prediction {
+            percent,
+            is_certain: true,
+        };
+        assert_eq!(predict("a", 400), open(80));
+        assert_eq!(predict("a", 600), open(120));
+        learned.size_is(limits("a"), size(400), 20, now);
+        assert_eq!(predict("a", 600), open(30));
+        assert_eq!(predict("a", 2_400), open(120));
+        assert_eq!(predict("b", 600), open(120), "others have their own");
+        learned.size_is(limits("a"), size(600), 134, now);
+        assert_eq!(predict("a", 600), refused(134));
+        assert_eq!(predict("a", 900), refused(201));
+        assert_eq!(predict("a", 400), open(89));
+        // A smaller one is accepted: the larger ones still are not.
+        learned.size_is(limits("a"), size(400), 90, now);
+        assert_eq!(predict("a", 400), open(90));
+        assert_eq!(predict("a", 600), refused(135));
+        // As large a one is accepted.
+        learned.size_is(limits("a"), size(600), 50, now);
+        assert_eq!(predict("a", 600), open(50));
+        let later = now + limits::LEARNED_KEPT;
+        assert_eq!(learned.predict(limits("a"), size(600), later), open(120));
+        assert!(predict("c", 2_600).is_certain, "nothing packs so well");
+        learned.size_is(limits("c"), size(10), 0, now);
+        assert_eq!(predict("c", 20).percent, 2);
+    }
+
+    #[test]
+    fn entries_are_forgotten_and_bounded() {
+        let start = DateTime::UNIX_EPOCH;
+        let mut recent = Recent::default();
+        for n in 0..=limits::LEARNED_MAX {
+            let now = start + TimeDelta::milliseconds(i64::try_from(n).unwrap());
+            recent.put(n, n, now);
+        }
+        assert_eq!(recent.entries.len(), limits::LEARNED_MAX);
+        assert_eq!(recent.get(&0, start), None, "the oldest made room");
+        assert_eq!(recent.get(&1, start), Some(&1));
+        recent.put(1, 7, start);
+        assert_eq!(recent.entries.len(), limits::LEARNED_MAX);
+        assert_eq!(recent.get(&1, start), Some(&7));
+        let later = start + limits::LEARNED_KEPT + TimeDelta::seconds(60);
+        assert_eq!(recent.get(&1, later), None);
+        recent.put(0, 0, later);
+        assert_eq!(recent.entries.len(), 1, "what is forgotten makes room");
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether session policies and session tags fit into STS's space, before STS is asked.
+
+use crate::access::{AttributeError, Grant, RoleSessionAttributes};
+use crate::aws::{AssumedRole, PackedSize, StsError, StsRefusal};
+use crate::base::secret::SecretDigest;
+
+use super::Issuer;
+use super::learned::Prediction;
+
+/// Attributes that fit, and how much of STS's space the request probably takes, in percent.
+pub(super) struct Fitted {
+    pub(super) attributes: RoleSessionAttributes,
+    pub(super) percent: usize,
+}
+
+impl Issuer {
+    /// Leaves out optional tags, in the order of the file, until the rest probably fits.
+    ///
+    /// # Errors
+    /// [`AttributeError::TooLarge`] if STS is certain to refuse the request.
+    pub(super) fn fit(
+        &self,
+        grant: &Grant,
+        mut attributes: RoleSessionAttributes,
+    ) -> Result<Fitted, AttributeError> {
+        if grant.trust().needs_browser() {
+            // The provider's response contains the tags.
+            let percent = 0;
+            return Ok(Fitted {
+                attributes,
+                percent,
+            });
+        }
+        let (limits, now) = (digest(grant), self.clock.now());
+        loop {
+            let size = size(grant, &attributes);
+            let Prediction {
+                percent,
+                is_certain,
+            } = self.learned.predict(limits, size, now);
+            let fits = percent <= 100;
+            if !fits && attributes.drop_optional_tag().is_some() {
+                continue;
+            }
+            if !fits && is_certain {
+                return Err(AttributeError::TooLarge { percent });
+            }
+            return Ok(Fitted {
+                attributes,
+                percent,
+            });
+        }
+    }
+
+    /// Remembers how much of STS's space a request took.
+    pub(super) fn learn_size(
+        &self,
+        grant: &Grant,
+        size: PackedSize,
+        answer: &Result<AssumedRole, StsError>,
+    ) {
+        let percent = match answer {
+            Ok(issued) => issued.packed_size_percent.map(usize::from),
+            Err(StsError::Refused {
+                refusal: StsRefusal::PackedTooLarge,
+                message,
+                ..
+            }) => Some(percent_in(message).unwrap_or_default().max(101)),
+            Err(_) => None,
+        };
+        if let Some(percent) = percent {
+            self.learned
+                .size_is(digest(grant), size, percent, self.clock.now());
+        }
+    }
+}
+
+/// The size of the request for a grant.
+pub(super) fn size(grant: &Grant, attributes: &RoleSessionAttributes) -> PackedSize {
+    PackedSize::of(
+        grant.session_policy(),
+        grant.policy_arns(),
+        &attributes.tags,
+    )
+}
+
+/// The session policies of a grant: requests that have the same can be compared.
+fn digest(grant: &Grant) -> SecretDigest {
+    let policy = grant.session_policy().map_or("", |policy| policy.as_str());
+    let name = grant.role_name();
+    let arns = grant
+        .policy_arns()
+        .iter()
+        .map(|arn| arn.as_str().as_bytes());
+    let parts: Vec<&[u8]> = [name.as_bytes(), policy.as_bytes()]
+        .into_iter()
+        .chain(arns)
+        .collect();
+    SecretDigest::of("rolecall/session-limits/v1", &parts)
+}
+
+/// The number in "Packed policy consumes 134% of allotted space".
+fn percent_in(message: &str) -> Option<usize> {
+    let (before, _) = message.split_once('%')?;
+    let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    before[before.len() - digits..].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_percentage_of_a_refusal() {
+        for (message, percent) in [
+            (
+                "Packed policy consumes 134% of allotted space, please use smaller policy.",
+                Some(134),
+            ),
+            (
+                "Packed size of session tags consumes 101% of allotted space.",
+                Some(101),
+            ),
+            ("% of allotted space", None),
+            ("no number", None),
+            ("99999999999999999999999999% of", None),
+        ] {
+            assert_eq!(percent_in(message), percent, "{message}");
+        }
+    }
+}
