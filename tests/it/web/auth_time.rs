@@ -71,7 +71,7 @@ async fn missing_auth_time_names_the_setting() -> Result<()> {
     let page = browser.open(&fixture.at("/")).await?;
     let text = page.text();
     ensure!(
-        text.contains("your identity provider does not say when you signed in"),
+        text.contains("your identity provider does not report when you signed in"),
         "{text}"
     );
     ensure!(text.contains("auth_time = \"assume_now\""), "{text}");

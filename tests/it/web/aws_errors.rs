@@ -58,7 +58,7 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
             "access_denied",
             (
                 403,
-                "does not let Rolecall in",
+                "does not trust Rolecall",
                 "Check that arn:aws:iam::444455556666:role/rolecall/Developer exists",
             ),
         ),
@@ -67,14 +67,14 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
             "region_disabled",
             (
                 403,
-                "switched off in this Region",
+                "is not active in this Region",
                 "Activate the Region for STS in account 444455556666",
             ),
         ),
         (
             Fault::ExpiredToken,
             "expired",
-            (403, "too old the moment it arrived", "clock is wrong"),
+            (403, "proof as expired", "clock is wrong"),
         ),
         (
             Fault::IdpCommunicationError { times: many },
@@ -91,7 +91,7 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
             (
                 403,
                 "did not accept the gateway’s token",
-                "equal to the letter",
+                "they must be identical",
             ),
         ),
         (
@@ -99,7 +99,7 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
             "packed_too_large",
             (
                 403,
-                "more than AWS takes",
+                "of this role exceed",
                 "fewer policy_arns and session_tags",
             ),
         ),

@@ -117,7 +117,7 @@ mod samples {
                 device: device("BCDF-GHJK", None),
                 location: ClientLocation::OtherNetwork,
                 address: "198.51.100.4".into(),
-                error: Some("the code was not typed as the program shows it".into()),
+                error: Some("the entered code differs from the displayed one".into()),
                 ..plain()
             };
             let typed = Self {

@@ -90,7 +90,7 @@ async fn denial_is_returned_to_the_client() -> Result<()> {
         .await?;
     ensure!(
         to == format!(
-            "{LISTENING}?error=access_denied&error_description=the+person+said+no&state=s"
+            "{LISTENING}?error=access_denied&error_description=the+request+was+denied&state=s"
         ),
         "{to}"
     );

@@ -147,7 +147,7 @@ async fn link_requires_retyping_the_code() -> Result<()> {
             .text()
             .await?;
         ensure!(
-            page.contains("the code was not typed as the program shows it"),
+            page.contains("the entered code differs from the displayed one"),
             "{retyped}: {page}"
         );
     }
