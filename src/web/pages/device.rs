@@ -157,7 +157,7 @@ fn wrong(
             "Device codes are disabled",
             "Your organization does not allow programs to sign in with a device code.",
         )
-        .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
+        .hint("Run aws sso login on a machine with a browser, without --use-device-code.")),
         ConsentError::SessionEnded => Err(PageError::sign_in_first(&back_to(user_code), false)),
         ConsentError::Unavailable(error) => Err(error.into()),
     }

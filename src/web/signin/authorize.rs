@@ -191,17 +191,15 @@ fn invalid_code() -> PageError {
     PageError::bad_request(
         "This code is not valid: it was used, has expired, or was created in another browser.",
     )
-    .hint("Run `aws login --remote` again.")
+    .hint("Run aws login --remote again.")
 }
 
 impl From<InvalidLogin> for PageError {
     fn from(error: InvalidLogin) -> Self {
-        let hint = "Run `aws login` again and use the address that it opens. If someone sent you the link, do not open it.";
-        Self::bad_request(
-            "This is not a valid `aws login` request of the AWS CLI. No access was granted.",
-        )
-        .hint(hint)
-        .detail(error.to_string())
+        let hint = "Run aws login again and use the address that it opens. If someone sent you the link, do not open it.";
+        Self::bad_request("This is not a valid request of aws login. No access was granted.")
+            .hint(hint)
+            .detail(error.to_string())
     }
 }
 
@@ -216,7 +214,7 @@ fn login_error(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> Page
             "Remote sign-in is disabled",
             "Your organization does not allow programs on other machines to sign in.",
         )
-        .hint("Run `aws login` without --remote, on a machine with a browser."),
+        .hint("Run aws login without --remote, on a machine with a browser."),
         AllowLoginError::SessionEnded => PageError::sign_in_first(here, false),
         AllowLoginError::Role(error) => error.into(),
         AllowLoginError::Unavailable(error) => error.into(),

@@ -80,7 +80,7 @@ await walk('consent', async () => {
   await look(first, 'device-link-judged');
   await first.locator('#retyped').fill('XXXX');
   await first.getByRole('button', { name: 'Allow' }).click();
-  await first.getByText('was not typed').waitFor();
+  await first.getByText('differs from the displayed one').waitFor();
   await look(first, 'device-not-retyped');
   await first.getByRole('button', { name: 'Deny' }).click();
   await first.getByText('Access denied. You can close this page.').waitFor();

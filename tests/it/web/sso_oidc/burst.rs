@@ -26,7 +26,7 @@ async fn one_decision_applies_to_a_burst_of_devices() -> Result<()> {
     ensure!(
         page.select("li")?
             .iter()
-            .filter(|line| line.contains("Another request with the same program name"))
+            .filter(|line| line.contains("Another request with this name"))
             .count()
             == 11
     );
