@@ -1,9 +1,9 @@
-//! An AWS in miniature on one loopback port: STS, the trust policies of IAM and the console's sign-in endpoint.
+//! An AWS emulator on one loopback port: STS, IAM trust policies and the console sign-in endpoint.
 //!
-//! It checks what AWS documents that it checks: the token's signature against keys it fetches itself, or that of a SAML
-//! response against the metadata it was given, the issuer and the audience against the account's provider, the role's trust policy, durations, tags, sizes, and later the SigV4
-//! signature of the credentials it issued. It answers with AWS's own codes, statuses and XML. It refuses to guess: a
-//! trust policy that uses something this emulation does not know is refused when the role is created.
+//! It performs the checks that AWS documents: the signature of a token against keys that it fetches itself, or that of a
+//! SAML response against registered metadata; issuer and audience against the account's provider; the role's trust policy,
+//! durations, tags and sizes; and the SigV4 signature of requests with issued credentials. Errors have AWS's codes, statuses
+//! and XML. Creating a role fails if its trust policy uses an element that the emulator does not evaluate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,20 +41,20 @@ pub use state::{IssuedSession, RecordedRequest};
 
 use state::AwsState;
 
-/// How an [`Aws`] is started.
+/// Settings of an [`Aws`].
 pub struct AwsSettings {
-    /// The time for token expiry, session expiry and signature skew.
+    /// Clock for token expiry, session expiry and signature skew.
     pub clock: Clock,
-    /// Loopback port; 0 lets the system choose.
+    /// Loopback port; 0 selects any free port.
     pub port: u16,
-    /// PEM of the one authority that `https` issuers are trusted by; without it only `http` issuers are reachable.
+    /// PEM of the certificate authority trusted for `https` issuers. If `None`, only `http` issuers can be used.
     pub issuer_authority: Option<Vec<u8>>,
-    /// How many of the last requests [`Aws::requests`] keeps; 0 keeps none (for benchmarks).
+    /// Maximum number of requests that [`Aws::requests`] returns; 0 disables recording (for benchmarks).
     pub requests_kept: usize,
 }
 
 impl Default for AwsSettings {
-    /// The real clock, any free port, the last 1,000 requests.
+    /// System clock, any free port, the last 1,000 requests.
     fn default() -> Self {
         AwsSettings {
             clock: clock::system(),
@@ -65,17 +65,17 @@ impl Default for AwsSettings {
     }
 }
 
-/// A running AWS. Dropping it stops its server.
+/// A running AWS emulator. Dropping it stops the server.
 pub struct Aws {
     state: Arc<AwsState>,
     server: LocalServer,
 }
 
 impl Aws {
-    /// Starts the server on a thread of its own and returns once it listens.
+    /// Starts the server on its own thread and returns once it listens.
     ///
     /// # Errors
-    /// When the port is taken, the server cannot start, or `issuer_authority` is no certificate.
+    /// If the port is in use, the server cannot start, or `issuer_authority` is not a certificate.
     pub fn start(settings: AwsSettings) -> anyhow::Result<Aws> {
         let port = settings.port;
         let state = Arc::new(AwsState::new(settings)?);
@@ -86,20 +86,26 @@ impl Aws {
         Ok(Aws { state, server })
     }
 
-    /// The one origin of everything, without a trailing slash: the STS endpoint, and the sign-in endpoint below it.
+    /// Origin of the STS and sign-in endpoints, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// The account with this number, opened when it is new.
+    /// Address of the listener.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
+    /// Returns the account with this ID and creates it if it does not exist.
     ///
     /// # Errors
-    /// When the number is not twelve digits.
+    /// If the ID does not have 12 digits.
     pub fn account(&self, id: &str) -> anyhow::Result<Account> {
         ensure!(
             id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()),
-            "an AWS account number has twelve digits, not {id:?}"
+            "an AWS account ID has 12 digits, not {id:?}"
         );
         self.state.create_account(id);
         Ok(Account {
@@ -108,39 +114,39 @@ impl Aws {
         })
     }
 
-    /// Makes AWS misbehave from now on; counted faults end by themselves, the others with [`Aws::clear_faults`].
+    /// Injects a fault. A counted fault ends after its number of requests, any other with [`Aws::clear_faults`].
     pub fn inject_fault(&self, fault: Fault) {
         self.state.faults.add(fault);
     }
 
-    /// Ends every fault.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.state.faults.clear();
     }
 
-    /// The requests that reached STS and the sign-in endpoint, oldest first, as many as `requests_kept` says.
+    /// The most recent requests to STS and the sign-in endpoint, oldest first: at most `requests_kept`.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.requests()
     }
 
-    /// The role sessions issued and not yet forgotten (the last 20,000 are known), oldest first.
+    /// The most recent role sessions issued, oldest first: at most 20,000.
     #[must_use]
     pub fn issued(&self) -> Vec<Arc<IssuedSession>> {
         self.state.issued()
     }
 }
 
-/// An IAM role as `CreateRole` takes it.
+/// Parameters of `CreateRole`.
 pub struct Role {
-    /// The trust policy (AssumeRolePolicyDocument).
+    /// Trust policy (`AssumeRolePolicyDocument`).
     pub trust_policy: Value,
-    /// MaxSessionDuration, 1 h to 12 h.
+    /// `MaxSessionDuration`, 1 h to 12 h.
     pub max_session_duration: Duration,
 }
 
 impl Role {
-    /// A role that this document trusts people into, for one hour at most, which is AWS's default.
+    /// A role with this trust policy and AWS's default `MaxSessionDuration` of one hour.
     #[must_use]
     pub fn with_trust_policy(trust_policy: Value) -> Role {
         Role {
@@ -149,7 +155,7 @@ impl Role {
         }
     }
 
-    /// The same role with a longer MaxSessionDuration.
+    /// The same role with this `MaxSessionDuration`.
     #[must_use]
     pub fn with_max_session_duration(self, max_session_duration: Duration) -> Role {
         Role {
@@ -159,7 +165,7 @@ impl Role {
     }
 }
 
-/// One account, to set up its IAM.
+/// An account, for the configuration of its IAM resources.
 #[derive(Clone)]
 pub struct Account {
     state: Arc<AwsState>,
@@ -167,18 +173,17 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account number.
+    /// The account ID.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// `iam:CreateOpenIDConnectProvider`: registers the issuer and the audiences it may name; returns the provider's ARN.
-    /// Registering the same issuer again replaces its audiences. Unlike IAM, `http` is taken, so that an issuer may run
-    /// on loopback.
+    /// `iam:CreateOpenIDConnectProvider`: registers an issuer with its client IDs and returns the provider's ARN.
+    /// Registering the issuer again replaces its client IDs. Unlike IAM, it accepts `http`, for issuers on loopback.
     ///
     /// # Errors
-    /// When the URL or the client ids break the limits of the IAM API (aws-protocol: at most 255 characters, 1 to 100 ids).
+    /// If the URL or the client IDs exceed the limits of the IAM API (255 characters, 1 to 100 IDs).
     pub fn oidc_provider(&self, issuer: &str, client_ids: &[&str]) -> anyhow::Result<String> {
         let provider = iam::OidcProvider::new(&self.id, issuer, client_ids)?;
         let arn = provider.arn.clone();
@@ -190,16 +195,16 @@ impl Account {
         Ok(arn)
     }
 
-    /// `iam:DeleteOpenIDConnectProvider`: forgets the issuer.
+    /// `iam:DeleteOpenIDConnectProvider`, by issuer.
     pub fn delete_oidc_provider(&self, issuer: &str) {
         self.state
             .update_account(&self.id, |account| account.providers.remove(issuer));
     }
 
-    /// `iam:CreateSAMLProvider` (or its update): registers the metadata; returns the provider's ARN.
+    /// `iam:CreateSAMLProvider` or `iam:UpdateSAMLProvider`: registers metadata and returns the provider's ARN.
     ///
     /// # Errors
-    /// When the name or the metadata are ones IAM would refuse.
+    /// If IAM would reject the name or the metadata.
     pub fn saml_provider(&self, name: &str, metadata: &str) -> anyhow::Result<String> {
         let provider = iam::SamlProvider::new(&self.id, name, metadata)?;
         let arn = provider.arn.clone();
@@ -211,17 +216,17 @@ impl Account {
         Ok(arn)
     }
 
-    /// `iam:DeleteSAMLProvider`: forgets the provider of this ARN.
+    /// `iam:DeleteSAMLProvider`, by ARN.
     pub fn delete_saml_provider(&self, arn: &str) {
         self.state
             .update_account(&self.id, |account| account.saml_providers.remove(arn));
     }
 
-    /// `iam:CreateRole` (or its update): `name` may carry a path, as in `rolecall/Developer`; returns the role's ARN.
+    /// `iam:CreateRole` or its update; returns the role's ARN. `name` may include a path, as in `rolecall/Developer`.
     ///
     /// # Errors
-    /// When the name, the duration or the trust policy is one IAM would refuse, or uses a policy element that this
-    /// emulation does not evaluate.
+    /// If IAM would reject the name, the duration or the trust policy, or if the policy uses an element that the
+    /// emulator does not evaluate.
     pub fn role(&self, name: &str, role: Role) -> anyhow::Result<String> {
         let role = iam::TrustedRole::new(&self.id, name, &role)?;
         let arn = role.arn.clone();

@@ -1,8 +1,7 @@
-//! A browser without a screen: what a real one sends and keeps, as far as a gateway can tell.
+//! A headless browser that sends requests and stores cookies like Chromium.
 //!
-//! Cookies with their attributes, `Origin`, `Referer` and `Sec-Fetch-*`, redirects followed by hand and written down, forms
-//! and links as a person uses them, `form-action`. No script runs but the one that sends a page's own form, and nothing is
-//! asked of a host that is not on this machine.
+//! Supports cookies with their attributes, `Origin`, `Referer`, `Sec-Fetch-*`, redirects, links, forms and `form-action`, and
+//! records all requests. The only script that it runs is one that submits a form. It connects only to hosts on this machine.
 
 mod cookie;
 mod cross_site;
@@ -27,19 +26,19 @@ use cookie::Jar;
 use form::Submission;
 use site::{Relation, is_trustworthy, relation};
 
-/// Chromium gives up here too.
+/// The limit of Chromium.
 const REDIRECTS_MAX: usize = 20;
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) testkit-browser";
 
-/// What a browser knows before it goes anywhere.
+/// Settings of a [`Browser`].
 pub struct BrowserSettings {
-    /// Names of servers on this machine, beside `localhost` and loopback addresses.
+    /// Host names of servers on this machine, in addition to `localhost` and loopback addresses.
     pub hosts: Vec<(String, SocketAddr)>,
-    /// Certificate authorities it trusts, PEM.
+    /// Trusted certificate authorities, PEM.
     pub authorities: Vec<Vec<u8>>,
-    /// When cookies expire.
+    /// Clock for the expiry of cookies.
     pub clock: Clock,
-    /// Whether a page's script may send its form, as the POST binding of SAML does. Without, a person presses the button.
+    /// Whether a script may submit a form, as in the POST binding of SAML. Otherwise a test must press the button.
     pub scripts: bool,
 }
 
@@ -54,24 +53,24 @@ impl Default for BrowserSettings {
     }
 }
 
-/// One request that the browser made.
+/// A request of the browser.
 #[derive(Clone, Debug)]
 pub struct Visit {
     /// `GET` or `POST`.
     pub method: Method,
-    /// Of what.
+    /// URL of the request.
     pub url: Url,
-    /// What came back; `None` where the browser did not go, because it is not on this machine.
+    /// Status code; `None` if the request was not sent because the host is not on this machine.
     pub status: Option<StatusCode>,
-    /// What was sent along, cookies included.
+    /// Request headers, including cookies.
     pub sent: HeaderMap,
-    /// The form that was sent.
+    /// Encoded form, if any.
     pub body: Option<String>,
-    /// What came back along.
+    /// Response headers.
     pub received: HeaderMap,
 }
 
-/// One person's browser, with one tab.
+/// A browser with one tab.
 pub struct Browser {
     client: reqwest::Client,
     hosts: Vec<String>,
@@ -82,29 +81,29 @@ pub struct Browser {
     visits: Vec<Visit>,
 }
 
-/// A navigation: where to, how, and from which page.
+/// A navigation.
 struct Navigation {
     method: Method,
     url: Url,
     body: Option<String>,
     from: Option<Page>,
-    /// A form, whatever its method: `form-action` holds back its redirects too.
+    /// Whether a form started it. `form-action` applies to its redirects, too.
     by_form: bool,
-    /// The page's own doing, not the person's.
+    /// Whether a script started it, not the user.
     by_script: bool,
 }
 
 impl Browser {
-    /// A fresh profile.
+    /// A browser with default settings.
     pub fn new() -> Result<Self> {
         Self::with(BrowserSettings::default())
     }
 
-    /// A fresh profile that knows these hosts and authorities.
+    /// A browser with these settings.
     pub fn with(settings: BrowserSettings) -> Result<Self> {
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            // A connection of its own for each request: a balancer may send any of them to another server.
+            // Each request uses a new connection, so that a load balancer can send it to another server.
             .pool_max_idle_per_host(0)
             .no_proxy();
         for (host, address) in &settings.hosts {
@@ -124,9 +123,9 @@ impl Browser {
         })
     }
 
-    /// Types an address.
+    /// Opens a URL, as from the address bar.
     pub async fn open(&mut self, url: &str) -> Result<Page> {
-        let url = Url::parse(url).with_context(|| format!("`{url}` is no address"))?;
+        let url = Url::parse(url).with_context(|| format!("`{url}` is not a URL"))?;
         self.navigate(Navigation {
             method: Method::GET,
             url,
@@ -138,7 +137,7 @@ impl Browser {
         .await
     }
 
-    /// Loads the page's address again.
+    /// Reloads the page.
     pub async fn reload(&mut self) -> Result<Page> {
         let url = self.page()?.url().clone();
         self.open(url.as_str()).await
@@ -159,22 +158,22 @@ impl Browser {
         .await
     }
 
-    /// Fills in and sends a form: the first whose `action` ends with `form`, or else the first that `form` selects as CSS.
+    /// Fills in and submits a form: the first whose `action` ends with `form`, or the first that `form` selects as CSS.
     ///
     /// # Errors
-    /// When there is no such form, or it has no such field: a person could not have filled it in either.
+    /// If there is no such form, or if it does not have one of the fields.
     pub async fn submit(&mut self, form: &str, fields: &[(&str, &str)]) -> Result<Page> {
         let submission = self.page()?.submission(form, fields, None)?;
         self.send(submission).await
     }
 
-    /// Presses the first button with this text (or `aria-label`), in whichever form it is.
+    /// Presses the first button with this text or `aria-label`, in any form.
     pub async fn press(&mut self, button: &str, fields: &[(&str, &str)]) -> Result<Page> {
         let submission = self.page()?.submission("form", fields, Some(button))?;
         self.send(submission).await
     }
 
-    /// Signs in on the testkit provider's form, which must be showing.
+    /// Signs in with the form of a testkit provider, which must be open.
     pub async fn sign_in_at_provider(&mut self, username: &str) -> Result<Page> {
         let fields = [("username", username), ("password", "any password")];
         self.submit("#testkit-sign-in", &fields).await
@@ -194,7 +193,7 @@ impl Browser {
         .await
     }
 
-    /// Follows a navigation, and the forms that pages send by themselves, and shows what is at the end.
+    /// Follows a navigation and forms that submit themselves, and returns the last page.
     async fn navigate(&mut self, mut navigation: Navigation) -> Result<Page> {
         for _ in 0..=REDIRECTS_MAX {
             let page = self.follow(navigation).await?;
@@ -212,26 +211,26 @@ impl Browser {
                 by_script: true,
             };
         }
-        bail!("more than {REDIRECTS_MAX} pages that send their own form")
+        bail!("more than {REDIRECTS_MAX} forms that submit themselves")
     }
 
     /// Follows a navigation through its redirects.
     async fn follow(&mut self, mut navigation: Navigation) -> Result<Page> {
         let is_form = navigation.by_form;
-        let mut worst = Relation::SameOrigin;
+        let mut farthest = Relation::SameOrigin;
         for _ in 0..=REDIRECTS_MAX {
             let from = navigation.from.as_ref();
             if let Some(from) = from.filter(|_| is_form) {
                 policy::check_form_action(from, &navigation.url)?;
             }
             if let Some(from) = from {
-                worst = worst.max(relation(from.url(), &navigation.url));
+                farthest = farthest.max(relation(from.url(), &navigation.url));
             }
-            let page = self.load(&navigation, worst).await?;
+            let page = self.load(&navigation, farthest).await?;
             let Some(next) = page.redirect()? else {
                 return Ok(page);
             };
-            // 307 and 308 keep the method and the form; everything else becomes a GET (Fetch 4.4, 12).
+            // 307 and 308 keep the method and the form. Other redirects become a GET (Fetch 4.4, 12).
             let kept = matches!(
                 page.status(),
                 Some(StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
@@ -248,8 +247,8 @@ impl Browser {
         )
     }
 
-    /// One request, one answer.
-    async fn load(&mut self, navigation: &Navigation, worst: Relation) -> Result<Page> {
+    /// Sends one request.
+    async fn load(&mut self, navigation: &Navigation, farthest: Relation) -> Result<Page> {
         let Navigation {
             method,
             url,
@@ -266,11 +265,11 @@ impl Browser {
             body: body.clone(),
             received: HeaderMap::new(),
         };
-        if !self.is_here(url) {
+        if !self.is_local(url) {
             self.visits.push(visit);
             return Ok(Page::blank(url.clone()));
         }
-        visit.sent = self.headers(navigation, worst)?;
+        visit.sent = self.headers(navigation, farthest)?;
         let mut request = self
             .client
             .request(method.clone(), url.clone())
@@ -302,8 +301,8 @@ impl Browser {
         ))
     }
 
-    /// The request headers of a top-level navigation, as Chromium sends them.
-    fn headers(&self, navigation: &Navigation, worst: Relation) -> Result<HeaderMap> {
+    /// The request headers of a top-level navigation, like Chromium.
+    fn headers(&self, navigation: &Navigation, farthest: Relation) -> Result<HeaderMap> {
         let Navigation {
             method,
             url,
@@ -324,7 +323,7 @@ impl Browser {
         headers.insert("upgrade-insecure-requests", HeaderValue::from_static("1"));
         if is_trustworthy(url) {
             let site = if from.is_some() {
-                worst.header()
+                farthest.header()
             } else {
                 "none"
             };
@@ -347,7 +346,7 @@ impl Browser {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.insert(header::CONTENT_TYPE, form);
         }
-        let cross_site = from.is_some() && worst == Relation::CrossSite;
+        let cross_site = from.is_some() && farthest == Relation::CrossSite;
         let cookies = self.jar.header(url, method, cross_site, (self.clock)());
         if !cookies.is_empty() {
             headers.insert(header::COOKIE, cookies.parse()?);
@@ -355,8 +354,8 @@ impl Browser {
         Ok(headers)
     }
 
-    /// Whether a host is on this machine.
-    fn is_here(&self, url: &Url) -> bool {
+    /// Whether the host is on this machine.
+    fn is_local(&self, url: &Url) -> bool {
         match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
             Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),

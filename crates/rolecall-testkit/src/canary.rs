@@ -1,7 +1,6 @@
-//! A listener that nobody should ever talk to, and a file that nobody should open: they tell who does.
+//! Canaries: a listener that must not receive connections, and a file that must not be opened.
 //!
-//! Its address goes into `jku`, `x5u`, redirects and distributed claims; a relying party that fetches what a token
-//! tells it to fetch sings here.
+//! Their addresses are in `jku`, `x5u`, redirects and distributed claims, to detect a relying party that follows them.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -16,10 +15,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
-/// Linux's value (open(2)).
+/// The value on Linux (open(2)).
 const O_NONBLOCK: i32 = 0o4000;
 
-/// A counting listener on loopback. Ends when dropped.
+/// A listener on loopback that counts connections. Dropping it closes the listener.
 pub struct Canary {
     address: SocketAddr,
     hits: Arc<AtomicUsize>,
@@ -28,7 +27,7 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// Listens on a port that the system picks.
+    /// Listens on any free port.
     pub fn start() -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -47,7 +46,7 @@ impl Canary {
                         }
                         hits.fetch_add(1, Ordering::SeqCst);
                         if let Ok(mut stream) = stream {
-                            // Reads what is asked, answers nothing, closes.
+                            // Reads the request and closes the connection without a response.
                             drop(stream.set_read_timeout(Some(Duration::from_millis(50))));
                             drop(stream.read(&mut [0; 1024]));
                         }
@@ -62,12 +61,12 @@ impl Canary {
         })
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash.
+    /// URL: `http://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many connections came so far.
+    /// Number of connections.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::SeqCst)
     }
@@ -76,7 +75,7 @@ impl Canary {
 impl Drop for Canary {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then sees that it is over.
+        // Wakes the listener, which then ends.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -84,13 +83,13 @@ impl Drop for Canary {
     }
 }
 
-/// A file that nobody should open: a pipe without a writer, so that a reader waits for ever, and is seen.
+/// A canary file: a named pipe without a writer, so that a reader blocks and can be detected.
 pub struct CanaryFile {
     folder: TempDir,
 }
 
 impl CanaryFile {
-    /// Makes one.
+    /// Creates the file in a temporary directory.
     pub fn create() -> Result<Self> {
         let file = Self {
             folder: tempfile::Builder::new()
@@ -102,14 +101,14 @@ impl CanaryFile {
         Ok(file)
     }
 
-    /// Its path.
+    /// Path of the file.
     pub fn path(&self) -> String {
         self.folder.path().join("file").display().to_string()
     }
 
-    /// Whether somebody is waiting in it right now. Whoever is, is let go.
+    /// Whether a process has the file open. This unblocks the process.
     pub fn was_opened(&self) -> bool {
-        // Opening for writing without waiting works when there is a reader, and only then (open(2), ENXIO).
+        // Opening it for writing without blocking succeeds only if there is a reader (open(2), ENXIO).
         let writer = OpenOptions::new()
             .write(true)
             .custom_flags(O_NONBLOCK)
@@ -123,7 +122,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_sings_when_touched() -> Result<()> {
+    async fn connection_is_counted() -> Result<()> {
         let canary = Canary::start()?;
         assert_eq!(canary.hits(), 0);
         assert!(reqwest::get(canary.url()).await.is_err());
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trap_tells_who_is_in_it() -> Result<()> {
+    fn open_file_is_detected() -> Result<()> {
         let file = CanaryFile::create()?;
         assert!(!file.was_opened());
         let path = file.path();

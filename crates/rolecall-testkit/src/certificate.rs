@@ -1,6 +1,6 @@
-//! A certificate authority for one test, and server certificates for loopback.
+//! Certificate authorities for tests, and server certificates for loopback.
 //!
-//! Trust it by file (`SSL_CERT_FILE`) or by PEM; nothing installs it anywhere.
+//! Clients trust an authority by file (`SSL_CERT_FILE`) or PEM. It is not installed.
 
 use std::net::Ipv4Addr;
 
@@ -17,22 +17,22 @@ use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
 use crate::keys::{Algorithm, SigningKey};
 
-/// Signs certificates that are good for one day.
+/// A certificate authority. Its certificates are valid for one day.
 pub struct CertificateAuthority {
     certificate: X509,
     key: PKey<Private>,
 }
 
-/// A certificate and its key, both PEM.
+/// A certificate and its key in PEM.
 pub struct Certificate {
-    /// The certificate.
+    /// Certificate in PEM.
     pub certificate_pem: Vec<u8>,
-    /// PKCS#8.
+    /// Private key in PEM (PKCS#8).
     pub key_pem: Vec<u8>,
 }
 
 impl CertificateAuthority {
-    /// A new authority with a new P-256 key.
+    /// Generates an authority with a P-256 key.
     pub fn generate() -> Result<Self> {
         let key = SigningKey::generate(Algorithm::Es256)?
             .private_key()
@@ -49,7 +49,7 @@ impl CertificateAuthority {
                 .crl_sign()
                 .build()?,
         )?;
-        // Python demands both key identifiers from 3.13 on (RFC 5280 4.2.1.1 and 4.2.1.2).
+        // Python 3.13 and newer require both key identifiers (RFC 5280 4.2.1.1 and 4.2.1.2).
         let own = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
         builder.append_extension(own)?;
         builder.sign(&key, MessageDigest::sha256())?;
@@ -59,12 +59,12 @@ impl CertificateAuthority {
         })
     }
 
-    /// The authority's own certificate.
+    /// Certificate of the authority in PEM.
     pub fn pem(&self) -> Result<Vec<u8>> {
         Ok(self.certificate.to_pem()?)
     }
 
-    /// A server certificate for `localhost`, 127.0.0.1 and these names.
+    /// Issues a server certificate for `localhost`, 127.0.0.1 and these names.
     pub fn issue(&self, names: &[&str]) -> Result<Certificate> {
         let key = SigningKey::generate(Algorithm::Es256)?
             .private_key()
@@ -92,7 +92,7 @@ impl CertificateAuthority {
     }
 }
 
-/// A certificate for `key` that vouches for itself, as SAML metadata carries them: trust is in the metadata, not in an authority.
+/// A self-signed certificate for `key`, as in SAML metadata, where trust does not depend on an authority.
 pub fn self_signed(common_name: &str, key: &SigningKey) -> Result<X509> {
     let key = key.private_key();
     let mut builder = builder(common_name, key)?;
@@ -103,7 +103,7 @@ pub fn self_signed(common_name: &str, key: &SigningKey) -> Result<X509> {
     Ok(builder.build())
 }
 
-/// A version 3 certificate for `key`, valid from today for a day, neither issued nor signed yet.
+/// A builder of a version 3 certificate for `key`, valid for one day, without issuer and signature.
 fn builder(common_name: &str, key: &PKey<Private>) -> Result<X509Builder> {
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
@@ -124,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_its_authoritys() -> Result<()> {
-        let (ours, theirs) = (
+    fn certificate_verifies_with_its_authority() -> Result<()> {
+        let (authority, other) = (
             CertificateAuthority::generate()?,
             CertificateAuthority::generate()?,
         );
-        let issued = X509::from_pem(&ours.issue(&["sso.example.com"])?.certificate_pem)?;
-        assert!(issued.verify(&ours.key)?);
-        assert!(!issued.verify(&theirs.key)?);
+        let issued = X509::from_pem(&authority.issue(&["sso.example.com"])?.certificate_pem)?;
+        assert!(issued.verify(&authority.key)?);
+        assert!(!issued.verify(&other.key)?);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! Time as a value: the system's clock, or one that a test moves by hand.
+//! Clocks: the system clock, or one that a test controls.
 //!
-//! The only place of the testkit that reads the wall clock.
+//! This is the only module of the testkit that reads the system clock.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -10,53 +10,53 @@ use chrono::{DateTime, Utc};
 
 use crate::lock;
 
-/// Tells the time when called.
+/// Returns the current time.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-/// The wall clock.
+/// The system clock.
 pub fn system() -> Clock {
     Arc::new(wall)
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place that reads the wall clock"
+    reason = "the only place that reads the system clock"
 )]
 fn wall() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// A clock that stands still until it is moved. Clones show the same time.
+/// A clock that a test controls. Clones share the time.
 #[derive(Clone)]
 pub struct ManualClock(Arc<Mutex<DateTime<Utc>>>);
 
 impl ManualClock {
-    /// Stands at `now`.
+    /// A clock that is stopped at `now`.
     pub fn at(now: DateTime<Utc>) -> Self {
         Self(Arc::new(Mutex::new(now)))
     }
 
-    /// Stands at the wall clock's time of this moment.
+    /// A clock that is stopped at the current time of the system clock.
     pub fn starting_now() -> Self {
         Self::at(wall())
     }
 
-    /// The time it shows.
+    /// The time of the clock.
     pub fn now(&self) -> DateTime<Utc> {
         *lock(&self.0)
     }
 
-    /// Moves forward.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         *lock(&self.0) += by;
     }
 
-    /// Moves to `to`, backwards too: clocks of real machines do that.
+    /// Sets the clock, also backwards.
     pub fn set(&self, to: DateTime<Utc>) {
         *lock(&self.0) = to;
     }
 
-    /// The same clock as a closure, for whatever takes a [`Clock`].
+    /// The clock as a [`Clock`].
     pub fn clock(&self) -> Clock {
         let shown = self.clone();
         Arc::new(move || shown.now())
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closure_sees_the_clock_move() {
+    fn closure_shares_time_with_clock() {
         let clock = ManualClock::at(DateTime::UNIX_EPOCH);
         let tell = clock.clock();
         clock.advance(Duration::from_secs(90));

@@ -1,9 +1,9 @@
-//! An HTTP client for requests that a test makes by hand.
+//! An HTTP client for single requests of a test.
 
-/// A client that follows no redirect, keeps no cookie and uses no proxy.
+/// A client that does not follow redirects, store cookies or use a proxy.
 ///
 /// # Errors
-/// When the system has no certificates that TLS could use.
+/// If the system has no trusted certificates for TLS.
 pub fn client() -> anyhow::Result<reqwest::Client> {
     Ok(reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

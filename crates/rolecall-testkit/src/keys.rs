@@ -1,7 +1,6 @@
-//! Signing keys, JWK and compact JWS (RFC 7515, 7517, 7518): enough for an issuer, and for everything an attacker
-//! would put in its place.
+//! Signing keys, JWK and compact JWS (RFC 7515, 7517, 7518), for issuers and for forged tokens.
 //!
-//! Written over OpenSSL and not over the gateway's own JOSE code, so that one checks the other.
+//! Implemented with OpenSSL, independently of the gateway's JOSE code.
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
@@ -16,7 +15,7 @@ use openssl::rsa::Rsa;
 use openssl::sign::{Signer, Verifier};
 use serde_json::{Map, Value, json};
 
-/// A signature algorithm of RFC 7518 3.1 that gateways are expected to accept.
+/// A signature algorithm of RFC 7518 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
@@ -44,7 +43,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new key with a random `kid`.
+    /// Generates a key with a random `kid`.
     pub fn generate(algorithm: Algorithm) -> Result<Self> {
         let key = match algorithm {
             Algorithm::Es256 => {
@@ -61,7 +60,7 @@ impl SigningKey {
         })
     }
 
-    /// The same key under another name.
+    /// The same key with another `kid`.
     pub fn with_kid(self, kid: impl Into<String>) -> Self {
         Self {
             kid: kid.into(),
@@ -69,17 +68,17 @@ impl SigningKey {
         }
     }
 
-    /// The key's name in a JWK set.
+    /// The `kid` in a JWK set.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// What it signs with.
+    /// The signature algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The OpenSSL key, for certificates.
+    /// The OpenSSL key.
     pub fn private_key(&self) -> &PKey<Private> {
         &self.key
     }
@@ -89,7 +88,7 @@ impl SigningKey {
         Ok(self.key.private_key_to_pem_pkcs8()?)
     }
 
-    /// The public key as PEM: also what an HS256 confusion uses as its secret.
+    /// The public key as PEM, which is also the secret in an HS256 confusion attack.
     pub fn public_pem(&self) -> Result<Vec<u8>> {
         Ok(self.key.public_key_to_pem()?)
     }
@@ -119,7 +118,7 @@ impl SigningKey {
         Ok(jwk)
     }
 
-    /// A JOSE signature over `message`: for ES256 that is r and s, 32 bytes each (RFC 7518 3.4).
+    /// A JOSE signature of `message`. For ES256, it is r and s, 32 bytes each (RFC 7518 3.4).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
         let mut signer = Signer::new(MessageDigest::sha256(), &self.key)?;
         let signature = signer.sign_oneshot_to_vec(message)?;
@@ -132,19 +131,19 @@ impl SigningKey {
         }
     }
 
-    /// A compact JWS of `payload` under exactly this protected header.
+    /// A compact JWS of `payload` with this protected header.
     pub fn jws(&self, header: &Map<String, Value>, payload: &[u8]) -> Result<String> {
         let input = signing_input(header, payload)?;
         let signature = self.sign(input.as_bytes())?;
         Ok(format!("{input}.{}", base64url(signature)))
     }
 
-    /// A JWT of `claims` with the header everybody sends: `alg`, `kid`, `typ`.
+    /// A JWT of `claims` with the header of [`Self::header`].
     pub fn jwt(&self, claims: &Value) -> Result<String> {
         self.jws(&self.header(), claims.to_string().as_bytes())
     }
 
-    /// `alg`, `kid` and `typ` of an honest token.
+    /// The default protected header: `alg`, `kid` and `typ`.
     pub fn header(&self) -> Map<String, Value> {
         Map::from_iter([
             ("alg".to_owned(), json!(self.algorithm.name())),
@@ -163,7 +162,7 @@ pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Result<Value>
     Ok(json!({ "keys": keys }))
 }
 
-/// The first two parts of a compact JWS, joined: what a signature covers.
+/// The signing input of a compact JWS: its first two parts.
 pub fn signing_input(header: &Map<String, Value>, payload: &[u8]) -> Result<String> {
     let header = serde_json::to_vec(header)?;
     Ok(format!("{}.{}", base64url(header), base64url(payload)))
@@ -175,22 +174,22 @@ pub fn hs256(secret: &[u8], message: &[u8]) -> Result<Vec<u8>> {
     Ok(Signer::new(MessageDigest::sha256(), &key)?.sign_oneshot_to_vec(message)?)
 }
 
-/// The claims of a compact JWS, when a key of `jwks` with the token's `kid` and `alg` made its signature. Looks at no claim.
+/// Verifies a compact JWS with the key of `jwks` that has its `kid` and `alg`. Returns the claims without checking them.
 pub fn verify(jwks: &Value, token: &str) -> Result<Value> {
     let parts: Vec<&str> = token.split('.').collect();
     let &[header, payload, signature] = parts.as_slice() else {
-        bail!("a compact JWS has three parts, not {}", parts.len());
+        bail!("a compact JWS must have three parts, not {}", parts.len());
     };
     let input = format!("{header}.{payload}");
     let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
     let jwk = jwks["keys"]
         .as_array()
-        .context("a JWK set has `keys`")?
+        .context("the JWK set has no `keys`")?
         .iter();
     let jwk = jwk
         .clone()
         .find(|jwk| jwk["kid"] == header["kid"])
-        .context("no key has the token's `kid`")?;
+        .context("the JWK set has no key with the token's `kid`")?;
     ensure!(
         jwk["alg"] == header["alg"],
         "the key is not for the token's `alg`"
@@ -199,12 +198,12 @@ pub fn verify(jwks: &Value, token: &str) -> Result<Value> {
     let (key, signature) = match jwk["alg"].as_str() {
         Some("ES256") => (ec_public(jwk)?, der(&signature)?),
         Some("RS256") => (rsa_public(jwk)?, signature),
-        other => bail!("`alg` {other:?} is not known here"),
+        other => bail!("unsupported `alg` {other:?}"),
     };
     let mut verifier = Verifier::new(MessageDigest::sha256(), &key)?;
     ensure!(
         verifier.verify_oneshot(&signature, input.as_bytes())?,
-        "the signature does not verify"
+        "the signature is not valid"
     );
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)
 }
@@ -234,7 +233,7 @@ fn number(jwk: &Value, member: &str) -> Result<BigNum> {
 fn der(signature: &[u8]) -> Result<Vec<u8>> {
     ensure!(
         signature.len() == 64,
-        "an ES256 signature has 64 bytes, not {}",
+        "an ES256 signature must have 64 bytes, not {}",
         signature.len()
     );
     let (r, s) = signature.split_at(32);
@@ -249,7 +248,7 @@ pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// `bytes` random bytes as base64url text.
+/// `bytes` random bytes, encoded in base64url.
 pub fn random_text(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     openssl::rand::rand_bytes(&mut random)?;
@@ -261,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_key_signs_its_jwk_verifies_and_no_other() -> Result<()> {
+    fn only_jwk_of_signing_key_verifies() -> Result<()> {
         for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
             let key = SigningKey::generate(algorithm)?;
             let other = SigningKey::generate(algorithm)?.with_kid(key.kid());
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn hs256_is_the_one_of_rfc_7515_a_1() -> Result<()> {
+    fn hs256_matches_rfc_7515_a_1() -> Result<()> {
         let secret = URL_SAFE_NO_PAD
             .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")?;
         let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";

@@ -1,7 +1,7 @@
-//! The outside world in miniature: identity providers, an AWS that checks proofs, stores, a browser, a clock.
+//! Test doubles for everything that the gateway talks to: identity providers, an AWS emulator, stores, a browser and clocks.
 //!
-//! Everything listens on loopback, on a port the system picks, and ends when its handle is dropped. Nothing here
-//! knows the gateway: what it tests, it tests from outside. Nothing here may be trusted with real people.
+//! Servers listen on loopback, on any free port, and stop when their handle is dropped. The testkit does not depend on the
+//! gateway. It is not secure: use it for tests and demonstrations only.
 
 pub mod aws;
 pub mod browser;
@@ -24,12 +24,12 @@ pub mod xml;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks, whatever a panicking test left behind: the data here is counters and scripts, never half-written.
+/// Locks a mutex even if it is poisoned: the data is always consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `work`, which waits for processes and files, beside the runtime instead of in its way.
+/// Runs blocking work outside the async runtime.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {

@@ -1,6 +1,6 @@
-//! Programs for Node.js that other people wrote, first of all npm's `oidc-provider`: a peer that was not made to agree with us.
+//! Third-party programs for Node.js: npm's `oidc-provider`, an independent implementation of an OpenID provider.
 //!
-//! `cargo xtask test` installs them and names the folder in `ROLECALL_PEERS_NODE`; the scripts that start them are in
+//! `cargo xtask test` installs them and sets `ROLECALL_PEERS_NODE` to the directory. The scripts that start them are in
 //! `tests/peers/node`.
 
 use std::path::{Path, PathBuf};
@@ -17,29 +17,29 @@ use crate::keys::Algorithm;
 use crate::oidc::{ClientMethod, OidcClient, Person};
 use crate::process::{Process, Signal};
 
-/// A loaded machine starts slowly.
+/// Maximum time to start on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(60);
-/// The folder that holds `node_modules`.
+/// The directory that contains `node_modules`.
 const FOLDER: &str = "ROLECALL_PEERS_NODE";
 
-/// Where the peers are installed, if they are. A test that needs them asks `rolecall_test_requirements::NODE_PEERS`.
+/// The directory of the peers, if they are installed. A test that needs them uses `rolecall_test_requirements::NODE_PEERS`.
 #[expect(
     clippy::disallowed_methods,
-    reason = "how `cargo xtask test` hands the folder to tests"
+    reason = "`cargo xtask test` passes the directory in the environment"
 )]
 pub fn installed() -> Option<PathBuf> {
     std::env::var(FOLDER).ok().map(PathBuf::from)
 }
 
-/// A script of `tests/peers/node`, ready to run on the pinned Node.js.
+/// A command that runs a script of `tests/peers/node` with the pinned Node.js.
 ///
 /// # Errors
-/// When the peers are not installed, with a hint.
+/// If the peers are not installed.
 pub fn script(name: &str) -> Result<Command> {
     let folder = installed().with_context(|| {
         format!("{FOLDER} is not set\nhint: `cargo xtask test` installs the peers and sets it")
     })?;
-    // Beside `node_modules`: distributions bring older ones.
+    // The pinned Node.js; those of distributions can be too old.
     let pinned = folder.join("bin/node");
     let mut command = Command::new(if pinned.is_file() {
         pinned
@@ -55,7 +55,7 @@ pub fn script(name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// A running `oidc-provider`. Ends when dropped.
+/// A running `oidc-provider`. Dropping it stops the process.
 pub struct OidcPeer {
     process: Process,
     issuer: String,
@@ -67,7 +67,7 @@ pub struct OidcPeer {
 }
 
 impl OidcPeer {
-    /// Starts with these people and no client. Logins are usernames, and any password is right.
+    /// Starts the provider with these users and no clients. Any password is accepted.
     pub async fn start(people: Vec<Person>, algorithm: Algorithm) -> Result<Self> {
         blocking(move || {
             let directory = tempfile::Builder::new()
@@ -92,23 +92,23 @@ impl OidcPeer {
         .await
     }
 
-    /// The issuer.
+    /// The issuer URL.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// What it wrote so far: why it refused something.
+    /// The output so far, with errors.
     pub fn output(&self) -> String {
         self.process.output()
     }
 
-    /// Lets `client` ask for sign-ins from now on.
+    /// Registers a client.
     pub fn register(&mut self, client: OidcClient) -> Result<()> {
         self.clients.push(client);
         self.rotate_keys()
     }
 
-    /// Replaces the signing key; sessions and codes live on.
+    /// Replaces the signing key. Sessions and codes remain valid.
     pub fn rotate_keys(&mut self) -> Result<()> {
         self.generation += 1;
         write(
@@ -121,7 +121,7 @@ impl OidcPeer {
         Ok(())
     }
 
-    /// Signs in on its form, which must be showing, and agrees to what it asks next.
+    /// Signs in with its form, which must be open, and consents.
     pub async fn sign_in(browser: &mut Browser, username: &str) -> Result<Page> {
         let page = browser
             .submit("form", &[("login", username), ("password", "any password")])

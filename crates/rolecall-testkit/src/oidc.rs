@@ -1,7 +1,7 @@
-//! An OpenID provider on loopback: honest by default, hostile on demand.
+//! An OpenID provider on loopback, with faults that can be injected.
 //!
-//! Discovery, JWK set, code flow with PKCE, userinfo, RP-initiated logout and the `iss` response parameter, as Okta, Entra
-//! or Google would response. [`Fault`] makes it lie, one lie per variant. Any password is right: nobody real signs in here.
+//! Supports discovery, JWK set, authorization code flow with PKCE, UserInfo, RP-initiated logout and the response parameter
+//! `iss`, like Okta, Entra ID and Google. A [`Fault`] makes one part of its responses wrong. Any password is accepted.
 
 mod authorize;
 mod cases;
@@ -33,14 +33,14 @@ use crate::lock;
 use crate::serve::LocalServer;
 use state::ProviderState;
 
-/// Where the `groups` claim is told.
+/// Where the `groups` claim is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupsClaim {
-    /// In the ID token and at userinfo: Okta, Keycloak.
+    /// In the ID token and from UserInfo: Okta, Keycloak.
     IdToken,
-    /// At userinfo only.
+    /// From UserInfo only.
     Userinfo,
-    /// Omitted: Google.
+    /// Not at all: Google.
     Omitted,
 }
 
@@ -49,42 +49,42 @@ pub enum GroupsClaim {
 pub enum AuthTime {
     /// Always: Okta, Keycloak.
     Always,
-    /// Where it must (Core 3.1.2.1, 5.5.1): after `max_age`, or when the `claims` parameter asks for it: Google. Discovery
-    /// says that the parameter is known.
+    /// If required (Core 3.1.2.1, 5.5.1): with `max_age`, or if the `claims` parameter requests it: Google. Discovery
+    /// advertises the parameter.
     WhenRequested,
-    /// Never, whatever was asked.
+    /// Never, even if requested.
     Never,
 }
 
-/// How a provider is set up.
+/// Settings of an [`OidcProvider`].
 #[derive(Clone)]
 pub struct OidcSettings {
-    /// The name on its sign-in page.
+    /// Name on the sign-in page.
     pub title: String,
-    /// What comes after the origin in the issuer: empty, or for example `/oauth2/default`.
+    /// Path of the issuer: empty, or for example `/oauth2/default`.
     pub path: String,
-    /// 0 picks a free one.
+    /// Loopback port; 0 selects any free port.
     pub port: u16,
-    /// Who may ask for sign-ins; more may be registered later.
+    /// Registered clients; [`OidcProvider::register`] adds more.
     pub clients: Vec<OidcClient>,
-    /// Who can sign in.
+    /// Users of the provider.
     pub people: Vec<Person>,
-    /// What the provider takes for the time.
+    /// Clock of the provider.
     pub clock: Clock,
-    /// One key per entry; the first signs.
+    /// Algorithms of the keys in the JWK set. The first key signs.
     pub keys: Vec<Algorithm>,
-    /// Where groups are told.
+    /// Where the `groups` claim is returned.
     pub groups: GroupsClaim,
-    /// Whether ID tokens have `auth_time`, and discovery says so.
+    /// When ID tokens have `auth_time`, and what discovery advertises.
     pub auth_time: AuthTime,
-    /// How long an ID token is good.
+    /// Lifetime of ID tokens.
     pub token_lifetime: Duration,
-    /// What it does wrong from its first answer on.
+    /// Faults that are active from the start.
     pub faults: Vec<Fault>,
 }
 
 impl Default for OidcSettings {
-    /// The people of the demo, one ES256 key, groups in the ID token, five minutes, the wall clock, no client yet.
+    /// [`Person::samples`], one ES256 key, groups in the ID token, tokens for five minutes, system clock, no clients.
     fn default() -> Self {
         Self {
             title: "Example ID".to_owned(),
@@ -102,7 +102,7 @@ impl Default for OidcSettings {
     }
 }
 
-/// A running provider. Ends when dropped.
+/// A running provider. Dropping it stops the server.
 pub struct OidcProvider {
     server: LocalServer,
     canary: Canary,
@@ -110,7 +110,7 @@ pub struct OidcProvider {
 }
 
 impl OidcProvider {
-    /// Starts listening; it answers before this returns.
+    /// Starts the provider. It serves requests when this returns.
     pub fn start(settings: OidcSettings) -> Result<Self> {
         let canary = Canary::start()?;
         let (port, path) = (settings.port, settings.path.clone());
@@ -143,7 +143,7 @@ impl OidcProvider {
         })
     }
 
-    /// The issuer, as discovery and ID tokens spell it.
+    /// The issuer, as in discovery and ID tokens.
     pub fn issuer(&self) -> String {
         self.idp.issuer()
     }
@@ -153,7 +153,13 @@ impl OidcProvider {
         self.server.url()
     }
 
-    /// Lets `client` ask for sign-ins from now on; one of the same id is replaced.
+    /// Address of the listener.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
+    /// Registers a client or replaces the client with the same ID.
     pub fn register(&self, client: OidcClient) {
         self.idp.change(|state| {
             state.clients.retain(|known| known.id != client.id);
@@ -161,7 +167,7 @@ impl OidcProvider {
         });
     }
 
-    /// Adds a person, or changes the one of the same username: a new group, another address.
+    /// Adds a user or replaces the user with the same username.
     pub fn put_person(&self, person: Person) {
         self.idp.change(|state| {
             state
@@ -171,7 +177,7 @@ impl OidcProvider {
         });
     }
 
-    /// Removes a person, who cannot sign in any more.
+    /// Removes a user.
     pub fn remove_person(&self, username: &str) {
         self.idp.change(|state| {
             state.people.retain(|known| known.username != username);
@@ -181,37 +187,37 @@ impl OidcProvider {
         });
     }
 
-    /// Does this wrong from now on, beside what it does wrong already.
+    /// Adds a fault to the active faults.
     pub fn inject_fault(&self, fault: Fault) {
         self.idp.change(|state| state.faults.push(fault));
     }
 
-    /// Is honest again.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.idp.change(|state| state.faults.clear());
     }
 
-    /// Speaks in this way of its own from now on.
+    /// Replaces the variation of the responses.
     pub fn set_variation(&self, variation: variation::Variation) {
         self.idp.change(|state| state.variation = variation);
     }
 
-    /// How many answers a fault has changed so far: a hostile test that reads 0 here has tested nothing.
+    /// Number of responses that a fault has changed. If it is 0, a test of the fault has tested nothing.
     pub fn faulty_responses(&self) -> usize {
         self.idp.read(|state| state.faulty_responses)
     }
 
-    /// Replaces every key by a new one; the old ones are gone from the JWK set at once.
+    /// Replaces all keys. The JWK set no longer has the previous keys.
     pub fn rotate_keys(&self) -> Result<()> {
         self.idp.rotate_keys()
     }
 
-    /// How often an endpoint was asked, by its path after the issuer: `/jwks`, `/token`, `/.well-known/openid-configuration`.
+    /// Number of requests to an endpoint, by its path after the issuer: `/jwks`, `/token`, `/.well-known/openid-configuration`.
     pub fn hits(&self, path: &str) -> usize {
         lock(&self.idp.hits).get(path).copied().unwrap_or_default()
     }
 
-    /// The listener that faults point at: whoever follows `jku`, `x5u`, a redirect or a distributed claim is counted here.
+    /// The canary that faults refer to. It counts clients that follow `jku`, `x5u`, a redirect or a distributed claim.
     pub fn canary(&self) -> &Canary {
         &self.canary
     }

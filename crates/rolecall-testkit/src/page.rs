@@ -1,6 +1,6 @@
-//! The identity providers' own pages: a small sign-in form that is pleasant to look at, for the demo's sake.
+//! Pages of the identity providers: sign-in form, errors and forms that submit themselves.
 //!
-//! One style sheet in the page, every value escaped; no script but the one line that sends a SAML message on.
+//! The style sheet is inline and values are escaped. The only script submits the form of a SAML message.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -18,22 +18,22 @@ button.main{background:var(--mark);border-color:var(--mark);color:var(--onmark);
 
 /// The sign-in form of a provider.
 pub(crate) struct SignIn<'a> {
-    /// The provider's name.
+    /// Name of the provider.
     pub(crate) title: &'a str,
-    /// Where the form goes.
+    /// URL of the form's `action`.
     pub(crate) action: &'a str,
-    /// What the form's hidden field `request` brings back.
+    /// Value of the hidden field `request`.
     pub(crate) request: &'a str,
-    /// Filled in.
+    /// Value of the field for the username.
     pub(crate) username: &'a str,
-    /// Who can sign in.
+    /// Usernames that the form suggests.
     pub(crate) people: &'a [String],
-    /// What was wrong with the last try.
+    /// Error of the previous attempt.
     pub(crate) error: Option<&'a str>,
 }
 
 impl SignIn<'_> {
-    /// The form, with 401 where there was trouble.
+    /// The form; with status 401 if there is an error.
     pub(crate) fn show(&self) -> HttpResponse {
         let known: String = self
             .people
@@ -49,7 +49,7 @@ impl SignIn<'_> {
             Some(_) => StatusCode::UNAUTHORIZED,
         };
         let body = format!(
-            "<h1>Sign in to {title}</h1><p>A make-believe identity provider: any password will do. People here: {names}.</p>{error}\
+            "<h1>Sign in to {title}</h1><p>This is a test identity provider. Any password is accepted. Users: {names}.</p>{error}\
              <form method=\"post\" action=\"{action}\" id=\"testkit-sign-in\">\
              <input type=\"hidden\" name=\"request\" value=\"{request}\">\
              <label for=\"username\">Username</label>\
@@ -69,16 +69,16 @@ impl SignIn<'_> {
     }
 }
 
-/// What went wrong, when it cannot be told to the client.
+/// An error page, for errors that cannot be reported to the client.
 pub(crate) fn error_page(title: &str, text: &str) -> HttpResponse {
     page(
         title,
         StatusCode::BAD_REQUEST,
-        &format!("<h1>This does not work</h1><p>{}</p>", escape(text)),
+        &format!("<h1>Sign-in failed</h1><p>{}</p>", escape(text)),
     )
 }
 
-/// After a sign-out that leads nowhere.
+/// The page after sign-out without a redirect.
 pub(crate) fn signed_out(title: &str) -> HttpResponse {
     page(
         title,
@@ -87,7 +87,7 @@ pub(crate) fn signed_out(title: &str) -> HttpResponse {
     )
 }
 
-/// A form that sends itself to `action` (SAML Bindings 3.5.4), by POST unless `method` says otherwise.
+/// A form that submits itself to `action` by `method` (SAML Bindings 3.5.4).
 pub(crate) fn auto_post(
     title: &str,
     action: &str,

@@ -1,6 +1,6 @@
-//! PostgreSQL in a temporary directory, as an unprivileged user, gone when dropped.
+//! PostgreSQL servers in temporary directories, run as an unprivileged user.
 //!
-//! Uses the newest installation under `/usr/lib/postgresql`, or what is on the path. Nothing is synced to disk.
+//! Uses the newest version in `/usr/lib/postgresql`, or the one on the path. Data is not synced to disk.
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use crate::blocking;
 use crate::process::{self, Process, Signal, free_ports};
 
-/// A loaded machine starts slowly.
+/// Maximum time to start on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(60);
 
-/// A running server with one empty database, `rolecall`.
+/// A running server with an empty database `rolecall`. Dropping it stops the server and deletes its data.
 pub struct Postgres {
     process: Process,
     port: u16,
@@ -27,7 +27,7 @@ pub struct Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // What is frozen does not end.
+        // A stopped process does not handle signals.
         if self.is_paused.load(Ordering::Relaxed) {
             drop(self.resume());
         }
@@ -35,7 +35,7 @@ impl Drop for Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster and starts it.
+    /// Creates a database cluster and starts it.
     pub async fn start() -> Result<Self> {
         blocking(Self::start_here).await
     }
@@ -57,7 +57,7 @@ impl Postgres {
             "--encoding=UTF8",
             "-D",
         ]);
-        process::run(on(&directory, initdb, &data))?;
+        process::run(with_data_directory(&directory, initdb, &data))?;
         let (process, port) = Self::launch(&directory)?;
         let server = Self {
             process,
@@ -78,35 +78,35 @@ impl Postgres {
             directory.path().display()
         ));
         postgres.args(["-p", &port.to_string(), "-D"]);
-        let postgres = on(directory, postgres, &directory.path().join("data"));
+        let postgres = with_data_directory(directory, postgres, &directory.path().join("data"));
         let mut process = Process::start(postgres)?.stopping_with(Signal::Quit);
         process.wait_for_line("ready to accept connections", READY_MAX)?;
         Ok((process, port))
     }
 
-    /// `postgres://rolecall@127.0.0.1:PORT/rolecall`
+    /// URL: `postgres://rolecall@127.0.0.1:PORT/rolecall`.
     pub fn url(&self) -> String {
         format!("postgres://rolecall@127.0.0.1:{}/rolecall", self.port)
     }
 
-    /// What `psql` answers to this statement in the database `rolecall`: rows by lines, columns by `|`.
+    /// Runs a statement in the database `rolecall` with `psql`. Rows are separated by line breaks, columns by `|`.
     pub fn sql(&self, statement: &str) -> Result<String> {
         self.psql("rolecall", statement)
     }
 
-    /// Freezes all of its processes: clients wait, and none of their connections breaks.
+    /// Suspends all of its processes. Clients wait and connections remain open.
     pub fn pause(&self) -> Result<()> {
         self.is_paused.store(true, Ordering::Relaxed);
         self.process.signal_with_children(Signal::Stop)
     }
 
-    /// Goes on.
+    /// Resumes the processes.
     pub fn resume(&self) -> Result<()> {
         self.is_paused.store(false, Ordering::Relaxed);
         self.process.signal_with_children(Signal::Cont)
     }
 
-    /// Ends it at once; connections are refused from now on.
+    /// Stops the server at once. Connections are refused from then on.
     pub fn stop(&mut self) -> Result<()> {
         self.process.stop(Signal::Quit)
     }
@@ -135,7 +135,7 @@ impl Postgres {
     }
 }
 
-fn on(directory: &TempDir, mut command: Command, data: &Path) -> Command {
+fn with_data_directory(directory: &TempDir, mut command: Command, data: &Path) -> Command {
     command
         .arg(data)
         .current_dir(directory.path())
@@ -143,7 +143,7 @@ fn on(directory: &TempDir, mut command: Command, data: &Path) -> Command {
     command
 }
 
-/// A program of PostgreSQL, run as its own user where we are root: it refuses to be root.
+/// A command for a program of PostgreSQL. If this process runs as root, it uses another user, because PostgreSQL requires it.
 fn program(name: &str) -> Result<Command> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().collect::<Vec<_>>());
@@ -173,7 +173,7 @@ fn program(name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The user and group to become; `None` where we are nobody special already.
+/// The user and group for PostgreSQL; `None` if this process does not run as root.
 fn unprivileged() -> Result<Option<(u32, u32)>> {
     let id = |arguments: &[&str]| -> Result<u32> {
         let mut command = Command::new("id");
@@ -181,15 +181,15 @@ fn unprivileged() -> Result<Option<(u32, u32)>> {
         String::from_utf8_lossy(&process::run(command)?)
             .trim()
             .parse()
-            .context("`id` prints a number")
+            .context("`id` did not print a number")
     };
     if id(&["-u"])? != 0 {
         return Ok(None);
     }
-    let who = if id(&["-u", "postgres"]).is_ok() {
+    let user = if id(&["-u", "postgres"]).is_ok() {
         "postgres"
     } else {
         "nobody"
     };
-    Ok(Some((id(&["-u", who])?, id(&["-g", who])?)))
+    Ok(Some((id(&["-u", user])?, id(&["-g", user])?)))
 }

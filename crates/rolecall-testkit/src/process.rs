@@ -1,6 +1,6 @@
-//! A child process with its output kept, waited for until it is ready, and ended by its own id when dropped.
+//! Child processes with captured output.
 //!
-//! Waiting is by what the child does (a line, an open port) and always has a deadline; its output is in every error.
+//! Waiting depends on what the child does (a line of output, an open port) and has a deadline. Errors contain its output.
 
 mod log;
 
@@ -16,25 +16,25 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::lock;
 use log::Log;
 
-/// How long a child may take to end by itself before it is killed.
-const ENDING_MAX: Duration = Duration::from_secs(5);
-/// The longest pause between two looks at something that reports nothing by itself, such as a port.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Time after a signal until a child is killed.
+const STOP_MAX: Duration = Duration::from_secs(5);
+/// Maximum interval for polling.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A signal, sent to exactly one process.
+/// Signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// End in order.
+    /// SIGTERM: end gracefully.
     Term,
-    /// End now, for PostgreSQL: at once, but with its children.
+    /// SIGQUIT: for PostgreSQL, end at once with all children.
     Quit,
-    /// Read the configuration again.
+    /// SIGHUP: reload the configuration.
     Hup,
-    /// End now, without a chance to close anything.
+    /// SIGKILL: end at once.
     Kill,
-    /// Freeze.
+    /// SIGSTOP: suspend.
     Stop,
-    /// Go on.
+    /// SIGCONT: resume.
     Cont,
 }
 
@@ -51,7 +51,7 @@ impl Signal {
     }
 }
 
-/// A running child.
+/// A running child process. Dropping it ends the process.
 pub struct Process {
     name: String,
     child: Child,
@@ -61,19 +61,19 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with its output captured.
+    /// Starts `command` and captures its output.
     ///
     /// # Errors
-    /// When the program is not installed, with a hint.
+    /// If the program is not installed.
     pub fn start(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::null());
         Self::start_as_it_is(command)
     }
 
-    /// Starts `command` so that it can be told something by [`Process::write_line`].
+    /// Starts `command` with an input for [`Process::write_line`].
     ///
     /// # Errors
-    /// As [`Process::start`].
+    /// As for [`Process::start`].
     pub fn start_with_stdin(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::piped());
         Self::start_as_it_is(command)
@@ -102,7 +102,7 @@ impl Process {
         })
     }
 
-    /// Ends by this signal when dropped, instead of being killed: for a program that has children of its own.
+    /// Sends this signal when dropped instead of SIGKILL, for programs that have children.
     pub fn stopping_with(mut self, signal: Signal) -> Self {
         self.ends_by = Some(signal);
         self
@@ -113,42 +113,42 @@ impl Process {
         self.child.id()
     }
 
-    /// Types a line, for a process that listens.
+    /// Writes a line to the input of a process of [`Process::start_with_stdin`].
     ///
     /// # Errors
-    /// When it does not, or has ended.
+    /// If it has no input or has ended.
     pub fn write_line(&mut self, line: &str) -> Result<()> {
         let input = self.child.stdin.as_mut();
-        let input = input.with_context(|| format!("{} does not listen", self.name))?;
+        let input = input.with_context(|| format!("{} has no input", self.name))?;
         Ok(writeln!(input, "{line}")?)
     }
 
-    /// Everything it wrote so far, both streams (the last 2,000 lines).
+    /// The output of both streams so far (the last 2,000 lines).
     pub fn output(&self) -> String {
         lock(&self.log.lines).join("\n")
     }
 
-    /// Sends `signal` to this process only.
+    /// Sends a signal to this process only.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         if !send(signal, &self.id().to_string())? {
-            bail!("{} ({}) takes no signals any more", self.name, self.id());
+            bail!("{} ({}) has ended", self.name, self.id());
         }
         Ok(())
     }
 
-    /// Sends `signal` to this process, and after that to its children.
+    /// Sends a signal to this process and then to its children.
     pub fn signal_with_children(&self, signal: Signal) -> Result<()> {
         self.signal(signal)?;
         let id = self.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         for child in children.split_whitespace() {
-            // It may have ended meanwhile.
+            // The child may have ended.
             send(signal, child)?;
         }
         Ok(())
     }
 
-    /// Waits for the first line that contains `text`, and returns it.
+    /// Waits for the first line of output that contains `text` and returns it.
     pub fn wait_for_line(&mut self, text: &str, deadline: Duration) -> Result<String> {
         let log = Arc::clone(&self.log);
         self.wait_for(deadline, &format!("a line with `{text}`"), || {
@@ -159,29 +159,31 @@ impl Process {
         })
     }
 
-    /// Waits until `address` takes connections.
+    /// Waits until `address` accepts connections.
     pub fn wait_for_port(&mut self, address: SocketAddr, deadline: Duration) -> Result<()> {
-        self.wait_for(deadline, &format!("{address} to take connections"), || {
-            TcpStream::connect(address).ok()
-        })?;
+        self.wait_for(
+            deadline,
+            &format!("{address} to accept connections"),
+            || TcpStream::connect(address).ok(),
+        )?;
         Ok(())
     }
 
-    /// Waits until `look` sees something: after every line of output, and at short intervals.
+    /// Waits until `poll` returns a value. It is called after each line of output and at short intervals.
     pub fn wait_for<T>(
         &mut self,
         deadline: Duration,
         what: &str,
-        mut look: impl FnMut() -> Option<T>,
+        mut poll: impl FnMut() -> Option<T>,
     ) -> Result<T> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
-            if let Some(seen) = look() {
+            if let Some(seen) = poll() {
                 return Ok(seen);
             }
             if let Some(status) = self.child.try_wait()? {
-                // Its last words may still be in the pipe.
-                if let Some(seen) = look() {
+                // The last output may still be in the pipe.
+                if let Some(seen) = poll() {
                     return Ok(seen);
                 }
                 bail!(
@@ -190,74 +192,74 @@ impl Process {
                     self.output()
                 );
             }
-            if begun.elapsed() > deadline {
+            if started.elapsed() > deadline {
                 bail!(
-                    "{}: no {what} within {deadline:?}:\n{}",
+                    "{}: waited {deadline:?} for {what}:\n{}",
                     self.name,
                     self.output()
                 );
             }
-            self.log.wait(LOOK_AGAIN);
+            self.log.wait(POLL_INTERVAL);
         }
     }
 
-    /// Waits until it has ended by itself, and for the last of its output.
+    /// Waits until the process has ended and all output has been read.
     ///
     /// # Errors
-    /// When it takes longer than `deadline`.
+    /// If it takes longer than `deadline`.
     pub fn finish(&mut self, deadline: Duration) -> Result<ExitStatus> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
                 for reader in self.readers.drain(..) {
-                    // A reader that panicked has told so on stderr; what it read is there.
+                    // A panic of a reader is reported on stderr.
                     drop(reader.join());
                 }
                 return Ok(status);
             }
-            if begun.elapsed() > deadline {
+            if started.elapsed() > deadline {
                 bail!(
-                    "{} goes on after {deadline:?}:\n{}",
+                    "{} is still running after {deadline:?}:\n{}",
                     self.name,
                     self.output()
                 );
             }
-            self.log.wait(LOOK_AGAIN);
+            self.log.wait(POLL_INTERVAL);
         }
     }
 
-    /// Waits for its next line, or a moment: paces whoever looks at something else that this process does.
+    /// Waits for its next line of output or for a short time. For polling that depends on the process.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If it has ended.
     pub fn wait_for_output(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} ended ({status}):\n{}", self.name, self.output());
         }
-        self.log.wait(LOOK_AGAIN);
+        self.log.wait(POLL_INTERVAL);
         Ok(())
     }
 
-    /// Ends it: in order, and by force when it takes too long. Does nothing when it has ended.
+    /// Sends a signal and waits until the process has ended. Kills it after a time limit.
     pub fn stop(&mut self, signal: Signal) -> Result<()> {
         if self.child.try_wait()?.is_some() {
             return Ok(());
         }
         self.signal(signal)?;
-        let begun = Instant::now();
+        let started = Instant::now();
         while self.child.try_wait()?.is_none() {
-            if begun.elapsed() > ENDING_MAX {
+            if started.elapsed() > STOP_MAX {
                 self.child.kill()?;
                 self.child.wait()?;
                 break;
             }
-            self.log.wait(LOOK_AGAIN);
+            self.log.wait(POLL_INTERVAL);
         }
         Ok(())
     }
 }
 
-/// Says whether the process takes signals.
+/// Returns whether the process exists.
 fn send(signal: Signal, id: &str) -> Result<bool> {
     let status = Command::new("sh")
         .args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), id])
@@ -271,16 +273,16 @@ impl Drop for Process {
         if let Some(signal) = self.ends_by {
             drop(self.stop(signal));
         }
-        // Both fail only when it has ended already.
+        // Both fail only if it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Runs a short command to its end and returns what it printed.
+/// Runs a command to its end and returns its output.
 ///
 /// # Errors
-/// When it is not installed, or fails: with everything it said.
+/// If it is not installed or fails. The error contains its output.
 pub fn run(mut command: Command) -> Result<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -288,17 +290,17 @@ pub fn run(mut command: Command) -> Result<Vec<u8>> {
         .output()
         .map_err(|error| not_installed(&name, &error))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
+        let text = [output.stdout, output.stderr].concat();
         bail!(
             "{name} failed ({}):\n{}",
             output.status,
-            String::from_utf8_lossy(&said)
+            String::from_utf8_lossy(&text)
         );
     }
     Ok(output.stdout)
 }
 
-/// Ports of loopback that were free a moment ago, all different. For programs that cannot be told "any port".
+/// Different free ports of loopback, for programs that cannot select a port themselves. Another process may take them first.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
@@ -316,7 +318,7 @@ fn not_installed(program: &str, error: &std::io::Error) -> anyhow::Error {
         true => anyhow!(
             "`{program}` is not installed\nhint: `cargo xtask test` installs everything the tests need"
         ),
-        false => anyhow!("`{program}` does not start: {error}"),
+        false => anyhow!("`{program}` cannot be started: {error}"),
     }
 }
 
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_waited_for_and_the_child_ends_with_its_handle() -> Result<()> {
+    fn child_ends_when_handle_is_dropped() -> Result<()> {
         let mut child = Process::start(shell("echo ready on 7; exec tail -f /dev/null"))?;
         assert_eq!(
             child.wait_for_line("ready", Duration::from_secs(5))?,
@@ -344,30 +346,30 @@ mod tests {
     }
 
     #[test]
-    fn an_early_end_tells_its_last_words() -> Result<()> {
+    fn error_contains_output_if_child_ends_early() -> Result<()> {
         let mut child = Process::start(shell("echo no such port >&2; exit 3"))?;
         let error = child
             .wait_for_line("ready", Duration::from_secs(5))
             .err()
-            .context("it is never ready")?;
+            .context("it became ready")?;
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         Ok(())
     }
 
     #[test]
-    fn a_child_that_ends_has_said_everything() -> Result<()> {
+    fn all_output_is_read_when_child_ends() -> Result<()> {
         let mut child = Process::start(shell("echo one; echo two >&2; exit 3"))?;
         assert_eq!(child.finish(Duration::from_secs(5))?.code(), Some(3));
-        let mut said: Vec<String> = child.output().lines().map(str::to_owned).collect();
-        said.sort();
-        assert_eq!(said, ["one", "two"]);
+        let mut lines: Vec<String> = child.output().lines().map(str::to_owned).collect();
+        lines.sort();
+        assert_eq!(lines, ["one", "two"]);
         let mut endless = Process::start(shell("exec tail -f /dev/null"))?;
         assert!(endless.finish(Duration::from_millis(20)).is_err());
         Ok(())
     }
 
     #[test]
-    fn what_is_missing_is_named_with_a_hint() {
+    fn missing_program_is_reported_with_hint() {
         let error = Process::start(Command::new("no-such-program-here"))
             .err()
             .map(|error| error.to_string());
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deaf_child_is_killed() -> Result<()> {
+    fn child_that_ignores_signal_is_killed() -> Result<()> {
         let mut child = Process::start(shell("trap '' HUP; echo deaf; exec tail -f /dev/null"))?;
         child.wait_for_line("deaf", Duration::from_secs(5))?;
         child.signal(Signal::Stop)?;

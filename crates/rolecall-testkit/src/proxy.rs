@@ -1,6 +1,6 @@
-//! A forward proxy on loopback that opens tunnels (CONNECT, RFC 9110 9.3.6), and a TLS server in front of a plain one.
+//! A forward proxy on loopback with CONNECT tunnels (RFC 9110 9.3.6), and a TLS server in front of an HTTP server.
 //!
-//! The proxy knows hosts by a table of its own, so that a test can give a server on loopback any name.
+//! The proxy resolves hosts with a table, so that a server on loopback can have any name.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write, copy};
@@ -22,62 +22,62 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::certificate::CertificateAuthority;
 use crate::lock;
 
-/// How a proxy is set up.
+/// Settings of a [`Proxy`].
 #[derive(Clone, Default)]
 pub struct ProxySettings {
-    /// Username and password that it asks for.
+    /// Required username and password, if any.
     pub credentials: Option<(String, String)>,
-    /// Where each host is; others cannot be reached.
+    /// Addresses of the reachable hosts.
     pub hosts: HashMap<String, SocketAddr>,
 }
 
-/// A running proxy. Ends when dropped.
+/// A running proxy. Dropping it stops the proxy.
 pub struct Proxy {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<(String, u16)>>>,
+    requests: Arc<Mutex<Vec<(String, u16)>>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Proxy {
-    /// Listens on a port that the system picks.
+    /// Listens on any free port.
     pub fn start(settings: ProxySettings) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let asked = Arc::<Mutex<Vec<(String, u16)>>>::default();
+        let requests = Arc::<Mutex<Vec<(String, u16)>>>::default();
         let ended = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new()
             .name("testkit-proxy".to_owned())
             .spawn({
-                let (asked, ended) = (Arc::clone(&asked), Arc::clone(&ended));
+                let (requests, ended) = (Arc::clone(&requests), Arc::clone(&ended));
                 move || {
                     for client in listener.incoming() {
                         if ended.load(Ordering::SeqCst) {
                             break;
                         }
-                        let (settings, asked) = (settings.clone(), Arc::clone(&asked));
+                        let (settings, requests) = (settings.clone(), Arc::clone(&requests));
                         if let Ok(client) = client {
-                            std::thread::spawn(move || drop(serve(client, &settings, &asked)));
+                            std::thread::spawn(move || drop(serve(client, &settings, &requests)));
                         }
                     }
                 }
             })?;
         Ok(Self {
             address,
-            asked,
+            requests,
             ended,
             thread: Some(thread),
         })
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What it was asked to connect to, as `host:port`, and how it answered.
+    /// The target (`HOST:PORT`) and the status code of all requests.
     pub fn requests(&self) -> Vec<(String, u16)> {
-        lock(&self.asked).clone()
+        lock(&self.requests).clone()
     }
 }
 
@@ -94,7 +94,7 @@ impl Drop for Proxy {
 fn serve(
     client: TcpStream,
     settings: &ProxySettings,
-    asked: &Mutex<Vec<(String, u16)>>,
+    requests: &Mutex<Vec<(String, u16)>>,
 ) -> Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut line = String::new();
@@ -116,17 +116,17 @@ fn serve(
             authorization = Some(value.trim().to_owned());
         }
     }
-    let wanted = settings
+    let expected = settings
         .credentials
         .as_ref()
         .map(|(name, password)| format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))));
     let host = target.rsplit_once(':').map_or("", |(host, _)| host);
     let status = match settings.hosts.get(host) {
-        _ if wanted.is_some() && authorization != wanted => 407,
+        _ if expected.is_some() && authorization != expected => 407,
         None => 502,
         Some(_) => 200,
     };
-    lock(asked).push((target.clone(), status));
+    lock(requests).push((target.clone(), status));
     let mut client = client;
     write!(client, "HTTP/1.1 {status} -\r\n\r\n")?;
     let Some(address) = settings.hosts.get(host).filter(|_| status == 200) else {
@@ -145,7 +145,7 @@ fn serve(
     Ok(())
 }
 
-/// A TLS server under a certificate of a private authority, which passes every request on to a plain one.
+/// A TLS server with a certificate of a private authority that forwards requests to an HTTP server.
 pub struct TlsFront {
     address: SocketAddr,
     handle: ServerHandle,
@@ -153,7 +153,7 @@ pub struct TlsFront {
 }
 
 impl TlsFront {
-    /// Serves `names` in front of `upstream`, an `http` origin on loopback.
+    /// Starts a TLS server for `names` in front of `upstream`, an `http` origin on loopback.
     pub fn start(authority: &CertificateAuthority, names: &[&str], upstream: &str) -> Result<Self> {
         let certificate = authority.issue(names)?;
         let chain = vec![CertificateDer::from_pem_slice(
@@ -174,7 +174,7 @@ impl TlsFront {
                     let app = move || {
                         App::new()
                             .app_data(upstream.clone())
-                            .default_service(web::to(pass_on))
+                            .default_service(web::to(forward))
                     };
                     let bound = HttpServer::new(app)
                         .workers(1)
@@ -201,7 +201,7 @@ impl TlsFront {
         })
     }
 
-    /// Where it listens.
+    /// Address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -216,30 +216,34 @@ impl Drop for TlsFront {
     }
 }
 
-async fn pass_on(
+async fn forward(
     upstream: web::Data<String>,
     request: HttpRequest,
     body: web::Bytes,
 ) -> HttpResponse {
-    match ask(&upstream, &request, body).await {
+    match send_upstream(&upstream, &request, body).await {
         Ok(answer) => answer,
         Err(error) => HttpResponse::BadGateway().body(error.to_string()),
     }
 }
 
-async fn ask(upstream: &str, request: &HttpRequest, body: web::Bytes) -> Result<HttpResponse> {
+async fn send_upstream(
+    upstream: &str,
+    request: &HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
     let url = format!("{upstream}{}", request.uri());
     let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes())?;
-    let mut asked = reqwest::Client::new().request(method, url).body(body);
+    let mut forwarded_request = reqwest::Client::new().request(method, url).body(body);
     for name in [AUTHORIZATION, CONTENT_TYPE] {
         if let Some(value) = request.headers().get(&name) {
-            asked = asked.header(name.as_str(), value.as_bytes());
+            forwarded_request = forwarded_request.header(name.as_str(), value.as_bytes());
         }
     }
-    let answer = asked.send().await?;
-    let mut told = HttpResponse::build(StatusCode::from_u16(answer.status().as_u16())?);
-    if let Some(kind) = answer.headers().get("content-type") {
-        told.insert_header((CONTENT_TYPE, kind.as_bytes()));
+    let response = forwarded_request.send().await?;
+    let mut forwarded = HttpResponse::build(StatusCode::from_u16(response.status().as_u16())?);
+    if let Some(kind) = response.headers().get("content-type") {
+        forwarded.insert_header((CONTENT_TYPE, kind.as_bytes()));
     }
-    Ok(told.body(answer.bytes().await?))
+    Ok(forwarded.body(response.bytes().await?))
 }

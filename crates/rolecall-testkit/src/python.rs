@@ -1,7 +1,7 @@
-//! Programs in Python that other people wrote: a SAML identity provider by pysaml2 and an AWS by moto, which were not made to
-//! agree with us.
+//! Third-party programs in Python: a SAML identity provider with pysaml2 and an AWS emulator with moto, which are independent
+//! implementations.
 //!
-//! `cargo xtask test` installs them and names the interpreter in `ROLECALL_PEERS_PYTHON`; the scripts that start them are in
+//! `cargo xtask test` installs them and sets `ROLECALL_PEERS_PYTHON` to the interpreter. The scripts that start them are in
 //! `tests/peers/python`.
 
 use std::path::{Path, PathBuf};
@@ -20,24 +20,24 @@ use crate::saml::SignedElements;
 use crate::saml::encryption::Content;
 use crate::saml::signature::Credential;
 
-/// A loaded machine starts slowly.
+/// Maximum time to start on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(60);
-/// The interpreter with the packages.
+/// The variable with the path of the interpreter.
 const PYTHON: &str = "ROLECALL_PEERS_PYTHON";
 
-/// Where the interpreter is, if it is installed. A test that needs it asks `rolecall_test_requirements::PYTHON_PEERS`.
+/// The interpreter, if it is installed. A test that needs it uses `rolecall_test_requirements::PYTHON_PEERS`.
 #[expect(
     clippy::disallowed_methods,
-    reason = "how `cargo xtask test` hands the interpreter to tests"
+    reason = "`cargo xtask test` passes the interpreter in the environment"
 )]
 pub fn installed() -> Option<PathBuf> {
     std::env::var(PYTHON).ok().map(PathBuf::from)
 }
 
-/// A script of `tests/peers/python`, ready to run.
+/// A command that runs a script of `tests/peers/python`.
 ///
 /// # Errors
-/// When the peers are not installed, with a hint.
+/// If the peers are not installed.
 pub fn script(name: &str) -> Result<Command> {
     let python = installed().with_context(|| {
         format!("{PYTHON} is not set\nhint: `cargo xtask test` installs the peers and sets it")
@@ -51,17 +51,18 @@ pub fn script(name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// A running moto: an AWS with STS and S3 that checks no proof, no key and no signature. Ends when dropped.
+/// A running moto: an AWS emulator with STS and S3 that does not verify tokens, keys or signatures. Dropping it stops the
+/// process.
 pub struct Moto {
     _process: Process,
     url: String,
 }
 
 impl Moto {
-    /// Starts with nothing in it.
+    /// Starts moto without resources.
     ///
     /// # Errors
-    /// When the peers are not installed, or it does not listen in time.
+    /// If the peers are not installed or it does not start in time.
     pub async fn start() -> Result<Self> {
         let python = installed().with_context(|| format!("{PYTHON} is not set"))?;
         let [port] = free_ports::<1>()?;
@@ -79,7 +80,7 @@ impl Moto {
         .await
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -87,7 +88,7 @@ impl Moto {
     /// Creates an S3 bucket.
     ///
     /// # Errors
-    /// When it refuses.
+    /// If the request fails.
     pub async fn create_bucket(&self, name: &str) -> Result<()> {
         let request = reqwest::Client::new().put(format!("{}/{name}", self.url));
         request.send().await?.error_for_status()?;
@@ -95,7 +96,7 @@ impl Moto {
     }
 }
 
-/// A running identity provider by pysaml2, which signs with xmlsec1. Ends when dropped.
+/// A running identity provider with pysaml2, which signs with xmlsec1. Dropping it stops the process.
 pub struct SamlPeer {
     process: Process,
     url: String,
@@ -103,7 +104,7 @@ pub struct SamlPeer {
 }
 
 impl SamlPeer {
-    /// Starts with these people and no service provider. Any password is right.
+    /// Starts the provider with these users and no service providers. Any password is accepted.
     pub async fn start(
         people: Vec<Person>,
         signed: SignedElements,
@@ -123,7 +124,7 @@ impl SamlPeer {
                 "sign_response": signed != SignedElements::Assertion,
                 "sign_assertion": signed != SignedElements::Response,
                 "content": content.map(Content::uri),
-                "people": people.iter().map(told).collect::<serde_json::Map<_, _>>(),
+                "people": people.iter().map(attributes_of).collect::<serde_json::Map<_, _>>(),
             });
             let file = folder.path().join("settings.json");
             std::fs::write(&file, settings.to_string())?;
@@ -140,44 +141,44 @@ impl SamlPeer {
         .await
     }
 
-    /// The absolute address of a path: `/metadata`, `/sso`, `/slo`, `/sign-out?by=post`.
+    /// The absolute URL of a path: `/metadata`, `/sso`, `/slo`, `/sign-out?by=post`.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
-    /// What it wrote so far: why it refused something.
+    /// The output so far, with errors.
     pub fn output(&self) -> String {
         self.process.output()
     }
 
-    /// Its metadata.
+    /// Metadata of the provider.
     pub async fn metadata(&self) -> Result<String> {
-        let answer = reqwest::Client::new()
+        let response = reqwest::Client::new()
             .get(self.at("/metadata"))
             .send()
             .await?;
-        Ok(answer.error_for_status()?.text().await?)
+        Ok(response.error_for_status()?.text().await?)
     }
 
-    /// Lets the service provider of this metadata ask for sign-ins.
+    /// Registers the service provider of this metadata.
     pub async fn register(&self, metadata: &str) -> Result<()> {
         let request = reqwest::Client::new().post(self.at("/register"));
-        let answer = request.body(metadata.to_owned()).send().await?;
-        ensure!(answer.status().is_success(), "{}", self.output());
+        let response = request.body(metadata.to_owned()).send().await?;
+        ensure!(response.status().is_success(), "{}", self.output());
         Ok(())
     }
 
-    /// Who is signed in there.
+    /// Usernames with a session.
     pub async fn sessions(&self) -> Result<Vec<String>> {
-        let answer = reqwest::Client::new()
+        let response = reqwest::Client::new()
             .get(self.at("/sessions"))
             .send()
             .await?;
-        Ok(answer.json().await?)
+        Ok(response.json().await?)
     }
 }
 
-fn told(person: &Person) -> (String, Value) {
+fn attributes_of(person: &Person) -> (String, Value) {
     let attributes = json!({
         "email": [person.email],
         "name": [person.name],

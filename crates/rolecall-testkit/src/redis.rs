@@ -1,7 +1,7 @@
-//! Redis as operators run it: alone (TCP, Unix socket, TLS), as a cluster of three, behind Sentinel.
+//! Redis deployments: a single server (TCP, Unix socket, TLS), a cluster of three, and Sentinel.
 //!
-//! Real `redis-server` processes with nothing on disk. They can be frozen, stopped and started again on the same port, and
-//! everything they hold can be read raw, to look for what should not be there.
+//! They are `redis-server` processes without persistence. They can be suspended, stopped and restarted on the same port. All
+//! stored data can be read, to check what is stored.
 
 mod cluster;
 mod node;
@@ -15,21 +15,21 @@ pub use sentinel::RedisSentinel;
 use crate::blocking;
 use node::{Listen, Node};
 
-/// One server. Ends when dropped.
+/// A single server. Dropping it stops the process.
 pub struct Redis(Node);
 
 impl Redis {
-    /// On a TCP port of loopback.
+    /// Starts a server on a TCP port of loopback.
     pub async fn single() -> Result<Self> {
         Self::listening(Listen::Tcp).await
     }
 
-    /// On a Unix socket only.
+    /// Starts a server on a Unix socket only.
     pub async fn unix_socket() -> Result<Self> {
         Self::listening(Listen::Socket).await
     }
 
-    /// On a TCP port with TLS only, under an authority of its own: see [`Redis::authority_file`].
+    /// Starts a server with TLS only, with a certificate of [`Redis::authority_file`].
     pub async fn tls() -> Result<Self> {
         Self::listening(Listen::Tls).await
     }
@@ -38,42 +38,42 @@ impl Redis {
         blocking(move || Ok(Self(Node::start(listen, &[])?))).await
     }
 
-    /// As in the gateway's `store.url`: `redis://`, `redis+unix://` or `rediss://`.
+    /// URL for the gateway's `store.url`: `redis://`, `redis+unix://` or `rediss://`.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// The certificate authority of [`Redis::tls`], PEM: what a client trusts, by `SSL_CERT_FILE` for example.
+    /// File with the certificate authority of [`Redis::tls`] in PEM, for example for `SSL_CERT_FILE`.
     pub fn authority_file(&self) -> std::path::PathBuf {
         self.0.file("authority.pem")
     }
 
-    /// Freezes it: connections stay open, nothing is answered.
+    /// Suspends the process. Connections remain open without responses.
     pub fn pause(&self) -> Result<()> {
         self.0.pause()
     }
 
-    /// Goes on.
+    /// Resumes the process.
     pub fn resume(&self) -> Result<()> {
         self.0.resume()
     }
 
-    /// Ends it; connections are refused from now on, and everything it held is gone.
+    /// Stops the server and deletes its data. Connections are refused from then on.
     pub fn stop(&mut self) -> Result<()> {
         self.0.stop()
     }
 
-    /// Starts it again, empty, where it was.
+    /// Restarts the server without data at the same address.
     pub fn restart(&mut self) -> Result<()> {
         self.0.restart()
     }
 
-    /// What `redis-cli` answers to this command.
+    /// Runs a command with `redis-cli` and returns the output.
     pub fn cli(&self, command: &[&str]) -> Result<String> {
         self.0.cli(command)
     }
 
-    /// Every key and value of every database, as stored.
+    /// All keys and values of all databases, as stored.
     pub fn dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         self.0.dump()
     }

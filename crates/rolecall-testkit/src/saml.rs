@@ -1,8 +1,8 @@
-//! A SAML 2.0 identity provider on loopback: honest by default, hostile on demand.
+//! A SAML 2.0 identity provider on loopback, with faults that can be injected.
 //!
-//! Metadata, sign-in by Redirect and POST, answers by POST, started by either side, single logout both ways. [`Fault`]
-//! makes it lie, one lie per variant. Any password is right: nobody real signs in here. It signs without any SAML or XML
-//! Signature library, so that it is a second opinion on whoever verifies.
+//! Supports metadata, requests by Redirect and POST, responses by POST, IdP-initiated sign-in, and single logout started by
+//! either side. A [`Fault`] makes one part of its messages wrong. Any password is accepted. It signs without a SAML or XML
+//! Signature library, so that it is independent of the implementation under test.
 
 mod cases;
 mod draft;
@@ -41,7 +41,7 @@ use crate::serve::LocalServer;
 use encryption::Encryption;
 use state::ProviderState;
 
-/// Which elements the provider signs.
+/// The elements that a provider signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedElements {
     /// The response: Keycloak, Okta.
@@ -52,56 +52,56 @@ pub enum SignedElements {
     Both,
 }
 
-/// What the provider calls the attributes that it tells.
+/// Names of the attributes in assertions.
 #[derive(Clone, Debug)]
 pub struct AttributeNames {
-    /// Of the e-mail address.
+    /// Attribute with the email address.
     pub email: String,
-    /// Of the full name.
+    /// Attribute with the display name.
     pub name: String,
-    /// Of the groups.
+    /// Attribute with the groups.
     pub groups: String,
 }
 
-/// How a provider is set up.
+/// Settings of a [`SamlProvider`].
 #[derive(Clone)]
 pub struct SamlSettings {
-    /// The name on its sign-in page.
+    /// Name on the sign-in page.
     pub title: String,
-    /// The host in its own addresses: `127.0.0.1`, or `localhost` for another site than the gateway's.
+    /// Host of its URLs: `127.0.0.1`, or `localhost` for another site than the gateway's.
     pub host: String,
-    /// 0 picks a free one.
+    /// Loopback port; 0 selects any free port.
     pub port: u16,
-    /// Who may ask for sign-ins; more may be registered later.
+    /// Registered service providers; [`SamlProvider::register`] adds more.
     pub service_providers: Vec<ServiceProvider>,
-    /// Who can sign in.
+    /// Users of the provider.
     pub people: Vec<Person>,
-    /// What the provider takes for the time.
+    /// Clock of the provider.
     pub clock: Clock,
-    /// One key per entry; the first signs, all are in the metadata.
+    /// Algorithms of the keys in the metadata. The first key signs.
     pub keys: Vec<Algorithm>,
-    /// What is signed.
+    /// The elements that it signs.
     pub signed: SignedElements,
-    /// How assertions are encrypted, for service providers that have a certificate for it.
+    /// How assertions are encrypted for service providers with an encryption certificate.
     pub encryption: Option<Encryption>,
-    /// The `Format` of what the subject is called.
+    /// `Format` of the `NameID`.
     pub name_id_format: String,
-    /// What attributes are called.
+    /// Names of the attributes.
     pub attributes: AttributeNames,
-    /// How long an assertion is good.
+    /// Lifetime of assertions.
     pub lifetime: Duration,
-    /// `SessionNotOnOrAfter`, counted from the sign-in.
+    /// Time from the sign-in until `SessionNotOnOrAfter`.
     pub session_lifetime: Option<Duration>,
-    /// Whether requests have to be signed (`WantAuthnRequestsSigned`). Signatures that come are checked in any case.
+    /// Whether requests must be signed (`WantAuthnRequestsSigned`). Signatures are always verified if present.
     pub wants_requests_signed: bool,
-    /// How logout requests go, where the service provider has a place for it; else as it likes best.
+    /// Preferred binding of logout requests, if the service provider supports it.
     pub logout_binding: Option<Binding>,
-    /// What it does wrong from its first answer on.
+    /// Faults that are active from the start.
     pub faults: Vec<Fault>,
 }
 
 impl Default for SamlSettings {
-    /// The people of the demo, one RSA key that signs assertions, five minutes, the wall clock, no service provider yet.
+    /// [`Person::samples`], one RSA key that signs assertions, assertions for five minutes, system clock, no service providers.
     fn default() -> Self {
         Self {
             title: "Example SAML".to_owned(),
@@ -128,14 +128,14 @@ impl Default for SamlSettings {
     }
 }
 
-/// A running provider. Ends when dropped.
+/// A running provider. Dropping it stops the server.
 pub struct SamlProvider {
     server: LocalServer,
     idp: Arc<ProviderState>,
 }
 
 impl SamlProvider {
-    /// Starts listening; it answers before this returns.
+    /// Starts the provider. It serves requests when this returns.
     pub fn start(settings: SamlSettings) -> Result<Self> {
         let port = settings.port;
         let idp = Arc::new(ProviderState::new(settings)?);
@@ -158,27 +158,27 @@ impl SamlProvider {
         Ok(Self { server, idp })
     }
 
-    /// Its entity ID, which is also where its metadata is.
+    /// Entity ID, which is also the URL of the metadata.
     pub fn entity_id(&self) -> String {
         self.idp.entity_id()
     }
 
-    /// `http://HOST:PORT`.
+    /// Origin: `http://HOST:PORT`.
     pub fn url(&self) -> String {
         self.idp.url()
     }
 
-    /// Where it listens, whatever its host is called.
+    /// Address of the listener.
     pub fn address(&self) -> std::net::SocketAddr {
         self.server.address()
     }
 
-    /// Its metadata, as it serves them.
+    /// Metadata.
     pub fn metadata(&self) -> Result<String> {
         metadata::document(&self.idp)
     }
 
-    /// Where a person goes to be signed in at a service provider that asked for nothing (Profiles 4.1.5).
+    /// URL that starts an IdP-initiated sign-in at a service provider (Profiles 4.1.5).
     pub fn idp_initiated_url(&self, service_provider: &str, relay_state: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("sp", service_provider);
@@ -188,12 +188,12 @@ impl SamlProvider {
         format!("{}/start?{}", self.url(), query.finish())
     }
 
-    /// Where a person goes to sign out here, and by that at the service provider (Profiles 4.4).
+    /// URL that signs the user out at the provider and at the service provider (Profiles 4.4).
     pub fn sign_out_url(&self) -> String {
         self.idp.at("/sign-out")
     }
 
-    /// Whether somebody by this name is signed in here, in any browser.
+    /// Whether the user has a session at the provider in any browser.
     pub fn is_signed_in(&self, username: &str) -> bool {
         self.idp.read(|state| {
             let mut sessions = state.sessions.values();
@@ -201,7 +201,7 @@ impl SamlProvider {
         })
     }
 
-    /// Lets a service provider ask for sign-ins from now on; one of the same entity ID is replaced.
+    /// Registers a service provider or replaces the one with the same entity ID.
     pub fn register(&self, service_provider: ServiceProvider) {
         self.idp.change(|state| {
             state
@@ -211,7 +211,7 @@ impl SamlProvider {
         });
     }
 
-    /// Adds a person, or changes the one of the same username.
+    /// Adds a user or replaces the user with the same username.
     pub fn put_person(&self, person: Person) {
         self.idp.change(|state| {
             state
@@ -221,37 +221,37 @@ impl SamlProvider {
         });
     }
 
-    /// Does this wrong from now on, beside what it does wrong already.
+    /// Adds a fault to the active faults.
     pub fn inject_fault(&self, fault: Fault) {
         self.idp.change(|state| state.faults.push(fault));
     }
 
-    /// Is honest again.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.idp.change(|state| state.faults.clear());
     }
 
-    /// How many answers a fault has changed so far: a hostile test that reads 0 here has tested nothing.
+    /// Number of responses that a fault has changed. If it is 0, a test of the fault has tested nothing.
     pub fn faulty_responses(&self) -> usize {
         self.idp.read(|state| state.faulty_responses)
     }
 
-    /// Signs with a new key of the same kind. With `announce`, the old one stays in the metadata (Metadata 2.4.1.1).
+    /// Signs with a new key of the same type. With `announce`, the previous key remains in the metadata (Metadata 2.4.1.1).
     pub fn rotate_keys(&self, announce: bool) -> Result<()> {
         self.idp.rotate_keys(announce)
     }
 
-    /// How often an endpoint was requested, by its path: `/metadata`, `/sso`, `/slo`.
+    /// Number of requests to an endpoint, by its path: `/metadata`, `/sso`, `/slo`.
     pub fn hits(&self, path: &str) -> usize {
         lock(&self.idp.hits).get(path).copied().unwrap_or_default()
     }
 
-    /// The listener that faults point at: whoever follows a reference, an entity or a schema location is counted here.
+    /// The canary that faults refer to. It counts clients that follow a reference, an entity or a schema location.
     pub fn canary(&self) -> &Canary {
         &self.idp.canary
     }
 
-    /// The file that faults point at: whoever opens it waits there for ever.
+    /// The canary file that faults refer to. A process that opens it blocks.
     pub fn canary_file(&self) -> &CanaryFile {
         &self.idp.canary_file
     }

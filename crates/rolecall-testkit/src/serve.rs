@@ -1,6 +1,6 @@
-//! An actix-web server on loopback, on a thread of its own, that ends with its handle.
+//! An actix-web server on loopback, on its own thread.
 //!
-//! It may be started anywhere, inside a tokio test too: it brings its own runtime and shares nothing with the caller's.
+//! It has its own runtime, so that it can be started in any context, including in a tokio test.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use anyhow::{Context, Result};
 
-/// A server that is listening. Dropping it closes the listener and every connection.
+/// A running server. Dropping it closes the listener and all connections.
 pub struct LocalServer {
     address: SocketAddr,
     handle: ServerHandle,
@@ -18,7 +18,7 @@ pub struct LocalServer {
 }
 
 impl LocalServer {
-    /// Listens on 127.0.0.1, on `port`, or on one that the system picks when it is 0. It answers before this returns.
+    /// Starts a server on 127.0.0.1 and `port`; 0 selects any free port. It serves requests when this returns.
     pub fn start<F>(port: u16, routes: F) -> Result<Self>
     where
         F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -48,7 +48,7 @@ impl LocalServer {
                 });
             })?;
         let (address, handle) = receive.recv().context("the server's thread ended")??;
-        let address = address.context("the server is bound to no address")?;
+        let address = address.context("the server has no address")?;
         Ok(Self {
             address,
             handle,
@@ -56,12 +56,12 @@ impl LocalServer {
         })
     }
 
-    /// Where it listens.
+    /// Address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash.
+    /// Origin: `http://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -69,7 +69,7 @@ impl LocalServer {
 
 impl Drop for LocalServer {
     fn drop(&mut self) {
-        // The order to stop is sent at once; the future only waits for it.
+        // The command to stop is sent at once; the future only waits for completion.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -83,7 +83,7 @@ mod tests {
     use actix_web::{HttpResponse, web};
 
     #[tokio::test]
-    async fn it_answers_until_it_is_dropped() -> Result<()> {
+    async fn server_stops_when_dropped() -> Result<()> {
         let server = LocalServer::start(0, |routes| {
             routes.route(
                 "/",

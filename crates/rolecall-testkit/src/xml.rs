@@ -1,46 +1,46 @@
-//! A document as a tree of names as they are written, with Exclusive XML Canonicalization 1.0 of its own.
+//! XML documents as trees with the names as written, and Exclusive XML Canonicalization 1.0.
 //!
-//! Written over no XML library but a parser, so that what it signs is a second opinion on whoever verifies it. Comments,
-//! CDATA, processing instructions and markup of any kind can be put anywhere: that is what an attacker does.
+//! It uses only a parser, so that it is independent of the XML libraries under test. Comments, CDATA, processing
+//! instructions and raw markup can be inserted anywhere, as an attacker can.
 
 mod canonical;
 mod parse;
 
-/// A piece of a document.
+/// A node of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// An element.
     Element(Element),
-    /// Text, escaped when written.
+    /// Text, which is escaped in the output.
     Text(String),
-    /// `<!-- … -->`: no canonical form has it.
+    /// `<!-- … -->`, which is not part of the canonical form.
     Comment(String),
-    /// `<![CDATA[…]]>`: canonically the text in it.
+    /// `<![CDATA[…]]>`; text in the canonical form.
     Cdata(String),
-    /// `<?…?>`
+    /// `<?…?>`.
     Instruction(String),
-    /// Written as `written`; canonically `meaning`, which is canonical already. An entity, for example.
+    /// Markup with a different canonical form, such as an entity.
     Raw {
-        /// What stands in the document.
+        /// Markup in the document.
         written: String,
-        /// What it comes to.
+        /// Canonical form.
         meaning: String,
     },
 }
 
-/// An element. Names carry their prefix; namespace declarations are attributes like any other.
+/// An element. Names include the prefix. Namespace declarations are in the attributes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Element {
-    /// `prefix:local`, or `local`.
+    /// `PREFIX:LOCAL` or `LOCAL`.
     pub name: String,
-    /// In the order they are written.
+    /// Attributes in document order.
     pub attributes: Vec<(String, String)>,
-    /// What is in it.
+    /// Child nodes.
     pub children: Vec<Node>,
 }
 
 impl Element {
-    /// An empty element.
+    /// An element without attributes and children.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -48,14 +48,14 @@ impl Element {
         }
     }
 
-    /// With one more attribute, even if it has one of that name.
+    /// Adds an attribute, even if it is a duplicate.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.attributes.push((name.to_owned(), value.into()));
         self
     }
 
-    /// With one more attribute, where there is a value.
+    /// Adds an attribute if there is a value.
     #[must_use]
     pub fn with_some(self, name: &str, value: Option<impl Into<String>>) -> Self {
         match value {
@@ -64,21 +64,21 @@ impl Element {
         }
     }
 
-    /// With text at its end.
+    /// Appends text.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.children.push(Node::Text(text.into()));
         self
     }
 
-    /// With a child at its end.
+    /// Appends a child.
     #[must_use]
     pub fn child(mut self, child: Element) -> Self {
         self.children.push(Node::Element(child));
         self
     }
 
-    /// With children at its end.
+    /// Appends children.
     #[must_use]
     pub fn children(mut self, children: impl IntoIterator<Item = Element>) -> Self {
         self.children
@@ -94,7 +94,7 @@ impl Element {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Sets an attribute, in the place of one of that name.
+    /// Sets an attribute.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
         match self.attributes.iter_mut().find(|(known, _)| known == name) {
@@ -108,14 +108,14 @@ impl Element {
         self.attributes.retain(|(known, _)| known != name);
     }
 
-    /// Its name without a prefix.
+    /// The name without the prefix.
     pub fn local_name(&self) -> &str {
         self.name
             .split_once(':')
             .map_or(&self.name, |(_, local)| local)
     }
 
-    /// The elements in it.
+    /// The child elements.
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
         self.children.iter().filter_map(|node| match node {
             Node::Element(element) => Some(element),
@@ -127,7 +127,7 @@ impl Element {
         })
     }
 
-    /// The elements in it, to change them.
+    /// The child elements, mutable.
     pub fn elements_mut(&mut self) -> impl Iterator<Item = &mut Element> {
         self.children.iter_mut().filter_map(|node| match node {
             Node::Element(element) => Some(element),
@@ -139,31 +139,31 @@ impl Element {
         })
     }
 
-    /// The first element in it of this local name, whatever its prefix.
+    /// The first child element with this local name and any prefix.
     pub fn find(&self, local_name: &str) -> Option<&Element> {
         self.elements()
             .find(|element| element.local_name() == local_name)
     }
 
-    /// The first element in it of this local name, to change it.
+    /// The first child element with this local name, mutable.
     pub fn find_mut(&mut self, local_name: &str) -> Option<&mut Element> {
         self.elements_mut()
             .find(|element| element.local_name() == local_name)
     }
 
-    /// Follows local names downwards, the first of each.
+    /// The descendant at a path of local names.
     pub fn at(&self, path: &[&str]) -> Option<&Element> {
         path.iter()
             .try_fold(self, |element, name| element.find(name))
     }
 
-    /// Follows local names downwards, to change what is there.
+    /// The descendant at a path of local names, mutable.
     pub fn at_mut(&mut self, path: &[&str]) -> Option<&mut Element> {
         path.iter()
             .try_fold(self, |element, name| element.find_mut(name))
     }
 
-    /// Takes the first element of this local name out.
+    /// Removes the first child element with this local name and returns it.
     pub fn take(&mut self, local_name: &str) -> Option<Element> {
         let place = self.place_of(local_name)?;
         match self.children.remove(place) {
@@ -176,35 +176,35 @@ impl Element {
         }
     }
 
-    /// Where among its children the first element of this local name is.
+    /// The index of the first child element with this local name.
     pub fn place_of(&self, local_name: &str) -> Option<usize> {
         self.children.iter().position(
             |node| matches!(node, Node::Element(element) if element.local_name() == local_name),
         )
     }
 
-    /// Puts an element right after the first of this local name, or at the beginning where there is none.
+    /// Inserts an element after the first child with this local name, or at the start if there is none.
     pub fn insert_after(&mut self, local_name: &str, element: Element) {
         let place = self.place_of(local_name).map_or(0, |place| place + 1);
         self.children.insert(place, Node::Element(element));
     }
 
-    /// Puts an element at the beginning.
+    /// Inserts an element at the start.
     pub fn prepend(&mut self, element: Element) {
         self.children.insert(0, Node::Element(element));
     }
 
-    /// Puts an element at the end.
+    /// Appends an element.
     pub fn append(&mut self, element: Element) {
         self.children.push(Node::Element(element));
     }
 
-    /// Puts `text` in place of everything in it.
+    /// Replaces all children by text.
     pub fn set_text(&mut self, text: impl Into<String>) {
         self.children = vec![Node::Text(text.into())];
     }
 
-    /// All text directly in it, CDATA included.
+    /// The text of its text and CDATA children.
     pub fn own_text(&self) -> String {
         let pieces = self.children.iter().map(|node| match node {
             Node::Text(text) | Node::Cdata(text) => text.as_str(),
@@ -214,7 +214,7 @@ impl Element {
         pieces.collect()
     }
 
-    /// Calls `change` with this element and every one below it.
+    /// Calls `change` with this element and all descendants.
     pub fn visit_mut(&mut self, change: &mut impl FnMut(&mut Element)) {
         change(self);
         for element in self.elements_mut() {
@@ -222,7 +222,7 @@ impl Element {
         }
     }
 
-    /// The document, as it is sent.
+    /// Serializes the document.
     pub fn write(&self) -> String {
         let mut text = String::new();
         self.write_to(&mut text);
@@ -254,7 +254,7 @@ impl Element {
     }
 }
 
-/// Text as canonical XML has it (Canonical XML 1.0, 2.3).
+/// Escapes text as in Canonical XML 1.0, 2.3.
 pub fn escape_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -269,7 +269,7 @@ pub fn escape_text(text: &str) -> String {
     escaped
 }
 
-/// An attribute's value as canonical XML has it (Canonical XML 1.0, 2.3).
+/// Escapes an attribute value as in Canonical XML 1.0, 2.3.
 pub fn escape_attribute(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {

@@ -116,7 +116,10 @@ pub(super) const MISCONFIGURATIONS: [Misconfiguration; 15] = [
         later: None,
         expected: &[
             (Check, "provider example: values to register"),
-            (Page, "The redirect URI is not one of the application's"),
+            (
+                Page,
+                "The redirect URI is not registered for this application",
+            ),
         ],
         next: (Check, "  redirect URI           http://127.0.0.1:"),
     },

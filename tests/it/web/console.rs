@@ -162,7 +162,7 @@ async fn deep_link_is_kept_during_sign_in() -> Result<()> {
         "{going:?}"
     );
     ensure!(link_field(&browser, "Issuer") == Some(fixture.at(DEEP)));
-    let page = browser.click("Sign in again at your portal").await?;
+    let page = browser.click("Return to the access portal").await?;
     ensure!(page.url().as_str() == fixture.at(DEEP));
     Ok(())
 }

@@ -11,7 +11,7 @@ await walk('portal', async () => {
   await page.waitForURL(own('/console**'));
   await look(page, 'console');
   await page.getByRole('button', { name: 'Open console' }).click();
-  await page.getByText('Going to').waitFor();
+  await page.getByText('You are signed in to the console').waitFor();
   seen.console = await page.locator('body').innerText();
 
   await page.goto(own('/'));

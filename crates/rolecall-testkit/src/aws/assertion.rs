@@ -1,7 +1,7 @@
-//! A SAML response for AWS, verified as IAM documents it: the provider's keys, issuer, audience, recipient, times, and
-//! the attributes that say which role (aws-protocol: "Configure SAML assertions for the authentication response").
+//! Verifies a SAML response as the IAM User Guide describes: keys, issuer, audience, recipient, times and the attributes
+//! that name the role ("Configure SAML assertions for the authentication response").
 //!
-//! Nothing is read from a response before its signature is checked, except the issuer.
+//! Only the issuer is read before the signature is verified.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,36 +15,36 @@ use crate::saml::names::{BEARER, SUCCESS};
 use crate::saml::signature;
 use crate::xml::Element;
 
-/// What AWS's attributes are called, without their end.
+/// Prefix of the names of AWS's attributes.
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
-/// AWS as an audience.
+/// AWS's audience.
 const AUDIENCE: &str = "urn:amazon:webservices";
-/// A response is taken so long after it was made.
+/// Maximum age of a response.
 const REDEEMED_WITHIN: TimeDelta = TimeDelta::minutes(5);
-/// How far clocks may differ.
+/// Permitted clock skew.
 const SKEW: TimeDelta = TimeDelta::minutes(3);
 
-/// What a verified response says.
+/// Content of a verified response.
 pub(super) struct Assertion {
     pub issuer: String,
-    /// `NameID`
+    /// `NameID`.
     pub subject: String,
-    /// Its format, without the prefix of SAML 2.0.
+    /// Format of the `NameID`, without the prefix of SAML 2.0.
     pub subject_type: String,
     pub recipient: String,
-    /// Role and provider, as in the attribute `Role`.
+    /// Role ARN and provider ARN of each value of the attribute `Role`.
     pub roles: Vec<(String, String)>,
     pub session_name: String,
     /// `SessionDuration`, in seconds.
     pub session_seconds: Option<u64>,
-    /// `SessionNotOnOrAfter`
+    /// `SessionNotOnOrAfter`.
     pub session_ends: Option<DateTime<Utc>>,
     pub tags: SessionTags,
     pub source_identity: Option<String>,
 }
 
 impl Assertion {
-    /// Reads a response for the provider. `own_host` is this AWS's own, beside Amazon's sign-in hosts.
+    /// Verifies a response of `provider`. A recipient may be at `own_host` or at an AWS sign-in host.
     pub fn read(
         encoded: &str,
         provider: &SamlProvider,
@@ -96,7 +96,7 @@ impl Assertion {
         })
     }
 
-    /// How long a session may last at most, by what the response says.
+    /// Maximum session duration in seconds according to the response.
     pub fn max_seconds(&self, now: DateTime<Utc>) -> Option<u64> {
         let by_end = self
             .session_ends
@@ -105,7 +105,7 @@ impl Assertion {
     }
 }
 
-/// The providers that a response names in `Role`, before anything is believed.
+/// The provider ARNs in the attribute `Role` of an unverified response.
 pub(super) fn claimed_providers(encoded: &str) -> Vec<String> {
     let roles = parse(encoded)
         .ok()
@@ -135,7 +135,7 @@ fn issuer_of(response: &Element) -> Option<&str> {
     }
 }
 
-/// The one assertion, once every signature on the response is the provider's and there is one.
+/// Returns the assertion if there is at least one signature and all signatures are the provider's.
 fn verified<'r>(response: &'r Element, provider: &SamlProvider) -> Result<&'r Element, AwsError> {
     let assertions: Vec<&Element> = response
         .elements()
@@ -152,7 +152,7 @@ fn verified<'r>(response: &'r Element, provider: &SamlProvider) -> Result<&'r El
     for (element, ancestors) in signed {
         count += 1;
         if let Err(error) = signature::verify(element, ancestors, &provider.certificates) {
-            tracing::debug!(%error, "a signature is not the provider's");
+            tracing::debug!(%error, "signature verification failed");
             return Err(AwsError::invalid_token("Response signature invalid"));
         }
     }
@@ -194,7 +194,7 @@ fn check_times(assertion: &Element, now: DateTime<Utc>) -> Result<(), AwsError> 
     Ok(())
 }
 
-/// The one bearer confirmation's recipient: a sign-in endpoint.
+/// The recipient of the bearer confirmation, which must be a sign-in endpoint.
 fn recipient(assertion: &Element, own_host: &str, now: DateTime<Utc>) -> Result<String, AwsError> {
     let subject = assertion
         .find("Subject")
@@ -240,7 +240,7 @@ fn audiences(assertion: &Element) -> impl Iterator<Item = String> {
         .map(Element::own_text)
 }
 
-/// Every attribute with its values.
+/// All attributes with their values.
 fn attributes(assertion: &Element) -> impl Iterator<Item = (&str, Vec<String>)> {
     assertion
         .elements()
@@ -255,7 +255,7 @@ fn attributes(assertion: &Element) -> impl Iterator<Item = (&str, Vec<String>)> 
         })
 }
 
-/// The one value of an attribute.
+/// The value of an attribute that may have only one.
 fn one(assertion: &Element, name: &str) -> Result<Option<String>, AwsError> {
     let mut found = attributes(assertion).filter(|(known, _)| *known == name);
     match (found.next(), found.next()) {
@@ -272,14 +272,14 @@ fn roles(assertion: &Element) -> Result<Vec<(String, String)>, AwsError> {
     let pairs = values.flat_map(|(_, values)| values).map(|value| {
         let (one, other) = value.split_once(',').ok_or_else(invalid)?;
         let (one, other) = (one.trim().to_owned(), other.trim().to_owned());
-        // Either may come first.
+        // The role and the provider may be in either order.
         let pair = if one.contains(":saml-provider/") {
             (other, one)
         } else {
             (one, other)
         };
-        let sound = pair.0.contains(":role/") && pair.1.contains(":saml-provider/");
-        sound.then_some(pair).ok_or_else(invalid)
+        let valid = pair.0.contains(":role/") && pair.1.contains(":saml-provider/");
+        valid.then_some(pair).ok_or_else(invalid)
     });
     let pairs = pairs.collect::<Result<Vec<_>, AwsError>>()?;
     if pairs.is_empty() {

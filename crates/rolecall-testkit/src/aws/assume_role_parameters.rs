@@ -1,15 +1,15 @@
-//! What both unsigned operations are asked with: a role, a duration, session policies.
+//! Parameters that `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` share: role, duration and session policies.
 
 use serde_json::Value;
 
 use super::error::{AwsError, ErrorCode};
 use super::wire::Parameters;
 
-/// What AWS grants policies and tags together is not published. Tags count in full and policies, which compress, by a
-/// quarter; seven tags of GitHub's length are then too many, as they were seen to be.
+/// AWS does not publish how much space session policies and tags share. Here tags count in full and policies, which
+/// compress, by a quarter. Seven tags of the length of GitHub's are then too large, as observed at AWS.
 const PACKED_BYTES: usize = 1_024;
 
-/// The parameters that both operations have, within their limits.
+/// The shared parameters, within their limits.
 pub(super) struct AssumeRoleParameters<'a> {
     pub role_arn: &'a str,
     pub seconds: u64,
@@ -18,7 +18,7 @@ pub(super) struct AssumeRoleParameters<'a> {
 }
 
 impl<'a> AssumeRoleParameters<'a> {
-    /// Reads them; what is wrong with them is complained of to `parameters`.
+    /// Reads the parameters and adds validation errors to `parameters`.
     pub fn read(parameters: &mut Parameters<'a>) -> Self {
         let request = AssumeRoleParameters {
             role_arn: parameters.required("RoleArn", 20, 2_048),
@@ -43,15 +43,15 @@ impl<'a> AssumeRoleParameters<'a> {
         request
     }
 
-    /// The account of the role ARN.
+    /// The account ID in the role ARN.
     pub fn account(&self) -> Result<&'a str, AwsError> {
         account_of(self.role_arn)
             .ok_or_else(|| AwsError::new(ErrorCode::ValidationError, "Request ARN is invalid"))
     }
 
-    /// Inline session policies must be JSON with statements; they cannot name a principal.
+    /// Checks that the inline session policy is JSON with statements that do not specify a principal.
     pub fn check_policy(&self) -> Result<(), AwsError> {
-        let malformed = |why: &str| AwsError::new(ErrorCode::MalformedPolicyDocument, why);
+        let malformed = |message: &str| AwsError::new(ErrorCode::MalformedPolicyDocument, message);
         let Some(policy) = self.policy else {
             return Ok(());
         };
@@ -76,7 +76,7 @@ impl<'a> AssumeRoleParameters<'a> {
         Ok(())
     }
 
-    /// Percent of the allotted space, when anything is packed.
+    /// `PackedPolicySize`: percentage of the allotted space, if there are tags or policies.
     pub fn packed(&self, tags: &[(String, String)]) -> Result<Option<usize>, AwsError> {
         let tag_bytes: usize = tags
             .iter()
@@ -92,7 +92,7 @@ impl<'a> AssumeRoleParameters<'a> {
     }
 }
 
-/// The account of a role ARN.
+/// The account ID in a role ARN.
 pub(super) fn account_of(role_arn: &str) -> Option<&str> {
     let (account, role) = role_arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;
     role.starts_with("role/").then_some(account)

@@ -1,7 +1,7 @@
-//! One condition of a trust policy: operator, key, values, evaluated as the IAM guide describes.
+//! A condition of a trust policy (operator, key and values), evaluated as the IAM User Guide describes.
 //!
-//! Known are the String operators, `Bool` and `Null`, with `IfExists`, `ForAllValues:` and `ForAnyValue:`. Any other is
-//! refused when the policy is read, so that no role is stricter or laxer here than its author believes.
+//! Supports the String operators, `Bool` and `Null`, with `IfExists`, `ForAllValues:` and `ForAnyValue:`. Parsing fails
+//! for any other operator, so that no condition is silently evaluated differently than at AWS.
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -38,7 +38,7 @@ impl Operator {
             None => (Quantifier::Plain, name),
             Some(("ForAllValues", rest)) => (Quantifier::All, rest),
             Some(("ForAnyValue", rest)) => (Quantifier::Any, rest),
-            Some(_) => bail!("{name:?} is no condition operator"),
+            Some(_) => bail!("{name:?} is not a condition operator"),
         };
         let (base, if_exists) = rest
             .strip_suffix("IfExists")
@@ -52,7 +52,7 @@ impl Operator {
             "StringNotLike" => (Test::Like, true),
             "Bool" => (Test::Bool, false),
             "Null" if !if_exists && quantifier == Quantifier::Plain => (Test::Null, false),
-            _ => bail!("the condition operator {name:?} is not one this AWS evaluates"),
+            _ => bail!("the AWS emulator does not evaluate the condition operator {name:?}"),
         };
         Ok(Operator {
             quantifier,
@@ -63,7 +63,7 @@ impl Operator {
     }
 }
 
-/// One line of a `Condition` block.
+/// An operator with one key of a `Condition` block.
 pub(super) struct Condition {
     operator: Operator,
     key: String,
@@ -71,19 +71,19 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// Reads a whole `Condition` block: operator → key → one value or a list.
+    /// Parses a `Condition` block: operator → key → value or array of values.
     ///
     /// # Errors
-    /// For an operator, a key or a value that is none.
+    /// If an operator, a key or a value is not valid.
     pub fn parse_block(block: &Value, variables: bool) -> anyhow::Result<Vec<Condition>> {
         let mut conditions = Vec::new();
-        for (name, keys) in block.as_object().context("Condition is an object")? {
+        for (name, keys) in block.as_object().context("Condition must be an object")? {
             let operator = Operator::parse(name)?;
             for (key, values) in keys
                 .as_object()
-                .with_context(|| format!("{name} holds condition keys"))?
+                .with_context(|| format!("{name} must be an object of condition keys"))?
             {
-                let values = texts(values)
+                let values = strings(values)
                     .with_context(|| format!("{name} of {key}"))?
                     .iter()
                     .map(|value| Pattern::parse(value, operator.test == Test::Like, variables))
@@ -98,7 +98,7 @@ impl Condition {
         Ok(conditions)
     }
 
-    /// Whether the request meets it.
+    /// Whether the request meets the condition.
     pub fn holds(&self, keys: &RequestKeys) -> bool {
         let Operator {
             quantifier,
@@ -119,7 +119,7 @@ impl Condition {
                 != negated
         };
         match (present, quantifier) {
-            // An empty set meets "for all" and never "for any"; a missing key meets what forbids a value.
+            // An empty set matches `ForAllValues` and never `ForAnyValue`. An absent key matches a negated operator.
             ([], Quantifier::All) => true,
             ([], Quantifier::Any) => if_exists,
             ([], Quantifier::Plain) => negated || if_exists,
@@ -131,8 +131,8 @@ impl Condition {
     }
 }
 
-/// One text or a list of texts; JSON booleans and numbers count as their text, as IAM takes them.
-pub(super) fn texts(value: &Value) -> anyhow::Result<Vec<String>> {
+/// A string or an array of strings. JSON booleans and numbers are converted to strings, as in IAM.
+pub(super) fn strings(value: &Value) -> anyhow::Result<Vec<String>> {
     match value {
         Value::String(text) => Ok(vec![text.clone()]),
         Value::Bool(flag) => Ok(vec![flag.to_string()]),
@@ -142,16 +142,18 @@ pub(super) fn texts(value: &Value) -> anyhow::Result<Vec<String>> {
             for item in items {
                 match item {
                     Value::String(_) | Value::Bool(_) | Value::Number(_) => {
-                        all.extend(texts(item)?)
+                        all.extend(strings(item)?)
                     }
                     Value::Null | Value::Array(_) | Value::Object(_) => {
-                        bail!("a list of texts holds {item}")
+                        bail!("expected a string, not {item}")
                     }
                 }
             }
             Ok(all)
         }
-        Value::Null | Value::Object(_) => bail!("expected a text or a list of texts, not {value}"),
+        Value::Null | Value::Object(_) => {
+            bail!("expected a string or an array of strings, not {value}")
+        }
     }
 }
 
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_as_the_guide_has_them() {
+    fn operators_follow_iam_user_guide() {
         for (block, expected) in [
             (json!({"StringEquals": {"sso.example:SUB": "Alice"}}), true),
             (json!({"StringEquals": {"sso.example:sub": "alice"}}), false),
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_operators_are_refused() {
+    fn unknown_operator_is_rejected() {
         for name in [
             "IpAddress",
             "ForSomeValues:StringEquals",

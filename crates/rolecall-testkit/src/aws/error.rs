@@ -1,13 +1,13 @@
-//! How AWS says no: its codes, their HTTP statuses and its own words, as the STS model and the IAM guide state them.
+//! AWS errors: codes, HTTP statuses and messages, from the STS service model and the IAM User Guide.
 //!
-//! Nothing of a token or a key is ever part of a message.
+//! Messages do not contain tokens or keys.
 
 use std::fmt::Write as _;
 
 use super::trust::Action;
 use super::wire::{NAMESPACE, escape};
 
-/// The codes this emulation answers with.
+/// The error codes that the emulator returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorCode {
     AccessDenied,
@@ -31,7 +31,7 @@ pub(super) enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The code on the wire and its HTTP status.
+    /// The code in the response and its HTTP status.
     pub fn wire(self) -> (&'static str, u16) {
         match self {
             ErrorCode::AccessDenied => ("AccessDenied", 403),
@@ -56,7 +56,7 @@ impl ErrorCode {
     }
 }
 
-/// One refusal, ready for the wire.
+/// An error response.
 #[derive(Debug)]
 pub(super) struct AwsError {
     pub code: ErrorCode,
@@ -71,7 +71,7 @@ impl AwsError {
         }
     }
 
-    /// The trust policy did not say yes; AWS never tells which part of it.
+    /// The trust policy does not allow the action. AWS does not report which condition failed.
     pub fn access_denied(action: Action) -> Self {
         Self::new(
             ErrorCode::AccessDenied,
@@ -83,7 +83,7 @@ impl AwsError {
         Self::new(ErrorCode::InvalidIdentityToken, message)
     }
 
-    /// No usable key: the answer for a broken document, a key without `kid` or `alg`, and a key that is not there.
+    /// No usable key: the document is malformed, the key has no `kid` or `alg`, or the key is not found.
     pub fn no_verification_key() -> Self {
         Self::invalid_token(
             "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
@@ -113,12 +113,12 @@ impl AwsError {
         )
     }
 
-    /// The XML of the query protocol.
+    /// The XML response of the query protocol.
     pub fn xml(&self, request_id: &str) -> String {
         let (code, status) = self.code.wire();
         let fault = if status < 500 { "Sender" } else { "Receiver" };
         let mut xml = String::with_capacity(320 + self.message.len());
-        // Writing into a String cannot fail.
+        // Writing to a String does not fail.
         let _ = write!(
             xml,
             "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    <Code>{code}</Code>\n    <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",

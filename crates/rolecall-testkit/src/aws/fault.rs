@@ -1,6 +1,6 @@
-//! How this AWS misbehaves on demand: one variant per thing a gateway must survive.
+//! Faults that the AWS emulator can be made to have.
 //!
-//! Counted faults strike that many requests and are gone; the others strike until they are cleared.
+//! A fault with a count affects that number of requests. Any other affects all requests until it is cleared.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,70 +10,68 @@ use crate::lock;
 use super::error::{AwsError, ErrorCode};
 use super::trust::Action;
 
-/// Something that goes wrong at AWS.
+/// A fault of AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// STS answers `Throttling`, for so many requests.
+    /// STS returns `Throttling`.
     Throttle {
-        /// How many requests it strikes.
+        /// Number of requests affected.
         times: u32,
     },
-    /// STS answers 503 without XML, as a load balancer does.
+    /// STS returns 503 without XML, as a load balancer does.
     ServerError {
-        /// How many requests it strikes.
+        /// Number of requests affected.
         times: u32,
     },
-    /// STS closes the connection without an answer.
+    /// STS closes the connection without a response.
     DropConnection {
-        /// How many requests it strikes.
+        /// Number of requests affected.
         times: u32,
     },
-    /// Every answer of STS takes this much longer.
+    /// STS delays every response by this duration.
     SlowBy(Duration),
-    /// STS is not active in this Region for the account: `RegionDisabledException`.
+    /// STS returns `RegionDisabledException`.
     RegionDisabled,
-    /// Issuing is refused as if the trust policy said no.
+    /// Operations that issue credentials return `AccessDenied`.
     AccessDenied,
-    /// The identity token is said to be expired: `ExpiredTokenException`.
+    /// Operations that issue credentials return `ExpiredTokenException`.
     ExpiredToken,
-    /// AWS cannot reach the issuer: `IDPCommunicationError`.
+    /// Operations that issue credentials return `IDPCommunicationError`.
     IdpCommunicationError {
-        /// How many requests it strikes.
+        /// Number of requests affected.
         times: u32,
     },
-    /// The issuer is said to have rejected the claim: `IDPRejectedClaim`.
+    /// Operations that issue credentials return `IDPRejectedClaim`.
     IdpRejectedClaim,
-    /// Policies and tags are said to be too large together.
+    /// Operations that issue credentials return `PackedPolicyTooLarge`.
     PackedPolicyTooLarge,
-    /// The session policy is said to be malformed: `MalformedPolicyDocument`.
+    /// Operations that issue credentials return `MalformedPolicyDocument`.
     MalformedPolicy,
-    /// `getSigninToken` answers 400 "Invalid credentials parameter".
+    /// `getSigninToken` returns 400 "Invalid credentials parameter".
     SigninBadRequest,
-    /// `getSigninToken` answers 400 whenever a `SessionDuration` is sent, as was seen for odd values.
+    /// `getSigninToken` returns 400 if the request has a `SessionDuration`, as observed for some values.
     SigninRejectsDuration,
-    /// `getSigninToken` answers 200 with a page instead of JSON.
+    /// `getSigninToken` returns 200 with an HTML page instead of JSON.
     SigninHtml,
-    /// `getSigninToken` answers 503.
+    /// `getSigninToken` returns 503.
     SigninServerError {
-        /// How many requests it strikes.
+        /// Number of requests affected.
         times: u32,
     },
-    /// Every answer of `getSigninToken` takes this much longer.
+    /// `getSigninToken` delays every response by this duration.
     SigninSlow(Duration),
 }
 
-/// Where a fault strikes.
+/// The endpoints that a fault affects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surface {
-    /// Every request to STS.
     Sts,
-    /// Requests that issue credentials.
+    /// STS operations that issue credentials.
     Issuing,
-    /// `getSigninToken`.
     Signin,
 }
 
-/// What the request struck by it experiences.
+/// How a fault changes the processing of a request.
 pub(super) enum Effect {
     Wait(Duration),
     Drop,
@@ -137,7 +135,7 @@ impl Fault {
         }
     }
 
-    /// One strike less; whether anything is left of it.
+    /// Counts an affected request. Returns whether the fault remains active.
     fn consume(&mut self) -> bool {
         match self {
             Fault::Throttle { times }
@@ -163,7 +161,7 @@ impl Fault {
     }
 }
 
-/// The faults in force.
+/// Active faults.
 #[derive(Default)]
 pub(super) struct Faults(Mutex<Vec<Fault>>);
 
@@ -176,7 +174,7 @@ impl Faults {
         lock(&self.0).clear();
     }
 
-    /// What a request on these surfaces meets: every delay, then the first thing that ends it.
+    /// Returns the effects on a request to these endpoints: all delays, then the first effect that ends the request.
     pub fn effects_on(&self, surfaces: &[Surface]) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut ended = false;
@@ -202,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counted_faults_end_and_one_request_meets_one() {
+    fn counted_fault_affects_one_request_each() {
         let faults = Faults::default();
         faults.add(Fault::Throttle { times: 1 });
         faults.add(Fault::DropConnection { times: 1 });

@@ -1,6 +1,6 @@
-//! What IAM keeps of an account: its OIDC and SAML providers and the roles they lead to.
+//! IAM resources of an account: OIDC providers, SAML providers and roles.
 //!
-//! Both are checked when they are created, by the limits of the IAM API, so that nothing later meets an impossible one.
+//! They are validated against the limits of the IAM API when they are created.
 
 use std::time::Duration;
 
@@ -14,34 +14,34 @@ use super::trust::TrustPolicy;
 use super::wire::{letters_digits, random_letters};
 use crate::xml::Element;
 
-/// An OpenID Connect provider of one account.
+/// An OpenID Connect provider of an account.
 pub(super) struct OidcProvider {
-    /// `arn:aws:iam::…:oidc-provider/host/path`
+    /// `arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH`.
     pub arn: String,
-    /// The issuer without its scheme: the prefix of its condition keys.
+    /// The issuer without its scheme: prefix of its condition keys.
     pub condition_prefix: String,
     pub client_ids: Vec<String>,
 }
 
 impl OidcProvider {
     pub fn new(account: &str, issuer: &str, client_ids: &[&str]) -> anyhow::Result<Self> {
-        let url = Url::parse(issuer).with_context(|| format!("{issuer:?} is no URL"))?;
+        let url = Url::parse(issuer).with_context(|| format!("{issuer:?} is not a URL"))?;
         ensure!(
             matches!(url.scheme(), "https" | "http"),
-            "an issuer is an https URL, not {issuer:?}"
+            "an issuer must be an https URL, not {issuer:?}"
         );
         ensure!(
             url.query().is_none() && url.fragment().is_none(),
-            "an issuer has neither query nor fragment: {issuer:?}"
+            "an issuer must not have a query or a fragment: {issuer:?}"
         );
         ensure!(issuer.len() <= 255, "an issuer has at most 255 characters");
         ensure!(
             (1..=100).contains(&client_ids.len()),
-            "an OIDC provider has 1 to 100 client ids"
+            "an OIDC provider has 1 to 100 client IDs"
         );
         ensure!(
             client_ids.iter().all(|id| (1..=255).contains(&id.len())),
-            "a client id has 1 to 255 characters"
+            "a client ID has 1 to 255 characters"
         );
         let prefix = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
         Ok(OidcProvider {
@@ -52,14 +52,14 @@ impl OidcProvider {
     }
 }
 
-/// A SAML provider of one account.
+/// A SAML provider of an account.
 pub(super) struct SamlProvider {
-    /// `arn:aws:iam::…:saml-provider/name`
+    /// `arn:aws:iam::ACCOUNT:saml-provider/NAME`.
     pub arn: String,
     pub account: String,
     pub name: String,
     pub entity_id: String,
-    /// What its responses may be signed with.
+    /// Certificates of the keys that sign responses.
     pub certificates: Vec<X509>,
 }
 
@@ -67,7 +67,7 @@ impl SamlProvider {
     pub fn new(account: &str, name: &str, metadata: &str) -> anyhow::Result<Self> {
         ensure!(
             (1..=128).contains(&name.len()) && letters_digits(name, "_.-"),
-            "{name:?} is no name of a SAML provider: 1 to 128 of [\\w._-]"
+            "{name:?} is not a valid SAML provider name: 1 to 128 characters of [\\w._-]"
         );
         ensure!(
             (1_000..=10_000_000).contains(&metadata.chars().count()),
@@ -76,7 +76,7 @@ impl SamlProvider {
         );
         ensure!(
             !metadata.starts_with('\u{feff}'),
-            "the metadata must not begin with a byte order mark"
+            "the metadata must not start with a byte order mark"
         );
         let entity = Element::parse(metadata).context("Could not parse metadata")?;
         let role = entity
@@ -116,7 +116,7 @@ impl SamlProvider {
 fn certificate(key: &Element) -> anyhow::Result<X509> {
     let text = key
         .at(&["KeyInfo", "X509Data", "X509Certificate"])
-        .context("a KeyDescriptor without a certificate")?
+        .context("a KeyDescriptor has no certificate")?
         .own_text();
     let text: String = text.split_whitespace().collect();
     let certificate = X509::from_der(&STANDARD.decode(text)?)?;
@@ -127,12 +127,12 @@ fn certificate(key: &Element) -> anyhow::Result<X509> {
     Ok(certificate)
 }
 
-/// A role with its trust policy read.
+/// A role with its parsed trust policy.
 pub(super) struct TrustedRole {
     pub arn: String,
-    /// Without the path: what the assumed-role ARN shows.
+    /// Name without the path, as in the assumed-role ARN.
     pub name: String,
-    /// The unique id, `AROA…`.
+    /// Unique ID, `AROA…`.
     pub id: String,
     pub max_session_seconds: u64,
     pub trust: TrustPolicy,
@@ -143,18 +143,18 @@ impl TrustedRole {
         let name = path_and_name.rsplit('/').next().unwrap_or(path_and_name);
         ensure!(
             (1..=64).contains(&name.len()) && letters_digits(name, "_+=,.@-"),
-            "{name:?} is no role name: 1 to 64 of [\\w+=,.@-]"
+            "{name:?} is not a valid role name: 1 to 64 characters of [\\w+=,.@-]"
         );
         ensure!(
             path_and_name.len() <= 512
                 && path_and_name.bytes().all(|b| b.is_ascii_graphic())
                 && !path_and_name.contains("//"),
-            "{path_and_name:?} is no role path"
+            "{path_and_name:?} does not have a valid role path"
         );
         ensure!(
             (Duration::from_secs(3_600)..=Duration::from_secs(43_200))
                 .contains(&role.max_session_duration),
-            "MaxSessionDuration is 3600 to 43200 seconds"
+            "MaxSessionDuration must be 3600 to 43200 seconds"
         );
         Ok(TrustedRole {
             arn: format!("arn:aws:iam::{account}:role/{path_and_name}"),
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_keep_the_limits_of_iam() -> anyhow::Result<()> {
+    fn provider_limits_are_enforced() -> anyhow::Result<()> {
         let provider = OidcProvider::new(
             "111122223333",
             "https://sso.example.com/id/7",

@@ -1,6 +1,6 @@
-//! The issuers' keys, as IAM gets them: discovery document, then JWKS, over HTTP, kept for an hour.
+//! Keys of issuers, fetched as IAM does: discovery document, then JWKS, cached for one hour.
 //!
-//! A key without `kid` or `alg` is no key, nor is any past the hundredth; an unknown `kid` fetches once more.
+//! Keys without `kid` or `alg` and keys after the first 100 are ignored. An unknown `kid` causes another fetch.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,34 +13,34 @@ use serde::Deserialize;
 use super::error::AwsError;
 use super::keys::{Jwk, Key};
 
-const KEPT: TimeDelta = TimeDelta::hours(1);
+const CACHE_TTL: TimeDelta = TimeDelta::hours(1);
 const DOCUMENT_LIMIT: usize = 1 << 20;
-const KEYS_READ: usize = 100;
+const KEYS_MAX: usize = 100;
 
-/// The keys of one issuer by `kid`, and when they were fetched.
+/// Keys of an issuer by `kid`, and when they were fetched.
 struct KeySet {
     fetched: DateTime<Utc>,
     keys: HashMap<String, Arc<Key>>,
 }
 
-/// Why an issuer's keys could not be had.
+/// Why the keys of an issuer are not available.
 enum Unavailable {
-    /// No connection, or no answer in time.
+    /// No connection, or no response before the timeout.
     Unreachable,
-    /// An answer that is of no use.
+    /// The response is not a valid document.
     Unusable(anyhow::Error),
 }
 
-/// The key sets of all issuers.
+/// Cache of the keys of all issuers.
 pub(super) struct KeyCache {
     http: reqwest::Client,
     sets: RwLock<HashMap<String, Arc<KeySet>>>,
-    /// One fetch at a time: who waited for another's fetch looks at its result first.
+    /// Serializes fetches. A request that waited for another's fetch uses its result.
     fetching: tokio::sync::Mutex<()>,
 }
 
 impl KeyCache {
-    /// A cache that fetches over `http`, and over `https` from whom this authority vouches for.
+    /// A cache for `http` issuers, and for `https` issuers with a certificate of `authority`.
     pub fn new(authority: Option<&[u8]>) -> anyhow::Result<Self> {
         let mut builder = reqwest::Client::builder();
         if let Some(pem) = authority {
@@ -60,7 +60,7 @@ impl KeyCache {
         })
     }
 
-    /// The key `kid` of `issuer`.
+    /// Returns the key `kid` of `issuer`.
     pub async fn key(
         &self,
         issuer: &str,
@@ -72,10 +72,10 @@ impl KeyCache {
             return Ok(key);
         }
         let _turn = self.fetching.lock().await;
-        let meanwhile = self
+        let fetched_meanwhile = self
             .set(issuer)
             .filter(|set| before.as_ref().is_none_or(|b| !Arc::ptr_eq(b, set)));
-        if let Some(key) = meanwhile.and_then(|set| fresh_key(&set, kid, now)) {
+        if let Some(key) = fetched_meanwhile.and_then(|set| fresh_key(&set, kid, now)) {
             return Ok(key);
         }
         match self.fetch(issuer).await {
@@ -92,7 +92,7 @@ impl KeyCache {
                 tracing::debug!(
                     issuer,
                     reason = format!("{reason:#}"),
-                    "the issuer's keys are of no use"
+                    "the issuer's keys cannot be used"
                 );
                 Err(AwsError::no_verification_key())
             }
@@ -135,14 +135,14 @@ impl KeyCache {
             .map_err(Unavailable::Unusable)?;
         if discovery.issuer != issuer {
             return Err(Unavailable::Unusable(anyhow::anyhow!(
-                "the discovery document names another issuer"
+                "the discovery document has a different issuer"
             )));
         }
         let jwks: Jwks = serde_json::from_slice(&self.get(&discovery.jwks_uri).await?)
             .context("JWKS")
             .map_err(Unavailable::Unusable)?;
         let mut keys = HashMap::new();
-        for value in jwks.keys.into_iter().take(KEYS_READ) {
+        for value in jwks.keys.into_iter().take(KEYS_MAX) {
             let read = serde_json::from_value::<Jwk>(value)
                 .map_err(anyhow::Error::from)
                 .and_then(|jwk| Ok((jwk.kid.clone().context("no kid")?, Key::read(&jwk)?)));
@@ -153,7 +153,7 @@ impl KeyCache {
                 Err(reason) => tracing::debug!(
                     issuer,
                     reason = format!("{reason:#}"),
-                    "a key is passed over"
+                    "a key of the issuer is ignored"
                 ),
             }
         }
@@ -172,7 +172,7 @@ impl KeyCache {
                 })?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(Unavailable::Unusable(anyhow::anyhow!(
-                "{url} answered {}",
+                "{url} returned {}",
                 response.status()
             )));
         }
@@ -183,7 +183,9 @@ impl KeyCache {
             .map_err(|_| Unavailable::Unreachable)?
         {
             if body.len() + chunk.len() > DOCUMENT_LIMIT {
-                return Err(Unavailable::Unusable(anyhow::anyhow!("{url} is too long")));
+                return Err(Unavailable::Unusable(anyhow::anyhow!(
+                    "the document at {url} is too large"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
@@ -192,7 +194,7 @@ impl KeyCache {
 }
 
 fn fresh_key(set: &KeySet, kid: &str, now: DateTime<Utc>) -> Option<Arc<Key>> {
-    (now - set.fetched < KEPT)
+    (now - set.fetched < CACHE_TTL)
         .then(|| set.keys.get(kid).cloned())
         .flatten()
 }

@@ -1,7 +1,6 @@
-//! One verification key of an issuer, read from a JWK and bound to one algorithm.
+//! A verification key of an issuer: a JWK that is bound to one algorithm.
 //!
-//! Accepted are RS256/384/512 and ES256/384/512 and nothing else, each only with a key of the fitting kind, curve and
-//! size. A key without `alg` is no key.
+//! Supports RS256/384/512 and ES256/384/512, each with a key of the required type, curve and size. `alg` is required.
 
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
@@ -18,11 +17,11 @@ use serde::Deserialize;
 
 enum Material {
     Rsa(PKey<Public>),
-    /// The key and the bytes of each half of a signature.
+    /// The key, and the length of r and of s in bytes.
     Ec(EcKey<Public>, usize),
 }
 
-/// One public key with its one algorithm.
+/// A public key with its algorithm.
 pub(super) struct Key {
     alg: String,
     digest: MessageDigest,
@@ -42,15 +41,18 @@ pub(super) struct Jwk {
 }
 
 impl Key {
-    /// Reads a JWK.
+    /// Parses a JWK.
     ///
     /// # Errors
-    /// When it is not a whole public key for the algorithm it names.
+    /// If it is not a complete public key for its algorithm.
     pub fn read(jwk: &Jwk) -> anyhow::Result<Key> {
         let number = |text: &Option<String>| -> anyhow::Result<BigNum> {
-            Ok(BigNum::from_slice(&URL_SAFE_NO_PAD.decode(
-                text.as_deref().context("a number is missing")?,
-            )?)?)
+            Ok(BigNum::from_slice(
+                &URL_SAFE_NO_PAD.decode(
+                    text.as_deref()
+                        .context("a member with a number is missing")?,
+                )?,
+            )?)
         };
         let alg = jwk.alg.as_deref().context("no alg")?;
         let digest = match alg.get(2..) {
@@ -62,7 +64,7 @@ impl Key {
         let material = match (alg, jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("RS256" | "RS384" | "RS512", "RSA", None) => {
                 let rsa = Rsa::from_public_components(number(&jwk.n)?, number(&jwk.e)?)?;
-                ensure!(rsa.size() >= 256, "an RSA key has at least 2048 bits");
+                ensure!(rsa.size() >= 256, "an RSA key must have at least 2048 bits");
                 Material::Rsa(PKey::from_rsa(rsa)?)
             }
             ("ES256", "EC", Some("P-256")) => ec(
@@ -77,7 +79,7 @@ impl Key {
             ("ES512", "EC", Some("P-521")) => {
                 ec(Nid::SECP521R1, 66, &number(&jwk.x)?, &number(&jwk.y)?)?
             }
-            _ => bail!("alg, kty and crv do not fit each other"),
+            _ => bail!("alg, kty and crv do not match"),
         };
         Ok(Key {
             alg: alg.to_owned(),
@@ -86,7 +88,7 @@ impl Key {
         })
     }
 
-    /// Whether this key, with the algorithm of the token's header, made the signature.
+    /// Whether the signature is valid for this key and the algorithm in the token's header.
     pub fn verifies(&self, alg: &str, signed: &[u8], signature: &[u8]) -> bool {
         alg == self.alg && self.check(signed, signature).unwrap_or(false)
     }
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_six_algorithms_verify_and_nothing_else_does() -> anyhow::Result<()> {
+    fn only_supported_algorithms_verify() -> anyhow::Result<()> {
         let long = Rsa::generate(2048)?;
         let keys = [
             ("RS256", MessageDigest::sha256(), 0, rsa(&long, "RS256")?),
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_fit_no_algorithm_are_none() -> anyhow::Result<()> {
+    fn mismatched_key_is_rejected() -> anyhow::Result<()> {
         let long = Rsa::generate(2048)?;
         let off_curve =
             json!({"kid": "k", "alg": "ES256", "kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"});

@@ -1,6 +1,6 @@
-//! What a browser sees of this AWS: a console that says who you are, and the pages that say why not.
+//! Pages of the emulator: a console that shows the role session, and error pages.
 //!
-//! Every page says that it is an emulation. Everything shown is escaped; nothing is loaded from anywhere.
+//! Every page states that it is an emulation. Values are escaped, and pages load no resources.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -26,7 +26,7 @@ a.button{border:1px solid var(--accent);color:var(--accent);border-radius:8px;pa
 a.button:hover,a.button:focus{background:var(--accent);color:var(--paper)}\
 @media(max-width:30rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}}";
 
-const EMULATED: &str = "<p class=\"note\">This is an emulation of AWS for trying things out. Nothing here reaches Amazon, and nothing costs anything.</p>";
+const EMULATED: &str = "<p class=\"note\">This is an emulation of AWS for evaluation. It does not connect to AWS, and it does not incur charges.</p>";
 
 fn page(status: StatusCode, title: &str, who: &str, body: &str) -> HttpResponse {
     HttpResponse::build(status)
@@ -43,7 +43,7 @@ fn page(status: StatusCode, title: &str, who: &str, body: &str) -> HttpResponse 
         ))
 }
 
-/// The console: account, role session, destination, until when.
+/// The console: account, role session, destination and end of the session.
 pub(super) fn console(console: &Console) -> HttpResponse {
     let session = &console.session;
     let role = session.role_arn.rsplit('/').next().unwrap_or_default();
@@ -63,14 +63,14 @@ pub(super) fn console(console: &Console) -> HttpResponse {
     for (key, value) in &session.tags {
         row("Session tag", &format!("{key} = {value}"));
     }
-    row("Going to", &console.destination);
+    row("Destination", &console.destination);
     row(
         "Session ends",
         &console.ends.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
     );
     let again = console.issuer.as_ref().map_or_else(String::new, |url| {
         format!(
-            "<a class=\"button\" href=\"{}\">Sign in again at your portal</a>\n",
+            "<a class=\"button\" href=\"{}\">Return to the access portal</a>\n",
             escape(url)
         )
     });
@@ -88,7 +88,7 @@ pub(super) fn console(console: &Console) -> HttpResponse {
     )
 }
 
-/// The page AWS shows when the browser holds another identity.
+/// The page that AWS shows if the browser is signed in with another identity.
 pub(super) fn log_out_first(open: &Console, here: &Uri) -> HttpResponse {
     let back = here.to_string();
     let body = format!(
@@ -106,7 +106,7 @@ pub(super) fn log_out_first(open: &Console, here: &Uri) -> HttpResponse {
     )
 }
 
-/// A refusal for a browser.
+/// An error page.
 pub(super) fn notice(title: &str, text: &str) -> HttpResponse {
     page(
         StatusCode::BAD_REQUEST,
@@ -116,12 +116,12 @@ pub(super) fn notice(title: &str, text: &str) -> HttpResponse {
     )
 }
 
-/// After a sign-out that leads nowhere else.
+/// The page after sign-out without a `redirect_uri`.
 pub(super) fn signed_out() -> HttpResponse {
     page(
         StatusCode::OK,
         "Signed out",
         "",
-        "<h1>You are signed out</h1>\n<p>Sign in again through your company's portal.</p>\n",
+        "<h1>You are signed out</h1>\n<p>To sign in again, open your organization's access portal.</p>\n",
     )
 }

@@ -1,17 +1,17 @@
-//! The values of a policy: literal text, `*` and `?` where the operator knows them, and policy variables.
+//! Values in a policy: literal text, the wildcards `*` and `?` if the operator supports them, and policy variables.
 //!
-//! What a variable stands for is always literal: a principal named `*` matches nothing but themselves.
+//! The value of a variable is literal: a user named `*` matches only that name.
 
 use std::collections::HashMap;
 
 use anyhow::{Context as _, bail};
 
-/// The condition keys of one request; names without regard to case, as IAM reads them.
+/// Condition keys of a request. Names are not case-sensitive, as in IAM.
 #[derive(Default)]
 pub(super) struct RequestKeys(HashMap<String, Vec<String>>);
 
 impl RequestKeys {
-    /// Adds a value; a key with several values is a multivalued key.
+    /// Adds a value. A key with several values is a multivalued key.
     pub fn add(&mut self, key: &str, value: &str) {
         self.0
             .entry(key.to_ascii_lowercase())
@@ -19,7 +19,7 @@ impl RequestKeys {
             .push(value.to_owned());
     }
 
-    /// The values under a lower-case key; none when the request has no such key.
+    /// Values of a key, given in lower case; empty if the request does not have the key.
     pub fn values(&self, key: &str) -> &[String] {
         self.0.get(key).map_or(&[], Vec::as_slice)
     }
@@ -38,14 +38,14 @@ enum Piece {
     },
 }
 
-/// One value of a condition or an action list.
+/// A value of a condition or an element of `Action`.
 pub(super) struct Pattern(Vec<Piece>);
 
 impl Pattern {
-    /// Reads a value; `wildcards` is false for the operators that compare literally, `variables` for old policy versions.
+    /// Parses a value. `wildcards`: for operators with wildcards; `variables`: for policies of version 2012-10-17.
     ///
     /// # Errors
-    /// When a `${` is not closed.
+    /// If a `${` is not closed.
     pub fn parse(text: &str, wildcards: bool, variables: bool) -> anyhow::Result<Pattern> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -85,7 +85,7 @@ impl Pattern {
         Ok(Pattern(pieces))
     }
 
-    /// Whether the whole value fits; a variable the request cannot fill fits nothing.
+    /// Whether the pattern matches the whole value. A variable without exactly one value and without a default never matches.
     pub fn matches(&self, value: &str, keys: &RequestKeys, ignore_case: bool) -> bool {
         let fold = |text: &str| {
             if ignore_case {
@@ -111,7 +111,7 @@ impl Pattern {
     }
 }
 
-/// What stands between `${` and `}`; `${*}`, `${?}` and `${$}` are the characters themselves.
+/// The text between `${` and `}`. `${*}`, `${?}` and `${$}` are literal characters.
 fn variable(inside: &str) -> anyhow::Result<Piece> {
     if matches!(inside, "*" | "?" | "$") {
         return Ok(Piece::Text(inside.to_owned()));
@@ -124,7 +124,7 @@ fn variable(inside: &str) -> anyhow::Result<Piece> {
             .and_then(|d| d.strip_suffix('\''))
         {
             Some(default) => (key.trim_end(), Some(default.to_owned())),
-            None => bail!("the default of ${{{inside}}} belongs in single quotes"),
+            None => bail!("the default value in ${{{inside}}} must be in single quotes"),
         },
     };
     Ok(Piece::Variable {
@@ -140,7 +140,7 @@ enum Token {
     One,
 }
 
-/// Linear in practice: on a mismatch only the last `*` takes one more character.
+/// Backtracks to the last `*` only: on a mismatch, it takes one more character.
 fn glob(tokens: &[Token], value: &[char]) -> bool {
     let (mut t, mut v) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_and_variables() {
+    fn wildcards_and_variables_match() {
         for (pattern, value, expected) in [
             ("", "", true),
             ("", "a", false),

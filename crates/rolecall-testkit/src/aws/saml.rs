@@ -1,6 +1,6 @@
-//! AssumeRoleWithSAML, and the same at the sign-in endpoint, to which a browser posts the response itself.
+//! AssumeRoleWithSAML, and console sign-in with a SAML response that a browser posts to the sign-in endpoint.
 //!
-//! The session's name, its tags and its source identity all come from the response; so does the console's length.
+//! Session name, tags, source identity and the duration of the console session come from the response.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::wire::Parameters;
 
 const ACTION: Action = Action::AssumeRoleWithSaml;
 
-/// Answers the operation: the XML of success or a error. `host` is the one that was request.
+/// Performs the operation and returns the XML of the response. `host` is the host of the request.
 pub(super) fn assume(
     state: &AwsState,
     form: &[(String, String)],
@@ -53,7 +53,7 @@ pub(super) fn assume(
         request.seconds = request.seconds.min(seconds);
     }
     let session = principal.issue(state, account, &role, request.seconds)?;
-    let own = [
+    let operation_elements = [
         ("Subject", assertion.subject.as_str()),
         ("SubjectType", &assertion.subject_type),
         ("Issuer", &assertion.issuer),
@@ -63,14 +63,14 @@ pub(super) fn assume(
     Ok(success(
         "AssumeRoleWithSAML",
         &session,
-        &own,
+        &operation_elements,
         packed,
         request_id,
     ))
 }
 
-/// The role session behind a console session that a browser asks for with a response of one role, and how many seconds
-/// the console lasts: not bound by the role's MaxSessionDuration.
+/// Issues the role session of a console session for a response with one role. Also returns the duration of the console
+/// session in seconds, which is not limited by the role's MaxSessionDuration.
 pub(super) fn sign_in(
     state: &AwsState,
     encoded: &str,
@@ -85,7 +85,7 @@ pub(super) fn sign_in(
     let assertion = Assertion::read(encoded, &provider, host, now)?;
     let [(role_arn, _)] = assertion.roles.as_slice() else {
         return Err(AwsError::invalid_token(
-            "This emulation has no page to choose between several roles",
+            "The emulator does not support a choice between several roles",
         ));
     };
     let principal = principal(&assertion, &provider);
@@ -107,7 +107,7 @@ fn principal<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> Federa
     }
 }
 
-/// The role, if there is one and the response names it together with this provider.
+/// Returns the role if it exists and the response names it with this provider.
 fn requested_role(
     state: &AwsState,
     assertion: &Assertion,
@@ -124,7 +124,7 @@ fn requested_role(
         .ok_or_else(|| AwsError::access_denied(ACTION))
 }
 
-/// The condition keys that only this operation has.
+/// Condition keys of this operation.
 fn keys(assertion: &Assertion, provider: &SamlProvider) -> RequestKeys {
     let mut keys = RequestKeys::default();
     for (key, value) in [
@@ -143,7 +143,7 @@ fn keys(assertion: &Assertion, provider: &SamlProvider) -> RequestKeys {
     keys
 }
 
-/// `BASE64(SHA1(issuer + account + "/" + provider))`
+/// `BASE64(SHA1(issuer + account + "/" + provider))`.
 fn name_qualifier(assertion: &Assertion, provider: &SamlProvider) -> String {
     let text = format!("{}{}/{}", assertion.issuer, provider.account, provider.name);
     STANDARD.encode(sha1(text.as_bytes()))

@@ -1,6 +1,6 @@
-//! The HTTP side: STS at `/`, the sign-in endpoint at `/federation`, `/saml` and `/oauth`, the console at `/console`.
+//! HTTP routes: STS at `/`, the sign-in endpoint at `/federation`, `/saml` and `/oauth`, the console at `/console`.
 //!
-//! Faults strike here, before anything is looked at. Bodies past 256 KiB are refused.
+//! Faults are applied before a request is processed. The maximum body size is 256 KiB.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::{pages, saml, signin, sigv4, web_identity};
 
 const BODY_LIMIT: usize = 256 * 1_024;
 
-/// Everything this AWS serves.
+/// Adds all routes of the emulator.
 pub(super) fn routes(routes: &mut ServiceConfig, state: Arc<AwsState>) {
     routes
         .app_data(Data::from(state))
@@ -31,7 +31,7 @@ pub(super) fn routes(routes: &mut ServiceConfig, state: Arc<AwsState>) {
         .route("/console", web::get().to(console));
 }
 
-/// The STS operations served.
+/// Supported STS operations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
     AssumeRoleWithWebIdentity,
@@ -71,7 +71,7 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
         }
         Ok(Operation::GetCallerIdentity) | Err(_) => &[Surface::Sts],
     };
-    let answer = match apply_faults(&state, surfaces).await {
+    let result = match apply_faults(&state, surfaces).await {
         Some(Effect::Fail(error)) => Err(error),
         Some(Effect::Drop) => return dropped(),
         Some(
@@ -95,10 +95,10 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
             Err(error) => Err(error),
         },
     };
-    let (status, xml) = match answer {
+    let (status, xml) = match result {
         Ok(xml) => (StatusCode::OK, xml),
         Err(error) => {
-            tracing::debug!(code = ?error.code, message = error.message, "refused");
+            tracing::debug!(code = ?error.code, message = error.message, "request rejected");
             (
                 StatusCode::from_u16(error.code.wire().1).unwrap_or(StatusCode::BAD_REQUEST),
                 error.xml(&request_id),
@@ -111,7 +111,7 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
         .body(xml)
 }
 
-/// GetCallerIdentity: needs no permission, only a good signature.
+/// GetCallerIdentity: requires a valid signature, but no permission.
 fn caller_identity(
     state: &AwsState,
     request: &HttpRequest,
@@ -154,7 +154,7 @@ async fn federation(request: HttpRequest, body: Bytes, state: Data<AwsState>) ->
         Some("login") => signin::login(&state, &request, &form),
         Some(_) | None => pages::notice(
             "Invalid action",
-            "The sign-in endpoint knows getSigninToken and login.",
+            "The sign-in endpoint supports getSigninToken and login.",
         ),
     }
 }
@@ -171,7 +171,7 @@ async fn oauth(request: HttpRequest, state: Data<AwsState>) -> HttpResponse {
         .any(|(key, value)| key == "Action" && value == "logout")
     {
         true => signin::logout(&state, &request, &form),
-        false => pages::notice("Invalid action", "This address knows logout."),
+        false => pages::notice("Invalid action", "This endpoint supports logout."),
     }
 }
 
@@ -183,7 +183,7 @@ fn signin_token(state: &AwsState, form: &[(String, String)]) -> HttpResponse {
     signin::signin_token(state, form).unwrap_or_else(bad_credentials)
 }
 
-/// The parameters, and a note of the request.
+/// Parses the parameters and records the request.
 fn receive(request: &HttpRequest, body: &[u8], state: &AwsState) -> Vec<(String, String)> {
     let encoded = if request.method() == Method::POST {
         body
@@ -214,7 +214,7 @@ fn receive(request: &HttpRequest, body: &[u8], state: &AwsState) -> Vec<(String,
     form
 }
 
-/// Waits as the faults say, and returns the one that ends the request.
+/// Applies the delays of the active faults and returns the effect that ends the request, if any.
 async fn apply_faults(state: &AwsState, surfaces: &[Surface]) -> Option<Effect> {
     for effect in state.faults.effects_on(surfaces) {
         match effect {
@@ -244,7 +244,7 @@ fn unavailable() -> HttpResponse {
         .body("<html><body><h1>503 Service Unavailable</h1></body></html>")
 }
 
-/// An answer whose body fails at once, which makes the server close the connection.
+/// A response whose body fails at once, so that the server closes the connection.
 fn dropped() -> HttpResponse {
     struct Broken;
     impl MessageBody for Broken {

@@ -1,6 +1,6 @@
-//! From a verified proof to a role session: the trust policy is asked, credentials are made, the answer is written.
+//! Issues a role session for a verified principal: evaluates the trust policy, creates credentials and writes the response.
 //!
-//! The same for a token and for a SAML response; what differs is in [`FederatedPrincipal`].
+//! Common to web identity tokens and SAML responses.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,25 +17,25 @@ use super::tags::SessionTags;
 use super::trust::Action;
 use super::wire::{NAMESPACE, escape, random_letters};
 
-/// The largest session token a caller may reserve room for (`MinimumSessionTokenSize`).
+/// Size that `SessionTokenUtilization` is relative to.
 const TOKEN_BYTES: usize = 4_096;
 
-/// Who wants to become a role, as the proof says.
+/// A federated principal that requests a role session, as verified.
 pub(super) struct FederatedPrincipal<'a> {
-    /// The operation.
     pub action: Action,
-    /// The provider's ARN in the account.
+    /// ARN of the provider in the account.
     pub provider_arn: &'a str,
-    /// `RoleSessionName`
+    /// `RoleSessionName`.
     pub session_name: &'a str,
-    /// `sub` or `NameID`
+    /// `sub` of the token or `NameID` of the response.
     pub subject: &'a str,
     pub tags: SessionTags,
     pub source_identity: Option<String>,
 }
 
 impl FederatedPrincipal<'_> {
-    /// Asks the trust policy for the session itself and for what the proof adds to it. `keys` are the operation's own.
+    /// Checks that the trust policy allows the session, its tags and its source identity. `keys` are the condition keys of
+    /// the operation.
     pub fn authorize(&self, role: &TrustedRole, mut keys: RequestKeys) -> Result<(), AwsError> {
         for (key, value) in &self.tags.tags {
             keys.add(&format!("aws:RequestTag/{key}"), value);
@@ -48,12 +48,12 @@ impl FederatedPrincipal<'_> {
             keys.add("sts:SourceIdentity", source);
         }
         keys.add("sts:RoleSessionName", self.session_name);
-        let wanted = [
+        let required = [
             (true, self.action),
             (!self.tags.tags.is_empty(), Action::TagSession),
             (self.source_identity.is_some(), Action::SetSourceIdentity),
         ];
-        let missing = wanted.into_iter().find(|&(needed, action)| {
+        let missing = required.into_iter().find(|&(needed, action)| {
             needed && !role.trust.allows(action, self.provider_arn, &keys)
         });
         match missing {
@@ -69,7 +69,7 @@ impl FederatedPrincipal<'_> {
         }
     }
 
-    /// Credentials for so many seconds.
+    /// Issues credentials that expire after `seconds`.
     pub fn issue(
         self,
         state: &AwsState,
@@ -91,7 +91,7 @@ impl FederatedPrincipal<'_> {
         let mut random = [0_u8; 330];
         openssl::rand::rand_bytes(&mut random)?;
         let (secret, token) = random.split_at(30);
-        // AWS tells whole seconds.
+        // AWS returns times in whole seconds.
         let issued_at = state.now();
         let lasts = TimeDelta::try_seconds(i64::try_from(seconds)?).unwrap_or_default();
         let session = Arc::new(IssuedSession {
@@ -120,7 +120,7 @@ impl FederatedPrincipal<'_> {
     }
 }
 
-/// The XML of success; `own` are the elements that only this operation has.
+/// The XML of a successful response. `operation_elements` are the elements that only this operation has.
 pub(super) fn success(
     operation: &str,
     session: &IssuedSession,
@@ -130,7 +130,7 @@ pub(super) fn success(
 ) -> String {
     let mut result = String::with_capacity(2_048);
     let mut element = |name: &str, text: &str| {
-        // Writing into a String cannot fail.
+        // Writing to a String does not fail.
         let _ = writeln!(result, "    <{name}>{}</{name}>", escape(text));
     };
     for (name, text) in own {

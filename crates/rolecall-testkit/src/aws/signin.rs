@@ -1,7 +1,7 @@
-//! The console's sign-in endpoint: credentials to a sign-in token, the token or a SAML response to a console session in
-//! the browser, sign-out.
+//! The console sign-in endpoint: exchanges credentials for a sign-in token, starts a console session with the token or with
+//! a SAML response, and signs out.
 //!
-//! A token serves once and for fifteen minutes. A browser holds one identity; another must sign out first.
+//! A token can be used once within 15 minutes. A browser has one identity and must sign out before using another.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,29 +20,29 @@ use super::state::{AwsState, IssuedSession, Recent};
 use super::wire::random_letters;
 
 const COOKIE: &str = "emulated-aws-console";
-const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
-const KEPT: usize = 1_000;
+const TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+const ENTRIES_MAX: usize = 1_000;
 
-/// A sign-in token not yet forgotten.
+/// An issued sign-in token.
 struct SigninToken {
     session: Arc<IssuedSession>,
     expires: DateTime<Utc>,
     console_ends: DateTime<Utc>,
-    /// The console session it was turned into.
+    /// ID of the console session that was started with the token.
     used_for: Option<String>,
 }
 
-/// A console session of some browser.
+/// A console session of a browser.
 #[derive(Clone)]
 pub(super) struct Console {
     pub session: Arc<IssuedSession>,
     pub ends: DateTime<Utc>,
     pub destination: String,
-    /// Where to sign in again.
+    /// URL of the portal where the user can sign in again.
     pub issuer: Option<String>,
 }
 
-/// Tokens handed out and console sessions open.
+/// IssuedSession tokens and active console sessions.
 pub(super) struct ConsoleSessions {
     tokens: Mutex<Recent<SigninToken>>,
     consoles: Mutex<Recent<Console>>,
@@ -51,8 +51,8 @@ pub(super) struct ConsoleSessions {
 impl Default for ConsoleSessions {
     fn default() -> Self {
         ConsoleSessions {
-            tokens: Mutex::new(Recent::new(KEPT)),
-            consoles: Mutex::new(Recent::new(KEPT)),
+            tokens: Mutex::new(Recent::new(ENTRIES_MAX)),
+            consoles: Mutex::new(Recent::new(ENTRIES_MAX)),
         }
     }
 }
@@ -69,7 +69,7 @@ impl ConsoleSessions {
     }
 }
 
-/// `getSigninToken`: the token for these credentials; `None` is "Invalid credentials parameter".
+/// `getSigninToken`: issues a token for credentials; `None` is "Invalid credentials parameter".
 pub(super) fn signin_token(state: &AwsState, form: &[(String, String)]) -> Option<HttpResponse> {
     #[derive(Deserialize)]
     struct Credentials {
@@ -102,7 +102,7 @@ pub(super) fn signin_token(state: &AwsState, form: &[(String, String)]) -> Optio
     let token = random_letters::<64>().ok()?;
     let entry = SigninToken {
         session,
-        expires: now + TOKEN_LIFE,
+        expires: now + TOKEN_LIFETIME,
         console_ends,
         used_for: None,
     };
@@ -114,17 +114,14 @@ pub(super) fn signin_token(state: &AwsState, form: &[(String, String)]) -> Optio
     )
 }
 
-/// `login`: turns the token into a console session and shows the console.
+/// `login`: starts a console session with a token and shows the console.
 pub(super) fn login(
     state: &AwsState,
     request: &HttpRequest,
     form: &[(String, String)],
 ) -> HttpResponse {
     let Some(destination) = field(form, "Destination").filter(|url| is_web(url)) else {
-        return pages::notice(
-            "Invalid destination",
-            "The sign-in link needs a Destination that is an http(s) URL.",
-        );
+        return pages::notice("Invalid destination", "Destination must be an http(s) URL.");
     };
     let now = state.now();
     let open = state.console_sessions.console(request, now);
@@ -135,7 +132,7 @@ pub(super) fn login(
     else {
         return pages::notice(
             "Invalid sign-in token",
-            "The sign-in token is not known here or is older than 15 minutes. Ask for a new link.",
+            "The sign-in token is unknown or older than 15 minutes. Request a new link.",
         );
     };
     match (&open, &entry.used_for) {
@@ -143,7 +140,7 @@ pub(super) fn login(
         (_, Some(_)) => {
             return pages::notice(
                 "Sign-in link already used",
-                "A sign-in link works once. Ask for a new one.",
+                "A sign-in link can be used once. Request a new link.",
             );
         }
         (Some((_, console)), None)
@@ -166,10 +163,10 @@ pub(super) fn login(
             .map(str::to_owned),
     };
     drop(tokens);
-    opened(state, id, console)
+    console_with_cookie(state, id, console)
 }
 
-/// A SAML response that a browser posts: straight into the console.
+/// Starts a console session with the SAML response that a browser posts.
 pub(super) fn saml(
     state: &AwsState,
     request: &HttpRequest,
@@ -180,7 +177,7 @@ pub(super) fn saml(
     let (session, seconds) = match saml::sign_in(state, response, &host) {
         Ok(signed_in) => signed_in,
         Err(error) => {
-            tracing::debug!(code = ?error.code, message = error.message, "refused");
+            tracing::debug!(code = ?error.code, message = error.message, "SAML response rejected");
             return pages::notice("Your request could not be signed in", &error.message);
         }
     };
@@ -203,11 +200,11 @@ pub(super) fn saml(
             .to_owned(),
         issuer: None,
     };
-    opened(state, id, console)
+    console_with_cookie(state, id, console)
 }
 
-/// The console's page, and the cookie by which the browser comes back to it.
-fn opened(state: &AwsState, id: String, console: Console) -> HttpResponse {
+/// The console page with the session cookie.
+fn console_with_cookie(state: &AwsState, id: String, console: Console) -> HttpResponse {
     let mut response = pages::console(&console);
     lock(&state.console_sessions.consoles).insert(id.clone(), console);
     let cookie = Cookie::build(COOKIE, id)
@@ -221,18 +218,18 @@ fn opened(state: &AwsState, id: String, console: Console) -> HttpResponse {
     response
 }
 
-/// The console of this browser, for a reload.
+/// The console page of the browser's session.
 pub(super) fn console(state: &AwsState, request: &HttpRequest) -> HttpResponse {
     match state.console_sessions.console(request, state.now()) {
         Some((_, console)) => pages::console(&console),
         None => pages::notice(
             "You are signed out",
-            "There is no console session in this browser. Sign in through your company's portal.",
+            "There is no console session in this browser. Sign in through your organization's access portal.",
         ),
     }
 }
 
-/// `logout`: ends the console session and goes where `redirect_uri` says.
+/// `logout`: ends the console session and redirects to `redirect_uri`.
 pub(super) fn logout(
     state: &AwsState,
     request: &HttpRequest,
@@ -248,14 +245,14 @@ pub(super) fn logout(
         Some(_) => {
             return pages::notice(
                 "Invalid redirect_uri",
-                "You are signed out, but the address to go on to is not an http(s) URL.",
+                "You are signed out. redirect_uri must be an http(s) URL.",
             );
         }
         None => pages::signed_out(),
     };
-    let mut gone = Cookie::build(COOKIE, "").path("/").finish();
-    gone.make_removal();
-    if response.add_cookie(&gone).is_err() {
+    let mut removal = Cookie::build(COOKIE, "").path("/").finish();
+    removal.make_removal();
+    if response.add_cookie(&removal).is_err() {
         return HttpResponse::InternalServerError().finish();
     }
     response

@@ -1,7 +1,7 @@
-//! Signature Version 4, from AWS's side: who signed this request, or why it does not count.
+//! Verification of Signature Version 4: identifies the session that signed a request.
 //!
-//! The canonical request is rebuilt from the request as it arrived (the host with its port included). Only headers carry
-//! signatures here; presigned URLs are refused as unsigned.
+//! The canonical request is built from the request as received (with the port in `host`). Only signatures in headers are
+//! supported; a presigned URL is treated as unsigned.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use super::state::{AwsState, IssuedSession};
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW: TimeDelta = TimeDelta::minutes(15);
 
-/// What an `Authorization` header says.
+/// A parsed `Authorization` header.
 struct Authorization<'a> {
     access_key_id: &'a str,
-    /// `date/region/service/aws4_request`
+    /// `date/region/service/aws4_request`.
     scope: &'a str,
     signed_headers: &'a str,
     signature: &'a str,
@@ -43,7 +43,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The session that signed the request.
+/// Returns the session that signed the request.
 pub(super) fn signer(
     state: &AwsState,
     request: &HttpRequest,
@@ -63,37 +63,37 @@ pub(super) fn signer(
     };
     let authorization = Authorization::parse(&header)
         .ok_or_else(|| incomplete("'Credential', 'SignedHeaders' and 'Signature' parameters of the algorithm AWS4-HMAC-SHA256"))?;
-    let stamp = self::header(request, "x-amz-date")
+    let timestamp = self::header(request, "x-amz-date")
         .ok_or_else(|| incomplete("existence of either a 'X-Amz-Date' or a 'Date' header"))?;
     let (date, [region, service]) = scope(authorization.scope)
         .ok_or_else(|| incomplete("a 'Credential' of date/region/service/aws4_request"))?;
-    let wrong = |why: String| AwsError::new(ErrorCode::SignatureDoesNotMatch, why);
+    let mismatch = |message: String| AwsError::new(ErrorCode::SignatureDoesNotMatch, message);
     if service != "sts" {
-        return Err(wrong(
+        return Err(mismatch(
             "Credential should be scoped to correct service: 'sts'.".into(),
         ));
     }
-    let time = NaiveDateTime::parse_from_str(&stamp, "%Y%m%dT%H%M%SZ")
+    let time = NaiveDateTime::parse_from_str(&timestamp, "%Y%m%dT%H%M%SZ")
         .map_err(|_| incomplete("a valid 'X-Amz-Date'"))?
         .and_utc();
-    if !stamp.starts_with(date) {
-        return Err(wrong("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.".into()));
+    if !timestamp.starts_with(date) {
+        return Err(mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.".into()));
     }
     let now = state.now();
     in_time(time, now)?;
-    let session = known(state, &authorization, request, now)?;
+    let session = session_of(state, &authorization, request, now)?;
     if !authorization
         .signed_headers
         .split(';')
         .any(|name| name == "host")
     {
-        return Err(wrong(
+        return Err(mismatch(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".into(),
         ));
     }
     let canonical = canonical_request(request, authorization.signed_headers, body);
     let to_sign = format!(
-        "{ALGORITHM}\n{stamp}\n{}\n{}",
+        "{ALGORITHM}\n{timestamp}\n{}\n{}",
         authorization.scope,
         hex(&Sha256::digest(canonical))
     );
@@ -108,7 +108,7 @@ pub(super) fn signer(
     if expected.len() != authorization.signature.len()
         || !openssl::memcmp::eq(expected.as_bytes(), authorization.signature.as_bytes())
     {
-        return Err(wrong(
+        return Err(mismatch(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. \
              Consult the service documentation for details."
                 .into(),
@@ -117,7 +117,7 @@ pub(super) fn signer(
     Ok(session)
 }
 
-/// Fifteen minutes either way.
+/// Checks the skew of 15 minutes in either direction.
 fn in_time(time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), AwsError> {
     let shown = |t: DateTime<Utc>| t.format("%Y%m%dT%H%M%SZ").to_string();
     let message = if time < now - SKEW {
@@ -140,8 +140,8 @@ fn in_time(time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), AwsError> {
     Err(AwsError::new(ErrorCode::SignatureDoesNotMatch, message))
 }
 
-/// The session of the key, when the session token with it is the right one and it has not ended.
-fn known(
+/// Returns the session of the key if the session token is correct and not expired.
+fn session_of(
     state: &AwsState,
     authorization: &Authorization<'_>,
     request: &HttpRequest,
@@ -191,7 +191,7 @@ fn canonical_request(request: &HttpRequest, signed_headers: &str, body: &[u8]) -
     )
 }
 
-/// All values of a header, joined by commas, runs of blanks made one.
+/// All values of a header, joined by commas, with consecutive spaces collapsed.
 fn header(request: &HttpRequest, name: &str) -> Option<String> {
     let values: Vec<String> = request
         .headers()
@@ -206,7 +206,7 @@ fn header(request: &HttpRequest, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// RFC 3986: everything but the unreserved characters.
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
 fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -235,8 +235,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_derived_key_is_the_documented_one() {
-        // The worked example of the signing-key derivation in the AWS General Reference.
+    fn derived_key_matches_documented_example() {
+        // Example of the signing key derivation in the AWS General Reference.
         let key = ["20150830", "us-east-1", "iam", "aws4_request"]
             .iter()
             .try_fold(
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn authorization_headers() {
+    fn malformed_authorization_header_is_rejected() {
         let header = "AWS4-HMAC-SHA256 Credential=ASIAX/20261121/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date,Signature=00ff";
         let read = Authorization::parse(header).expect("well formed");
         assert_eq!(

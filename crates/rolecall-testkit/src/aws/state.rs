@@ -1,6 +1,6 @@
-//! What this AWS knows: accounts, sessions issued, sign-in tokens, console sessions, requests seen.
+//! State of the emulator: accounts, issued sessions, sign-in tokens, console sessions and recorded requests.
 //!
-//! Every collection is bounded; the oldest entry makes room for the newest.
+//! Collections are bounded: the oldest entry is removed to add a new one.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,25 +18,25 @@ use super::iam::{OidcProvider, SamlProvider, TrustedRole};
 use super::issuers::KeyCache;
 use super::signin::ConsoleSessions;
 
-const SESSIONS_KEPT: usize = 20_000;
+const SESSIONS_MAX: usize = 20_000;
 
-/// One request as it arrived.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
-    /// The `Action` parameter; empty when there was none.
+    /// Parameter `Action`; empty if absent.
     pub action: String,
-    /// The HTTP method.
+    /// HTTP method.
     pub method: String,
-    /// The path.
+    /// Path of the URL.
     pub path: String,
-    /// The parameters of the body (POST) or of the query, in order, decoded.
+    /// Decoded parameters of the body (POST) or of the query, in order.
     pub form: Vec<(String, String)>,
-    /// The headers, names in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
 }
 
 impl RecordedRequest {
-    /// The first parameter of this name.
+    /// The value of the first parameter with this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.form
@@ -45,7 +45,7 @@ impl RecordedRequest {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The first header of this name, given in lower case.
+    /// The value of the first header with this name, given in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -55,38 +55,38 @@ impl RecordedRequest {
     }
 }
 
-/// A role session as issued.
+/// An issued role session.
 pub struct IssuedSession {
-    /// `ASIA…`
+    /// Access key ID, `ASIA…`.
     pub access_key_id: String,
-    /// The secret half of the key.
+    /// Secret access key.
     pub secret_access_key: String,
-    /// The session token that must accompany the key.
+    /// Session token.
     pub session_token: String,
-    /// When it was issued.
+    /// Time of issue.
     pub issued_at: DateTime<Utc>,
-    /// When it ends.
+    /// Time of expiry.
     pub expiration: DateTime<Utc>,
-    /// The account of the role.
+    /// Account ID of the role.
     pub account_id: String,
-    /// `arn:aws:iam::…:role/path/name`
+    /// `arn:aws:iam::ACCOUNT:role/PATH/NAME`.
     pub role_arn: String,
-    /// `arn:aws:sts::…:assumed-role/name/session`
+    /// `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`.
     pub assumed_role_arn: String,
-    /// `AROA…:session`
+    /// `AROA…:SESSION`.
     pub assumed_role_id: String,
-    /// The token's `sub`, or the response's `NameID`.
+    /// `sub` of the token, or `NameID` of the SAML response.
     pub subject: String,
-    /// The source identity, when the token set one.
+    /// Source identity, if the token or response has one.
     pub source_identity: Option<String>,
-    /// The session tags, in the token's order.
+    /// Session tags, in the order of the token or response.
     pub tags: Vec<(String, String)>,
-    /// The keys of the transitive tags.
+    /// Keys of the transitive tags.
     pub transitive_tag_keys: Vec<String>,
 }
 
 impl fmt::Debug for IssuedSession {
-    /// Without the secret key and the session token.
+    /// Omits the secret access key and the session token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IssuedSession")
             .field("access_key_id", &self.access_key_id)
@@ -98,7 +98,7 @@ impl fmt::Debug for IssuedSession {
     }
 }
 
-/// The newest entries under their keys, as many as fit.
+/// A bounded map of the newest entries.
 pub(super) struct Recent<V> {
     entries: HashMap<String, V>,
     order: VecDeque<String>,
@@ -114,7 +114,7 @@ impl<V> Recent<V> {
         }
     }
 
-    /// Adds an entry under a key that is new.
+    /// Adds an entry under a new key.
     pub fn insert(&mut self, key: String, value: V) {
         if self.order.len() == self.kept
             && let Some(oldest) = self.order.pop_front()
@@ -137,15 +137,15 @@ impl<V> Recent<V> {
         self.entries.remove(key);
     }
 
-    pub fn in_order(&self) -> impl Iterator<Item = &V> {
+    pub fn oldest_first(&self) -> impl Iterator<Item = &V> {
         self.order.iter().filter_map(|key| self.entries.get(key))
     }
 }
 
-/// The IAM of one account.
+/// IAM resources of an account.
 #[derive(Default)]
 pub(super) struct AccountState {
-    /// By issuer, character for character.
+    /// By issuer.
     pub providers: HashMap<String, Arc<OidcProvider>>,
     /// By ARN.
     pub saml_providers: HashMap<String, Arc<SamlProvider>>,
@@ -153,14 +153,14 @@ pub(super) struct AccountState {
     pub roles: HashMap<String, Arc<TrustedRole>>,
 }
 
-/// Everything, shared by the server's thread and the test's.
+/// State of the emulator, shared by the server thread and the test.
 pub(super) struct AwsState {
     clock: Clock,
     accounts: RwLock<HashMap<String, AccountState>>,
     sessions: Mutex<Recent<Arc<IssuedSession>>>,
     seen: Mutex<VecDeque<RecordedRequest>>,
     requests_kept: usize,
-    answered: AtomicU64,
+    requests_served: AtomicU64,
     pub faults: Faults,
     pub keys: KeyCache,
     pub console_sessions: ConsoleSessions,
@@ -171,10 +171,10 @@ impl AwsState {
         Ok(AwsState {
             clock: settings.clock,
             accounts: RwLock::default(),
-            sessions: Mutex::new(Recent::new(SESSIONS_KEPT)),
+            sessions: Mutex::new(Recent::new(SESSIONS_MAX)),
             seen: Mutex::default(),
             requests_kept: settings.requests_kept,
-            answered: AtomicU64::new(0),
+            requests_served: AtomicU64::new(0),
             faults: Faults::default(),
             keys: KeyCache::new(settings.issuer_authority.as_deref())?,
             console_sessions: ConsoleSessions::default(),
@@ -193,7 +193,7 @@ impl AwsState {
             .or_default();
     }
 
-    /// Changes an account that was opened.
+    /// Changes an account.
     pub fn update_account<T>(&self, id: &str, change: impl FnOnce(&mut AccountState) -> T) -> T {
         change(
             self.accounts
@@ -234,15 +234,15 @@ impl AwsState {
             .cloned()
     }
 
-    /// A request id in the shape of a UUID; a count, so that a failing test reads the same twice.
+    /// A request ID in the form of a UUID. It is a counter, so that output is reproducible.
     pub fn next_request_id(&self) -> String {
         format!(
             "00000000-0000-4000-8000-{:012x}",
-            self.answered.fetch_add(1, Ordering::Relaxed)
+            self.requests_served.fetch_add(1, Ordering::Relaxed)
         )
     }
 
-    /// Notes a request; `make` is only called when requests are kept.
+    /// Records a request. `make` is called only if recording is enabled.
     pub fn record_request(&self, make: impl FnOnce() -> RecordedRequest) {
         if self.requests_kept == 0 {
             return;
@@ -272,7 +272,7 @@ impl AwsState {
     }
 
     pub fn issued(&self) -> Vec<Arc<IssuedSession>> {
-        self.sessions().in_order().cloned().collect()
+        self.sessions().oldest_first().cloned().collect()
     }
 }
 
@@ -281,14 +281,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn oldest_entry_is_removed_when_full() {
         let mut recent = Recent::new(2);
         for n in 0..3 {
             recent.insert(n.to_string(), n);
         }
         assert_eq!(recent.get("0"), None);
-        assert_eq!(recent.in_order().copied().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(recent.oldest_first().copied().collect::<Vec<_>>(), [1, 2]);
         recent.remove("1");
-        assert_eq!(recent.in_order().copied().collect::<Vec<_>>(), [2]);
+        assert_eq!(recent.oldest_first().copied().collect::<Vec<_>>(), [2]);
     }
 }

@@ -1,7 +1,7 @@
-//! Session tags and the source identity, as a token carries them (aws-protocol 2.3), and the limits they keep.
+//! Session tags and the source identity in a token, and their limits.
 //!
-//! Shapes that are not the documented ones are an invalid token; values past the limits of the STS API are refused as STS
-//! refuses the same values in a request.
+//! A claim of another form makes the token invalid. Values beyond the limits of the STS API cause the same errors as in the
+//! parameters of a request.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use super::wire::Parameters;
 const TAGS: &str = "https://aws.amazon.com/tags";
 const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 
-/// The tags of one session.
+/// Tags of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SessionTags {
     pub tags: Vec<(String, String)>,
@@ -22,15 +22,15 @@ pub(super) struct SessionTags {
 }
 
 impl SessionTags {
-    /// Reads the claim; no claim, no tags.
-    pub fn of(claims: &Claims) -> Result<Self, AwsError> {
+    /// Reads the claim; without it, there are no tags.
+    pub fn from_claims(claims: &Claims) -> Result<Self, AwsError> {
         claims
             .get(TAGS)
             .map_or_else(|| Ok(Self::default()), Self::read)
     }
 
     fn read(claim: &Value) -> Result<Self, AwsError> {
-        let shape = || {
+        let wrong_form = || {
             AwsError::invalid_token(format!(
                 "The claim {TAGS} does not have the documented form"
             ))
@@ -39,25 +39,25 @@ impl SessionTags {
         for (key, values) in claim
             .get("principal_tags")
             .and_then(Value::as_object)
-            .ok_or_else(shape)?
+            .ok_or_else(wrong_form)?
         {
             match values.as_array().map(Vec::as_slice) {
                 Some([Value::String(value)]) => found.tags.push((key.clone(), value.clone())),
-                Some(_) | None => return Err(shape()),
+                Some(_) | None => return Err(wrong_form()),
             }
         }
         if let Some(keys) = claim.get("transitive_tag_keys") {
-            for key in keys.as_array().ok_or_else(shape)? {
+            for key in keys.as_array().ok_or_else(wrong_form)? {
                 found
                     .transitive
-                    .push(key.as_str().ok_or_else(shape)?.to_owned());
+                    .push(key.as_str().ok_or_else(wrong_form)?.to_owned());
             }
         }
         found.check()?;
         Ok(found)
     }
 
-    /// The limits of the STS API.
+    /// Checks the limits of the STS API.
     pub fn check(&self) -> Result<(), AwsError> {
         let mut limits = Parameters::new(&[]);
         for (name, count) in [
@@ -119,7 +119,7 @@ impl SessionTags {
     }
 }
 
-/// The source identity that a token carries.
+/// Reads the source identity from a token.
 pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, AwsError> {
     let Some(claim) = claims.get(SOURCE_IDENTITY) else {
         return Ok(None);
@@ -132,7 +132,7 @@ pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, AwsErro
     parse_source_identity(text).map(Some)
 }
 
-/// 2 to 256 of `[\w+=,.@-]`, not starting with `aws:`.
+/// Parses a source identity: 2 to 256 characters of `[\w+=,.@-]`, without the prefix `aws:`.
 pub(super) fn parse_source_identity(text: &str) -> Result<String, AwsError> {
     let mut limits = Parameters::new(&[]);
     limits.length("sourceIdentity", text, 2, 256);
@@ -148,7 +148,7 @@ pub(super) fn parse_source_identity(text: &str) -> Result<String, AwsError> {
     Ok(text.to_owned())
 }
 
-/// Letters, numbers, separators of any script, and AWS's punctuation.
+/// Whether the character may occur in a tag: letters, numbers and separators of any script, and `_.:/=+-@`.
 fn tag_character(c: char) -> bool {
     c.is_alphanumeric() || "_.:/=+-@".contains(c) || (c.is_whitespace() && !c.is_control())
 }
@@ -159,12 +159,12 @@ mod tests {
 
     use super::*;
 
-    fn refused(claim: &Value) -> Option<ErrorCode> {
+    fn rejected(claim: &Value) -> Option<Code> {
         SessionTags::read(claim).err().map(|error| error.code)
     }
 
     #[test]
-    fn tags_keep_the_limits_of_sts() {
+    fn tag_limits_are_enforced() {
         let fifty: Map<String, Value> = (0..50).map(|n| (format!("k{n}"), json!(["v"]))).collect();
         let more: Map<String, Value> = (0..51).map(|n| (format!("k{n}"), json!(["v"]))).collect();
         let long_key: Map<String, Value> = [("k".repeat(129), json!(["v"]))].into_iter().collect();
@@ -199,23 +199,23 @@ mod tests {
             (json!(["Team"]), Some(ErrorCode::InvalidIdentityToken)),
         ] {
             assert_eq!(
-                refused(&json!({"principal_tags": tags})),
+                rejected(&json!({"principal_tags": tags})),
                 expected,
                 "{tags}"
             );
         }
         assert_eq!(
-            refused(&json!({"principal_tags": {"Team": ["a"]}, "transitive_tag_keys": ["team"]})),
+            rejected(&json!({"principal_tags": {"Team": ["a"]}, "transitive_tag_keys": ["team"]})),
             None
         );
         assert_eq!(
-            refused(&json!({"principal_tags": {}, "transitive_tag_keys": ["Team"]})),
+            rejected(&json!({"principal_tags": {}, "transitive_tag_keys": ["Team"]})),
             Some(ErrorCode::InvalidParameterValue)
         );
         assert_eq!(
-            refused(&json!({"principal_tags": {}, "transitive_tag_keys": "Team"})),
+            rejected(&json!({"principal_tags": {}, "transitive_tag_keys": "Team"})),
             Some(ErrorCode::InvalidIdentityToken)
         );
-        assert_eq!(refused(&json!({})), Some(ErrorCode::InvalidIdentityToken));
+        assert_eq!(rejected(&json!({})), Some(ErrorCode::InvalidIdentityToken));
     }
 }

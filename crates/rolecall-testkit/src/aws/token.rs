@@ -1,7 +1,7 @@
-//! The web identity token: three parts, a signature, and the claims IAM insists on (aws-protocol: `iss`, `sub`, `aud`,
-//! `exp`, `iat`, integers for times, five minutes of grace after `exp`).
+//! Verification of a web identity token. IAM requires the claims `iss`, `sub`, `aud`, `exp` and `iat`, and integers for
+//! times. It accepts a token up to five minutes after `exp`.
 //!
-//! Nothing is read from a token before its signature is checked, except what is needed to find the key.
+//! Only what is needed to find the key is read before the signature is verified.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,10 +13,10 @@ use super::iam::OidcProvider;
 use super::keys::Key;
 
 const GRACE_SECONDS: i64 = 300;
-/// The roles that the token may be used for.
+/// Claim with the roles that the token can be used for.
 const ROLES: &str = "https://aws.amazon.com/roles";
 
-/// A token taken apart and not yet believed.
+/// A parsed token that has not been verified.
 pub(super) struct UnverifiedToken<'a> {
     pub kid: String,
     pub issuer: String,
@@ -43,7 +43,7 @@ impl<'a> UnverifiedToken<'a> {
             map.get(name).and_then(Value::as_str).map(str::to_owned)
         };
         Some(UnverifiedToken {
-            // A token without `kid` finds no key.
+            // No key has an empty `kid`.
             kid: text(&header, "kid").unwrap_or_default(),
             alg: text(&header, "alg")?,
             issuer: text(&claims, "iss")?,
@@ -53,7 +53,7 @@ impl<'a> UnverifiedToken<'a> {
         })
     }
 
-    /// The claims, once the key has made the signature and the times and the audience are right.
+    /// Verifies signature, times and audience, and returns the claims.
     pub fn verify(
         self,
         key: &Key,
@@ -107,7 +107,7 @@ impl<'a> UnverifiedToken<'a> {
         }
     }
 
-    /// `azp` stands in for `aud` where there is one; of several audiences, one must be registered.
+    /// `azp` takes precedence over `aud`. Of several audiences, one must be registered.
     fn audience(&self, provider: &OidcProvider) -> Result<String, AwsError> {
         let named: Vec<&str> = match (self.claims.get("azp"), self.claims.get("aud")) {
             (_, None) => return Err(missing("aud")),
@@ -127,7 +127,7 @@ fn missing(claim: &str) -> AwsError {
     AwsError::invalid_token(format!("Missing a required claim: {claim}"))
 }
 
-/// What a verified token says.
+/// Claims of a verified token.
 pub(super) struct Claims {
     pub issuer: String,
     pub subject: String,
@@ -140,8 +140,11 @@ impl Claims {
         self.claims.get(name)
     }
 
-    /// Whether the token names roles and the requested one is among them; without the claim, the trust policy decides
-    /// alone. ARNs are compared as a whole, without wildcards, and before the trust policy is read.
+    /// Whether the token has the roles claim with the requested role; `false` without the claim, so that only the trust
+    /// policy applies. ARNs are compared exactly, before the trust policy is evaluated.
+    ///
+    /// # Errors
+    /// If the claim does not contain the role.
     pub fn authorizes(&self, role_arn: &str) -> Result<bool, AwsError> {
         let Some(claim) = self.get(ROLES) else {
             return Ok(false);
@@ -158,7 +161,7 @@ impl Claims {
         })
     }
 
-    /// The authentication methods (`amr`), a multivalued condition key.
+    /// Authentication methods (`amr`), a multivalued condition key.
     pub fn methods(&self) -> impl Iterator<Item = &str> {
         self.get("amr")
             .and_then(Value::as_array)

@@ -1,15 +1,15 @@
-//! A role's trust policy: who may assume it, read once and evaluated per request.
+//! Trust policy of a role, parsed once and evaluated for each request.
 //!
-//! An explicit Deny wins over every Allow, and nothing allowed means no. A document IAM would not store, or one that uses
-//! elements this emulation does not evaluate, is refused when it is read.
+//! An explicit deny overrides any allow, and the default is an implicit deny. Parsing fails for documents that IAM rejects
+//! and for elements that the emulator does not evaluate.
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value};
 
-use super::condition::{Condition, texts};
+use super::condition::{Condition, strings};
 use super::pattern::{Pattern, RequestKeys};
 
-/// The permissions a trust policy is asked for.
+/// Actions that a trust policy can allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     AssumeRoleWithWebIdentity,
@@ -19,7 +19,7 @@ pub(super) enum Action {
 }
 
 impl Action {
-    /// As in a policy.
+    /// Name of the action in a policy.
     pub fn wire(self) -> &'static str {
         match self {
             Action::AssumeRoleWithWebIdentity => "sts:AssumeRoleWithWebIdentity",
@@ -38,24 +38,26 @@ enum Effect {
 
 struct Statement {
     effect: Effect,
-    /// `None` is everyone.
+    /// ARNs of the federated principals; `None` is everyone.
     federated: Option<Vec<String>>,
     actions: Vec<Pattern>,
     conditions: Vec<Condition>,
 }
 
-/// An AssumeRolePolicyDocument.
+/// A parsed `AssumeRolePolicyDocument`.
 pub(super) struct TrustPolicy(Vec<Statement>);
 
 impl TrustPolicy {
-    /// Reads the document.
+    /// Parses the document.
     ///
     /// # Errors
-    /// Says what IAM's MalformedPolicyDocument would, or what this emulation does not evaluate.
+    /// If IAM would return MalformedPolicyDocument, or if the emulator does not evaluate an element.
     pub fn parse(document: &Value) -> anyhow::Result<TrustPolicy> {
-        let policy = document.as_object().context("a policy is a JSON object")?;
-        only(policy, &["Version", "Id", "Statement"])?;
-        // IAM's quota, which counts no whitespace; it can be raised to 4096.
+        let policy = document
+            .as_object()
+            .context("a policy must be a JSON object")?;
+        reject_unknown(policy, &["Version", "Id", "Statement"])?;
+        // The default quota of IAM, which does not count whitespace. It can be increased to 4096.
         ensure!(
             document.to_string().len() <= 2_048,
             "a trust policy has at most 2048 characters"
@@ -63,7 +65,7 @@ impl TrustPolicy {
         let variables = match policy.get("Version").map(Value::as_str) {
             Some(Some("2012-10-17")) => true,
             None | Some(Some("2008-10-17")) => false,
-            Some(_) => bail!("the policy Version is 2012-10-17"),
+            Some(_) => bail!("the policy Version must be 2012-10-17"),
         };
         let statements = match policy.get("Statement") {
             Some(Value::Array(list)) if !list.is_empty() => list
@@ -71,12 +73,12 @@ impl TrustPolicy {
                 .map(|s| statement(s, variables))
                 .collect::<anyhow::Result<_>>()?,
             Some(one @ Value::Object(_)) => vec![statement(one, variables)?],
-            Some(_) | None => bail!("a policy has at least one Statement"),
+            Some(_) | None => bail!("a policy must have at least one Statement"),
         };
         Ok(TrustPolicy(statements))
     }
 
-    /// Whether the federated principal may do this with these condition keys.
+    /// Whether the policy allows the action for the federated principal with these condition keys.
     pub fn allows(&self, action: Action, provider_arn: &str, keys: &RequestKeys) -> bool {
         let mut allowed = false;
         for statement in &self.0 {
@@ -103,30 +105,30 @@ impl TrustPolicy {
 }
 
 fn statement(value: &Value, variables: bool) -> anyhow::Result<Statement> {
-    let statement = value.as_object().context("a Statement is an object")?;
-    only(
+    let statement = value.as_object().context("a Statement must be an object")?;
+    reject_unknown(
         statement,
         &["Sid", "Effect", "Principal", "Action", "Condition"],
     )?;
     let effect = match statement.get("Effect").and_then(Value::as_str) {
         Some("Allow") => Effect::Allow,
         Some("Deny") => Effect::Deny,
-        Some(_) | None => bail!("Effect is Allow or Deny"),
+        Some(_) | None => bail!("Effect must be Allow or Deny"),
     };
     let federated = principals(
         statement
             .get("Principal")
-            .context("a trust policy names its Principal")?,
+            .context("a trust policy must have a Principal")?,
     )?;
     let mut actions = Vec::new();
-    for action in texts(
+    for action in strings(
         statement
             .get("Action")
-            .context("a Statement has an Action")?,
+            .context("a Statement must have an Action")?,
     )? {
         ensure!(
             action == "*" || action.to_ascii_lowercase().starts_with("sts:"),
-            "a trust policy allows only STS actions, not {action:?}"
+            "a trust policy can allow only STS actions, not {action:?}"
         );
         actions.push(Pattern::parse(&action, true, false)?);
     }
@@ -142,33 +144,33 @@ fn statement(value: &Value, variables: bool) -> anyhow::Result<Statement> {
     })
 }
 
-/// The federated principals; `None` for everyone. Other kinds are valid and never match a federated caller.
+/// ARNs of the federated principals; `None` for everyone. Other types are valid, but never match a federated principal.
 fn principals(value: &Value) -> anyhow::Result<Option<Vec<String>>> {
     let kinds = match value {
         Value::String(star) if star == "*" => return Ok(None),
         Value::Object(kinds) => kinds,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            bail!("Principal is \"*\" or an object")
+            bail!("Principal must be \"*\" or an object")
         }
     };
     let mut federated = Vec::new();
     for (kind, value) in kinds {
-        let names = texts(value).with_context(|| format!("Principal {kind}"))?;
+        let names = strings(value).with_context(|| format!("Principal {kind}"))?;
         match kind.as_str() {
             "Federated" => federated.extend(names),
             "AWS" if names.iter().any(|name| name == "*") => return Ok(None),
             "AWS" | "Service" | "CanonicalUser" => {}
-            other => bail!("{other:?} is no kind of Principal"),
+            other => bail!("{other:?} is not a type of Principal"),
         }
     }
     Ok(Some(federated))
 }
 
-/// Refuses members that are not known here; `Resource` is one IAM prohibits in a trust policy.
-fn only(object: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
+/// Rejects unknown elements. IAM does not permit `Resource` in a trust policy.
+fn reject_unknown(object: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         Some(key) => bail!(
-            "a trust policy has no {key:?} here; it has {}",
+            "unexpected element {key:?} in a trust policy; expected {}",
             known.join(", ")
         ),
         None => Ok(()),
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn deny_wins_and_silence_is_no() {
+    fn explicit_deny_overrides_allow() {
         let allow = json!({"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": ["sts:AssumeRoleWithWebIdentity", "sts:tagsession"],
             "Condition": {"StringEquals": {"sso.example:aud": "sts.amazonaws.com"}}});
         let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": {"StringLike": {"sts:SourceIdentity": "*@example.com"}}});
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn principals_must_be_the_caller() {
+    fn principal_must_match_caller() {
         for (principal, expected) in [
             (json!("*"), true),
             (json!({"AWS": "*"}), true),
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_documents_are_refused() {
+    fn malformed_document_is_rejected() {
         let good = json!({"Effect": "Allow", "Principal": "*", "Action": "sts:*"});
         for bad in [
             json!("text"),

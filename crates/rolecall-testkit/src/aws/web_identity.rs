@@ -1,7 +1,7 @@
-//! AssumeRoleWithWebIdentity: a token in, a role session out, or the refusal AWS would give.
+//! AssumeRoleWithWebIdentity: issues a role session for a web identity token.
 //!
-//! In the order of AWS: parameters, token, issuer, key, claims, tags, trust policy, duration, policies, size. It is an
-//! unsigned operation; whoever sends no valid token learns nothing about the role.
+//! Checks are in the order of AWS: parameters, token, issuer, key, claims, tags, trust policy, duration, policies, size.
+//! Requests are unsigned, so errors disclose nothing about the role to clients without a valid token.
 
 use super::assume_role_parameters::AssumeRoleParameters;
 use super::error::{AwsError, ErrorCode};
@@ -15,7 +15,7 @@ use super::wire::Parameters;
 
 const ACTION: Action = Action::AssumeRoleWithWebIdentity;
 
-/// Answers the operation: the XML of success or a refusal.
+/// Performs the operation and returns the XML of the response.
 pub(super) async fn assume(
     state: &AwsState,
     form: &[(String, String)],
@@ -44,7 +44,7 @@ pub(super) async fn assume(
         provider_arn: &provider.arn,
         session_name,
         subject: &claims.subject,
-        tags: SessionTags::of(&claims)?,
+        tags: SessionTags::from_claims(&claims)?,
         source_identity: source_identity(&claims)?,
     };
     let role = state
@@ -70,7 +70,7 @@ pub(super) async fn assume(
     request.check_policy()?;
     let packed = request.packed(&principal.tags.tags)?;
     let session = principal.issue(state, account, &role, request.seconds)?;
-    let own = [
+    let operation_elements = [
         ("SubjectFromWebIdentityToken", claims.subject.as_str()),
         ("Audience", &claims.audience),
         ("Provider", &claims.issuer),
@@ -78,7 +78,7 @@ pub(super) async fn assume(
     Ok(success(
         "AssumeRoleWithWebIdentity",
         &session,
-        &own,
+        &operation_elements,
         packed,
         request_id,
     ))

@@ -1,17 +1,17 @@
-//! The query protocol of STS (version 2011-06-15): parameters in, XML out, and the shapes AWS states as patterns.
+//! The query protocol of STS (version 2011-06-15): parameters, their validation, and escaping for XML.
 //!
-//! Parameters are checked as AWS does, all at once, in its words: "2 validation errors detected: …".
+//! All invalid parameters are reported together in AWS's wording: "2 validation errors detected: …".
 
 use std::borrow::Cow;
 
 use super::error::{AwsError, ErrorCode};
 
-/// The XML namespace of every STS answer.
+/// XML namespace of STS responses.
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-/// The one version of the API.
+/// The only version of the API.
 pub(super) const VERSION: &str = "2011-06-15";
 
-/// The parameters of one request and what is wrong with them so far.
+/// Parameters of a request, and the validation errors found so far.
 pub(super) struct Parameters<'a> {
     form: &'a [(String, String)],
     errors: Vec<String>,
@@ -32,7 +32,7 @@ impl<'a> Parameters<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A parameter that must be there, of a length within the bounds.
+    /// Returns a required parameter and checks its length.
     pub fn required(&mut self, name: &str, min: usize, max: usize) -> &'a str {
         match self.get(name) {
             Some(value) => {
@@ -46,7 +46,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The values of `prefix.member.N.suffix`, in order of N, without holes.
+    /// Values of `prefix.member.N.suffix` in order of N, up to the first N that is missing.
     pub fn list(&self, prefix: &str, suffix: &str) -> Vec<&'a str> {
         (1..)
             .map_while(|n| self.get(&format!("{prefix}.member.{n}{suffix}")))
@@ -70,7 +70,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// `[\w<more>]*`, as Java reads it: ASCII.
+    /// Checks against `[\w<more>]*`, where `\w` is ASCII as in Java.
     pub fn pattern(&mut self, member: &str, value: &str, more: &str, shown: &str) {
         if !letters_digits(value, more) {
             self.add_error(
@@ -81,7 +81,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// DurationSeconds, 900 to 43200; 3600 when absent.
+    /// `DurationSeconds`, 900 to 43200; 3600 if absent.
     pub fn duration(&mut self) -> u64 {
         let Some(text) = self.get("DurationSeconds") else {
             return 3_600;
@@ -116,7 +116,7 @@ impl<'a> Parameters<'a> {
         ));
     }
 
-    /// Everything found wrong, as one ValidationError.
+    /// Returns all validation errors as one `ValidationError`.
     pub fn finish(self) -> Result<(), AwsError> {
         match self.errors.len() {
             0 => Ok(()),
@@ -132,7 +132,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A value as AWS quotes it back; long ones (tokens among them) are never echoed whole.
+/// A value as AWS quotes it in an error. Long values, such as tokens, are not echoed.
 fn quoted(value: &str) -> String {
     if value.len() <= 128 {
         format!("'{value}'")
@@ -141,7 +141,7 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// `RoleArn` is shown as `roleArn`.
+/// Name of a parameter in errors: `RoleArn` becomes `roleArn`.
 fn member(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| {
@@ -149,13 +149,13 @@ fn member(name: &str) -> String {
     })
 }
 
-/// ASCII letters and digits and the characters of `more`: AWS's `[\w…]*` with the underscore in `more`.
+/// Whether the text has only ASCII letters, digits and characters of `more`.
 pub(super) fn letters_digits(text: &str, more: &str) -> bool {
     text.chars()
         .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
-/// Text for XML and HTML, in elements and in attributes between double quotes.
+/// Escapes text for XML and HTML elements and for attributes in double quotes.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"']) {
         return Cow::Borrowed(text);
@@ -173,7 +173,7 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// `N` random capitals and digits of the alphabet of AWS's unique ids.
+/// `N` random characters of the alphabet of AWS's unique IDs.
 pub(super) fn random_letters<const N: usize>() -> anyhow::Result<String> {
     let mut bytes = [0_u8; N];
     openssl::rand::rand_bytes(&mut bytes)?;
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_wrong_is_said_at_once() {
+    fn all_validation_errors_are_reported() {
         let form = [
             ("RoleSessionName".to_owned(), "a b".to_owned()),
             ("DurationSeconds".to_owned(), "60".to_owned()),
@@ -198,7 +198,7 @@ mod tests {
         let name = parameters.required("RoleSessionName", 2, 64);
         parameters.pattern("roleSessionName", name, "_+=,.@-", "[\\w+=,.@-]*");
         parameters.duration();
-        let error = parameters.finish().expect_err("three mistakes");
+        let error = parameters.finish().expect_err("three errors");
         assert_eq!(
             error.message,
             "3 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; \
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_never_leaves_as_markup() {
+    fn markup_is_escaped() {
         assert_eq!(escape("<b a='\"'>&"), "&lt;b a='&quot;'&gt;&amp;");
         assert!(matches!(escape("plain"), Cow::Borrowed("plain")));
     }

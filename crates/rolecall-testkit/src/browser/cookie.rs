@@ -1,6 +1,6 @@
-//! The cookie jar (RFC 6265bis): which cookies are kept, and which go with a request.
+//! The cookie jar (RFC 6265bis): which cookies are stored, and which are sent with a request.
 //!
-//! Ports do not keep cookies apart; `SameSite` left out means `Lax`; what breaks the rules of its prefix is dropped.
+//! Cookies are shared between ports. The default of `SameSite` is `Lax`. A cookie that violates its name prefix is ignored.
 
 use actix_web::cookie::{Cookie as Parsed, SameSite as ParsedSameSite};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,44 +9,44 @@ use url::Url;
 
 use super::site::is_trustworthy;
 
-/// Chromium's bound on name and value together: bytes.
+/// Maximum size of name and value together in bytes, as in Chromium.
 const COOKIE_MAX: usize = 4096;
 
-/// When a cookie goes along from other sites.
+/// Whether a cookie is sent with cross-site requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
     /// Never.
     Strict,
-    /// With links, not with forms.
+    /// With links, but not with forms.
     Lax,
     /// Always.
     None,
 }
 
-/// A cookie as the browser keeps it.
+/// A stored cookie.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cookie {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its value.
+    /// Value.
     pub value: String,
-    /// The host that set it, or the domain it named.
+    /// The host that set it, or its `Domain`.
     pub domain: String,
-    /// It goes to exactly that host.
+    /// Whether it is sent only to exactly that host.
     pub host_only: bool,
-    /// Where it goes.
+    /// Path that it is sent to.
     pub path: String,
-    /// It goes over secure connections only.
+    /// Whether it is sent only over secure connections.
     pub secure: bool,
-    /// No script sees it.
+    /// Whether it is hidden from scripts.
     pub http_only: bool,
-    /// When it goes along from other sites.
+    /// Whether it is sent with cross-site requests.
     pub same_site: SameSite,
-    /// `None`: with the browser.
+    /// Time of expiry; `None` for a session cookie.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// All cookies of one browser, oldest first.
+/// The cookies of a browser, oldest first.
 #[derive(Default)]
 pub(super) struct Jar(Vec<Cookie>);
 
@@ -55,14 +55,14 @@ impl Jar {
         self.0.iter()
     }
 
-    /// Takes one `Set-Cookie` line from `url`, or drops it.
+    /// Stores the cookie of a `Set-Cookie` header from `url`, or ignores it.
     pub(super) fn set(&mut self, line: &str, url: &Url, now: DateTime<Utc>) {
         let Some(cookie) = parse(line, url, now) else {
             return;
         };
         let covers =
             |kept: &Cookie| kept.name == cookie.name && kept.secure && domains_touch(kept, &cookie);
-        // "Leave Secure Cookies Alone": plain http replaces no secure cookie.
+        // "Leave Secure Cookies Alone": `http` cannot replace a secure cookie.
         if !is_trustworthy(url) && self.0.iter().any(covers) {
             return;
         }
@@ -73,7 +73,7 @@ impl Jar {
         }
     }
 
-    /// Puts `cookie` in place of one with the same name, domain and path.
+    /// Stores a cookie and replaces the one with the same name, domain and path.
     pub(super) fn put(&mut self, cookie: Cookie) {
         let key = |cookie: &Cookie| {
             (
@@ -90,7 +90,7 @@ impl Jar {
         self.0.retain(|cookie| cookie.expires_at.is_some());
     }
 
-    /// The `Cookie` header of a navigation: longest path first.
+    /// The `Cookie` header of a navigation, with the longest path first.
     pub(super) fn header(
         &self,
         url: &Url,
@@ -152,13 +152,13 @@ fn parse(line: &str, url: &Url, now: DateTime<Utc>) -> Option<Cookie> {
     };
     let prefix = cookie.name.to_ascii_lowercase();
     let is_host = cookie.secure && cookie.host_only && cookie.path == "/";
-    let sound = cookie.name.len() + cookie.value.len() <= COOKIE_MAX
+    let valid = cookie.name.len() + cookie.value.len() <= COOKIE_MAX
         && domain_matches(&cookie, url)
         && (!cookie.secure || is_trustworthy(url))
         && (cookie.same_site != SameSite::None || cookie.secure)
         && (!prefix.starts_with("__host-") || is_host)
         && (!prefix.starts_with("__secure-") || cookie.secure);
-    sound.then_some(cookie)
+    valid.then_some(cookie)
 }
 
 fn domain_matches(cookie: &Cookie, url: &Url) -> bool {
@@ -174,9 +174,9 @@ fn domains_touch(one: &Cookie, other: &Cookie) -> bool {
     within(&one.domain, &other.domain) || within(&other.domain, &one.domain)
 }
 
-/// RFC 6265 5.1.4
-fn path_matches(path: &str, asked: &str) -> bool {
-    asked
+/// Path matching (RFC 6265 5.1.4).
+fn path_matches(path: &str, requested: &str) -> bool {
+    requested
         .strip_prefix(path)
         .is_some_and(|rest| rest.is_empty() || path.ends_with('/') || rest.starts_with('/'))
 }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn same_site_decides_what_goes_along_from_elsewhere() -> Result<()> {
+    fn same_site_limits_cross_site_requests() -> Result<()> {
         let lines = [
             "s=1; SameSite=Strict",
             "l=1; SameSite=Lax",
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_its_prefix_is_dropped() -> Result<()> {
+    fn cookie_that_violates_prefix_is_ignored() -> Result<()> {
         let url = "https://a.example/x/y";
         for dropped in [
             "__Host-s=1; Path=/",
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn secure_means_https_or_loopback() -> Result<()> {
+    fn secure_cookie_requires_https_or_loopback() -> Result<()> {
         let line = ["s=1; Secure; Path=/"];
         for (url, kept) in [
             ("http://a.example/", ""),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_ports_are_as_the_rfc_has_them() -> Result<()> {
+    fn paths_and_ports_follow_rfc_6265() -> Result<()> {
         let get = |line, to| sent(&[line], "http://127.0.0.1:1/a/b", to, &Method::GET, false);
         assert_eq!(get("p=1", "http://127.0.0.1:2/a/c")?, "p=1");
         assert_eq!(get("p=1", "http://127.0.0.1:1/ab")?, "");

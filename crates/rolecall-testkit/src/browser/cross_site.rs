@@ -1,4 +1,4 @@
-//! What pages of other people can make a browser do.
+//! Cross-site requests that a malicious page can cause.
 
 use anyhow::Result;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use url::Url;
 use super::{Browser, Navigation, Page};
 
 impl Browser {
-    /// What a hostile page at `from` can make this browser do: follow a link.
+    /// Follows a link from a page at `from` to `url`.
     pub async fn follow_cross_site_link(&mut self, from: &str, url: &str) -> Result<Page> {
         let from = Page::blank(Url::parse(from)?);
         self.navigate(Navigation {
@@ -21,7 +21,7 @@ impl Browser {
         .await
     }
 
-    /// What a hostile page at `from` can make this browser do: post a form with these fields.
+    /// Submits a form with these fields from a page at `from` to `url`.
     pub async fn submit_cross_site_form(
         &mut self,
         from: &str,

@@ -1,4 +1,4 @@
-//! Forms (HTML 4.10.21): what sending one puts into the request.
+//! Form submission (HTML 4.10.21).
 
 use anyhow::{Context, Result, bail};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use url::form_urlencoded::Serializer;
 use super::page::{Page, css, visible};
 use super::policy;
 
-/// A form, ready to be sent.
+/// A form submission.
 pub(super) struct Submission {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -17,7 +17,7 @@ pub(super) struct Submission {
 }
 
 impl Page {
-    /// The form that the page's script sends at once (SAML Bindings 3.5.4), where its policy lets an inline script run.
+    /// The form that the page submits by script (SAML Bindings 3.5.4), if its policy allows inline scripts.
     pub(super) fn automatic(&self) -> Option<Submission> {
         let by_body = self.attributes("body[onload*='submit()']", "onload");
         let by_script = self.scripts("forms[0].submit()");
@@ -26,7 +26,7 @@ impl Page {
             .then(|| self.submission("form", &[], None).ok())?
     }
 
-    /// Whether a script in the page says this.
+    /// Whether a script in the page contains the text.
     fn scripts(&self, text: &str) -> bool {
         let document = Html::parse_document(self.body());
         css("script").is_ok_and(|scripts| {
@@ -35,7 +35,7 @@ impl Page {
         })
     }
 
-    /// Fills `fields` into a form and presses `button`, or its first one.
+    /// Fills in a form and presses `button`, or its first button.
     pub(super) fn submission(
         &self,
         form: &str,
@@ -48,7 +48,7 @@ impl Page {
                 let pressed = button_of(&document, self, text)?;
                 (
                     form_of_button(&document, pressed)
-                        .with_context(|| format!("`{text}` is in no form"))?,
+                        .with_context(|| format!("the button `{text}` is not in a form"))?,
                     Some(pressed),
                 )
             }
@@ -93,13 +93,13 @@ impl Page {
     }
 }
 
-fn form_of<'a>(document: &'a Html, page: &Page, wanted: &str) -> Result<ElementRef<'a>> {
+fn form_of<'a>(document: &'a Html, page: &Page, selector: &str) -> Result<ElementRef<'a>> {
     let by_action = document.select(&css("form")?).find(|form| {
         let action = page.url().join(form.attr("action").unwrap_or_default());
-        wanted.starts_with('/') && action.is_ok_and(|url| url.path().ends_with(wanted))
+        selector.starts_with('/') && action.is_ok_and(|url| url.path().ends_with(selector))
     });
-    let form = by_action.or_else(|| document.select(&css(wanted).ok()?).next());
-    form.with_context(|| format!("no form `{wanted}` on {}:\n{}", page.url(), page.text()))
+    let form = by_action.or_else(|| document.select(&css(selector).ok()?).next());
+    form.with_context(|| format!("no form `{selector}` on {}:\n{}", page.url(), page.text()))
 }
 
 fn button_of<'a>(document: &'a Html, page: &Page, text: &str) -> Result<ElementRef<'a>> {
@@ -117,7 +117,7 @@ fn button_of<'a>(document: &'a Html, page: &Page, text: &str) -> Result<ElementR
     button.with_context(|| format!("no button `{text}` on {}:\n{}", page.url(), page.text()))
 }
 
-/// The form a button belongs to: the one it names, or the one around it.
+/// The form of a button: the one in its attribute `form`, or its ancestor.
 fn form_of_button<'a>(document: &'a Html, button: ElementRef<'a>) -> Option<ElementRef<'a>> {
     let named = button.attr("form");
     let is_form = |element: &ElementRef<'_>| element.value().name() == "form";
@@ -139,14 +139,14 @@ fn is_submit(button: ElementRef<'_>) -> bool {
             .is_none_or(|kind| kind.eq_ignore_ascii_case("submit"))
 }
 
-/// The entry list, in document order: what the page put there, what the person typed over it, and the button.
+/// The entry list in document order: values of the page, replaced by those of `fields`, and the button.
 fn entries(
     form: ElementRef<'_>,
     button: Option<ElementRef<'_>>,
     fields: &[(&str, &str)],
 ) -> Result<Vec<(String, String)>> {
     let mut entries: Vec<(String, String)> = Vec::new();
-    let mut typed: Vec<&str> = Vec::new();
+    let mut filled: Vec<&str> = Vec::new();
     for control in form.select(&css("input[name], select[name], textarea[name]")?) {
         let name = control.attr("name").unwrap_or_default();
         let kind = control.attr("type").unwrap_or("text").to_ascii_lowercase();
@@ -159,7 +159,7 @@ fn entries(
             .iter()
             .find(|(field, _)| *field == name)
             .map(|(_, value)| *value);
-        typed.extend(given.map(|_| name));
+        filled.extend(given.map(|_| name));
         let value = match (control.value().name(), kind.as_str()) {
             ("input", "checkbox" | "radio") => {
                 let own = control.attr("value").unwrap_or("on");
@@ -180,8 +180,8 @@ fn entries(
         };
         entries.extend(value.map(|value| (name.to_owned(), value)));
     }
-    if let Some((missing, _)) = fields.iter().find(|(field, _)| !typed.contains(field)) {
-        bail!("it has no field `{missing}`");
+    if let Some((missing, _)) = fields.iter().find(|(field, _)| !filled.contains(field)) {
+        bail!("the form has no field `{missing}`");
     }
     if let Some((button, name)) = button.and_then(|button| Some((button, button.attr("name")?))) {
         entries.push((

@@ -1,4 +1,4 @@
-//! What a browser knows of its past: pages, visits, cookies.
+//! The current page, requests and cookies of a browser.
 
 use std::collections::BTreeSet;
 
@@ -8,27 +8,26 @@ use url::Url;
 use super::{Browser, Cookie, Page, Visit};
 
 impl Browser {
-    /// The page that is showing.
+    /// The current page.
     pub fn page(&self) -> Result<&Page> {
-        self.page.as_ref().context("nothing is open yet")
+        self.page.as_ref().context("no page is open")
     }
 
-    /// Every request so far, in order, redirects included.
+    /// All requests in order, including redirects.
     pub fn visits(&self) -> &[Visit] {
         &self.visits
     }
 
-    /// Every `host:port` that was asked for something.
+    /// `HOST:PORT` of all requests that were sent.
     pub fn hosts(&self) -> BTreeSet<String> {
         let authority =
             |url: &Url| format!("{}:{}", url.host_str()?, url.port_or_known_default()?).into();
-        let asked = self.visits.iter().filter(|visit| visit.status.is_some());
-        asked
-            .filter_map(|visit| -> Option<String> { authority(&visit.url) })
+        let sent = self.visits.iter().filter(|visit| visit.status.is_some());
+        sent.filter_map(|visit| -> Option<String> { authority(&visit.url) })
             .collect()
     }
 
-    /// The cookie of this name, whatever it is for.
+    /// The cookie with this name, for any host and path.
     pub fn cookie(&self, name: &str) -> Option<&Cookie> {
         self.cookies().find(|cookie| cookie.name == name)
     }
@@ -41,12 +40,12 @@ impl Browser {
             .filter(move |cookie| cookie.expires_at.is_none_or(|at| at > now))
     }
 
-    /// Puts a cookie into the jar as if it had been set there: an attacker's, or another browser's.
+    /// Stores a cookie, such as one of an attacker or of another browser.
     pub fn put_cookie(&mut self, cookie: Cookie) {
         self.jar.put(cookie);
     }
 
-    /// Closes the browser and opens it again: cookies without an expiry are gone.
+    /// Restarts the browser, which removes session cookies.
     pub fn restart(&mut self) {
         self.jar.end_session();
         self.page = None;

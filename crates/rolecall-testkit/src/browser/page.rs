@@ -1,4 +1,4 @@
-//! What came back: a page to read, with its links.
+//! A loaded page.
 
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
@@ -6,7 +6,7 @@ use reqwest::header::{self, HeaderMap};
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
-/// An answer, shown.
+/// A loaded page.
 #[derive(Clone, Debug)]
 pub struct Page {
     url: Url,
@@ -25,7 +25,7 @@ impl Page {
         }
     }
 
-    /// An address where the browser is, or might be, without having asked it.
+    /// A page without content, for a URL that was not requested.
     pub(super) fn blank(url: Url) -> Self {
         Self {
             url,
@@ -35,24 +35,24 @@ impl Page {
         }
     }
 
-    /// Its address, after all redirects.
+    /// URL after all redirects.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// `None` when its host is not on this machine, so that it was not asked.
+    /// Status code; `None` if the page was not requested because its host is not on this machine.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// A response header, when there is exactly one such line.
+    /// The value of a response header, if it occurs exactly once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.headers(name);
         let first = lines.next();
         first.filter(|_| lines.next().is_none())
     }
 
-    /// Every line of a response header.
+    /// All values of a response header.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers
             .get_all(name)
@@ -60,7 +60,7 @@ impl Page {
             .filter_map(|value| value.to_str().ok())
     }
 
-    /// The body as it came.
+    /// The body.
     pub fn body(&self) -> &str {
         &self.body
     }
@@ -71,12 +71,12 @@ impl Page {
             .with_context(|| format!("{} is not JSON: {}", self.url, self.body))
     }
 
-    /// What a reader sees: the text without scripts and styles, white space collapsed.
+    /// The visible text, with white space collapsed.
     pub fn text(&self) -> String {
         visible(Html::parse_document(&self.body).root_element())
     }
 
-    /// The text of every element that a CSS selector finds.
+    /// The text of all elements that match a CSS selector.
     pub fn select(&self, selector: &str) -> Result<Vec<String>> {
         let selector = css(selector)?;
         Ok(Html::parse_document(&self.body)
@@ -85,7 +85,7 @@ impl Page {
             .collect())
     }
 
-    /// An attribute of every element that a CSS selector finds and that has it.
+    /// The values of an attribute of all elements that match a CSS selector and have it.
     pub fn attributes(&self, selector: &str, name: &str) -> Result<Vec<String>> {
         let selector = css(selector)?;
         let document = Html::parse_document(&self.body);
@@ -96,7 +96,7 @@ impl Page {
             .collect())
     }
 
-    /// Where the first link with this text leads.
+    /// The target of the first link with this text.
     pub(super) fn link(&self, text: &str) -> Result<Url> {
         let document = Html::parse_document(&self.body);
         let selector = css("a[href]")?;
@@ -108,7 +108,7 @@ impl Page {
         Ok(self.url.join(link.attr("href").unwrap_or_default())?)
     }
 
-    /// Where a redirect leads; it keeps the fragment.
+    /// The target of a redirect, which keeps the fragment.
     pub(super) fn redirect(&self) -> Result<Option<Url>> {
         if !self.status.is_some_and(|status| status.is_redirection()) {
             return Ok(None);
@@ -123,7 +123,7 @@ impl Page {
         Ok(Some(url))
     }
 
-    /// The policy in force: the last one known, from the header or a `meta`.
+    /// The effective referrer policy: the last valid one of the header or a `meta` element.
     pub(super) fn referrer_policy(&self) -> String {
         let meta = self
             .attributes("meta[name=referrer]", "content")
@@ -144,10 +144,10 @@ impl Page {
 /// A CSS selector.
 pub(super) fn css(selector: &str) -> Result<Selector> {
     Selector::parse(selector)
-        .map_err(|error| anyhow::anyhow!("`{selector}` is no selector: {error}"))
+        .map_err(|error| anyhow::anyhow!("`{selector}` is not a CSS selector: {error}"))
 }
 
-/// The text a reader sees in `element`.
+/// The visible text in `element`.
 pub(super) fn visible(element: ElementRef<'_>) -> String {
     let mut text = String::new();
     collect(element, &mut text);
@@ -167,12 +167,12 @@ fn collect(element: ElementRef<'_>, into: &mut String) {
                 "a", "abbr", "b", "bdi", "code", "em", "i", "kbd", "mark", "small", "span",
                 "strong", "time",
             ];
-            let apart = !inline.contains(&child.value().name());
-            if apart {
+            let is_block = !inline.contains(&child.value().name());
+            if is_block {
                 into.push(' ');
             }
             collect(child, into);
-            if apart {
+            if is_block {
                 into.push(' ');
             }
         }

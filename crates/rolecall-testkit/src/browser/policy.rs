@@ -1,4 +1,4 @@
-//! What a page lets its browser tell and do: `Referrer-Policy`, and `form-action` of its Content-Security-Policy.
+//! `Referrer-Policy`, and `form-action` and `script-src` of the Content-Security-Policy.
 
 use anyhow::{Result, bail};
 use url::Url;
@@ -6,7 +6,7 @@ use url::Url;
 use super::Page;
 use super::site::{Relation, relation};
 
-/// The `Referer` of a request that `from` makes (Referrer Policy 8.3).
+/// The `Referer` of a request from a page (Referrer Policy 8.3).
 pub(super) fn referrer(from: &Page, to: &Url) -> Option<String> {
     let mut whole = from.url().clone();
     whole.set_fragment(None);
@@ -26,7 +26,7 @@ pub(super) fn referrer(from: &Page, to: &Url) -> Option<String> {
     }
 }
 
-/// The `Origin` of a form post. A page that tells no referrer tells no origin either: `null`, even to itself (Fetch 3.2).
+/// The `Origin` of a form post: `null` if the policy of the page is `no-referrer` (Fetch 3.2).
 pub(super) fn origin(from: &Page) -> String {
     match from.referrer_policy() == "no-referrer" {
         true => "null".to_owned(),
@@ -34,7 +34,7 @@ pub(super) fn origin(from: &Page) -> String {
     }
 }
 
-/// Refuses a form, and every redirect it leads to, that the page's `form-action` does not list: Chromium does both.
+/// Fails if the page's `form-action` does not allow a form, or a redirect of it, to go to `to`, like Chromium.
 pub(super) fn check_form_action(from: &Page, to: &Url) -> Result<()> {
     for policy in from.headers("content-security-policy") {
         let directives = policy.split(';').map(str::trim);
@@ -45,7 +45,7 @@ pub(super) fn check_form_action(from: &Page, to: &Url) -> Result<()> {
                 .any(|source| allows(source, from.url(), to))
             {
                 bail!(
-                    "form-action{sources} of {} does not let a form go to {to}",
+                    "form-action{sources} of {} does not allow a form to {to}",
                     from.url()
                 );
             }
@@ -54,8 +54,8 @@ pub(super) fn check_form_action(from: &Page, to: &Url) -> Result<()> {
     Ok(())
 }
 
-/// Whether every policy of the page lets an inline script run: one without `script-src` or `default-src`, or with
-/// `'unsafe-inline'`. Nonces and hashes are not looked at.
+/// Whether all policies of the page allow inline scripts: those without `script-src` and `default-src`, or with
+/// `'unsafe-inline'`. Nonces and hashes are not supported.
 pub(super) fn allows_inline_script(page: &Page) -> bool {
     page.headers("content-security-policy").all(|policy| {
         let sources = |name: &str| {
@@ -67,7 +67,7 @@ pub(super) fn allows_inline_script(page: &Page) -> bool {
     })
 }
 
-/// CSP 6.7.2.8, without paths.
+/// Whether a source expression matches a URL (CSP 6.7.2.8, without paths).
 fn allows(source: &str, page: &Url, to: &Url) -> bool {
     if source == "'self'" {
         return page.origin() == to.origin();
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn form_action_lists_who_may_be_posted_to() -> Result<()> {
+    fn form_action_limits_targets_of_forms() -> Result<()> {
         let page = Url::parse("https://sso.example.com/console")?;
         for (source, to, allowed) in [
             ("'self'", "https://sso.example.com/x", true),

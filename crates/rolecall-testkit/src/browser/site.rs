@@ -1,15 +1,15 @@
-//! Origins and sites: what is near, what is far, and what counts as secure.
+//! Origins, sites and secure contexts.
 
 use url::{Host, Url};
 
-/// How two addresses are related, nearest first (Fetch Metadata 2.3).
+/// The relation of two URLs, nearest first (Fetch Metadata 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Relation {
     /// Same scheme, host and port.
     SameOrigin,
-    /// Same scheme and registrable domain: ports do not count.
+    /// Same scheme and registrable domain, on any port.
     SameSite,
-    /// Strangers.
+    /// Different sites.
     CrossSite,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn relation(from: &Url, to: &Url) -> Relation {
     }
 }
 
-/// The registrable domain: two labels, which holds for every name a test uses; an address is a site of its own.
+/// The registrable domain: the last two labels, which is correct for all names in tests. `None` for an IP address.
 fn site(url: &Url) -> Option<String> {
     match url.host()? {
         Host::Domain(name) => {
@@ -46,7 +46,8 @@ fn site(url: &Url) -> Option<String> {
     }
 }
 
-/// Secure Contexts 3.1: https, and loopback whatever the scheme. Chromium keeps `Secure` cookies there, too.
+/// Whether the origin is trustworthy (Secure Contexts 3.1): `https`, or loopback with any scheme. Chromium also accepts
+/// `Secure` cookies there.
 pub(super) fn is_trustworthy(url: &Url) -> bool {
     url.scheme() == "https"
         || match url.host() {

@@ -1,7 +1,7 @@
-//! The authorization endpoint (OpenID Connect Core 3.1.2): checks the request, shows the sign-in form, sends the browser back.
+//! The authorization endpoint (OpenID Connect Core 3.1.2): validates the request, shows the sign-in form and redirects to the
+//! client.
 //!
-//! PKCE with S256 is required. What is wrong with the client or its redirect URI is shown here and never redirected
-//! (RFC 6749 4.1.2.1).
+//! PKCE with S256 is required. An invalid client or redirect URI causes an error page, not a redirect (RFC 6749 4.1.2.1).
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::page;
 type Query = web::Query<Vec<(String, String)>>;
 type Form = web::Form<HashMap<String, String>>;
 
-/// `GET /authorize`
+/// `GET /authorize`: validates the request and shows the form.
 pub(super) async fn show_form(
     idp: web::Data<ProviderState>,
     http: HttpRequest,
@@ -54,7 +54,7 @@ pub(super) async fn show_form(
     }
 }
 
-/// `POST /authorize`: the form comes back.
+/// `POST /authorize`: processes the form.
 pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> HttpResponse {
     idp.hit("/authorize");
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
@@ -62,7 +62,7 @@ pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> Ht
     let Some(request) = idp.read(|state| state.requests.get(id).cloned()) else {
         return page::error_page(
             &idp.title,
-            "This sign-in form is used up. Go back to the application and start again.",
+            "This sign-in form has expired. Return to the application and sign in again.",
         );
     };
     if field("decision") == "cancel" {
@@ -72,7 +72,7 @@ pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> Ht
     let username = field("username").trim();
     let username = username.strip_suffix("@example.com").unwrap_or(username);
     if idp.person(username).is_none() {
-        return sign_in(&idp, id, username, Some("Nobody by that name here."));
+        return sign_in(&idp, id, username, Some("Unknown username."));
     }
     idp.change(|state| state.requests.remove(id));
     let session = Session {
@@ -80,7 +80,7 @@ pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> Ht
         auth_time: idp.now(),
     };
     let Ok(value) = random_text(32) else {
-        return page::error_page(&idp.title, "No randomness.");
+        return page::error_page(&idp.title, "The random number generator failed.");
     };
     idp.change(|state| state.sessions.insert(value.clone(), session.clone()));
     let mut response = redirect_with_code(&idp, request, session);
@@ -95,7 +95,7 @@ pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> Ht
     }
 }
 
-/// The form. `username` is filled in; `error` says what was wrong with the last try.
+/// The sign-in form. `error` is the error of the previous attempt.
 fn sign_in(
     idp: &ProviderState,
     request: &str,
@@ -113,13 +113,13 @@ fn sign_in(
     .show()
 }
 
-/// Whose cookie this is.
+/// The session of the browser.
 pub(super) fn session(idp: &ProviderState, http: &HttpRequest) -> Option<Session> {
     let cookie = http.cookie(&idp.cookie_name())?;
     idp.read(|state| state.sessions.get(cookie.value()).cloned())
 }
 
-/// An authorization request as it came.
+/// A validated authorization request.
 struct AuthorizationRequest {
     request: Request,
     prompt: Vec<String>,
@@ -127,11 +127,11 @@ struct AuthorizationRequest {
     login_hint: Option<String>,
 }
 
-/// Why a request is not answered with a form.
+/// How an error of a request is reported.
 enum RequestError {
-    /// Told to the person, who came from we know not where.
+    /// On an error page, because the client is not known.
     Page(&'static str),
-    /// Told to the client.
+    /// To the client.
     Redirect(Box<Request>, &'static str),
 }
 
@@ -140,19 +140,17 @@ impl AuthorizationRequest {
         let mut fields = HashMap::new();
         for (name, value) in query {
             if fields.insert(name, value).is_some() {
-                return Err(RequestError::Page("A parameter was sent twice."));
+                return Err(RequestError::Page("The request has a duplicate parameter."));
             }
         }
         let claims: &str = fields.get("claims").map_or("", String::as_str);
-        let asks_for_auth_time = fields.contains_key("max_age") || claims.contains("auth_time");
+        let requests_auth_time = fields.contains_key("max_age") || claims.contains("auth_time");
         let mut take = |name: &str| fields.remove(name).filter(|value| !value.is_empty());
         let client = take("client_id").and_then(|id| idp.client(&id));
-        let client = client.ok_or(RequestError::Page(
-            "This application is not registered here.",
-        ))?;
+        let client = client.ok_or(RequestError::Page("This application is not registered."))?;
         let redirect_uri = take("redirect_uri").filter(|uri| client.redirect_uris.contains(uri));
         let redirect_uri = redirect_uri.ok_or(RequestError::Page(
-            "The redirect URI is not one of the application's.",
+            "The redirect URI is not registered for this application.",
         ))?;
         let request = Request {
             client_id: client.id,
@@ -160,7 +158,7 @@ impl AuthorizationRequest {
             state: take("state"),
             nonce: take("nonce"),
             code_challenge: take("code_challenge").unwrap_or_default(),
-            asks_for_auth_time,
+            requests_auth_time,
         };
         let redirect_error = |error| RequestError::Redirect(Box::new(request.clone()), error);
         let words = |text: Option<String>| -> Vec<String> {
@@ -190,7 +188,7 @@ impl AuthorizationRequest {
         })
     }
 
-    /// Recent enough for `max_age` (Core 3.1.2.1).
+    /// Whether the session is recent enough for `max_age` (Core 3.1.2.1).
     fn is_fresh(&self, session: &Session, now: i64) -> bool {
         self.max_age
             .is_none_or(|max_age| now - session.auth_time <= max_age)
@@ -216,7 +214,7 @@ fn redirect_with_error(idp: &ProviderState, request: &Request, error: &str) -> H
     )
 }
 
-/// 303 to the client, with `state` and `iss` (RFC 9207), and never 307 (RFC 9700 4.12).
+/// Redirects to the client with `state` and `iss` (RFC 9207). The status is 303, never 307 (RFC 9700 4.12).
 fn redirect_to_client(
     idp: &ProviderState,
     request: &Request,

@@ -1,25 +1,25 @@
-//! The table of all faults: the name of each, and what a sound relying party makes of it.
+//! All faults, with the outcome expected of a correct relying party.
 //!
-//! [`for_each_oidc_fault`](crate::for_each_oidc_fault) hands it to a macro, so that a new row is a new test everywhere.
+//! [`for_each_oidc_fault`](crate::for_each_oidc_fault) passes the table to a macro, so that each row becomes a test.
 
 use std::time::Duration;
 
 use super::{EndpointFault, ExpectedOutcome, Fault};
 
-/// A fault with its name and what has to come of it.
+/// A fault with its name and expected outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// In `snake_case`: a test's name.
+    /// Name in `snake_case`, for a test.
     pub name: &'static str,
-    /// What the provider does.
+    /// The fault.
     pub fault: Fault,
-    /// What a sound relying party does, when it expects [`Fault::HOSTED_DOMAIN`] and the provider was set up by [`Fault::prepare`].
+    /// Outcome for a correct relying party that requires [`Fault::HOSTED_DOMAIN`], at a provider set up by [`Fault::prepare`].
     pub outcome: ExpectedOutcome,
 }
 
-/// Calls the macro `$each` once with every row: `name: fault => verdict,`.
+/// Calls the macro `$each` once with all rows: `name: fault => outcome,`.
 ///
-/// Bring `Fault`, `EndpointFault` and `std::time::Duration` into scope; `verdict` is a bare variant of `ExpectedOutcome`.
+/// `Fault`, `EndpointFault` and `std::time::Duration` must be in scope. `outcome` is a variant of `ExpectedOutcome`.
 #[macro_export]
 macro_rules! for_each_oidc_fault {
     ($each:ident) => {
@@ -124,7 +124,7 @@ macro_rules! for_each_oidc_fault {
 
 macro_rules! table {
     ($($name:ident: $fault:expr => $outcome:ident,)*) => {
-        /// Every fault.
+        /// All faults.
         pub const ALL: &[Case] = &[
             $(Case { name: stringify!($name), fault: $fault, outcome: ExpectedOutcome::$outcome },)*
         ];

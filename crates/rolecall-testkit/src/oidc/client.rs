@@ -1,5 +1,5 @@
-//! Who asks at the token endpoint: by `client_secret_basic`, `client_secret_post` or `private_key_jwt`, never by two of
-//! them (RFC 6749 2.3); a public client only names itself.
+//! Client authentication at the token endpoint: `client_secret_basic`, `client_secret_post` or `private_key_jwt`, but not
+//! more than one (RFC 6749 2.3). A public client sends only its ID.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ use super::state::ProviderState;
 use super::{ClientMethod, OidcClient};
 use crate::keys;
 
-/// How long an assertion may count at most: seconds.
-const ASSERTION_LIFE_MAX: i64 = 300;
+/// Maximum lifetime of a client assertion, in seconds.
+const ASSERTION_LIFETIME_MAX: i64 = 300;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How a request proves which client sends it.
+/// The credentials of a client in a request.
 enum PresentedCredentials<'a> {
     Basic(String),
     Post(String),
@@ -27,7 +27,7 @@ enum PresentedCredentials<'a> {
     Nothing,
 }
 
-/// The client that the request proves to come from.
+/// Authenticates the client of a request.
 pub(super) fn authenticate(
     idp: &ProviderState,
     http: &HttpRequest,
@@ -41,7 +41,10 @@ pub(super) fn authenticate(
                 .decode(value.to_str().ok()?.strip_prefix("Basic ")?)
                 .ok()?;
             let (id, secret) = std::str::from_utf8(&basic).ok()?.split_once(':')?;
-            (decoded(id), PresentedCredentials::Basic(decoded(secret)))
+            (
+                form_decode(id),
+                PresentedCredentials::Basic(form_decode(secret)),
+            )
         }
         (None, Some(secret), None) => (field("client_id")?, PresentedCredentials::Post(secret)),
         (None, None, Some(token)) => (field("client_id")?, PresentedCredentials::Assertion(token)),
@@ -70,7 +73,7 @@ pub(super) fn authenticate(
     proven.then_some(client)
 }
 
-/// RFC 7523 3: signature, `iss`, `sub`, `aud`, a short life, and a `jti` that was not seen before.
+/// Verifies a client assertion (RFC 7523 3): signature, `iss`, `sub`, `aud`, a short lifetime and an unused `jti`.
 fn verify_assertion(
     idp: &ProviderState,
     id: &str,
@@ -79,28 +82,31 @@ fn verify_assertion(
     token: &str,
 ) -> Result<()> {
     let claims = keys::verify(jwks, token)?;
-    ensure!(claims["iss"] == id && claims["sub"] == id, "another client");
+    ensure!(
+        claims["iss"] == id && claims["sub"] == id,
+        "iss or sub is another client"
+    );
     let audience = match for_issuer {
         true => idp.issuer(),
         false => format!("{}/token", idp.issuer()),
     };
-    ensure!(claims["aud"] == audience.as_str(), "for another server");
+    ensure!(claims["aud"] == audience.as_str(), "aud is another server");
     let now = idp.now();
     let expires = claims["exp"].as_i64().context("exp")?;
     ensure!(
-        expires > now && expires <= now + ASSERTION_LIFE_MAX,
-        "too old, or good for too long"
+        expires > now && expires <= now + ASSERTION_LIFETIME_MAX,
+        "exp is in the past or too far in the future"
     );
     let id = claims["jti"].as_str().context("jti")?.to_owned();
     ensure!(
         idp.change(|state| state.assertions.insert(id)),
-        "seen before"
+        "jti was used before"
     );
     Ok(())
 }
 
-/// Undoes the form encoding that RFC 6749 2.3.1 puts under Basic.
-fn decoded(text: &str) -> String {
+/// Decodes the form encoding of Basic credentials (RFC 6749 2.3.1).
+fn form_decode(text: &str) -> String {
     form_urlencoded::parse(format!("={text}").as_bytes())
         .map(|(_, value)| value.into_owned())
         .collect()

@@ -1,6 +1,6 @@
-//! Everything a hostile or broken provider can show a relying party, one variant per lie, and the table of all of them.
+//! Faults of a malicious or defective provider.
 //!
-//! Times lie by 90 seconds: beyond the 60 that a relying party may forgive, and no further.
+//! Wrong times differ by 90 seconds, just beyond a clock skew of 60 seconds that a relying party may permit.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -9,164 +9,164 @@ use super::response::{EndpointFault, ResponseDraft, ResponseKind, Signature, Tok
 use super::{GroupsClaim, OidcSettings};
 use crate::keys::{Algorithm, SigningKey, base64url};
 
-/// Beyond a leeway of one minute: seconds.
+/// Difference of wrong times, in seconds.
 const BEYOND_LEEWAY: i64 = 90;
-/// Somebody else's issuer.
+/// The issuer of an attacker.
 const EVIL: &str = "https://evil.example";
-/// The secret in a symmetric key that the provider publishes.
-const PUBLISHED_SECRET: &[u8] = b"a secret that everybody can read";
+/// The secret of a symmetric key that the provider publishes.
+const PUBLISHED_SECRET: &[u8] = b"a symmetric key that is published";
 
-/// One thing the provider does wrong.
+/// A fault of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// `iss` is another provider (Core 3.1.3.7, 2).
+    /// `iss` is another issuer (Core 3.1.3.7, 2).
     WrongIssuer,
-    /// `iss` has one slash more than the issuer.
+    /// `iss` is the issuer with a trailing slash.
     IssuerWithSlash,
-    /// No `iss`.
+    /// `iss` is missing.
     MissingIssuer,
     /// `aud` is another client (3.1.3.7, 3).
     WrongAudience,
-    /// `aud` names another client beside this one.
+    /// `aud` is an array of this and another client.
     ExtraAudience,
-    /// No `aud`.
+    /// `aud` is missing.
     MissingAudience,
-    /// `aud` is an empty list.
+    /// `aud` is an empty array.
     EmptyAudience,
-    /// No `sub`.
+    /// `sub` is missing.
     MissingSubject,
-    /// `sub` is the empty text.
+    /// `sub` is an empty string.
     EmptySubject,
     /// `sub` is a number.
     SubjectAsNumber,
-    /// No `exp`.
+    /// `exp` is missing.
     MissingExp,
-    /// No `iat`.
+    /// `iat` is missing.
     MissingIat,
-    /// `exp` was 90 seconds ago.
+    /// `exp` is 90 seconds in the past.
     ExpiredToken,
-    /// `nbf` is in 90 seconds (RFC 7519 4.1.5).
+    /// `nbf` is 90 seconds in the future (RFC 7519 4.1.5).
     NotYetValid,
-    /// `iat` is in 90 seconds.
+    /// `iat` is 90 seconds in the future.
     IssuedInFuture,
-    /// `exp` is text: refused, not "absent".
+    /// `exp` is a string, which must not be treated as absent.
     ExpAsString,
-    /// `nbf` is text.
+    /// `nbf` is a string.
     NbfAsString,
-    /// `nonce` is another sign-in's (3.1.3.7, 11).
+    /// `nonce` is of another sign-in (3.1.3.7, 11).
     WrongNonce,
-    /// No `nonce`.
+    /// `nonce` is missing.
     MissingNonce,
-    /// `at_hash` is another access token's (3.1.3.8).
+    /// `at_hash` is of another access token (3.1.3.8).
     WrongAtHash,
     /// `azp` is another client (3.1.3.7, 5).
     WrongAzp,
     /// `hd` is another domain (Google).
     WrongHd,
-    /// No `hd`.
+    /// `hd` is missing.
     MissingHd,
-    /// `sub` is said twice, with different values.
+    /// `sub` is a duplicate member with another value.
     DuplicateClaims,
-    /// Groups are said to be elsewhere: `_claim_names` and a link (Core 5.6.2, Entra ID's overage).
+    /// `groups` is a distributed claim with a link (Core 5.6.2, groups overage of Entra ID).
     GroupsOverage,
-    /// Groups are said to be too many: `hasgroups` (Entra ID).
+    /// `hasgroups` replaces `groups` (Entra ID).
     HasGroups,
-    /// This many groups, in one token.
+    /// The token has this number of groups.
     HugeGroups(usize),
-    /// A token of 128 KiB.
+    /// The token has 128 KiB.
     HugeToken,
-    /// `alg: none`, no signature (RFC 7519 6).
+    /// `alg` is `none`, without a signature (RFC 7519 6).
     AlgNone,
-    /// HS256 under the client's secret.
+    /// HS256 with the client secret.
     AlgHs256WithClientSecret,
-    /// HS256 under the text of the provider's public key.
+    /// HS256 with the PEM of the provider's public key.
     AlgHs256WithPublicKey,
-    /// HS256 under a symmetric key that the JWK set publishes.
+    /// HS256 with a symmetric key from the JWK set.
     AlgHs256WithPublishedKey,
-    /// The header brings its own key: `jwk` (RFC 7515 4.1.3).
+    /// The header has the key: `jwk` (RFC 7515 4.1.3).
     EmbeddedJwk,
-    /// The header says where its key is: `jku` (4.1.2).
+    /// The header has the URL of the key: `jku` (4.1.2).
     JkuHeader,
-    /// The header says where its certificate is: `x5u` (4.1.5).
+    /// The header has the URL of the certificate: `x5u` (4.1.5).
     X5uHeader,
-    /// `crit` names an extension nobody knows (4.1.11).
+    /// `crit` names an unknown extension (4.1.11).
     CritHeader,
-    /// `typ` is a logout token's.
+    /// `typ` is that of a logout token.
     WrongTyp,
-    /// `kid` is nowhere in the JWK set.
+    /// `kid` is not in the JWK set.
     UnknownKid,
-    /// No `kid`, and one key: sound.
+    /// `kid` is missing and the JWK set has one key: valid.
     MissingKid,
-    /// No `kid`, and three keys that could be meant.
+    /// `kid` is missing and the JWK set has three suitable keys.
     MissingKidAmongMany,
-    /// One bit of the signature is turned.
+    /// One bit of the signature is flipped.
     TamperedSignature,
-    /// The claims are not those that were signed.
+    /// The signature is over other claims.
     TamperedClaims,
-    /// The third part is empty.
+    /// The signature is empty.
     MissingSignature,
     /// r = s = 0 (CVE-2022-21449).
     Es256ZeroSignature,
-    /// Signed by a key that nobody published, under the `kid` of one that is.
+    /// Signed by a key that is not published, with the `kid` of a published key.
     SignedByOtherKey,
-    /// Five parts, like an encrypted token.
+    /// The token has five parts, like a JWE.
     JweToken,
-    /// A fourth part.
+    /// The token has a fourth part.
     ExtraDots,
-    /// Padded base64.
+    /// The token has base64 padding.
     PaddedToken,
-    /// Not a token.
+    /// The ID token is not a JWT.
     GarbageToken,
-    /// A token response without an ID token.
+    /// The token response has no ID token.
     MissingIdToken,
-    /// Userinfo speaks of somebody else (5.3.2).
+    /// UserInfo has another `sub` (5.3.2).
     UserinfoOtherSubject,
-    /// Userinfo does not say of whom.
+    /// UserInfo has no `sub`.
     UserinfoMissingSub,
-    /// Userinfo misbehaves.
+    /// The UserInfo endpoint has this fault.
     Userinfo(EndpointFault),
-    /// The token endpoint misbehaves.
+    /// The token endpoint has this fault.
     TokenEndpoint(EndpointFault),
-    /// Discovery names another issuer (Discovery 4.3).
+    /// The discovery document has another issuer (Discovery 4.3).
     DiscoveryIssuerMismatch,
-    /// Discovery sends codes and secrets to a plain-http endpoint on the network.
+    /// The token endpoint in the discovery document is plain `http` on the network.
     DiscoveryPlainHttp,
-    /// Discovery names no JWK set.
+    /// The discovery document has no `jwks_uri`.
     DiscoveryMissingJwksUri,
-    /// Discovery misbehaves.
+    /// The discovery endpoint has this fault.
     Discovery(EndpointFault),
     /// The JWK set is empty.
     JwksEmpty,
-    /// The JWK set misbehaves.
+    /// The JWK set endpoint has this fault.
     Jwks(EndpointFault),
-    /// `iss` beside the code is another provider (RFC 9207 2.4).
+    /// The response parameter `iss` is another issuer (RFC 9207 2.4).
     WrongIssParameter,
-    /// No `iss` beside the code, though discovery promises it.
+    /// The response parameter `iss` is missing, although discovery advertises it.
     MissingIssParameter,
-    /// The browser comes back with this error.
+    /// The redirect has this `error` instead of a code.
     ErrorCallback(&'static str),
-    /// The browser comes back with another `state`.
+    /// The redirect has another `state`.
     WrongState,
-    /// The browser comes back without `state`.
+    /// The redirect has no `state`.
     MissingState,
-    /// The browser comes back with two `state`s.
+    /// The redirect has two `state` parameters.
     DuplicateState,
-    /// The browser comes back without a code.
+    /// The redirect has no code.
     MissingCode,
 }
 
-/// What a sound relying party does.
+/// Outcome for a correct relying party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedOutcome {
-    /// No session, and an audited reason.
+    /// The sign-in is rejected and the reason is audited.
     Rejected,
-    /// A session, as if nothing had been.
+    /// The sign-in succeeds.
     Accepted,
-    /// One or the other, cleanly.
+    /// Either outcome is correct.
     Either,
 }
 
-/// What a fault may use.
+/// What a fault needs to change a response.
 pub(super) struct FaultContext<'a> {
     pub(super) key: &'a SigningKey,
     pub(super) unpublished_key: &'a SigningKey,
@@ -176,10 +176,10 @@ pub(super) struct FaultContext<'a> {
 }
 
 impl Fault {
-    /// The `hd` of everybody at a provider that [`Fault::prepare`] set up.
+    /// The `hd` of all users of a provider that [`Fault::prepare`] has set up.
     pub const HOSTED_DOMAIN: &'static str = "example.com";
 
-    /// Sets a provider up so that this fault can bite: the keys it needs, groups where it lies about them.
+    /// Adjusts the settings so that this fault changes responses, and adds the fault to them.
     pub fn prepare(self, settings: &mut OidcSettings) {
         for person in &mut settings.people {
             person.hosted_domain = Some(Self::HOSTED_DOMAIN.to_owned());
@@ -199,7 +199,7 @@ impl Fault {
         settings.faults.push(self);
     }
 
-    /// Changes `response`, when it is one that this fault is about.
+    /// Applies the fault if it concerns this response.
     pub(super) fn apply(
         self,
         response: &mut ResponseDraft,
@@ -217,10 +217,10 @@ impl Fault {
                 response.set_claim("iss", format!("{issuer}/"));
             }
             Self::MissingIssuer => response.remove(ResponseKind::IdToken, "iss"),
-            Self::WrongAudience => response.set_claim("aud", "somebody-else"),
+            Self::WrongAudience => response.set_claim("aud", "another-client"),
             Self::ExtraAudience => {
                 let audience = response.body.get("aud").cloned();
-                response.set_claim("aud", json!([audience, "somebody-else"]));
+                response.set_claim("aud", json!([audience, "another-client"]));
             }
             Self::MissingAudience => response.remove(ResponseKind::IdToken, "aud"),
             Self::EmptyAudience => response.set_claim("aud", json!([])),
@@ -240,11 +240,11 @@ impl Fault {
             Self::WrongNonce => response.set_claim("nonce", "of-another-sign-in"),
             Self::MissingNonce => response.remove(ResponseKind::IdToken, "nonce"),
             Self::WrongAtHash => response.set_claim("at_hash", base64url([7; 16])),
-            Self::WrongAzp => response.set_claim("azp", "somebody-else"),
+            Self::WrongAzp => response.set_claim("azp", "another-client"),
             Self::WrongHd => response.set_claim("hd", "evil.example"),
             Self::MissingHd => response.remove(ResponseKind::IdToken, "hd"),
             Self::DuplicateClaims => {
-                response.duplicate(ResponseKind::IdToken, "sub", "00u-somebody-else")
+                response.duplicate(ResponseKind::IdToken, "sub", "00u-another-user")
             }
             Self::GroupsOverage => {
                 response.remove(ResponseKind::IdToken, "groups");
@@ -326,7 +326,7 @@ impl Fault {
             Self::GarbageToken => response.set_format(TokenFormat::Garbage),
             Self::MissingIdToken => response.remove(ResponseKind::Token, "id_token"),
             Self::UserinfoOtherSubject => {
-                response.put(ResponseKind::Userinfo, "sub", "00u-somebody-else")
+                response.put(ResponseKind::Userinfo, "sub", "00u-another-user")
             }
             Self::UserinfoMissingSub => response.remove(ResponseKind::Userinfo, "sub"),
             Self::Userinfo(endpoint_fault) => {

@@ -1,13 +1,13 @@
-//! Who signs in at the provider, and which relying parties may ask.
+//! Users and clients of the provider.
 
 use serde_json::{Map, Value};
 
-/// A person the provider knows.
+/// A user of a provider.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Person {
-    /// `sub`: stable and opaque.
+    /// `sub`.
     pub subject: String,
-    /// What is typed into the sign-in form.
+    /// Username in the sign-in form.
     pub username: String,
     /// `email`.
     pub email: String,
@@ -17,18 +17,18 @@ pub struct Person {
     pub name: String,
     /// `groups`.
     pub groups: Vec<String>,
-    /// `amr` (RFC 8176): how the person proves who they are here.
+    /// `amr` (RFC 8176): authentication methods of the user.
     pub amr: Vec<String>,
     /// `acr`.
     pub acr: Option<String>,
     /// `hd`: Google's hosted domain.
     pub hosted_domain: Option<String>,
-    /// Any other claims; they win over those above.
+    /// Other claims, which override the fields above.
     pub claims: Map<String, Value>,
 }
 
 impl Person {
-    /// A person without groups who signs in with a password, at `example.com`.
+    /// A user without groups, with a password as the only factor and an address at `example.com`.
     pub fn new(username: &str) -> Self {
         let mut name = username.to_owned();
         if let Some(first) = name.get_mut(..1) {
@@ -48,25 +48,25 @@ impl Person {
         }
     }
 
-    /// In these groups.
+    /// Sets the groups.
     pub fn groups<const N: usize>(mut self, groups: [&str; N]) -> Self {
         self.groups = groups.map(str::to_owned).to_vec();
         self
     }
 
-    /// Proved by these methods.
+    /// Sets the authentication methods.
     pub fn amr<const N: usize>(mut self, amr: [&str; N]) -> Self {
         self.amr = amr.map(str::to_owned).to_vec();
         self
     }
 
-    /// With one more claim.
+    /// Adds a claim.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The people of the demo: `alice` (two groups, two factors), `bob` (one group, one factor), `carol` (no group).
+    /// The sample users: `alice` (two groups, two factors), `bob` (one group, one factor) and `carol` (no groups).
     pub fn samples() -> Vec<Self> {
         let two_factors = ["pwd", "otp", "mfa"];
         vec![
@@ -82,34 +82,34 @@ impl Person {
 /// How a relying party authenticates at the token endpoint (OpenID Connect Core 9).
 #[derive(Clone, Debug, Default)]
 pub enum ClientMethod {
-    /// `client_secret_basic` or `client_secret_post`; without a secret, none.
+    /// `client_secret_basic` or `client_secret_post`; `none` without a secret.
     #[default]
     Secret,
-    /// `client_secret_basic` alone.
+    /// Only `client_secret_basic`.
     SecretBasic,
-    /// `client_secret_post` alone.
+    /// Only `client_secret_post`.
     SecretPost,
-    /// `private_key_jwt` under a key of this JWK set, with this audience or the issuer.
+    /// `private_key_jwt`.
     PrivateKeyJwt {
-        /// The client's public keys.
+        /// JWK set of the client.
         jwks: Value,
-        /// Whether `aud` must be the issuer; otherwise it must be the token endpoint.
+        /// Whether `aud` must be the issuer. Otherwise it must be the token endpoint.
         for_issuer: bool,
     },
 }
 
-/// A relying party.
+/// A client (relying party).
 #[derive(Clone)]
 pub struct OidcClient {
     /// `client_id`.
     pub id: String,
-    /// `client_secret`; without one, the client is public.
+    /// `client_secret`; `None` for a public client.
     pub secret: Option<String>,
-    /// Compared character by character.
+    /// Registered redirect URIs.
     pub redirect_uris: Vec<String>,
-    /// How it authenticates.
+    /// Authentication method.
     pub method: ClientMethod,
-    /// Where a sign-out may lead.
+    /// Registered post-logout redirect URIs.
     pub post_logout_redirect_uris: Vec<String>,
 }
 
@@ -125,13 +125,13 @@ impl OidcClient {
         }
     }
 
-    /// That authenticates in this way alone.
+    /// Sets the authentication method.
     pub fn by(mut self, method: ClientMethod) -> Self {
         self.method = method;
         self
     }
 
-    /// With a place to land after signing out.
+    /// Adds a post-logout redirect URI.
     pub fn with_post_logout_redirect_uri(mut self, uri: &str) -> Self {
         self.post_logout_redirect_uris.push(uri.to_owned());
         self

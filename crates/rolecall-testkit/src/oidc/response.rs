@@ -1,4 +1,4 @@
-//! One answer of the provider, before it leaves: what a fault changes, and how the result is sent.
+//! A response of the provider, which faults and variations change before it is sent.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,66 +15,63 @@ use serde_json::{Map, Value};
 use super::variation::RawResponse;
 use crate::keys::{SigningKey, base64url, hs256, signing_input};
 
-/// Which answer it is.
+/// Kinds of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResponseKind {
-    /// The discovery document.
     Discovery,
-    /// The JWK set.
     Jwks,
-    /// The parameters that the browser carries back.
+    /// The parameters of the redirect to the client.
     Callback,
-    /// The claims inside the ID token.
+    /// The claims in the ID token.
     IdToken,
-    /// The token response around it.
+    /// The token response.
     Token,
-    /// Userinfo.
     Userinfo,
 }
 
-/// How an endpoint misbehaves, whatever it has to say.
+/// A fault of an endpoint that does not depend on the content of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointFault {
-    /// 200 with an HTML page, as a captive portal sends.
+    /// 200 with an HTML page, like a captive portal.
     Html,
     /// 500.
     ServerError,
-    /// 200 with nothing.
+    /// 200 with an empty body.
     Empty,
-    /// 200 with a gigabyte that begins like an answer.
+    /// 200 with a body of one gigabyte that starts like JSON.
     Endless,
-    /// The right response, called `text/html`.
+    /// The correct body with the content type `text/html`.
     WrongContentType,
-    /// 302 to somewhere else.
+    /// 302 to the canary.
     Redirect,
-    /// The right answer, this much later.
+    /// The correct response after this delay.
     Slow(Duration),
-    /// The connection ends in the middle of the answer.
+    /// The connection is closed during the response.
     DropConnection,
-    /// 200 with JSON that is nested 100,000 deep.
+    /// 200 with JSON that is nested 100,000 levels deep.
     DeepJson,
 }
 
-/// Who signs an ID token.
+/// How an ID token is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
-    /// The provider's key.
+    /// By the provider's key.
     Valid,
-    /// A key the provider never published, of the same kind and, unless the header says otherwise, the same `kid`.
+    /// By a key that is not published, of the same type and, unless the header differs, with the same `kid`.
     UnpublishedKey,
-    /// HMAC-SHA256 under this secret.
+    /// HMAC-SHA256 with this secret.
     Hmac(Vec<u8>),
-    /// An empty third part.
+    /// Empty.
     Missing,
     /// 64 bytes of zero: r = s = 0.
     Zeros,
-    /// The honest one with one bit turned.
+    /// By the provider's key, with one bit flipped.
     BitFlipped,
-    /// The honest one, over other claims than those sent.
+    /// By the provider's key, over other claims.
     OverOtherClaims,
 }
 
-/// How an ID token is written down.
+/// Serialization of an ID token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenFormat {
     /// Three parts (RFC 7515 7.1).
@@ -85,30 +82,30 @@ pub(super) enum TokenFormat {
     ExtraDots,
     /// With base64 padding.
     Padded,
-    /// No token at all.
+    /// Not a token.
     Garbage,
 }
 
-/// An answer on its way out.
+/// A response before it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ResponseDraft {
     pub(super) kind: ResponseKind,
     pub(super) body: Map<String, Value>,
-    /// Members that are said once more, before the others.
+    /// Members that are written a second time, before the others.
     pub(super) duplicates: Vec<(&'static str, Value)>,
-    /// The protected header of an ID token.
+    /// Protected header of an ID token.
     pub(super) header: Map<String, Value>,
     pub(super) signature: Signature,
-    pub(super) shape: TokenFormat,
+    pub(super) format: TokenFormat,
     pub(super) endpoint_fault: Option<EndpointFault>,
-    /// Sent instead of the body.
+    /// Replaces the whole response.
     pub(super) raw: Option<RawResponse>,
-    /// What the body is called, where it is not `application/json`.
+    /// Content type, if it is not `application/json`.
     pub(super) content_type: Option<String>,
 }
 
 impl ResponseDraft {
-    /// `body` is a JSON object.
+    /// Creates a response. `body` must be a JSON object.
     pub(super) fn new(kind: ResponseKind, body: Value) -> Self {
         let body = if let Value::Object(body) = body {
             body
@@ -121,80 +118,80 @@ impl ResponseDraft {
             duplicates: Vec::new(),
             header: Map::new(),
             signature: Signature::Valid,
-            shape: TokenFormat::Compact,
+            format: TokenFormat::Compact,
             endpoint_fault: None,
             raw: None,
             content_type: None,
         }
     }
 
-    /// With this protected header.
+    /// Sets the protected header.
     pub(super) fn with_header(self, header: Map<String, Value>) -> Self {
         Self { header, ..self }
     }
 
-    /// Says `value` in kind of what an response of this kind would say.
+    /// Sets a member if the response is of this kind.
     pub(super) fn put(&mut self, kind: ResponseKind, name: &str, value: impl Into<Value>) {
         if self.kind == kind {
             self.body.insert(name.to_owned(), value.into());
         }
     }
 
-    /// Leaves a member out.
+    /// Removes a member if the response is of this kind.
     pub(super) fn remove(&mut self, kind: ResponseKind, name: &str) {
         if self.kind == kind {
             self.body.remove(name);
         }
     }
 
-    /// Says a member once more, with another value.
+    /// Adds a duplicate member with another value if the response is of this kind.
     pub(super) fn duplicate(&mut self, kind: ResponseKind, name: &'static str, value: &str) {
         if self.kind == kind {
             self.duplicates.push((name, value.into()));
         }
     }
 
-    /// Misbehaves.
+    /// Sets the endpoint fault if the response is of this kind.
     pub(super) fn set_endpoint_fault(&mut self, kind: ResponseKind, endpoint_fault: EndpointFault) {
         if self.kind == kind {
             self.endpoint_fault = Some(endpoint_fault);
         }
     }
 
-    /// A claim of the ID token.
+    /// Sets a claim of the ID token.
     pub(super) fn set_claim(&mut self, name: &str, value: impl Into<Value>) {
         self.put(ResponseKind::IdToken, name, value);
     }
 
-    /// A header parameter of the ID token.
+    /// Sets a header parameter of the ID token.
     pub(super) fn set_header(&mut self, name: &str, value: impl Into<Value>) {
         if self.kind == ResponseKind::IdToken {
             self.header.insert(name.to_owned(), value.into());
         }
     }
 
-    /// Leaves a header parameter of the ID token out.
+    /// Removes a header parameter of the ID token.
     pub(super) fn remove_header(&mut self, name: &str) {
         if self.kind == ResponseKind::IdToken {
             self.header.remove(name);
         }
     }
 
-    /// How the ID token is signed.
+    /// Sets how the ID token is signed.
     pub(super) fn set_signature(&mut self, signature: Signature) {
         if self.kind == ResponseKind::IdToken {
             self.signature = signature;
         }
     }
 
-    /// How the ID token is written.
-    pub(super) fn set_format(&mut self, shape: TokenFormat) {
+    /// Sets the serialization of the ID token.
+    pub(super) fn set_format(&mut self, format: TokenFormat) {
         if self.kind == ResponseKind::IdToken {
-            self.shape = shape;
+            self.format = format;
         }
     }
 
-    /// The body as JSON text, repeated members first.
+    /// The body as JSON, duplicate members first.
     fn json(&self) -> Result<String> {
         let members = serde_json::to_string(&self.body)?;
         let mut text = String::from("{");
@@ -204,7 +201,7 @@ impl ResponseDraft {
         Ok(text + members.trim_start_matches('{'))
     }
 
-    /// The body as parameters, repeated ones last.
+    /// The body as parameters, duplicates last.
     pub(super) fn parameters(&self) -> Vec<(&str, &str)> {
         let members = self.body.iter().map(|(name, value)| (name.as_str(), value));
         let duplicates = self.duplicates.iter().map(|(name, value)| (*name, value));
@@ -214,7 +211,7 @@ impl ResponseDraft {
             .collect()
     }
 
-    /// The ID token.
+    /// Signs and serializes the ID token.
     pub(super) fn into_jws(self, key: &SigningKey, unpublished_key: &SigningKey) -> Result<String> {
         let input = signing_input(&self.header, self.json()?.as_bytes())?;
         let signature = match self.signature {
@@ -235,7 +232,7 @@ impl ResponseDraft {
             }
         };
         let token = format!("{input}.{}", base64url(signature));
-        Ok(match self.shape {
+        Ok(match self.format {
             TokenFormat::Compact => token,
             TokenFormat::Jwe => format!("{token}.{}.{}", base64url("ciphertext"), base64url("tag")),
             TokenFormat::ExtraDots => format!("{token}."),
@@ -244,7 +241,7 @@ impl ResponseDraft {
         })
     }
 
-    /// The answer as HTTP.
+    /// The HTTP response. `redirect_url` is the target of [`EndpointFault::Redirect`].
     pub(super) async fn respond(self, redirect_url: &str) -> HttpResponse {
         if let Some(raw) = &self.raw {
             return raw.respond();
@@ -262,7 +259,7 @@ impl ResponseDraft {
         match endpoint_fault {
             EndpointFault::Html => ok
                 .content_type("text/html")
-                .body("<!doctype html><title>Please log in to the Wi-Fi</title>"),
+                .body("<!doctype html><title>Wi-Fi sign-in</title>"),
             EndpointFault::ServerError => HttpResponse::InternalServerError().json(Value::Null),
             EndpointFault::Empty => ok.finish(),
             EndpointFault::Endless => ok.body(Endless { left: 1 << 30 }),
@@ -295,7 +292,7 @@ impl RawResponse {
     }
 }
 
-/// White space, which may precede every JSON text, until `left` bytes are sent. Holds one piece at a time.
+/// A body of white space, which may precede any JSON text, until `left` bytes are sent.
 struct Endless {
     left: usize,
 }
@@ -320,7 +317,7 @@ impl MessageBody for Endless {
     }
 }
 
-/// Promises `size` bytes and fails: the connection closes in the middle.
+/// A body that announces `size` bytes and fails, so that the connection is closed.
 struct Broken {
     size: u64,
 }

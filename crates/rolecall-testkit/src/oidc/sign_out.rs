@@ -1,4 +1,4 @@
-//! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): ends the session here and lands where the client registered.
+//! The end session endpoint (OpenID Connect RP-Initiated Logout 1.0).
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::page;
 
 type Fields = HashMap<String, String>;
 
-/// `GET /end_session`
+/// `GET /end_session`.
 pub(super) async fn get(
     idp: web::Data<ProviderState>,
     http: HttpRequest,
@@ -24,7 +24,7 @@ pub(super) async fn get(
     end_session(&idp, &http, &fields)
 }
 
-/// `POST /end_session`
+/// `POST /end_session`.
 pub(super) async fn post(
     idp: web::Data<ProviderState>,
     http: HttpRequest,
@@ -44,36 +44,36 @@ fn end_session(idp: &ProviderState, http: &HttpRequest, fields: &Fields) -> Http
             .finish(),
         None => page::signed_out(&idp.title),
     };
-    let mut gone = Cookie::build(idp.cookie_name(), "")
+    let mut removal = Cookie::build(idp.cookie_name(), "")
         .path(idp.cookie_path())
         .finish();
-    gone.make_removal();
-    match response.add_cookie(&gone) {
+    removal.make_removal();
+    match response.add_cookie(&removal) {
         Ok(()) => response,
         Err(error) => page::error_page(&idp.title, &error.to_string()),
     }
 }
 
-/// Where to go: only to a registered place, of the client that the hint or `client_id` names, with its `state`.
+/// The redirect after sign-out, with `state`: only to a registered URI of the client that the hint or `client_id` names.
 fn redirect_target(idp: &ProviderState, fields: &Fields) -> Option<Url> {
     let client = fields
         .get("client_id")
         .cloned()
         .or_else(|| audience(fields.get("id_token_hint")?))?;
-    let wanted = fields.get("post_logout_redirect_uri")?;
+    let requested = fields.get("post_logout_redirect_uri")?;
     let client = idp.client(&client)?;
     client
         .post_logout_redirect_uris
-        .contains(wanted)
+        .contains(requested)
         .then_some(())?;
-    let mut url = Url::parse(wanted).ok()?;
+    let mut url = Url::parse(requested).ok()?;
     if let Some(state) = fields.get("state") {
         url.query_pairs_mut().append_pair("state", state);
     }
     Some(url)
 }
 
-/// The client that a token was for. A hint decides nothing but this, so it may be expired and signed by a retired key.
+/// The client of an ID token hint. Nothing else depends on the hint, so it is not verified: it may be expired.
 fn audience(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;

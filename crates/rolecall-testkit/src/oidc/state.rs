@@ -1,4 +1,4 @@
-//! What the provider knows: keys, people, sessions, codes; and how an answer leaves it.
+//! State of the provider: keys, users, sessions and codes. Also applies faults to responses.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -15,10 +15,10 @@ use crate::clock::Clock;
 use crate::keys::{Algorithm, SigningKey, random_text};
 use crate::lock;
 
-/// Codes are short-lived (RFC 6749 4.1.2): seconds.
+/// Lifetime of codes (RFC 6749 4.1.2), in seconds.
 const CODE_LIFETIME: i64 = 60;
 
-/// One provider's memory, shared by its handlers.
+/// State of a provider, shared by its handlers.
 pub(super) struct ProviderState {
     pub(super) title: String,
     pub(super) clock: Clock,
@@ -33,7 +33,7 @@ pub(super) struct ProviderState {
     state: Mutex<Records>,
 }
 
-/// What changes.
+/// The mutable part of the state.
 #[derive(Default)]
 pub(super) struct Records {
     pub(super) issuer: String,
@@ -42,11 +42,11 @@ pub(super) struct Records {
     pub(super) faults: Vec<Fault>,
     pub(super) faulty_responses: usize,
     pub(super) variation: Variation,
-    /// `jti`s of client assertions, each of which counts once.
+    /// Used `jti`s of client assertions.
     pub(super) assertions: HashSet<String>,
-    /// By the value of the provider's cookie.
+    /// By the value of the session cookie.
     pub(super) sessions: HashMap<String, Session>,
-    /// Requests whose form is open, by the form's hidden field.
+    /// Requests that wait for their form, by the hidden field `request` of the form.
     pub(super) requests: HashMap<String, Request>,
     pub(super) codes: HashMap<String, Code>,
     /// Usernames by access token.
@@ -54,7 +54,7 @@ pub(super) struct Records {
     pub(super) keys: Vec<SigningKey>,
 }
 
-/// Somebody is signed in at the provider.
+/// A session at the provider.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) username: String,
@@ -62,7 +62,7 @@ pub(super) struct Session {
     pub(super) auth_time: i64,
 }
 
-/// An authorization request that passed its checks.
+/// A validated authorization request.
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) client_id: String,
@@ -70,11 +70,11 @@ pub(super) struct Request {
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) code_challenge: String,
-    /// By `max_age` or the `claims` parameter.
-    pub(super) asks_for_auth_time: bool,
+    /// Whether `max_age` or the `claims` parameter requests `auth_time`.
+    pub(super) requests_auth_time: bool,
 }
 
-/// What a code stands for.
+/// The request and the session of a code.
 #[derive(Clone)]
 pub(super) struct Code {
     pub(super) request: Request,
@@ -109,7 +109,7 @@ impl ProviderState {
         })
     }
 
-    /// Learns its own address.
+    /// Sets the issuer once the address is known.
     pub(super) fn settle(&self, url: &str) {
         self.change(|state| state.issuer = format!("{url}{}", self.path));
     }
@@ -118,12 +118,12 @@ impl ProviderState {
         self.read(|state| state.issuer.clone())
     }
 
-    /// The issuer's path, with a slash at its end: what cookies are for.
+    /// The path of cookies: that of the issuer, with a trailing slash.
     pub(super) fn cookie_path(&self) -> String {
         format!("{}/", self.path)
     }
 
-    /// The provider's cookie. It names the port, because cookies are not kept apart by port (RFC 6265 8.5).
+    /// The name of the session cookie. It contains the port, because cookies are shared between ports (RFC 6265 8.5).
     pub(super) fn cookie_name(&self) -> String {
         let port = self
             .issuer()
@@ -141,8 +141,8 @@ impl ProviderState {
         *lock(&self.hits).entry(path).or_default() += 1;
     }
 
-    pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
-        look(&lock(&self.state))
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Records) -> T) -> T {
+        f(&lock(&self.state))
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Records) -> T) -> T {
@@ -163,7 +163,7 @@ impl ProviderState {
         })
     }
 
-    /// Who can sign in.
+    /// Usernames, for the sign-in form.
     pub(super) fn usernames(&self) -> Vec<String> {
         self.read(|state| {
             let people = state.people.iter();
@@ -177,7 +177,7 @@ impl ProviderState {
         Ok(())
     }
 
-    /// A code for this session, good for one minute and one use.
+    /// Issues a code.
     pub(super) fn code(&self, request: Request, session: Session) -> Result<String> {
         let code = random_text(32)?;
         let expires_at = self.now() + CODE_LIFETIME;
@@ -194,7 +194,7 @@ impl ProviderState {
         Ok(code)
     }
 
-    /// What is told about a person, at userinfo and, without `groups` perhaps, in the ID token.
+    /// Claims of a user for UserInfo and the ID token.
     pub(super) fn claims(&self, person: &Person, groups: bool) -> Map<String, Value> {
         let mut claims = Map::from_iter([
             ("sub".to_owned(), json!(person.subject)),
@@ -213,7 +213,7 @@ impl ProviderState {
         claims
     }
 
-    /// Says `response`, after every fault had its way with it.
+    /// Applies the variation and all faults to a response.
     pub(super) fn apply_faults(
         &self,
         mut response: ResponseDraft,
@@ -241,7 +241,7 @@ impl ProviderState {
         })
     }
 
-    /// Answers a request for JSON.
+    /// Responds with JSON, after variation and faults.
     pub(super) async fn respond(
         &self,
         kind: ResponseKind,
@@ -254,7 +254,7 @@ impl ProviderState {
         }
     }
 
-    /// The ID token of `claims`, signed as the faults will have it.
+    /// The signed ID token, after variation and faults.
     pub(super) fn id_token(&self, claims: Value, client_id: &str) -> Result<String> {
         let key = self
             .read(|state| state.keys.first().cloned())

@@ -1,6 +1,6 @@
-//! The token endpoint (OpenID Connect Core 3.1.3) and userinfo (5.3).
+//! The token endpoint (OpenID Connect Core 3.1.3) and the UserInfo endpoint (5.3).
 //!
-//! A code works once, for its own client, redirect URI and PKCE verifier; a wrong try uses it up.
+//! A code can be used once, with its client, redirect URI and PKCE verifier. A failed attempt invalidates it.
 
 use std::collections::HashMap;
 
@@ -14,14 +14,14 @@ use super::state::{Code, ProviderState};
 use super::{AuthTime, GroupsClaim, OidcClient, client};
 use crate::keys::{base64url, random_text};
 
-/// `POST /token`
+/// `POST /token`.
 pub(super) async fn token(
     idp: web::Data<ProviderState>,
     http: HttpRequest,
     form: web::Form<HashMap<String, String>>,
 ) -> HttpResponse {
     idp.hit("/token");
-    // It says the same whatever it is asked.
+    // A raw response replaces all others.
     if let Some(raw) = idp.read(|state| state.variation.token_endpoint.clone()) {
         return raw.respond();
     }
@@ -36,7 +36,7 @@ pub(super) async fn token(
     let code = form
         .get("code")
         .and_then(|code| idp.change(|state| state.codes.remove(code)));
-    let Some(code) = code.filter(|code| fits(code, &client, &form, idp.now())) else {
+    let Some(code) = code.filter(|code| matches_request(code, &client, &form, idp.now())) else {
         return HttpResponse::BadRequest().json(json!({ "error": "invalid_grant" }));
     };
     match tokens(&idp, &client, &code) {
@@ -45,7 +45,7 @@ pub(super) async fn token(
     }
 }
 
-/// `GET` and `POST /userinfo`
+/// `GET` and `POST /userinfo`.
 pub(super) async fn userinfo(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
     idp.hit("/userinfo");
     let token = http
@@ -70,7 +70,12 @@ pub(super) async fn userinfo(idp: web::Data<ProviderState>, http: HttpRequest) -
     .await
 }
 
-fn fits(code: &Code, client: &OidcClient, form: &HashMap<String, String>, now: i64) -> bool {
+fn matches_request(
+    code: &Code,
+    client: &OidcClient,
+    form: &HashMap<String, String>,
+    now: i64,
+) -> bool {
     let verifier = form
         .get("code_verifier")
         .map(String::as_str)
@@ -83,7 +88,7 @@ fn fits(code: &Code, client: &OidcClient, form: &HashMap<String, String>, now: i
 
 fn tokens(idp: &ProviderState, client: &OidcClient, code: &Code) -> anyhow::Result<Value> {
     let person = idp.person(&code.session.username);
-    let person = person.ok_or_else(|| anyhow::anyhow!("the person is gone"))?;
+    let person = person.ok_or_else(|| anyhow::anyhow!("the user no longer exists"))?;
     let access_token = random_text(32)?;
     idp.change(|state| {
         state
@@ -99,7 +104,7 @@ fn tokens(idp: &ProviderState, client: &OidcClient, code: &Code) -> anyhow::Resu
     put("aud", json!(client.id));
     put("exp", json!(now + idp.token_lifetime));
     put("iat", json!(now));
-    let asked = code.request.asks_for_auth_time;
+    let asked = code.request.requests_auth_time;
     if idp.auth_time == AuthTime::Always || (asked && idp.auth_time == AuthTime::WhenRequested) {
         put("auth_time", json!(code.session.auth_time));
     }

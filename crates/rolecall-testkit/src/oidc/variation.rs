@@ -1,53 +1,52 @@
-//! What a sound provider says in a way of its own: other types, more members, other media types, an endpoint that is down.
+//! Variations of the responses of correct providers: other types, more members, other content types, unavailable endpoints.
 //!
-//! A [`super::Fault`] is a lie, with a verdict; a variation is what vendors really send, and what becomes of it is the
-//! test's to say.
+//! A [`super::Fault`] is an error with an expected outcome. A variation is what products send; the test defines the outcome.
 
 use serde_json::{Map, Value};
 
 use super::response::{ResponseDraft, ResponseKind};
 
-/// A member with this value is left out.
+/// Value that removes a member.
 pub const ABSENT: &str = "__absent__";
 
-/// Another body than the honest one.
+/// A response that replaces that of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawResponse {
-    /// The status.
+    /// Status code.
     pub status: u16,
-    /// The body.
+    /// Body.
     pub body: String,
-    /// `Content-Type`
+    /// `Content-Type`.
     pub content_type: String,
-    /// `WWW-Authenticate`
+    /// `WWW-Authenticate`.
     pub challenge: Option<String>,
 }
 
-/// How the provider's answers differ from its usual ones. Members are put in place of those of the same name.
+/// How responses differ from the default. Members replace those of the same name.
 #[derive(Clone, Default)]
 pub struct Variation {
-    /// Of the ID token.
+    /// Claims of the ID token.
     pub claims: Map<String, Value>,
-    /// Of the header of the ID token.
+    /// Header parameters of the ID token.
     pub header: Map<String, Value>,
-    /// Of the token answer.
+    /// Members of the token response.
     pub token: Map<String, Value>,
-    /// Of the discovery document.
+    /// Members of the discovery document.
     pub discovery: Map<String, Value>,
-    /// Of the parameters that the browser carries back.
+    /// Parameters of the redirect to the client.
     pub callback: Map<String, Value>,
-    /// Changes the key set.
+    /// Changes the JWK set.
     pub jwks: Option<fn(&mut Map<String, Value>)>,
-    /// What the key set is called.
+    /// Content type of the JWK set.
     pub jwks_content_type: Option<String>,
-    /// What userinfo answers instead.
+    /// Response of the UserInfo endpoint.
     pub userinfo: Option<RawResponse>,
-    /// What the token endpoint answers instead.
+    /// Response of the token endpoint.
     pub token_endpoint: Option<RawResponse>,
 }
 
 impl Variation {
-    /// Changes an answer of the kind it is about.
+    /// Applies the variation to a response.
     pub(super) fn apply(&self, response: &mut ResponseDraft) {
         let none = Map::new();
         let members = match response.kind {

@@ -1,4 +1,4 @@
-//! What a child writes, line by line, and waiting for more of it.
+//! The output of a child, line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,10 +9,10 @@ use anyhow::Result;
 
 use crate::lock;
 
-/// Lines of output that are kept: the last ones say why something failed.
+/// Maximum number of lines that are kept.
 const LINES_MAX: usize = 2_000;
 
-/// The last lines, of both streams.
+/// The last lines of both streams.
 #[derive(Default)]
 pub(super) struct Log {
     pub(super) lines: Mutex<Vec<String>>,
@@ -20,7 +20,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Reads `output` to its end on a thread, which ends with the child.
+    /// Reads `output` to its end on a thread.
     pub(super) fn fill(
         log: &Arc<Self>,
         output: impl Read + Send + 'static,
@@ -41,12 +41,12 @@ impl Log {
             })?)
     }
 
-    /// Returns at the next line, or after `patience`.
-    pub(super) fn wait(&self, patience: Duration) {
+    /// Waits for the next line or until the timeout.
+    pub(super) fn wait(&self, timeout: Duration) {
         let lines = lock(&self.lines);
         drop(
             self.grown
-                .wait_timeout(lines, patience)
+                .wait_timeout(lines, timeout)
                 .unwrap_or_else(PoisonError::into_inner),
         );
     }

@@ -1,4 +1,4 @@
-//! A cluster of three masters, which share the 16,384 slots.
+//! A Redis Cluster of three masters.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::Redis;
 use super::node::{Listen, Node};
 use crate::{blocking, process};
 
-/// Gossip takes its time.
+/// Maximum time until all nodes agree on the slots.
 const AGREED_MAX: Duration = Duration::from_secs(30);
 
-/// Three servers that are one store. They end when dropped.
+/// A cluster of three servers. Dropping it stops the processes.
 pub struct RedisCluster {
     nodes: Vec<Node>,
 }
 
 impl Redis {
-    /// Three masters, every slot served.
+    /// Starts a cluster of three masters that serves all slots.
     pub async fn cluster3() -> Result<RedisCluster> {
         blocking(RedisCluster::start).await
     }
@@ -29,7 +29,7 @@ impl RedisCluster {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
         let mut nodes = Vec::new();
         for _ in 0..3 {
-            // The bus port must be told: by default it is the port plus 10,000, which may not exist.
+            // The default of the bus port is the port plus 10,000, which may not be a valid port.
             let [bus] = process::free_ports()?;
             let bus = bus.to_string();
             let options: Vec<&str> = options
@@ -53,7 +53,7 @@ impl RedisCluster {
         Ok(cluster)
     }
 
-    /// Waits until every node knows that every slot is served.
+    /// Waits until all nodes report that all slots are served.
     fn agree(&mut self) -> Result<()> {
         for node in &mut self.nodes {
             let whole = |info: String| {
@@ -66,7 +66,7 @@ impl RedisCluster {
         Ok(())
     }
 
-    /// `redis-cluster://127.0.0.1:A,127.0.0.1:B,127.0.0.1:C`
+    /// URL: `redis-cluster://127.0.0.1:A,127.0.0.1:B,127.0.0.1:C`.
     pub fn url(&self) -> String {
         let nodes: Vec<_> = self
             .nodes
@@ -76,15 +76,15 @@ impl RedisCluster {
         format!("redis-cluster://{}", nodes.join(","))
     }
 
-    /// What `redis-cli` answers to this command at one node, 0 to 2.
+    /// Runs a command with `redis-cli` at a node, 0 to 2, and returns the output.
     pub fn cli(&self, node: usize, command: &[&str]) -> Result<String> {
         self.nodes
             .get(node)
-            .context("there are three nodes")?
+            .context("the cluster has three nodes")?
             .cli(command)
     }
 
-    /// Every key and value of all nodes, as stored.
+    /// All keys and values of all nodes, as stored.
     pub fn dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let dumps = self
             .nodes
@@ -94,19 +94,23 @@ impl RedisCluster {
         Ok(dumps.into_iter().flatten().collect())
     }
 
-    /// Moves the slots of one node to another, while both serve: clients are told `MOVED`.
+    /// Moves slots from one node to another. Clients then receive `MOVED`.
     pub fn move_slots(&self, from: usize, to: usize, count: u16) -> Result<()> {
         let name = |node: usize| self.cli(node, &["cluster", "myid"]);
-        let port = self.nodes.first().context("there are three nodes")?.port();
+        let port = self
+            .nodes
+            .first()
+            .context("the cluster has three nodes")?
+            .port();
         let mut reshard = Command::new("redis-cli");
         reshard.args(["--cluster", "reshard", &format!("127.0.0.1:{port}")]);
         reshard.args(["--cluster-from", &name(from)?, "--cluster-to", &name(to)?]);
         reshard.args(["--cluster-slots", &count.to_string(), "--cluster-yes"]);
-        let said = process::run(reshard)?;
+        let output = process::run(reshard)?;
         ensure!(
-            !String::from_utf8_lossy(&said).contains("[ERR]"),
+            !String::from_utf8_lossy(&output).contains("[ERR]"),
             "{}",
-            String::from_utf8_lossy(&said)
+            String::from_utf8_lossy(&output)
         );
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! One `redis-server` process: how it is started, reached, frozen and read.
+//! A `redis-server` process.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use crate::certificate::CertificateAuthority;
 use crate::process::{self, Process, Signal, free_ports};
 
-/// A loaded machine starts slowly.
+/// Maximum time to start on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(20);
-/// Another process may take a free port first: so often it is tried again.
+/// Number of ports to try, because another process may take a free port first.
 const PORTS_TRIED: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts a server with these options beside its own.
+    /// Starts a server with these additional options.
     pub(super) fn start(listen: Listen, options: &[&str]) -> Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("rolecall-redis-")
@@ -91,7 +91,7 @@ impl Node {
     }
 
     pub(super) fn stop(&mut self) -> Result<()> {
-        // A frozen process takes no other signal.
+        // A suspended process does not handle other signals.
         drop(self.process.signal(Signal::Cont));
         self.process.stop(Signal::Term)
     }
@@ -102,17 +102,17 @@ impl Node {
         Ok(())
     }
 
-    /// Waits until `settled`.
+    /// Waits until `settled` returns true.
     pub(super) fn settle(
         &mut self,
         deadline: Duration,
         settled: impl Fn(&Self) -> bool,
     ) -> Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         while !settled(self) {
             ensure!(
-                begun.elapsed() < deadline,
-                "not settled within {deadline:?}:\n{}",
+                started.elapsed() < deadline,
+                "the condition is not met within {deadline:?}:\n{}",
                 self.process.output()
             );
             self.process.wait_for_output()?;
@@ -145,13 +145,13 @@ impl Node {
         client
     }
 
-    /// Every key with its value, serialised but not compressed: text in it can be found as it is.
+    /// All keys with their serialized values, without compression, so that text can be found.
     pub(super) fn dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        // A Unix socket beside whatever it listens on: no certificate stands in the way.
+        // All servers also listen on a Unix socket, which does not require a certificate.
         let socket = format!("unix://{}", self.file("redis.sock").display());
         let mut connection =
             ::redis::Client::open(socket)?.get_connection_with_timeout(READY_MAX)?;
-        let mut everything = Vec::new();
+        let mut entries = Vec::new();
         let databases = if self
             .options
             .iter()
@@ -169,10 +169,10 @@ impl Node {
             for key in keys {
                 let value: Option<Vec<u8>> =
                     ::redis::cmd("DUMP").arg(&key).query(&mut connection)?;
-                everything.extend(value.map(|value| (key, value)));
+                entries.extend(value.map(|value| (key, value)));
             }
         }
-        Ok(everything)
+        Ok(entries)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A master and a replica watched by one Sentinel, whose single vote is enough.
+//! A master and a replica that are monitored by one Sentinel with a quorum of 1.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::node::{Listen, Node};
 use crate::blocking;
 use crate::process::{Process, free_ports};
 
-/// The master's name at Sentinel.
+/// Name of the master in Sentinel.
 const MASTER: &str = "rolecall";
-/// Sentinel looks every second and takes a few looks.
+/// Maximum time until Sentinel reports a change.
 const SETTLED_MAX: Duration = Duration::from_secs(60);
 
-/// Two servers and their watchman. They end when dropped.
+/// Two servers and their Sentinel. Dropping it stops the processes.
 pub struct RedisSentinel {
     nodes: Vec<Node>,
     port: u16,
@@ -23,7 +23,7 @@ pub struct RedisSentinel {
 }
 
 impl Redis {
-    /// A master with one replica in step, and Sentinel knowing both.
+    /// Starts a master with a synchronized replica, and a Sentinel that has found both.
     pub async fn sentinel() -> Result<RedisSentinel> {
         blocking(RedisSentinel::start).await
     }
@@ -54,13 +54,13 @@ impl RedisSentinel {
             directory,
             sentinel_process,
         };
-        cluster.settle("the replica to be in step and known", |cluster| {
-            let in_step = cluster.nodes.last().is_some_and(|replica| {
+        cluster.settle("the replica to be synchronized and found", |cluster| {
+            let synchronized = cluster.nodes.last().is_some_and(|replica| {
                 replica
                     .cli(&["info", "replication"])
                     .is_ok_and(|info| info.contains("master_link_status:up"))
             });
-            in_step
+            synchronized
                 && cluster
                     .ask(&["sentinel", "replicas", MASTER])
                     .is_ok_and(|known| known.contains("127.0.0.1"))
@@ -68,12 +68,12 @@ impl RedisSentinel {
         Ok(cluster)
     }
 
-    /// `redis-sentinel://127.0.0.1:PORT/rolecall/0`
+    /// URL: `redis-sentinel://127.0.0.1:PORT/rolecall/0`.
     pub fn url(&self) -> String {
         format!("redis-sentinel://127.0.0.1:{}/{MASTER}/0", self.port)
     }
 
-    /// The port of the master, as Sentinel tells clients.
+    /// The port of the master according to Sentinel.
     pub fn master_port(&self) -> Result<u16> {
         let address = self.ask(&["sentinel", "get-master-addr-by-name", MASTER])?;
         address
@@ -83,7 +83,7 @@ impl RedisSentinel {
             .with_context(|| format!("no master: {address}"))
     }
 
-    /// The master dies; returns when Sentinel names the other one and that one takes writes.
+    /// Kills the master, and waits until Sentinel reports the other server as master and it accepts writes.
     pub async fn failover(mut self) -> Result<Self> {
         blocking(move || {
             let before = self.master_port()?;
@@ -91,9 +91,9 @@ impl RedisSentinel {
                 .nodes
                 .iter_mut()
                 .find(|node| node.port() == before)
-                .context("the master is ours")?;
+                .context("the master is one of the two servers")?;
             dies.stop()?;
-            self.settle("another master", |cluster| {
+            self.settle("a new master", |cluster| {
                 let Ok(now) = cluster.master_port() else {
                     return false;
                 };
@@ -112,13 +112,13 @@ impl RedisSentinel {
         .await
     }
 
-    /// Every key and value at the master, as stored.
+    /// All keys and values of the master, as stored.
     pub fn dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let port = self.master_port()?;
         self.nodes
             .iter()
             .find(|node| node.port() == port)
-            .context("the master is ours")?
+            .context("the master is one of the two servers")?
             .dump()
     }
 
@@ -132,12 +132,12 @@ impl RedisSentinel {
     }
 
     fn settle(&mut self, what: &str, mut settled: impl FnMut(&Self) -> bool) -> Result<()> {
-        // The sentinel_process's output paces the looking; it is out of `self` while everything else is looked at.
-        let begun = std::time::Instant::now();
+        // Sentinel reports changes in its output, so that each line of it is a reason to check again.
+        let started = std::time::Instant::now();
         while !settled(self) {
             anyhow::ensure!(
-                begun.elapsed() < SETTLED_MAX,
-                "no {what}:\n{}",
+                started.elapsed() < SETTLED_MAX,
+                "timeout while waiting for {what}:\n{}",
                 self.sentinel_process.output()
             );
             self.sentinel_process.wait_for_output()?;

@@ -1,6 +1,6 @@
-//! The table of all faults: the name of each, what a sound service provider makes of it, and what it calls the reason.
+//! All faults, with the outcome expected of a correct service provider and the reasons it may report.
 //!
-//! [`for_each_saml_fault`](crate::for_each_saml_fault) hands it to a macro, so that a new row is a new test everywhere.
+//! [`for_each_saml_fault`](crate::for_each_saml_fault) passes the table to a macro, so that each row becomes a test.
 
 use super::encryption::Content;
 use super::fault::{
@@ -8,22 +8,22 @@ use super::fault::{
 };
 use super::{ExpectedOutcome, Fault};
 
-/// A fault with its name and what has to come of it.
+/// A fault with its name and expected outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// In `snake_case`: a test's name.
+    /// Name in `snake_case`, for a test.
     pub name: &'static str,
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault,
-    /// What a sound service provider does, when the provider was set up by its `Fault`.
+    /// Outcome for a correct service provider.
     pub outcome: ExpectedOutcome,
-    /// What the reason may be called where there is one; empty where nothing is determined.
+    /// Reasons that the service provider may report; empty if not specified.
     pub reasons: &'static [&'static str],
 }
 
-/// Calls the macro `$each` once with every row: `name: fault => verdict [reasons],`.
+/// Calls the macro `$each` once with all rows: `name: fault => outcome [reasons],`.
 ///
-/// Bring `Fault`, `encryption::Content` and what is in `saml::fault` into scope; `verdict` is a bare variant of `ExpectedOutcome`.
+/// `Fault`, `encryption::Content` and the items of `saml::fault` must be in scope. `outcome` is a variant of `ExpectedOutcome`.
 #[macro_export]
 macro_rules! for_each_saml_fault {
     ($each:ident) => {
@@ -279,7 +279,7 @@ macro_rules! for_each_saml_fault {
 
 macro_rules! table {
     ($($name:ident: $fault:expr => $outcome:ident [$($reason:literal),*],)*) => {
-        /// Every fault.
+        /// All faults.
         pub const ALL: &[Case] = &[
             $(Case { name: stringify!($name), fault: $fault, outcome: ExpectedOutcome::$outcome, reasons: &[$($reason),*] },)*
         ];

@@ -1,11 +1,11 @@
-//! What a response says, before it is an element: every part can be changed or left out (SAML Core 2 and 3.3.3).
+//! A response as data, so that a fault can change or omit any part of it (SAML Core 2 and 3.3.3).
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::names::{ASSERTION, BASIC, BEARER, PROTOCOL, XS, XSI};
 use crate::xml::{Element, Node};
 
-/// A response with, mostly, one assertion.
+/// A response.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Draft {
     pub(super) id: String,
@@ -16,11 +16,11 @@ pub(super) struct Draft {
     pub(super) issuer: Option<String>,
     /// `StatusCode`, outermost first.
     pub(super) status: Vec<String>,
-    /// `None` where the status is no success.
+    /// `None` if the status is an error.
     pub(super) assertion: Option<Assertion>,
 }
 
-/// What is said about a person.
+/// An assertion about a user.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Assertion {
     pub(super) id: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct NameId {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Confirmation {
     pub(super) method: String,
-    /// `SubjectConfirmationData` with these, or none at all.
+    /// `SubjectConfirmationData`, if any.
     pub(super) data: Option<ConfirmationData>,
 }
 
@@ -59,9 +59,9 @@ pub(super) struct ConfirmationData {
 pub(super) struct Conditions {
     pub(super) not_before: Option<DateTime<Utc>>,
     pub(super) not_on_or_after: Option<DateTime<Utc>>,
-    /// One `AudienceRestriction` each: all of them hold, any audience in one of them does (Core 2.5.1.4).
+    /// Audiences of each `AudienceRestriction`. All restrictions must match, each by any of its audiences (Core 2.5.1.4).
     pub(super) audiences: Vec<Vec<String>>,
-    /// Any other conditions.
+    /// Other conditions.
     pub(super) more: Vec<Element>,
 }
 
@@ -92,7 +92,7 @@ impl Attribute {
 }
 
 impl Confirmation {
-    /// A bearer confirmation for an answer delivered at `recipient` (Profiles 4.1.4.2).
+    /// A bearer confirmation for `recipient` (Profiles 4.1.4.2).
     pub(super) fn bearer(
         recipient: &str,
         in_response_to: Option<String>,
@@ -111,7 +111,7 @@ impl Confirmation {
 }
 
 impl Draft {
-    /// The `samlp:Response` around whatever came of its assertions, unsigned.
+    /// The unsigned `samlp:Response` with these assertion elements.
     pub(super) fn element(&self, assertions: impl IntoIterator<Item = Element>) -> Element {
         let status = self.status.iter().rev().fold(None, |inner, code| {
             let code = Element::new("samlp:StatusCode").with("Value", code);
@@ -126,7 +126,7 @@ impl Draft {
             .children(assertions)
     }
 
-    /// Changes the assertion, where there is one.
+    /// Changes the assertion, if any.
     pub(super) fn assertion(&mut self, change: impl FnOnce(&mut Assertion)) {
         if let Some(assertion) = &mut self.assertion {
             change(assertion);
@@ -135,7 +135,7 @@ impl Draft {
 }
 
 impl Assertion {
-    /// The `saml:Assertion`, unsigned. It declares every namespace that it uses, so it can be moved anywhere.
+    /// The unsigned `saml:Assertion`. It declares all namespaces that it uses, so that it can be moved.
     pub(super) fn element(&self) -> Element {
         let name_id = self.name_id.as_ref().map(|name_id| Element {
             children: name_id.value.clone(),
@@ -153,7 +153,7 @@ impl Assertion {
             .with("xmlns:xsi", XSI)
             .with_some("ID", self.id.clone())
             .with("Version", &self.version)
-            .with("IssueInstant", written(self.issue_instant))
+            .with("IssueInstant", format_time(self.issue_instant))
             .children(self.issuer.as_deref().map(issuer))
             .child(subject)
             .children(self.conditions.as_ref().map(Conditions::element))
@@ -166,8 +166,8 @@ impl Confirmation {
     fn element(&self) -> Element {
         let data = self.data.as_ref().map(|data| {
             Element::new("saml:SubjectConfirmationData")
-                .with_some("NotBefore", data.not_before.map(written))
-                .with_some("NotOnOrAfter", data.not_on_or_after.map(written))
+                .with_some("NotBefore", data.not_before.map(format_time))
+                .with_some("NotOnOrAfter", data.not_on_or_after.map(format_time))
                 .with_some("Recipient", data.recipient.clone())
                 .with_some("InResponseTo", data.in_response_to.clone())
         });
@@ -184,8 +184,8 @@ impl Conditions {
             Element::new("saml:AudienceRestriction").children(audiences.iter().map(audience))
         };
         Element::new("saml:Conditions")
-            .with_some("NotBefore", self.not_before.map(written))
-            .with_some("NotOnOrAfter", self.not_on_or_after.map(written))
+            .with_some("NotBefore", self.not_before.map(format_time))
+            .with_some("NotOnOrAfter", self.not_on_or_after.map(format_time))
             .children(self.audiences.iter().map(restriction))
             .children(self.more.clone())
     }
@@ -195,11 +195,11 @@ impl Authentication {
     fn element(&self) -> Element {
         let context = Element::new("saml:AuthnContextClassRef").text(&self.context);
         Element::new("saml:AuthnStatement")
-            .with("AuthnInstant", written(self.instant))
+            .with("AuthnInstant", format_time(self.instant))
             .with("SessionIndex", &self.session_index)
             .with_some(
                 "SessionNotOnOrAfter",
-                self.session_not_on_or_after.map(written),
+                self.session_not_on_or_after.map(format_time),
             )
             .child(Element::new("saml:AuthnContext").child(context))
     }
@@ -225,21 +225,21 @@ impl Element {
     }
 }
 
-/// An empty protocol message.
+/// A protocol message without content.
 pub(super) fn message(name: &str, id: &str, now: DateTime<Utc>) -> Element {
     Element::new(name)
         .with("xmlns:samlp", PROTOCOL)
         .with("xmlns:saml", ASSERTION)
         .with("ID", id)
         .with("Version", "2.0")
-        .with("IssueInstant", written(now))
+        .with("IssueInstant", format_time(now))
 }
 
 pub(super) fn issuer(name: &str) -> Element {
     Element::new("saml:Issuer").text(name)
 }
 
-/// As SAML Core 1.3.3 has times: UTC, with milliseconds as most products write them.
-pub(super) fn written(time: DateTime<Utc>) -> String {
+/// Formats a time as in SAML Core 1.3.3: UTC, with milliseconds.
+pub(super) fn format_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -1,4 +1,4 @@
-//! Encrypted assertions (SAML Core 2.3.4, XML Encryption 1.1), over OpenSSL alone.
+//! Encrypted assertions (SAML Core 2.3.4, XML Encryption 1.1), implemented with OpenSSL.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -15,43 +15,43 @@ use crate::xml::Element;
 
 const GCM_TAG: usize = 16;
 
-/// What the assertion is encrypted with.
+/// Algorithm for the encryption of the assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// AES-128 in GCM.
+    /// AES-128-GCM.
     Aes128Gcm,
-    /// AES-256 in GCM.
+    /// AES-256-GCM.
     Aes256Gcm,
-    /// AES-128 in CBC.
+    /// AES-128-CBC.
     Aes128Cbc,
-    /// AES-256 in CBC: what ADFS does.
+    /// AES-256-CBC, as in AD FS.
     Aes256Cbc,
 }
 
-/// What its key is encrypted with.
+/// Algorithm for the encryption of the content key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// RSA-OAEP with SHA-1: what nearly everybody does.
+    /// RSA-OAEP with SHA-1 (the usual one).
     OaepMgf1p,
-    /// RSA-OAEP with SHA-256 throughout.
+    /// RSA-OAEP with SHA-256, also in MGF1.
     Oaep256,
-    /// RSAES-PKCS1-v1_5: an oracle.
+    /// RSAES-PKCS1-v1_5, which permits padding oracle attacks.
     Rsa15,
 }
 
 /// How assertions are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encryption {
-    /// With what.
+    /// Algorithm of the content.
     pub content: Content,
-    /// And its key with what.
+    /// Algorithm of the content key.
     pub transport: Transport,
-    /// The key stands beside the data, where a `RetrievalMethod` leads to it, and not within.
+    /// Whether `EncryptedKey` is a sibling of `EncryptedData`, referenced by a `RetrievalMethod`.
     pub detached_key: bool,
 }
 
 impl Encryption {
-    /// The key within the data, by RSA-OAEP as usual.
+    /// `EncryptedKey` in `EncryptedData`, with RSA-OAEP.
     pub fn with(content: Content) -> Self {
         Self {
             content,
@@ -60,16 +60,16 @@ impl Encryption {
         }
     }
 
-    /// `saml:EncryptedAssertion` of `plain`, for the holder of this certificate's key.
+    /// Encrypts `plain` to a `saml:EncryptedAssertion` for the key of the certificate.
     pub fn encrypt(self, plain: &str, certificate: &X509) -> Result<Element> {
         self.encrypt_bytes(plain.as_bytes(), certificate)
     }
 
-    /// The same of anything.
+    /// As [`Self::encrypt`], for any bytes.
     pub(super) fn encrypt_bytes(self, plain: &[u8], certificate: &X509) -> Result<Element> {
         let cipher = self.content.cipher();
         let key = random(cipher.key_len())?;
-        let iv = random(cipher.iv_len().context("every cipher here has one")?)?;
+        let iv = random(cipher.iv_len().context("the cipher has no IV")?)?;
         let sealed = self.content.seal(&key, &iv, plain)?;
         let key = self.transport.wrap(&key, certificate)?;
         let value = |bytes: &[u8]| {
@@ -84,7 +84,7 @@ impl Encryption {
             .child(method(self.transport.uri()).children(self.transport.parameters()))
             .child(value(&key));
         let info = Element::new("ds:KeyInfo").with("xmlns:ds", DSIG);
-        let (info, beside) = match self.detached_key {
+        let (info, sibling) = match self.detached_key {
             false => (info.child(key), None),
             true => {
                 let retrieval = Element::new("ds:RetrievalMethod")
@@ -102,10 +102,10 @@ impl Encryption {
         Ok(Element::new("saml:EncryptedAssertion")
             .with("xmlns:saml", ASSERTION)
             .child(data)
-            .children(beside))
+            .children(sibling))
     }
 
-    /// What [`Encryption::encrypt`] was given.
+    /// Decrypts a `saml:EncryptedAssertion`.
     pub fn decrypt(self, encrypted: &Element, key: &PKey<Private>) -> Result<String> {
         let data = encrypted
             .find("EncryptedData")
@@ -136,7 +136,7 @@ impl Encryption {
         let plain = match self.content {
             Content::Aes128Cbc | Content::Aes256Cbc => {
                 let mut crypter = Crypter::new(cipher, Mode::Decrypt, &content_key, Some(iv))?;
-                // The last byte says how many there are to drop, and the others say nothing (XML Encryption 5.2).
+                // The last byte is the number of padding bytes; the others are arbitrary (XML Encryption 5.2).
                 crypter.pad(false);
                 let mut plain = vec![0; sealed.len() + cipher.block_size()];
                 let length = crypter.update(sealed, &mut plain)?;
@@ -155,7 +155,7 @@ impl Encryption {
 }
 
 impl Content {
-    /// Its identifier.
+    /// Algorithm identifier (URI).
     pub fn uri(self) -> &'static str {
         match self {
             Self::Aes128Gcm => "http://www.w3.org/2009/xmlenc11#aes128-gcm",
@@ -174,7 +174,7 @@ impl Content {
         }
     }
 
-    /// Padded or with a tag, as XML Encryption 5.2 has it; every PKCS #7 padding is one of its.
+    /// Encrypts with padding or a tag (XML Encryption 5.2). PKCS #7 padding is valid there.
     fn seal(self, key: &[u8], iv: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         let cipher = self.cipher();
         let mut crypter = Crypter::new(cipher, Mode::Encrypt, key, Some(iv))?;
@@ -255,8 +255,8 @@ mod tests {
     use crate::saml::signature::Credential;
 
     #[test]
-    fn what_is_encrypted_for_a_key_it_opens() -> Result<()> {
-        let ours = Credential::generate(Algorithm::Rs256)?;
+    fn decryption_reverses_encryption() -> Result<()> {
+        let recipient = Credential::generate(Algorithm::Rs256)?;
         for content in [
             Content::Aes128Gcm,
             Content::Aes256Gcm,
@@ -269,9 +269,9 @@ mod tests {
                     transport,
                     detached_key: transport == Transport::Oaep256,
                 };
-                let encrypted = encryption.encrypt("<a/>", ours.certificate())?;
+                let encrypted = encryption.encrypt("<a/>", recipient.certificate())?;
                 let encrypted = Element::parse(&encrypted.write())?;
-                let plain = encryption.decrypt(&encrypted, ours.key().private_key())?;
+                let plain = encryption.decrypt(&encrypted, recipient.key().private_key())?;
                 assert_eq!(plain, "<a/>");
             }
         }

@@ -1,5 +1,4 @@
-//! Everything a hostile or broken identity provider, or whoever stands between it and the gateway, can show a service
-//! provider: one variant per lie, in families.
+//! Faults of a malicious or defective identity provider, or of an attacker between it and the service provider.
 
 mod encrypted_assertion;
 mod forgery;
@@ -29,61 +28,61 @@ pub use statement::Statement;
 pub use wrapping::{Ids, Wrapping};
 pub use xml_document::XmlDocument;
 
-/// One thing that is wrong with an answer.
+/// A fault of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// What is signed is not what is read.
+    /// Signature wrapping: the signed element is not the one that is read.
     Wrapping(Wrapping),
-    /// The signature is none, or made in a way that nobody may accept.
+    /// A missing or invalid signature.
     Forgery(Forgery),
-    /// Comments, CDATA, instructions, document types, entities.
+    /// Comments, CDATA, processing instructions, document types and entities.
     Markup(Markup),
-    /// The document is not of the shape, size or encoding that it should be.
+    /// A document with wrong structure, size or encoding.
     XmlDocument(XmlDocument),
-    /// Well signed, and wrong in what it says.
+    /// Wrong content with a valid signature.
     Statement(Statement),
-    /// What is encrypted must not be believed, or decrypted.
+    /// A wrong encrypted assertion.
     EncryptedAssertion(EncryptedAssertion),
-    /// The form that carries it is wrong.
+    /// A wrong form of the POST binding.
     PostBinding(PostBinding),
-    /// A logout message is wrong; answers to sign-ins are not.
+    /// A wrong logout message; responses to sign-in requests are not affected.
     Logout(Logout),
 }
 
-/// What a sound service provider does.
+/// Outcome for a correct service provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedOutcome {
-    /// No session, and an audited reason.
+    /// The sign-in is rejected and the reason is audited.
     Rejected,
-    /// A session, as if nothing had been.
+    /// The sign-in succeeds.
     Accepted,
-    /// One or the other, cleanly, and never as somebody else.
+    /// Either outcome is correct, but never a sign-in as another user.
     Either,
 }
 
-/// What a fault may use.
+/// What a fault needs to change a response.
 pub(super) struct FaultContext<'a> {
-    /// The provider's own key.
+    /// The key of the provider.
     pub(super) provider: &'a Credential,
-    /// A key that nobody knows.
+    /// A key that is not in the metadata.
     pub(super) unknown_key: &'a Credential,
-    /// A listener that nobody should talk to.
+    /// URL of the canary.
     pub(super) canary: &'a str,
-    /// A file that nobody should open: whoever does, waits for ever.
+    /// Path of the canary file.
     pub(super) canary_file: &'a str,
-    /// Where the answer goes.
+    /// URL of the assertion consumer service.
     pub(super) consumer: &'a str,
-    /// What the service provider wants assertions encrypted for.
+    /// Encryption certificate of the service provider.
     pub(super) recipient: Option<&'a X509>,
 }
 
 impl Fault {
-    /// What a forged document calls the person: nobody at the provider.
+    /// The `NameID` in forged assertions, which is not a user of the provider.
     pub const FORGED: &'static str = "00u-mallory";
 
-    /// Changes how an answer is made.
+    /// Changes the plan of a response.
     pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) -> Result<()> {
-        // Where this fault can bite, whatever the provider signs otherwise.
+        // The elements to sign so that the fault has an effect, whatever the settings of the provider.
         plan.signed = match self {
             Self::Wrapping(wrapping) => Some(wrapping.signed()),
             Self::Statement(_) => Some(SignedElements::Both),
@@ -125,7 +124,7 @@ impl Fault {
     }
 }
 
-/// A step that cannot fail.
+/// A step that does not fail.
 fn step(change: impl Fn(&mut Element) + 'static) -> Step {
     Box::new(move |element| {
         change(element);
@@ -133,7 +132,7 @@ fn step(change: impl Fn(&mut Element) + 'static) -> Step {
     })
 }
 
-/// A step on what is at `path` below.
+/// A step on the element at `path`.
 fn step_at(path: &'static [&'static str], change: impl Fn(&mut Element) + 'static) -> Step {
     step(move |element| {
         if let Some(found) = element.at_mut(path) {
@@ -142,7 +141,7 @@ fn step_at(path: &'static [&'static str], change: impl Fn(&mut Element) + 'stati
     })
 }
 
-/// Makes an assertion speak of somebody else, in every way that it names a person.
+/// Replaces the subject and all attribute values of an assertion by those of another user.
 fn forge_subject(assertion: &mut Element) {
     if let Some(name_id) = assertion.at_mut(&["Subject", "NameID"]) {
         name_id.set_text(Fault::FORGED);

@@ -1,4 +1,4 @@
-//! Single logout (SAML Profiles 4.4), begun by either side, by Redirect and POST. One service provider per session is told.
+//! Single logout (SAML Profiles 4.4), started by either side, by Redirect and POST, for one service provider per session.
 
 use actix_web::cookie::Cookie;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 
 use super::ServiceProvider;
-use super::draft::{issuer, message as blank, written};
+use super::draft::{format_time, issuer, message as blank};
 use super::fault::LogoutMessage;
 use super::message::{Binding, Message, OutgoingMessage};
 use super::names::SUCCESS;
@@ -17,31 +17,31 @@ use super::state::ProviderState;
 use crate::page;
 use crate::xml::Element;
 
-/// `GET /slo`
+/// `GET /slo`.
 pub(super) async fn by_redirect(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
     let message = Message::read(Binding::Redirect, http.query_string());
     page_or_error(&idp, handle_message(&idp, Binding::Redirect, message))
 }
 
-/// `POST /slo`
+/// `POST /slo`.
 pub(super) async fn by_post(idp: web::Data<ProviderState>, body: String) -> HttpResponse {
     let message = Message::read(Binding::Post, &body);
     page_or_error(&idp, handle_message(&idp, Binding::Post, message))
 }
 
-/// `GET /sign-out`: the person signs out here, and the service provider is told.
+/// `GET /sign-out`: signs the user out and sends a logout request to the service provider.
 pub(super) async fn sign_out(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
     idp.hit("/sign-out");
     let mut response = page_or_error(&idp, request_logout(&idp, &http));
-    let mut gone = Cookie::build(idp.cookie_name(), "").path("/").finish();
-    gone.make_removal();
-    match response.add_cookie(&gone) {
+    let mut removal = Cookie::build(idp.cookie_name(), "").path("/").finish();
+    removal.make_removal();
+    match response.add_cookie(&removal) {
         Ok(()) => response,
         Err(error) => page::error_page(idp.title(), &error.to_string()),
     }
 }
 
-/// A message of a service provider's.
+/// Processes a message of a service provider.
 fn handle_message(
     idp: &ProviderState,
     binding: Binding,
@@ -56,19 +56,19 @@ fn handle_message(
     }
     ensure!(
         !message.is_request && name == "LogoutResponse",
-        "`{name}` is no logout message"
+        "`{name}` is not a logout message"
     );
     let requested = message
         .document
         .attribute("InResponseTo")
         .unwrap_or_default();
     let known = idp.change(|state| {
-        let place = state.pending_logouts.iter().position(|id| id == requested);
-        place.map(|place| state.pending_logouts.remove(place))
+        let index = state.pending_logouts.iter().position(|id| id == requested);
+        index.map(|index| state.pending_logouts.remove(index))
     });
     ensure!(
         known.is_some(),
-        "it answers nothing that we requested: `{requested}`"
+        "no pending logout request has the ID `{requested}`"
     );
     let status = message.document.at(&["Status", "StatusCode"]);
     let status = status
@@ -76,12 +76,12 @@ fn handle_message(
         .unwrap_or_default();
     ensure!(
         status == SUCCESS,
-        "the application could not sign out: {status}"
+        "the service provider returned the status {status}"
     );
     Ok(page::signed_out(idp.title()))
 }
 
-/// Ends the sessions that a request names, and says so.
+/// Ends the sessions in a request and responds.
 fn respond(
     idp: &ProviderState,
     binding: Binding,
@@ -89,9 +89,9 @@ fn respond(
     service_provider: &ServiceProvider,
 ) -> Result<HttpResponse> {
     let request = &message.document;
-    let named = request
+    let subject = request
         .find("NameID")
-        .context("nobody is named")?
+        .context("the request has no NameID")?
         .own_text();
     let indexes: Vec<_> = request
         .elements()
@@ -99,8 +99,8 @@ fn respond(
         .map(Element::own_text)
         .collect();
     let people = idp.read(|state| state.people.clone());
-    let person = people.iter().find(|person| name_id(idp, person) == named);
-    let person = person.with_context(|| format!("`{named}` is nobody"))?;
+    let person = people.iter().find(|person| name_id(idp, person) == subject);
+    let person = person.with_context(|| format!("unknown user `{subject}`"))?;
     idp.change(|state| {
         state.sessions.retain(|_, session| {
             session.username != person.username
@@ -124,19 +124,19 @@ fn respond(
     )
 }
 
-/// Asks the service provider of this browser's session to end its own.
+/// Sends a logout request to the service provider of the browser's session.
 fn request_logout(idp: &ProviderState, http: &HttpRequest) -> Result<HttpResponse> {
     let cookie = http
         .cookie(&idp.cookie_name())
-        .context("nobody is signed in here")?;
+        .context("this browser has no session")?;
     let session = idp.change(|state| state.sessions.remove(cookie.value()));
-    let session = session.context("nobody is signed in here")?;
+    let session = session.context("this browser has no session")?;
     let Some(service_provider) = session.at.and_then(|name| idp.service_provider(&name)) else {
         return Ok(page::signed_out(idp.title()));
     };
     let person = idp
         .person(&session.username)
-        .context("the person is gone")?;
+        .context("the user no longer exists")?;
     let id = idp.id()?;
     idp.change(|state| state.pending_logouts.push(id.clone()));
     let until = idp.now() + TimeDelta::minutes(5);
@@ -144,7 +144,7 @@ fn request_logout(idp: &ProviderState, http: &HttpRequest) -> Result<HttpRespons
         .with("Format", &idp.settings.name_id_format)
         .text(name_id(idp, &person));
     let request = blank("samlp:LogoutRequest", &id, idp.now())
-        .with("NotOnOrAfter", written(until))
+        .with("NotOnOrAfter", format_time(until))
         .child(issuer(&idp.entity_id()))
         .child(name)
         .child(Element::new("samlp:SessionIndex").text(session.index));
@@ -160,14 +160,14 @@ fn request_logout(idp: &ProviderState, http: &HttpRequest) -> Result<HttpRespons
     )
 }
 
-/// A message about to be sent.
+/// The parts of a message that differ between requests and responses.
 struct LogoutParts<'a> {
     document: Element,
     is_request: bool,
     relay_state: Option<&'a str>,
 }
 
-/// Sends it where the service provider wants it, by the binding that is wished for, where it has that one.
+/// Sends a message by the preferred binding if the service provider supports it.
 fn send(
     idp: &ProviderState,
     service_provider: &ServiceProvider,
@@ -180,25 +180,25 @@ fn send(
         .find(|(binding, _)| Some(*binding) == preferred);
     let (binding, endpoint) = service
         .or(services.next())
-        .context("it wants no logout messages")?;
+        .context("the service provider does not support single logout")?;
     let mut document = parts.document;
     document.set("Destination", endpoint);
-    let mut message_draft = LogoutMessage {
+    let mut message = LogoutMessage {
         document,
         credential: Some(idp.credential()?),
         altered: false,
     };
     for fault in idp.read(|state| state.faults.clone()) {
-        message_draft = fault.apply_to_logout(message_draft, idp)?;
+        message = fault.apply_to_logout(message, idp)?;
     }
-    if message_draft.altered {
+    if message.altered {
         idp.change(|state| state.faulty_responses += 1);
     }
     let outgoing = OutgoingMessage {
-        document: message_draft.document,
+        document: message.document,
         is_request: parts.is_request,
         relay_state: parts.relay_state,
-        credential: message_draft.credential.as_ref(),
+        credential: message.credential.as_ref(),
     };
     outgoing.send(*binding, endpoint, idp.title())
 }

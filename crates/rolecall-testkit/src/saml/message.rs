@@ -1,4 +1,4 @@
-//! A message on its way, by Redirect or by POST (SAML Bindings 3.4 and 3.5): read, and sent.
+//! Protocol messages by Redirect and POST (SAML Bindings 3.4 and 3.5).
 
 use std::io::{Read, Write};
 
@@ -17,40 +17,40 @@ use super::signature::{self, Credential};
 use crate::page;
 use crate::xml::Element;
 
-/// Messages are small; what inflates beyond this is a bomb: bytes.
+/// Maximum size of an inflated message, in bytes.
 const MESSAGE_MAX: u64 = 256 * 1024;
 
-/// How a message travels with the browser.
+/// How a browser carries a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binding {
-    /// In the query, deflated, with the signature beside it.
+    /// Deflated in the query, with the signature in another parameter.
     Redirect,
-    /// In a form, with the signature in it.
+    /// In a form, with the signature in the document.
     Post,
 }
 
-/// A message that came.
+/// A received message.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// The document.
     pub document: Element,
-    /// Whether it came as `SAMLRequest`, not as `SAMLResponse`.
+    /// Whether the parameter is `SAMLRequest`, not `SAMLResponse`.
     pub is_request: bool,
-    /// `RelayState`
+    /// `RelayState`.
     pub relay_state: Option<String>,
     signature: MessageSignature,
 }
 
 #[derive(Clone, Debug)]
 enum MessageSignature {
-    /// In the document, or nowhere.
-    Inside,
-    /// Beside it: what was signed, the method, the value.
-    Beside(String, String, String),
+    /// In the document, or missing.
+    Embedded,
+    /// In a parameter: the signed text, the method and the value.
+    Detached(String, String, String),
 }
 
 impl Message {
-    /// Reads the parameters of `GET` or `POST`, as they came: `name=value&…`, still encoded.
+    /// Parses the encoded parameters of `GET` or `POST`: `name=value&…`.
     pub fn read(binding: Binding, encoded: &str) -> Result<Self> {
         let field = |name: &str| {
             let mut raw = encoded.split('&').filter_map(|pair| pair.split_once('='));
@@ -67,13 +67,13 @@ impl Message {
         let (name, raw) = match (field("SAMLRequest")?, field("SAMLResponse")?) {
             (Some(raw), None) => ("SAMLRequest", raw),
             (None, Some(raw)) => ("SAMLResponse", raw),
-            (Some(_), Some(_)) | (None, None) => bail!("one SAMLRequest or SAMLResponse is wanted"),
+            (Some(_), Some(_)) | (None, None) => bail!("expected one SAMLRequest or SAMLResponse"),
         };
         let text: String = decoded(raw).split_whitespace().collect();
-        let bytes = STANDARD.decode(text).context("the message is no base64")?;
+        let bytes = STANDARD.decode(text).context("the message is not base64")?;
         let relay_state = field("RelayState")?;
         let (document, signature) = match binding {
-            Binding::Post => (String::from_utf8(bytes)?, MessageSignature::Inside),
+            Binding::Post => (String::from_utf8(bytes)?, MessageSignature::Embedded),
             Binding::Redirect => {
                 let mut document = String::new();
                 DeflateDecoder::new(bytes.as_slice())
@@ -84,10 +84,10 @@ impl Message {
                         let relay = relay_state.map(|state| format!("&RelayState={state}"));
                         let signed =
                             format!("{name}={raw}{}&SigAlg={method}", relay.unwrap_or_default());
-                        MessageSignature::Beside(signed, decoded(method), decoded(value))
+                        MessageSignature::Detached(signed, decoded(method), decoded(value))
                     }
-                    (None, None) => MessageSignature::Inside,
-                    (Some(_), None) | (None, Some(_)) => bail!("half a signature"),
+                    (None, None) => MessageSignature::Embedded,
+                    (Some(_), None) | (None, Some(_)) => bail!("SigAlg or Signature is missing"),
                 };
                 (document, signature)
             }
@@ -100,42 +100,42 @@ impl Message {
         })
     }
 
-    /// Whether it carries any signature.
+    /// Whether it has a signature.
     pub fn is_signed(&self) -> bool {
         match &self.signature {
-            MessageSignature::Inside => self.document.find("Signature").is_some(),
-            MessageSignature::Beside(..) => true,
+            MessageSignature::Embedded => self.document.find("Signature").is_some(),
+            MessageSignature::Detached(..) => true,
         }
     }
 
-    /// Checks its signature.
+    /// Verifies the signature.
     ///
     /// # Errors
-    /// When it has none, or one that none of these certificates made.
+    /// If it is not signed, or not with the key of one of these certificates.
     pub fn verify(&self, certificates: &[X509]) -> Result<()> {
         match &self.signature {
-            MessageSignature::Inside => signature::verify(&self.document, &[], certificates),
-            MessageSignature::Beside(signed, method, value) => {
+            MessageSignature::Embedded => signature::verify(&self.document, &[], certificates),
+            MessageSignature::Detached(signed, method, value) => {
                 signature::verify_query(signed, method, value, certificates)
             }
         }
     }
 }
 
-/// A message to be sent.
+/// A message to send.
 pub struct OutgoingMessage<'a> {
-    /// The document, unsigned.
+    /// The unsigned document.
     pub document: Element,
-    /// `SAMLRequest`, or else `SAMLResponse`.
+    /// Whether the parameter is `SAMLRequest`, not `SAMLResponse`.
     pub is_request: bool,
-    /// `RelayState`
+    /// `RelayState`.
     pub relay_state: Option<&'a str>,
-    /// Who signs; nobody, where there is none.
+    /// The signing key; `None` to send the message unsigned.
     pub credential: Option<&'a Credential>,
 }
 
 impl OutgoingMessage<'_> {
-    /// The address that carries it to `endpoint` by Redirect.
+    /// The URL that sends the message to `endpoint` by Redirect.
     pub fn redirect(&self, endpoint: &str) -> Result<String> {
         let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
         deflated.write_all(self.document.write().as_bytes())?;
@@ -158,7 +158,7 @@ impl OutgoingMessage<'_> {
         Ok(format!("{endpoint}{separator}{query}"))
     }
 
-    /// The form's fields that carry it by POST.
+    /// The form fields that send the message by POST.
     pub fn fields(&self) -> Result<Vec<(String, String)>> {
         let mut document = self.document.clone();
         if let Some(credential) = self.credential {
@@ -171,7 +171,7 @@ impl OutgoingMessage<'_> {
         Ok([message].into_iter().chain(relay_state).collect())
     }
 
-    /// Sends the browser on to `endpoint`, from a page of this title.
+    /// The response that sends the browser to `endpoint`. `title` is the title of the page.
     pub(super) fn send(
         &self,
         binding: Binding,

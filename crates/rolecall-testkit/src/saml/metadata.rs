@@ -1,4 +1,4 @@
-//! The provider's metadata (SAML Metadata 2.4.3).
+//! Metadata of the provider (SAML Metadata 2.4.3).
 
 use actix_web::{HttpResponse, web};
 use anyhow::Result;
@@ -7,7 +7,7 @@ use super::names::{DSIG, METADATA, POST, REDIRECT};
 use super::state::ProviderState;
 use crate::xml::Element;
 
-/// `GET /metadata`
+/// `GET /metadata`.
 pub(super) async fn metadata(idp: web::Data<ProviderState>) -> HttpResponse {
     idp.hit("/metadata");
     match document(&idp) {
@@ -18,7 +18,7 @@ pub(super) async fn metadata(idp: web::Data<ProviderState>) -> HttpResponse {
     }
 }
 
-/// What it says.
+/// The metadata document.
 pub(super) fn document(idp: &ProviderState) -> Result<String> {
     let credentials = idp.read(|state| state.credentials.clone());
     let keys = credentials.iter().map(|credential| {

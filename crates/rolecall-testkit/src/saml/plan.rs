@@ -1,6 +1,6 @@
-//! How an answer is made, step by step: what is said, what is signed and how, and what happens to it afterwards.
+//! The plan of a response: its content, how it is signed, and the steps that change it along the way.
 //!
-//! An honest plan has no steps of its own. A fault adds some.
+//! Without faults, there are no steps.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -23,62 +23,62 @@ pub(super) type Step = Box<dyn Fn(&mut Element) -> Result<()>>;
 pub(super) type TextStep = Box<dyn Fn(String) -> String>;
 /// Changes the bytes of a document.
 pub(super) type ByteStep = Box<dyn Fn(Vec<u8>) -> Vec<u8>>;
-/// Changes the form that carries it: names and values.
+/// Changes the form fields.
 pub(super) type FormStep = Box<dyn Fn(&mut Fields)>;
 pub(super) type Fields = Vec<(String, String)>;
 
-/// Whose key signs.
+/// The key that signs.
 pub(super) enum Signer {
-    /// The provider's.
+    /// The provider's key.
     Provider,
-    /// A key that nobody knows.
+    /// A key that is not in the metadata.
     UnknownKey(Box<Credential>),
-    /// HMAC-SHA256 under this secret.
+    /// HMAC-SHA256 with this secret.
     Hmac(Vec<u8>),
 }
 
-/// A response in the making.
+/// The plan of a response.
 pub(super) struct Plan {
     pub(super) draft: Draft,
-    /// One more assertion, signed as the first.
+    /// A second assertion, which is signed like the first.
     pub(super) second_assertion: Option<Assertion>,
     pub(super) signed: Option<SignedElements>,
     pub(super) signer: Signer,
     pub(super) method: Option<Method>,
     pub(super) digest: Digest,
-    /// In place of the certificate; `Some(None)` is none.
+    /// Replaces `KeyInfo` with the certificate; `Some(None)` omits it.
     pub(super) key_info: Option<Option<Element>>,
-    /// On the assertion, before anything is signed.
+    /// Steps on the assertion before it is signed.
     pub(super) before_assertion_signature: Vec<Step>,
-    /// On each `ds:SignedInfo`, before its value is made.
+    /// Steps on each `ds:SignedInfo` before it is signed.
     pub(super) on_signed_info: Vec<Step>,
-    /// On each `ds:Signature`, after.
+    /// Steps on each `ds:Signature` after it is created.
     pub(super) on_signature: Vec<Step>,
-    /// On the assertion, after its signature was made.
+    /// Steps on the assertion after it is signed.
     pub(super) after_assertion_signature: Vec<Step>,
-    /// On what is about to be encrypted.
+    /// Steps on the plaintext before encryption.
     pub(super) on_plaintext: Vec<TextStep>,
-    /// On the encrypted assertion.
+    /// Steps on the encrypted assertion.
     pub(super) on_encrypted: Vec<Step>,
-    /// On the response, before its signature is made.
+    /// Steps on the response before it is signed.
     pub(super) before_response_signature: Vec<Step>,
-    /// On the response, after every signature was made.
+    /// Steps on the response after it is signed.
     pub(super) after_response_signature: Vec<Step>,
-    /// On the text of the document.
+    /// Steps on the text of the document.
     pub(super) on_text: Vec<TextStep>,
-    /// On its bytes.
+    /// Steps on the bytes of the document.
     pub(super) on_bytes: Vec<ByteStep>,
-    /// On the form's fields.
+    /// Steps on the form fields.
     pub(super) on_form: Vec<FormStep>,
-    /// To whom, and how, the assertion is encrypted.
+    /// How and for which certificate the assertion is encrypted.
     pub(super) encryption: Option<(Encryption, X509)>,
-    /// The form goes by GET.
+    /// Whether the form is submitted by GET.
     pub(super) by_get: bool,
     relay_state: Option<String>,
 }
 
 impl Plan {
-    /// An honest one.
+    /// A plan without faults.
     pub(super) fn new(idp: &ProviderState, requested: &SignInRequest, draft: Draft) -> Self {
         Self {
             draft,
@@ -108,7 +108,7 @@ impl Plan {
         }
     }
 
-    /// The form's fields.
+    /// Builds the form fields.
     pub(super) fn fields(&self, credential: &Credential) -> Result<Fields> {
         let text = self.document(credential)?.write();
         let text = self.on_text.iter().fold(text, |text, step| step(text));
@@ -133,11 +133,11 @@ impl Plan {
         let assertions = assertions
             .map(|assertion| self.assertion(assertion, credential))
             .collect::<Result<Vec<_>>>()?;
-        // What says no has no assertion to sign.
-        let alone = assertions.is_empty() && self.signed.is_some();
+        // An error response has no assertion to sign.
+        let is_error = assertions.is_empty() && self.signed.is_some();
         let mut response = self.draft.element(assertions);
         run(&self.before_response_signature, &mut response)?;
-        if alone
+        if is_error
             || matches!(
                 self.signed,
                 Some(SignedElements::Response | SignedElements::Both)
@@ -171,26 +171,26 @@ impl Plan {
         Ok(encrypted)
     }
 
-    /// Signs in place, as this plan has it.
+    /// Signs an element as planned.
     fn sign(&self, target: &mut Element, credential: &Credential) -> Result<()> {
-        let (who, secret) = match &self.signer {
+        let (signer, secret) = match &self.signer {
             Signer::Provider => (credential, None),
             Signer::UnknownKey(unknown_key) => (unknown_key.as_ref(), None),
             Signer::Hmac(secret) => (credential, Some(secret)),
         };
-        let method = self.method.unwrap_or(who.method());
+        let method = self.method.unwrap_or(signer.method());
         let uri = match secret {
             None => method.uri(),
             Some(_) => "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
         };
         let key_info = match &self.key_info {
-            None => Some(who.key_info()?),
+            None => Some(signer.key_info()?),
             Some(key_info) => key_info.clone(),
         };
         let mut signed_info = signature::signed_info(target, uri, self.digest)?;
         run(&self.on_signed_info, &mut signed_info)?;
         let mut signature = signature::signature(signed_info, key_info, |message| match secret {
-            None => signature::sign_with(who, method, message),
+            None => signature::sign_with(signer, method, message),
             Some(secret) => hs256(secret, message),
         })?;
         run(&self.on_signature, &mut signature)?;
@@ -203,5 +203,5 @@ fn run(steps: &[Step], element: &mut Element) -> Result<()> {
     steps
         .iter()
         .try_for_each(|step| step(element))
-        .context("a step of a plan")
+        .context("a step of the plan failed")
 }

@@ -1,4 +1,4 @@
-//! The authentication request (SAML Core 3.4.1): checked as a strict provider checks it.
+//! Strict validation of authentication requests (SAML Core 3.4.1).
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,38 +8,38 @@ use super::message::Message;
 use super::names::{POST, PROTOCOL};
 use super::state::ProviderState;
 
-/// How far a request's time may be from ours, either way.
+/// Maximum difference between the time of a request and the clock.
 const AGE_MAX: TimeDelta = TimeDelta::minutes(5);
 
-/// A sign-in that is wanted.
+/// A requested sign-in.
 #[derive(Clone, Debug)]
 pub(super) struct SignInRequest {
     pub(super) service_provider: ServiceProvider,
-    /// Where the answer goes.
+    /// URL of the assertion consumer service.
     pub(super) consumer: String,
-    /// `None` where nobody requested.
+    /// ID of the request; `None` for an IdP-initiated sign-in.
     pub(super) in_response_to: Option<String>,
     pub(super) relay_state: Option<String>,
     pub(super) force: bool,
     pub(super) passive: bool,
-    /// `RequestedAuthnContext` with `Comparison="exact"`: one of these, or any where it is empty.
+    /// `RequestedAuthnContext` with `Comparison="exact"`: accepted classes; empty for any.
     pub(super) contexts: Vec<String>,
 }
 
 impl SignInRequest {
-    /// What a message asks for.
+    /// Parses an `AuthnRequest`.
     ///
     /// # Errors
-    /// Says which part of the request is not as it must be.
+    /// If a part of the request is not valid.
     pub(super) fn parse(idp: &ProviderState, message: &Message) -> Result<Self> {
         let request = &message.document;
         ensure!(
             message.is_request && request.local_name() == "AuthnRequest",
-            "no authentication request"
+            "not an AuthnRequest"
         );
         let service_provider = sender(idp, message, "/sso")?;
-        let id = request.attribute("ID").context("a request has an ID")?;
-        ensure!(id.len() >= 17, "an ID of less than 128 bits: `{id}`");
+        let id = request.attribute("ID").context("the request has no ID")?;
+        ensure!(id.len() >= 17, "the ID has less than 128 bits: `{id}`");
         let consumer = match request.attribute("AssertionConsumerServiceURL") {
             None => service_provider.consumers.first(),
             Some(requested) => {
@@ -49,7 +49,7 @@ impl SignInRequest {
                         .find(|known| known.as_str() == requested)
                         .with_context(|| {
                             format!(
-                                "`{requested}` is no consumer of `{}`",
+                                "`{requested}` is not an assertion consumer service of `{}`",
                                 service_provider.entity_id
                             )
                         })?,
@@ -57,10 +57,13 @@ impl SignInRequest {
             }
         };
         let consumer = consumer
-            .context("a service provider without a consumer")?
+            .context("the service provider has no assertion consumer service")?
             .clone();
         if let Some(binding) = request.attribute("ProtocolBinding") {
-            ensure!(binding == POST, "answers go by POST, not by {binding}");
+            ensure!(
+                binding == POST,
+                "responses are sent by POST, not by {binding}"
+            );
         }
         let is_true = |name| matches!(request.attribute(name), Some("true" | "1"));
         let contexts = request.find("RequestedAuthnContext");
@@ -77,7 +80,7 @@ impl SignInRequest {
         })
     }
 
-    /// A sign-in that the provider begins (Profiles 4.1.5).
+    /// An IdP-initiated sign-in (Profiles 4.1.5).
     pub(super) fn idp_initiated(
         idp: &ProviderState,
         entity_id: &str,
@@ -85,11 +88,11 @@ impl SignInRequest {
     ) -> Result<Self> {
         let service_provider = idp
             .service_provider(entity_id)
-            .context("this application is not registered here")?;
+            .context("this application is not registered")?;
         let consumer = service_provider.consumers.first();
         Ok(Self {
             consumer: consumer
-                .context("a service provider without a consumer")?
+                .context("the service provider has no assertion consumer service")?
                 .clone(),
             in_response_to: None,
             relay_state,
@@ -101,7 +104,7 @@ impl SignInRequest {
     }
 }
 
-/// Who sent a request, after what every request has is as it must be (Core 3.2.1), its signature included.
+/// Validates the parts common to all requests (Core 3.2.1), including the signature, and returns the sender.
 pub(super) fn sender(
     idp: &ProviderState,
     message: &Message,
@@ -112,38 +115,50 @@ pub(super) fn sender(
         .attributes
         .iter()
         .any(|(name, value)| name.starts_with("xmlns") && value == PROTOCOL);
-    ensure!(declared, "no message of the SAML protocol");
-    ensure!(request.attribute("Version") == Some("2.0"), "not SAML 2.0");
-    let issuer = request.find("Issuer").context("nobody sent it")?.own_text();
+    ensure!(declared, "not a message of the SAML protocol");
+    ensure!(
+        request.attribute("Version") == Some("2.0"),
+        "the Version is not 2.0"
+    );
+    let issuer = request
+        .find("Issuer")
+        .context("the message has no Issuer")?
+        .own_text();
     let Some(service_provider) = idp.service_provider(&issuer) else {
-        bail!("`{issuer}` is not registered here");
+        bail!("`{issuer}` is not registered");
     };
     if message.is_signed() {
         message.verify(&service_provider.certificates)?;
     } else {
         ensure!(
             !idp.settings.wants_requests_signed,
-            "requests are to be signed here"
+            "requests must be signed"
         );
     }
-    // Bindings 3.4.5.2 and 3.5.5.2: what is signed says where it goes.
+    // Bindings 3.4.5.2 and 3.5.5.2: a signed message must have a Destination.
     match request.attribute("Destination") {
         Some(destination) => ensure!(
             destination == idp.at(path),
-            "it is for `{destination}`, not for us"
+            "the Destination `{destination}` is not this endpoint"
         ),
-        None => ensure!(!message.is_signed(), "signed, and for nobody"),
+        None => ensure!(
+            !message.is_signed(),
+            "the message is signed, but has no Destination"
+        ),
     }
     let instant = request
         .attribute("IssueInstant")
         .context("no IssueInstant")?;
     ensure!(instant.ends_with('Z'), "`{instant}` is not UTC");
     let age = idp.now() - instant.parse::<DateTime<Utc>>()?;
-    ensure!(age.abs() <= AGE_MAX, "it is from another time: {instant}");
+    ensure!(
+        age.abs() <= AGE_MAX,
+        "the IssueInstant {instant} is too far from the current time"
+    );
     if let Some(relay_state) = &message.relay_state {
         ensure!(
             relay_state.len() <= 80,
-            "a RelayState of more than 80 bytes"
+            "the RelayState has more than 80 bytes"
         );
     }
     Ok(service_provider)

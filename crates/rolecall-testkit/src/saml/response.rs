@@ -1,4 +1,4 @@
-//! The answer to a sign-in: what an honest provider would say.
+//! Responses to sign-in requests.
 
 use actix_web::HttpResponse;
 use anyhow::{Context, Result};
@@ -15,7 +15,7 @@ use crate::oidc::Person;
 use crate::page;
 use crate::xml::Node;
 
-/// Sends the person back, signed in.
+/// Responds with an assertion.
 pub(super) fn success(
     idp: &ProviderState,
     requested: &SignInRequest,
@@ -23,7 +23,7 @@ pub(super) fn success(
 ) -> Result<HttpResponse> {
     let person = idp
         .person(&session.username)
-        .context("the person is gone")?;
+        .context("the user no longer exists")?;
     let context = authn_context(&person);
     if !requested.contexts.is_empty() && !requested.contexts.contains(&context) {
         return failure(idp, requested, "NoAuthnContext");
@@ -40,19 +40,19 @@ pub(super) fn success(
     send(idp, requested, draft)
 }
 
-/// Sends the person back with a status that is no success: its second-level code (Core 3.2.2.2).
+/// Responds with an error status. `code` is the second-level status code (Core 3.2.2.2).
 pub(super) fn failure(
     idp: &ProviderState,
     requested: &SignInRequest,
     code: &str,
 ) -> Result<HttpResponse> {
-    let first = if code == "NoAuthnContext" {
+    let top_level = if code == "NoAuthnContext" {
         REQUESTER
     } else {
         RESPONDER
     };
-    let second = format!("urn:oasis:names:tc:SAML:2.0:status:{code}");
-    let draft = blank(idp, requested, &[first, &second])?;
+    let second_level = format!("urn:oasis:names:tc:SAML:2.0:status:{code}");
+    let draft = blank(idp, requested, &[top_level, &second_level])?;
     send(idp, requested, draft)
 }
 
@@ -149,7 +149,7 @@ fn assertion(
     })
 }
 
-/// What the person is called (Core 8.3): the address where the format asks for one.
+/// The `NameID` (Core 8.3): the email address if the format requires it.
 pub(super) fn name_id(idp: &ProviderState, person: &Person) -> String {
     match idp.settings.name_id_format.as_str() {
         super::names::EMAIL_ADDRESS => person.email.clone(),
@@ -157,7 +157,7 @@ pub(super) fn name_id(idp: &ProviderState, person: &Person) -> String {
     }
 }
 
-/// How the person proved who they are.
+/// The authentication context class of the user.
 fn authn_context(person: &Person) -> String {
     let two_factors = person.amr.iter().any(|method| method == "mfa");
     let by_method = if two_factors { TWO_FACTORS } else { PASSWORD };
@@ -175,7 +175,7 @@ fn attributes(idp: &ProviderState, requested: &SignInRequest, person: &Person) -
     }
     for (name, value) in &person.claims {
         attributes.retain(|attribute| attribute.name != *name);
-        attributes.push(Attribute::new(name, texts(value)));
+        attributes.push(Attribute::new(name, strings(value)));
     }
     for (name, values) in &requested.service_provider.attributes {
         attributes.push(Attribute::new(name, values.clone()));
@@ -183,9 +183,9 @@ fn attributes(idp: &ProviderState, requested: &SignInRequest, person: &Person) -
     attributes
 }
 
-fn texts(value: &Value) -> Vec<String> {
+fn strings(value: &Value) -> Vec<String> {
     match value {
-        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
         Value::String(text) => vec![text.clone()],
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
             vec![value.to_string()]
@@ -194,6 +194,6 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn recipient(requested: &SignInRequest) -> String {
-    let elsewhere = requested.service_provider.recipient.clone();
-    elsewhere.unwrap_or_else(|| requested.consumer.clone())
+    let fixed = requested.service_provider.recipient.clone();
+    fixed.unwrap_or_else(|| requested.consumer.clone())
 }

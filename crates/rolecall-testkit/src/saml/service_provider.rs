@@ -1,4 +1,4 @@
-//! Who may ask for sign-ins: a service provider, by hand or from its metadata (SAML Metadata 2.4.4).
+//! Service providers, configured or read from metadata (SAML Metadata 2.4.4).
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -9,27 +9,27 @@ use super::Binding;
 use super::names::{POST, REDIRECT};
 use crate::xml::Element;
 
-/// A service provider as the identity provider knows it.
+/// A service provider that is registered at an identity provider.
 #[derive(Clone, Debug)]
 pub struct ServiceProvider {
-    /// Its entity ID; the audience of what it is told.
+    /// Entity ID, which is the audience of assertions.
     pub entity_id: String,
-    /// Where answers may be posted; the first is the default one.
+    /// URLs of the assertion consumer services; the first is the default.
     pub consumers: Vec<String>,
-    /// What an answer says about where it is delivered, when that is not where it is posted: AWS's own address.
+    /// Recipient and destination in responses, if they differ from the URL of the form: for AWS.
     pub recipient: Option<String>,
-    /// Where logout messages go, and how.
+    /// Binding and URL of the single logout services.
     pub logout: Vec<(Binding, String)>,
-    /// What signs its requests.
+    /// Certificates of the keys that sign its requests.
     pub certificates: Vec<X509>,
-    /// What its assertions are encrypted to.
+    /// Certificate for the encryption of assertions.
     pub encryption: Option<X509>,
-    /// More attributes for it: name and values.
+    /// Additional attributes: name and values.
     pub attributes: Vec<(String, Vec<String>)>,
 }
 
 impl ServiceProvider {
-    /// One consumer, no certificates.
+    /// A service provider with one assertion consumer service and no certificates.
     pub fn new(entity_id: &str, consumer: &str) -> Self {
         Self {
             entity_id: entity_id.to_owned(),
@@ -42,7 +42,7 @@ impl ServiceProvider {
         }
     }
 
-    /// AWS as a service provider, with these roles, where the browser delivers the answer to `consumer` in its stead.
+    /// AWS as a service provider with these roles. The browser posts responses to `consumer`, not to AWS.
     pub fn aws(consumer: &str, roles: &[&str], session_name: &str) -> Self {
         let attribute = |name: &str, values: &[&str]| {
             let values = values.iter().map(|value| (*value).to_owned()).collect();
@@ -61,19 +61,19 @@ impl ServiceProvider {
         }
     }
 
-    /// From `md:EntityDescriptor`.
+    /// Reads an `md:EntityDescriptor`.
     ///
     /// # Errors
-    /// When it names no consumer for the POST binding.
+    /// If it has no assertion consumer service for the POST binding.
     pub fn from_metadata(metadata: &str) -> Result<Self> {
         let entity = Element::parse(metadata)?;
         ensure!(
             entity.local_name() == "EntityDescriptor",
-            "no EntityDescriptor"
+            "the metadata is not an EntityDescriptor"
         );
         let role = entity
             .find("SPSSODescriptor")
-            .context("no SPSSODescriptor")?;
+            .context("the metadata has no SPSSODescriptor")?;
         let endpoints = |name: &'static str| {
             let endpoints = role
                 .elements()
@@ -93,17 +93,19 @@ impl ServiceProvider {
             .collect();
         ensure!(
             !consumers.is_empty(),
-            "no AssertionConsumerService for POST"
+            "the metadata has no AssertionConsumerService for POST"
         );
-        let keys = |wanted: &'static str| {
+        let keys = |purpose: &'static str| {
             let descriptors = role.elements().filter(move |element| {
                 element.local_name() == "KeyDescriptor"
-                    && element.attribute("use").is_none_or(|usage| usage == wanted)
+                    && element
+                        .attribute("use")
+                        .is_none_or(|usage| usage == purpose)
             });
             descriptors.map(|descriptor| {
                 let certificate = descriptor
                     .at(&["KeyInfo", "X509Data", "X509Certificate"])
-                    .context("a KeyDescriptor without a certificate")?;
+                    .context("a KeyDescriptor has no certificate")?;
                 let text: String = certificate.own_text().split_whitespace().collect();
                 Ok(X509::from_der(&STANDARD.decode(text)?)?)
             })
@@ -111,7 +113,7 @@ impl ServiceProvider {
         Ok(Self {
             entity_id: entity
                 .attribute("entityID")
-                .context("no entityID")?
+                .context("the metadata has no entityID")?
                 .to_owned(),
             consumers,
             recipient: None,

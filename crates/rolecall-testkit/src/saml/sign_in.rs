@@ -1,4 +1,4 @@
-//! A sign-in from the request to the answer, for those who want the answer alone.
+//! A complete sign-in at the provider, for tests that need only the response.
 
 use anyhow::{Context, Result};
 use url::form_urlencoded;
@@ -10,11 +10,10 @@ use crate::browser::Browser;
 use crate::xml::Element;
 
 impl SamlProvider {
-    /// The fields with which the browser of this person arrives at the service provider, in answer to the request of this
-    /// ID: in the form's body, or in the address.
+    /// The fields that the user's browser sends to the service provider in response to a request with this ID.
     ///
     /// # Errors
-    /// When the provider knows no such service provider or person.
+    /// If the service provider or the user is unknown.
     pub async fn response_fields(
         &self,
         service_provider: &str,
@@ -40,17 +39,20 @@ impl SamlProvider {
         let mut browser = Browser::new()?;
         browser.open(&outgoing.redirect(&sso)?).await?;
         browser.sign_in_at_provider(username).await?;
-        let visit = browser.visits().last().context("it went nowhere")?;
+        let visit = browser
+            .visits()
+            .last()
+            .context("the browser did not send a request")?;
         let sent = visit.body.as_deref().or(visit.url.query());
         Ok(form_urlencoded::parse(sent.unwrap_or_default().as_bytes())
             .into_owned()
             .collect())
     }
 
-    /// The `SAMLResponse` among them.
+    /// The field `SAMLResponse`.
     ///
     /// # Errors
-    /// Those of [`Self::response_fields`], and when there is none.
+    /// As for [`Self::response_fields`], or if the field is missing.
     pub async fn response_for(
         &self,
         service_provider: &str,

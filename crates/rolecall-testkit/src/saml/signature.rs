@@ -1,7 +1,7 @@
-//! XML Signature, enveloped, and the signature of the Redirect binding (SAML Core 5.4, Bindings 3.4.4.1), over OpenSSL alone.
+//! Enveloped XML signatures and signatures of the Redirect binding (SAML Core 5.4, Bindings 3.4.4.1), implemented with OpenSSL.
 //!
-//! What is signed is the canonical text that [`crate::xml`] makes, so nothing here can be led astray by what a verifier's
-//! library believes. Verifying looks at one thing: whether this element was signed by one of these keys.
+//! Canonicalization is that of [`crate::xml`], so that it is independent of the libraries under test. Verification checks
+//! only whether an element was signed with one of the given keys.
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
@@ -18,7 +18,7 @@ use crate::certificate;
 use crate::keys::{Algorithm, SigningKey};
 use crate::xml::Element;
 
-/// How a signature value is made (RFC 9231 2.3), sound and unsound ways.
+/// Signature methods (RFC 9231 2.3), including weak ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -27,14 +27,14 @@ pub enum Method {
     RsaSha512,
     /// ECDSA with SHA-256.
     EcdsaSha256,
-    /// RSASSA-PKCS1-v1_5 with SHA-1: broken.
+    /// RSASSA-PKCS1-v1_5 with SHA-1 (weak).
     RsaSha1,
-    /// RSASSA-PKCS1-v1_5 with MD5: long broken.
+    /// RSASSA-PKCS1-v1_5 with MD5 (weak).
     RsaMd5,
 }
 
 impl Method {
-    /// What a key of this kind signs with.
+    /// The default method for keys of an algorithm.
     pub fn of(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Rs256 => Self::RsaSha256,
@@ -42,7 +42,7 @@ impl Method {
         }
     }
 
-    /// Its identifier.
+    /// Algorithm identifier (URI).
     pub fn uri(self) -> &'static str {
         match self {
             Self::RsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
@@ -54,9 +54,9 @@ impl Method {
     }
 
     fn from_uri(uri: &str) -> Result<Self> {
-        let sound = [Self::RsaSha256, Self::RsaSha512, Self::EcdsaSha256];
-        let method = sound.into_iter().find(|method| method.uri() == uri);
-        method.with_context(|| format!("no signature of `{uri}` is believed here"))
+        let accepted = [Self::RsaSha256, Self::RsaSha512, Self::EcdsaSha256];
+        let method = accepted.into_iter().find(|method| method.uri() == uri);
+        method.with_context(|| format!("the signature method `{uri}` is not accepted"))
     }
 
     fn digest(self) -> MessageDigest {
@@ -73,7 +73,7 @@ impl Method {
         if self != Self::EcdsaSha256 {
             return Ok(signature);
         }
-        // r and s, not DER (RFC 9231 2.3.6).
+        // The value is r and s, not DER (RFC 9231 2.3.6).
         let pair = EcdsaSig::from_der(&signature)?;
         Ok([pair.r().to_vec_padded(32)?, pair.s().to_vec_padded(32)?].concat())
     }
@@ -81,7 +81,7 @@ impl Method {
     fn verify(self, key: &PKeyRef<Public>, message: &[u8], signature: &[u8]) -> Result<bool> {
         let der = match self {
             Self::EcdsaSha256 => {
-                ensure!(signature.len() == 64, "r and s have 32 bytes each");
+                ensure!(signature.len() == 64, "r and s must have 32 bytes each");
                 let (r, s) = signature.split_at(32);
                 EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?
                     .to_der()?
@@ -92,21 +92,21 @@ impl Method {
     }
 }
 
-/// A digest of canonical text.
+/// Digest methods, including weak ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Digest {
     /// SHA-256.
     Sha256,
     /// SHA-512.
     Sha512,
-    /// SHA-1: broken.
+    /// SHA-1 (weak).
     Sha1,
-    /// MD5: long broken.
+    /// MD5 (weak).
     Md5,
 }
 
 impl Digest {
-    /// Its identifier.
+    /// Algorithm identifier (URI).
     pub fn uri(self) -> &'static str {
         match self {
             Self::Sha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
@@ -116,7 +116,7 @@ impl Digest {
         }
     }
 
-    /// Of `text`, in base64.
+    /// The digest of `text` in base64.
     pub fn of(self, text: &str) -> Result<String> {
         let digest = match self {
             Self::Sha256 => MessageDigest::sha256(),
@@ -128,7 +128,7 @@ impl Digest {
     }
 }
 
-/// A key with the certificate that metadata shows for it.
+/// A signing key with its certificate.
 #[derive(Clone)]
 pub struct Credential {
     key: SigningKey,
@@ -136,14 +136,14 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A new key and its own certificate.
+    /// Generates a key with a self-signed certificate.
     pub fn generate(algorithm: Algorithm) -> Result<Self> {
         let key = SigningKey::generate(algorithm)?;
         let certificate = certificate::self_signed("Testkit identity provider", &key)?;
         Ok(Self { key, certificate })
     }
 
-    /// The key.
+    /// The private key.
     pub fn key(&self) -> &SigningKey {
         &self.key
     }
@@ -153,12 +153,12 @@ impl Credential {
         &self.certificate
     }
 
-    /// The certificate in base64, as `ds:X509Certificate` has it.
+    /// The certificate in base64, as in `ds:X509Certificate`.
     pub fn certificate_text(&self) -> Result<String> {
         Ok(STANDARD.encode(self.certificate.to_der()?))
     }
 
-    /// What it signs with where nothing else is asked for.
+    /// The default signature method.
     pub fn method(&self) -> Method {
         Method::of(self.key.algorithm())
     }
@@ -169,10 +169,10 @@ impl Credential {
         Ok(Element::new("ds:KeyInfo").child(Element::new("ds:X509Data").child(certificate)))
     }
 
-    /// Signs the query of a Redirect message: `SAMLRequest=…[&RelayState=…]&SigAlg=…`, to be extended with `&Signature=…`.
+    /// Signs the query of a Redirect message, `SAMLRequest=…[&RelayState=…]&SigAlg=…`. Returns the value of `Signature`.
     pub fn sign_query(&self, query: &str) -> Result<String> {
         let signature = match self.method() {
-            // DER here: no XML Signature is involved (as every product does it).
+            // DER, as in all products: this is not an XML signature.
             Method::EcdsaSha256 => Signer::new(MessageDigest::sha256(), self.key.private_key())?
                 .sign_oneshot_to_vec(query.as_bytes())?,
             method @ (Method::RsaSha256 | Method::RsaSha512 | Method::RsaSha1 | Method::RsaMd5) => {
@@ -183,7 +183,7 @@ impl Credential {
     }
 }
 
-/// The `ds:SignedInfo` of an enveloped signature over `target`, as SAML Core 5.4 wants it: one reference to its ID.
+/// The `ds:SignedInfo` of an enveloped signature over `target` (SAML Core 5.4): one reference to its ID.
 pub fn signed_info(target: &Element, method: &str, digest: Digest) -> Result<Element> {
     let id = target.attribute("ID").unwrap_or_default();
     Ok(Element::new("ds:SignedInfo")
@@ -196,7 +196,7 @@ pub fn signed_info(target: &Element, method: &str, digest: Digest) -> Result<Ele
         )))
 }
 
-/// One `ds:Reference` with the two transforms of SAML Core 5.4.4.
+/// A `ds:Reference` with the two transforms of SAML Core 5.4.4.
 pub fn reference(uri: &str, method: &str, value: &str) -> Element {
     let transform = |uri| Element::new("ds:Transform").with("Algorithm", uri);
     let transforms = Element::new("ds:Transforms").children([ENVELOPED, EXCLUSIVE].map(transform));
@@ -207,7 +207,7 @@ pub fn reference(uri: &str, method: &str, value: &str) -> Element {
         .child(Element::new("ds:DigestValue").text(value))
 }
 
-/// `ds:Signature` around a `ds:SignedInfo`, with the value that `sign` makes of its canonical form.
+/// A `ds:Signature` of a `ds:SignedInfo`. `sign` returns the signature of its canonical form.
 pub fn signature(
     signed_info: Element,
     key_info: Option<Element>,
@@ -221,9 +221,9 @@ pub fn signature(
     Ok(signature.children(key_info))
 }
 
-/// Signs a message or an assertion in place: right after its issuer, as the schema has it, or first where it has none.
+/// Signs a message or an assertion. The signature follows the issuer, or is the first child if there is no issuer.
 ///
-/// Every namespace that `target` uses has to be declared on `target` itself.
+/// `target` must declare all namespaces that it uses.
 pub fn sign(target: &mut Element, credential: &Credential) -> Result<()> {
     let method = credential.method();
     let signed_info = signed_info(target, method.uri(), Digest::Sha256)?;
@@ -234,29 +234,34 @@ pub fn sign(target: &mut Element, credential: &Credential) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of a `ds:SignatureValue`.
+/// The bytes of a `ds:SignatureValue` over `message`.
 pub fn sign_with(credential: &Credential, method: Method, message: &[u8]) -> Result<Vec<u8>> {
     method.sign(credential.key().private_key(), message)
 }
 
-/// Whether `target`, whose ancestors are `ancestors`, has a signature of its own that one of these certificates made.
+/// Verifies the signature of `target` with these certificates. `ancestors` are those of `target`, outermost first.
 ///
 /// # Errors
-/// Says what is not as SAML Core 5.4 has it.
+/// If the signature is missing, is not valid, or does not conform to SAML Core 5.4.
 pub fn verify(target: &Element, ancestors: &[&Element], certificates: &[X509]) -> Result<()> {
     let mut unsigned = target.clone();
-    let signature = unsigned.take("Signature").context("it is not signed")?;
+    let signature = unsigned
+        .take("Signature")
+        .context("the element is not signed")?;
     let signed_info = signature.find("SignedInfo").context("no SignedInfo")?;
     let references: Vec<_> = signed_info
         .elements()
         .filter(|element| element.local_name() == "Reference")
         .collect();
     let [reference] = references.as_slice() else {
-        bail!("a signature has one reference, not {}", references.len());
+        bail!("expected one reference, not {}", references.len());
     };
     let id = target.attribute("ID").context("no ID")?;
     let uri = reference.attribute("URI").unwrap_or_default();
-    ensure!(uri == format!("#{id}"), "`{uri}` is not this element");
+    ensure!(
+        uri == format!("#{id}"),
+        "the reference `{uri}` is not to this element"
+    );
     let text = |path: &[&str]| {
         let element = signature.at(path).with_context(|| format!("no {path:?}"))?;
         Ok::<_, anyhow::Error>(element.own_text().split_whitespace().collect::<String>())
@@ -278,11 +283,11 @@ pub fn verify(target: &Element, ancestors: &[&Element], certificates: &[X509]) -
     let digest = [Digest::Sha256, Digest::Sha512]
         .into_iter()
         .find(|known| known.uri() == digest)
-        .context("no such digest is believed here")?;
+        .context("the digest method is not accepted")?;
     let value = text(&["SignedInfo", "Reference", "DigestValue"])?;
     ensure!(
         digest.of(&unsigned.canonical(ancestors))? == value,
-        "it is not what was signed"
+        "the digest does not match"
     );
     let method = Method::from_uri(&algorithm(signed_info, &["SignatureMethod"])?)?;
     let value = STANDARD.decode(text(&["SignatureValue"])?)?;
@@ -298,12 +303,12 @@ pub fn verify(target: &Element, ancestors: &[&Element], certificates: &[X509]) -
         }
     }
     bail!(
-        "none of {} certificates made this signature",
+        "the signature does not match any of {} certificates",
         certificates.len()
     )
 }
 
-/// Whether one of these certificates signed the query of a Redirect message, up to and including `SigAlg`.
+/// Verifies the signature of the query of a Redirect message, up to and including `SigAlg`.
 pub fn verify_query(query: &str, method: &str, value: &str, certificates: &[X509]) -> Result<()> {
     let method = Method::from_uri(method)?;
     let value = STANDARD.decode(value)?;
@@ -318,7 +323,7 @@ pub fn verify_query(query: &str, method: &str, value: &str, certificates: &[X509
         }
     }
     bail!(
-        "none of {} certificates made this signature",
+        "the signature does not match any of {} certificates",
         certificates.len()
     )
 }
@@ -328,9 +333,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_key_signs_its_certificate_verifies_and_no_other() -> Result<()> {
+    fn only_certificate_of_signing_key_verifies() -> Result<()> {
         for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-            let (ours, theirs) = (
+            let (signer, other) = (
                 Credential::generate(algorithm)?,
                 Credential::generate(algorithm)?,
             );
@@ -338,18 +343,18 @@ mod tests {
                 .with("xmlns:a", "urn:a")
                 .with("ID", "_1")
                 .child(Element::new("a:Issuer").text("x & y"));
-            sign(&mut target, &ours)?;
-            // Written down and read back, it is the same.
+            sign(&mut target, &signer)?;
+            // Also after serialization and parsing.
             let mut target = Element::parse(&target.write())?;
             verify(
                 &target,
                 &[],
-                &[theirs.certificate.clone(), ours.certificate.clone()],
+                &[other.certificate.clone(), signer.certificate.clone()],
             )?;
-            assert!(verify(&target, &[], &[theirs.certificate]).is_err());
+            assert!(verify(&target, &[], &[other.certificate]).is_err());
             let issuer = target.find_mut("Issuer").context("an issuer")?;
             issuer.set_text("z");
-            assert!(verify(&target, &[], &[ours.certificate]).is_err());
+            assert!(verify(&target, &[], &[signer.certificate]).is_err());
         }
         Ok(())
     }

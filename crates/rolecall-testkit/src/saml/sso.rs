@@ -1,4 +1,4 @@
-//! The single sign-on service (SAML Profiles 4.1): reads the request, shows the sign-in form, sends the answer.
+//! The single sign-on service (SAML Profiles 4.1): validates requests, shows the sign-in form and sends responses.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,13 @@ use crate::page;
 
 type Fields = HashMap<String, String>;
 
-/// `GET /sso`
+/// `GET /sso`.
 pub(super) async fn by_redirect(idp: web::Data<ProviderState>, http: HttpRequest) -> HttpResponse {
     let message = Message::read(Binding::Redirect, http.query_string());
     handle_request(&idp, &http, message)
 }
 
-/// `POST /sso`
+/// `POST /sso`.
 pub(super) async fn by_post(
     idp: web::Data<ProviderState>,
     http: HttpRequest,
@@ -30,7 +30,7 @@ pub(super) async fn by_post(
     handle_request(&idp, &http, Message::read(Binding::Post, &body))
 }
 
-/// `GET /start?sp=…[&RelayState=…]`: the provider begins.
+/// `GET /start?sp=…[&RelayState=…]`: starts an IdP-initiated sign-in.
 pub(super) async fn idp_initiated(
     idp: web::Data<ProviderState>,
     http: HttpRequest,
@@ -44,7 +44,7 @@ pub(super) async fn idp_initiated(
     }
 }
 
-/// `POST /sign-in`: the form comes back.
+/// `POST /sign-in`: processes the sign-in form.
 pub(super) async fn submit_form(
     idp: web::Data<ProviderState>,
     form: web::Form<Fields>,
@@ -54,7 +54,7 @@ pub(super) async fn submit_form(
     let Some(requested) = idp.read(|state| state.requests.get(id).cloned()) else {
         return page::error_page(
             idp.title(),
-            "This sign-in form is used up. Go back to the application and start again.",
+            "This sign-in form has expired. Return to the application and sign in again.",
         );
     };
     if field("decision") == "cancel" {
@@ -64,7 +64,7 @@ pub(super) async fn submit_form(
     let username = field("username").trim();
     let username = username.strip_suffix("@example.com").unwrap_or(username);
     if idp.person(username).is_none() {
-        return sign_in_form(&idp, id, username, Some("Nobody by that name here."));
+        return sign_in_form(&idp, id, username, Some("Unknown username."));
     }
     idp.change(|state| state.requests.remove(id));
     page_or_error(&idp, sign_in(&idp, &requested, username))
@@ -82,7 +82,7 @@ fn handle_request(
     }
 }
 
-/// Answers at once who is signed in already, unless they are to be asked again.
+/// Responds at once if the browser has a session, unless the request forces authentication.
 fn proceed(idp: &ProviderState, http: &HttpRequest, requested: SignInRequest) -> HttpResponse {
     let session = session(idp, http).filter(|_| !requested.force);
     match session {
@@ -136,13 +136,13 @@ fn sign_in_form(
     .show()
 }
 
-/// Whose cookie this is.
+/// The session of the browser.
 pub(super) fn session(idp: &ProviderState, http: &HttpRequest) -> Option<Session> {
     let cookie = http.cookie(&idp.cookie_name())?;
     idp.read(|state| state.sessions.get(cookie.value()).cloned())
 }
 
-/// What came of it, or what went wrong.
+/// The response, or an error page.
 pub(super) fn page_or_error(idp: &ProviderState, response: Result<HttpResponse>) -> HttpResponse {
     response.unwrap_or_else(|error| page::error_page(idp.title(), &format!("{error:#}")))
 }

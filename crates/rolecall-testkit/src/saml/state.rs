@@ -1,4 +1,4 @@
-//! What the provider knows: keys, people, service providers, sessions.
+//! State of the provider: keys, users, service providers and sessions.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
@@ -14,7 +14,7 @@ use crate::keys::{Algorithm, random_text};
 use crate::lock;
 use crate::oidc::Person;
 
-/// One provider's memory, shared by its handlers.
+/// State of a provider, shared by its handlers.
 pub(super) struct ProviderState {
     pub(super) settings: SamlSettings,
     pub(super) hits: Mutex<HashMap<&'static str, usize>>,
@@ -23,7 +23,7 @@ pub(super) struct ProviderState {
     state: Mutex<Records>,
 }
 
-/// What changes.
+/// The mutable part of the state.
 #[derive(Default)]
 pub(super) struct Records {
     port: u16,
@@ -31,23 +31,23 @@ pub(super) struct Records {
     pub(super) people: Vec<Person>,
     pub(super) faults: Vec<Fault>,
     pub(super) faulty_responses: usize,
-    /// By the value of the provider's cookie.
+    /// By the value of the session cookie.
     pub(super) sessions: HashMap<String, Session>,
-    /// Requests whose form is open, by the form's hidden field.
+    /// Requests that wait for their form, by the hidden field `request` of the form.
     pub(super) requests: HashMap<String, SignInRequest>,
-    /// Logout requests that wait for an answer, by ID.
+    /// IDs of logout requests that wait for a response.
     pub(super) pending_logouts: Vec<String>,
-    /// The first signs.
+    /// The first one signs.
     pub(super) credentials: Vec<Credential>,
 }
 
-/// Somebody is signed in at the provider.
+/// A session at the provider.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) username: String,
     pub(super) since: DateTime<Utc>,
     pub(super) index: String,
-    /// The service provider that was told last.
+    /// Entity ID of the service provider that received the last assertion.
     pub(super) at: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl ProviderState {
         })
     }
 
-    /// Learns its own address.
+    /// Sets the port once it is known.
     pub(super) fn settle(&self, port: u16) {
         self.change(|state| state.port = port);
     }
@@ -84,7 +84,7 @@ impl ProviderState {
         format!("http://{}:{port}", self.settings.host)
     }
 
-    /// The absolute address of a path.
+    /// The absolute URL of a path.
     pub(super) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url())
     }
@@ -93,7 +93,7 @@ impl ProviderState {
         self.at("/metadata")
     }
 
-    /// The provider's cookie. It names the port, because cookies are not kept apart by port (RFC 6265 8.5).
+    /// The name of the session cookie. It contains the port, because cookies are shared between ports (RFC 6265 8.5).
     pub(super) fn cookie_name(&self) -> String {
         format!("testkit_idp_{}", self.read(|state| state.port))
     }
@@ -102,7 +102,7 @@ impl ProviderState {
         (self.settings.clock)()
     }
 
-    /// How long an assertion is good.
+    /// The lifetime of assertions.
     pub(super) fn lifetime(&self) -> TimeDelta {
         TimeDelta::from_std(self.settings.lifetime).unwrap_or(TimeDelta::MAX)
     }
@@ -111,8 +111,8 @@ impl ProviderState {
         *lock(&self.hits).entry(path).or_default() += 1;
     }
 
-    pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
-        look(&lock(&self.state))
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Records) -> T) -> T {
+        f(&lock(&self.state))
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Records) -> T) -> T {
@@ -133,7 +133,7 @@ impl ProviderState {
         })
     }
 
-    /// Who can sign in.
+    /// Usernames, for the sign-in form.
     pub(super) fn usernames(&self) -> Vec<String> {
         self.read(|state| {
             let people = state.people.iter();
@@ -141,13 +141,13 @@ impl ProviderState {
         })
     }
 
-    /// What signs.
+    /// The signing key.
     pub(super) fn credential(&self) -> Result<Credential> {
         let credential = self.read(|state| state.credentials.first().cloned());
-        credential.context("a provider needs a key")
+        credential.context("a provider must have a key")
     }
 
-    /// A key of the same kind that nobody knows. There is one of each kind for everybody: making one takes a while.
+    /// A key of the same type that is not in the metadata. It is shared by all providers, because generating an RSA key is slow.
     pub(super) fn unknown_key(&self) -> Result<Credential> {
         static RSA: OnceLock<Credential> = OnceLock::new();
         static EC: OnceLock<Credential> = OnceLock::new();
@@ -159,7 +159,7 @@ impl ProviderState {
         if known.get().is_none() {
             drop(known.set(Credential::generate(algorithm)?));
         }
-        known.get().cloned().context("it was just made")
+        known.get().cloned().context("the key was just generated")
     }
 
     fn algorithm(&self) -> Algorithm {
@@ -178,7 +178,7 @@ impl ProviderState {
         Ok(())
     }
 
-    /// A fresh ID (SAML Core 1.3.4): an NCName, 128 bits of it random.
+    /// A random ID (SAML Core 1.3.4): an NCName with 128 random bits.
     pub(super) fn id(&self) -> Result<String> {
         Ok(format!("_{}", random_text(16)?))
     }

@@ -1,14 +1,14 @@
 //! Exclusive XML Canonicalization 1.0 without comments (<http://www.w3.org/2001/10/xml-exc-c14n#>), sections 2 and 3.
 //!
-//! No `InclusiveNamespaces`: nobody here needs them.
+//! `InclusiveNamespaces` is not supported.
 
 use super::{Element, Node, escape_attribute, escape_text};
 
-/// Namespace declarations in force, innermost last.
+/// Namespace declarations in scope, innermost last.
 type Declarations = Vec<(String, String)>;
 
 impl Element {
-    /// The canonical form of this element, whose ancestors are `ancestors`, outermost first.
+    /// The canonical form of this element. `ancestors` are in order from the outermost.
     pub fn canonical(&self, ancestors: &[&Element]) -> String {
         let mut scope = Declarations::new();
         for ancestor in ancestors {
@@ -90,7 +90,7 @@ impl Element {
     }
 }
 
-/// What a prefix stands for; nothing where nobody declared it.
+/// The namespace URI of a prefix; empty if it is not declared.
 fn uri(declarations: &Declarations, prefix: &str) -> String {
     let declared = declarations.iter().rev().find(|(known, _)| known == prefix);
     declared.map(|(_, uri)| uri.clone()).unwrap_or_default()
@@ -103,13 +103,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_namespaces_in_use_are_written_where_they_are_first_used() -> Result<()> {
-        // The example of Exclusive XML Canonicalization 1.0, 2.2, and attributes in the order of 2.3.
+    fn only_used_namespaces_are_rendered() -> Result<()> {
+        // The example of Exclusive XML Canonicalization 1.0, 2.2, with attributes in the order of 2.3.
         let document = Element::parse(
             "<n0:pdu xmlns:n0='http://a.example' xmlns:n1='http://b.example'><n1:elem2 xmlns:n1='http://b.example' xml:lang='en'>\
              <n3:stuff xmlns:n3='ftp://example.org' b='2' n3:a='1' a='&#10;\"'/></n1:elem2></n0:pdu>",
         )?;
-        let inner = document.find("elem2").expect("it is there");
+        let inner = document.find("elem2").expect("elem2");
         assert_eq!(
             inner.canonical(&[&document]),
             "<n1:elem2 xmlns:n1=\"http://b.example\" xml:lang=\"en\"><n3:stuff xmlns:n3=\"ftp://example.org\" \
@@ -119,19 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn comments_go_and_cdata_is_text() {
+    fn comments_are_removed_and_cdata_becomes_text() {
         let mut element = Element::new("a").text("x\r&");
-        element.children.push(Node::Comment("gone".to_owned()));
+        element.children.push(Node::Comment("comment".to_owned()));
         element.children.push(Node::Cdata("<b>".to_owned()));
         assert_eq!(element.canonical(&[]), "<a>x&#xD;&amp;&lt;b&gt;</a>");
         assert_eq!(
             element.write(),
-            "<a>x&#xD;&amp;<!--gone--><![CDATA[<b>]]></a>"
+            "<a>x&#xD;&amp;<!--comment--><![CDATA[<b>]]></a>"
         );
     }
 
     #[test]
-    fn a_default_namespace_is_undone_where_it_ends() -> Result<()> {
+    fn default_namespace_is_reset() -> Result<()> {
         let document =
             Element::parse("<a xmlns='urn:x'><b xmlns=''><c xmlns='urn:x'/></b><d/></a>")?;
         assert_eq!(

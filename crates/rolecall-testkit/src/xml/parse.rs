@@ -1,4 +1,4 @@
-//! Reading a document into a tree, with the names as they were written.
+//! Parsing a document into a tree with the names as written.
 
 use anyhow::{Context, Result};
 use roxmltree::{Document, Node as Parsed, NodeType};
@@ -6,19 +6,21 @@ use roxmltree::{Document, Node as Parsed, NodeType};
 use super::{Element, Node};
 
 impl Element {
-    /// The root of a document. A document type is refused.
+    /// Parses a document. Fails if it has a document type.
     pub fn parse(text: &str) -> Result<Self> {
         element(Document::parse(text)?.root_element(), text)
     }
 }
 
 fn element(parsed: Parsed<'_, '_>, text: &str) -> Result<Element> {
-    let written = text.get(parsed.range()).context("an element has a place")?;
+    let written = text
+        .get(parsed.range())
+        .context("the parser returned a wrong range of an element")?;
     let name = written
         .trim_start_matches('<')
         .split(|character: char| character.is_whitespace() || "/>".contains(character))
         .next()
-        .context("an element has a name")?;
+        .context("an element has no name")?;
     let mut element = Element::new(name);
     let inherited = |prefix, uri| {
         let parent = parsed.parent_element();
@@ -37,7 +39,7 @@ fn element(parsed: Parsed<'_, '_>, text: &str) -> Result<Element> {
     for attribute in parsed.attributes() {
         let name = text
             .get(attribute.range_qname())
-            .context("an attribute has a place")?;
+            .context("the parser returned a wrong range of an attribute")?;
         element.set(name, attribute.value());
     }
     for child in parsed.children() {
@@ -47,7 +49,9 @@ fn element(parsed: Parsed<'_, '_>, text: &str) -> Result<Element> {
             NodeType::Text => Node::Text(content),
             NodeType::Comment => Node::Comment(content),
             NodeType::PI | NodeType::Root => {
-                let target = child.pi().context("an instruction has a target")?;
+                let target = child
+                    .pi()
+                    .context("a processing instruction has no target")?;
                 let value = target.value.map(|value| format!(" {value}"));
                 Node::Instruction(format!("{}{}", target.target, value.unwrap_or_default()))
             }
@@ -61,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() -> Result<()> {
+    fn parsing_reverses_serialization() -> Result<()> {
         let text = "<a:b xmlns:a=\"urn:a\" c=\"1 &amp; 2\" a:d=\"3\">x<?p q?><e xmlns=\"urn:e\"><f/></e><!--g--></a:b>";
         assert_eq!(Element::parse(text)?.write(), text);
         assert!(Element::parse("<!DOCTYPE a []><a/>").is_err());

@@ -1,4 +1,4 @@
-//! GetCallerIdentity, signed by the real SDK, and by credentials that should not do.
+//! GetCallerIdentity, with requests that the AWS SDK or the test signs.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rolecall_testkit::aws::IssuedSession;
 
 use crate::setup::Setup;
 
-/// The SDK as a user has it, pointed at the emulated STS.
+/// An SDK client for the emulated STS.
 fn sdk(setup: &Setup, credentials: Option<Credentials>) -> Client {
     let mut config = aws_sdk_sts::Config::builder()
         .region(Region::new("eu-west-1"))
@@ -34,16 +34,16 @@ fn credentials(session: &IssuedSession) -> Credentials {
     )
 }
 
-/// The code GetCallerIdentity is refused with.
-async fn refusal(client: &Client) -> Result<String> {
+/// The error code of GetCallerIdentity.
+async fn error_code(client: &Client) -> Result<String> {
     match client.get_caller_identity().send().await {
-        Ok(_) => bail!("it was answered"),
+        Ok(_) => bail!("the request succeeded"),
         Err(error) => Ok(error.code().context("no code")?.to_owned()),
     }
 }
 
 #[tokio::test]
-async fn issued_credentials_answer_with_the_assumed_role() -> Result<()> {
+async fn issued_credentials_identify_assumed_role() -> Result<()> {
     let setup = Setup::new().await?;
     let token = setup.token()?;
     let output = sdk(&setup, None)
@@ -88,7 +88,7 @@ async fn issued_credentials_answer_with_the_assumed_role() -> Result<()> {
 }
 
 #[tokio::test]
-async fn credentials_that_are_not_right_are_refused() -> Result<()> {
+async fn wrong_credentials_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let session = setup.session().await?;
     let with = |id: &str, secret: &str, token: &str| {
@@ -109,48 +109,48 @@ async fn credentials_that_are_not_right_are_refused() -> Result<()> {
         &session.session_token,
     );
     assert_eq!(
-        refusal(&with(id, "guess", token)).await?,
+        error_code(&with(id, "guess", token)).await?,
         "SignatureDoesNotMatch"
     );
     assert_eq!(
-        refusal(&with(id, secret, "guess")).await?,
+        error_code(&with(id, secret, "guess")).await?,
         "InvalidClientTokenId"
     );
     assert_eq!(
-        refusal(&with("ASIAUNKNOWN", secret, token)).await?,
+        error_code(&with("ASIAUNKNOWN", secret, token)).await?,
         "InvalidClientTokenId"
     );
-    let untouched = sdk(&setup, Some(credentials(&session)));
-    untouched.get_caller_identity().send().await?;
+    let correct = sdk(&setup, Some(credentials(&session)));
+    correct.get_caller_identity().send().await?;
     setup.clock.advance(Duration::from_secs(16 * 60));
-    assert_eq!(refusal(&untouched).await?, "SignatureDoesNotMatch");
+    assert_eq!(error_code(&correct).await?, "SignatureDoesNotMatch");
     Ok(())
 }
 
 #[tokio::test]
-async fn credentials_end() -> Result<()> {
+async fn expired_credentials_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
-    // IssuedSession an hour ago by AWS's clock, so that the SDK's own clock signs in time.
+    // The emulator issues the credentials an hour ago, so that the signatures of the SDK, which uses the system clock, are valid.
     let now = setup.clock.now();
     setup.clock.set(now - Duration::from_secs(3_600));
     let session = setup.session().await?;
     setup.clock.set(now);
     assert_eq!(
-        refusal(&sdk(&setup, Some(credentials(&session)))).await?,
+        error_code(&sdk(&setup, Some(credentials(&session)))).await?,
         "ExpiredToken"
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn unsigned_and_half_signed_requests_are_refused() -> Result<()> {
+async fn unsigned_and_malformed_signatures_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let form = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
     let scope = setup
         .clock
         .now()
         .format("%Y%m%d/eu-west-1/sts/aws4_request");
-    let stamp = setup.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
+    let timestamp = setup.clock.now().format("%Y%m%dT%H%M%SZ").to_string();
     for (authorization, code) in [
         (None, "MissingAuthenticationToken"),
         (Some("Bearer x".to_owned()), "IncompleteSignature"),
@@ -176,7 +176,7 @@ async fn unsigned_and_half_signed_requests_are_refused() -> Result<()> {
             .http
             .post(setup.aws.url())
             .form(&form)
-            .header("x-amz-date", &stamp);
+            .header("x-amz-date", &timestamp);
         if let Some(value) = authorization {
             request = request.header("authorization", value);
         }
@@ -190,7 +190,7 @@ async fn unsigned_and_half_signed_requests_are_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_sdk_reads_refusals() -> Result<()> {
+async fn sdk_parses_errors() -> Result<()> {
     let setup = Setup::new().await?;
     let error = sdk(&setup, None)
         .assume_role_with_web_identity()
@@ -200,7 +200,7 @@ async fn the_sdk_reads_refusals() -> Result<()> {
         .send()
         .await
         .err()
-        .context("it was granted")?
+        .context("the request succeeded")?
         .into_service_error();
     assert!(error.is_expired_token_exception(), "{error:?}");
     assert!(

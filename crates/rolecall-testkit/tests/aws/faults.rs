@@ -1,4 +1,4 @@
-//! Every fault, and that it ends.
+//! Each fault has its effect and ends.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::setup::Setup;
 
 #[tokio::test]
-async fn sts_refuses_on_demand() -> Result<()> {
+async fn sts_error_faults_take_effect_and_end() -> Result<()> {
     let setup = Setup::new().await?;
     for (fault, status, code) in [
         (Fault::Throttle { times: 1 }, 400, "Throttling"),
@@ -33,21 +33,21 @@ async fn sts_refuses_on_demand() -> Result<()> {
         setup
             .present(&setup.token()?)
             .await?
-            .refused(status, code, "");
+            .assert_error(status, code, "");
         if !counted {
             setup
                 .present(&setup.token()?)
                 .await?
-                .refused(status, code, "");
+                .assert_error(status, code, "");
             setup.aws.clear_faults();
         }
-        setup.present(&setup.token()?).await?.granted();
+        setup.present(&setup.token()?).await?.assert_success();
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn sts_breaks_on_demand() -> Result<()> {
+async fn sts_connection_faults_take_effect_and_end() -> Result<()> {
     let setup = Setup::new().await?;
     setup.aws.inject_fault(Fault::ServerError { times: 2 });
     for _ in 0..2 {
@@ -65,17 +65,17 @@ async fn sts_breaks_on_demand() -> Result<()> {
         .aws
         .inject_fault(Fault::SlowBy(Duration::from_millis(60)));
     let started = Instant::now();
-    setup.present(&setup.token()?).await?.granted();
+    setup.present(&setup.token()?).await?.assert_success();
     assert!(started.elapsed() >= Duration::from_millis(60));
     Ok(())
 }
 
 #[tokio::test]
-async fn the_sign_in_endpoint_breaks_on_demand() -> Result<()> {
+async fn signin_faults_take_effect_and_end() -> Result<()> {
     let setup = Setup::new().await?;
     let session = setup.session().await?;
     let credentials = json!({"sessionId": session.access_key_id, "sessionKey": session.secret_access_key, "sessionToken": session.session_token}).to_string();
-    let ask = async |duration: &str| -> Result<(u16, String)> {
+    let get_signin_token = async |duration: &str| -> Result<(u16, String)> {
         let form = [
             ("Action", "getSigninToken"),
             ("Session", &credentials),
@@ -109,18 +109,18 @@ async fn the_sign_in_endpoint_breaks_on_demand() -> Result<()> {
         ),
     ] {
         setup.aws.inject_fault(fault);
-        let (answered, body) = ask("SessionDuration").await?;
-        assert_eq!(answered, status);
+        let (status, body) = get_signin_token("SessionDuration").await?;
+        assert_eq!(status, status);
         assert!(body.contains(shown), "{shown} in {body}");
         setup.aws.clear_faults();
     }
     setup.aws.inject_fault(Fault::SigninRejectsDuration);
-    assert_eq!(ask("Unknown").await?.0, 200);
+    assert_eq!(get_signin_token("Unknown").await?.0, 200);
     Ok(())
 }
 
 #[tokio::test]
-async fn the_log_is_bounded_and_can_be_off() -> Result<()> {
+async fn recorded_requests_are_bounded() -> Result<()> {
     for kept in [0, 2] {
         let aws = Aws::start(AwsSettings {
             requests_kept: kept,
@@ -140,7 +140,7 @@ async fn the_log_is_bounded_and_can_be_off() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_ends_with_its_handle() -> Result<()> {
+async fn server_stops_when_dropped() -> Result<()> {
     let aws = Aws::start(AwsSettings::default())?;
     let address = aws
         .url()

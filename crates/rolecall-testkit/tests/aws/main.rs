@@ -1,6 +1,6 @@
-//! The emulated AWS, asked as a gateway and a browser ask the real one: every refusal it documents, and what follows a yes.
+//! Tests of the AWS emulator, with requests like those of a gateway and of a browser.
 //!
-//! Tokens are minted by hand and the issuer is a dozen lines, so that nothing of the gateway is trusted here.
+//! Tokens and the issuer are implemented in the tests, independently of the gateway.
 
 mod caller;
 mod faults;

@@ -1,5 +1,4 @@
-//! AssumeRoleWithSAML and the browser's POST to the sign-in endpoint: a response signed by hand, with one thing wrong at
-//! a time.
+//! AssumeRoleWithSAML and POST to the sign-in endpoint, with responses that have one error at a time.
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -12,20 +11,24 @@ use rolecall_testkit::xml::Element;
 use serde_json::json;
 
 use crate::saml_setup::{ENTITY, PROVIDER, RECIPIENT, ROLE, Setup, Signed, at, metadata, set};
-use crate::setup::{ACCOUNT, Answer};
+use crate::setup::{ACCOUNT, StsResponse};
 
 #[tokio::test]
-async fn a_response_becomes_a_session() -> Result<()> {
+async fn valid_response_issues_session() -> Result<()> {
     let setup = Setup::new()?;
     for signed in [Signed::Both, Signed::Assertion, Signed::Response] {
-        let answer = setup.present(&setup.response(signed, |_| {})?).await?;
-        answer.granted();
-        assert_eq!(answer.text("Subject"), "okta|alice");
-        assert_eq!(answer.text("SubjectType"), "persistent");
-        assert_eq!(answer.text("Issuer"), ENTITY);
-        assert_eq!(answer.text("Audience"), RECIPIENT, "AWS calls it so");
-        assert_eq!(answer.text("SourceIdentity"), "alice@example.com");
-        assert_eq!(answer.text("NameQualifier").len(), 28);
+        let response = setup.present(&setup.response(signed, |_| {})?).await?;
+        response.assert_success();
+        assert_eq!(response.text("Subject"), "okta|alice");
+        assert_eq!(response.text("SubjectType"), "persistent");
+        assert_eq!(response.text("Issuer"), ENTITY);
+        assert_eq!(
+            response.text("Audience"),
+            RECIPIENT,
+            "AWS returns the recipient as Audience"
+        );
+        assert_eq!(response.text("SourceIdentity"), "alice@example.com");
+        assert_eq!(response.text("NameQualifier").len(), 28);
     }
     let issued = setup.aws.issued().pop().context("a session")?;
     assert_eq!(
@@ -38,31 +41,36 @@ async fn a_response_becomes_a_session() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_by_the_provider_is_nothing() -> Result<()> {
+async fn unsigned_and_foreign_signatures_are_rejected() -> Result<()> {
     let setup = Setup::new()?;
-    let invalid = |answer: Answer| answer.refused(400, "InvalidIdentityToken", "signature invalid");
+    let invalid = |response: StsResponse| {
+        response.assert_error(400, "InvalidIdentityToken", "signature invalid")
+    };
     invalid(
         setup
             .present(&setup.response(Signed::Nothing, |_| {})?)
             .await?,
     );
-    let stranger = Setup {
+    let other_provider = Setup {
         credential: Credential::generate(Algorithm::Rs256)?,
         ..Setup::new()?
     };
-    invalid(setup.present(&stranger.fine()?).await?);
-    let text = String::from_utf8(STANDARD.decode(setup.fine()?)?)?;
+    invalid(setup.present(&other_provider.fine()?).await?);
+    let text = String::from_utf8(STANDARD.decode(setup.valid_response()?)?)?;
     let altered = text.replace("role/rolecall/Developer,", "role/rolecall/Admin,");
     invalid(setup.present(&STANDARD.encode(altered)).await?);
-    // A good signature on the assertion excuses no bad one around it.
+    // A valid signature of the assertion does not make up for an invalid one of the response.
     let altered = text.replacen("_response", "_responsf", 1);
     invalid(setup.present(&STANDARD.encode(altered)).await?);
 
-    let both = metadata(&[&stranger.credential, &setup.credential])?;
+    let both = metadata(&[&other_provider.credential, &setup.credential])?;
     setup.account.saml_provider("rolecall", &both)?;
-    setup.present(&setup.fine()?).await?.granted();
+    setup
+        .present(&setup.valid_response()?)
+        .await?
+        .assert_success();
     setup.account.delete_saml_provider(PROVIDER);
-    setup.present(&setup.fine()?).await?.refused(
+    setup.present(&setup.valid_response()?).await?.assert_error(
         400,
         "InvalidIdentityToken",
         "Specified provider doesn't exist",
@@ -71,7 +79,7 @@ async fn what_is_not_signed_by_the_provider_is_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_wrong_thing_is_enough() -> Result<()> {
+async fn each_invalid_part_is_rejected() -> Result<()> {
     type Change = fn(&mut Element);
     let setup = Setup::new()?;
     let invalid = "invalid SAML response";
@@ -140,28 +148,28 @@ async fn one_wrong_thing_is_enough() -> Result<()> {
         ),
     ];
     for (change, message) in cases {
-        let answer = setup
+        let response = setup
             .present(&setup.response(Signed::Both, change)?)
             .await?;
-        answer.refused(400, "InvalidIdentityToken", message);
+        response.assert_error(400, "InvalidIdentityToken", message);
     }
     for junk in ["!!!!", "PGE+PC9hPg==", "eA=="] {
-        let answer = setup.present(junk).await?;
-        answer.refused(400, "InvalidIdentityToken", invalid);
+        let response = setup.present(junk).await?;
+        response.assert_error(400, "InvalidIdentityToken", invalid);
     }
     let long = "x".repeat(100_001);
     setup
         .present(&long)
         .await?
-        .refused(400, "ValidationError", "at 'sAMLAssertion'");
+        .assert_error(400, "ValidationError", "at 'sAMLAssertion'");
     Ok(())
 }
 
 #[tokio::test]
-async fn the_trust_policy_decides() -> Result<()> {
+async fn trust_policy_is_enforced() -> Result<()> {
     let setup = Setup::new()?;
-    let denied = |answer: Answer| {
-        answer.refused(
+    let denied = |response: StsResponse| {
+        response.assert_error(
             403,
             "AccessDenied",
             "Not authorized to perform sts:AssumeRoleWithSAML",
@@ -176,14 +184,21 @@ async fn the_trust_policy_decides() -> Result<()> {
         ("aws:RequestTag/team", "Sales"),
     ] {
         setup.trust(&json!({ key: value }))?;
-        denied(setup.present(&setup.fine()?).await?);
+        denied(setup.present(&setup.valid_response()?).await?);
     }
     setup.trust(&json!({ "SAML:sub": "okta|alice" }))?;
-    setup.present(&setup.fine()?).await?.granted();
-    // A role that the response does not name, or names with another provider.
+    setup
+        .present(&setup.valid_response()?)
+        .await?
+        .assert_success();
+    // A role that is not in the response, or is there with another provider.
     let other = ROLE.replace("Developer", "Admin");
     let changes = [("RoleArn", other.as_str())];
-    denied(setup.present_with(&setup.fine()?, &changes).await?);
+    denied(
+        setup
+            .present_with(&setup.valid_response()?, &changes)
+            .await?,
+    );
     let elsewhere = format!("{ROLE},arn:aws:iam::111122223333:saml-provider/other");
     let response = setup.response(Signed::Both, |r| set(r, "Role", Some(&[&elsewhere])))?;
     denied(setup.present(&response).await?);
@@ -191,35 +206,35 @@ async fn the_trust_policy_decides() -> Result<()> {
 }
 
 #[tokio::test]
-async fn times_and_durations() -> Result<()> {
+async fn times_and_durations_are_limited() -> Result<()> {
     let setup = Setup::new()?;
-    let fine = setup.fine()?;
+    let fine = setup.valid_response()?;
     setup.clock.advance(TimeDelta::seconds(299).to_std()?);
-    setup.present(&fine).await?.granted();
+    setup.present(&fine).await?.assert_success();
     setup.clock.advance(TimeDelta::seconds(1).to_std()?);
     setup
         .present(&fine)
         .await?
-        .refused(400, "ExpiredTokenException", "within 5 minutes");
-    let fine = setup.fine()?;
+        .assert_error(400, "ExpiredTokenException", "within 5 minutes");
+    let fine = setup.valid_response()?;
     setup
         .present_with(&fine, &[("DurationSeconds", "3601")])
         .await?
-        .refused(400, "ValidationError", "MaxSessionDuration");
+        .assert_error(400, "ValidationError", "MaxSessionDuration");
     let short = setup.response(Signed::Both, |r| {
         set(r, "SessionDuration", Some(&["900"]));
     })?;
     setup
         .present_with(&short, &[("DurationSeconds", "3600")])
         .await?
-        .granted();
+        .assert_success();
     let issued = setup.aws.issued().pop().context("a session")?;
     assert!(issued.expiration - issued.issued_at <= TimeDelta::seconds(900));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_browser_is_let_into_the_console() -> Result<()> {
+async fn browser_post_opens_console() -> Result<()> {
     let setup = Setup::new()?;
     let long = setup.response(Signed::Both, |r| {
         set(r, "SessionDuration", Some(&["43200"]));
@@ -227,12 +242,12 @@ async fn a_browser_is_let_into_the_console() -> Result<()> {
     let (status, page) = setup.post(&long).await?;
     assert_eq!(status, 200, "{page}");
     let ends = (setup.clock.now() + TimeDelta::hours(12)).format("%Y-%m-%d %H:%M");
-    for words in [
+    for text in [
         "You are signed in to the console",
         "https://console.aws.amazon.com/s3/",
         &ends.to_string(),
     ] {
-        assert!(page.contains(words), "{words} in {page}");
+        assert!(page.contains(text), "{text} in {page}");
     }
     let unsigned = setup.response(Signed::Nothing, |_| {})?;
     let several = setup.response(Signed::Both, |r| {
@@ -251,7 +266,7 @@ async fn a_browser_is_let_into_the_console() -> Result<()> {
 }
 
 #[test]
-fn metadata_are_those_iam_takes() -> Result<()> {
+fn invalid_metadata_is_rejected() -> Result<()> {
     let aws = Aws::start(AwsSettings::default())?;
     let account = aws.account(ACCOUNT)?;
     let credential = Credential::generate(Algorithm::Rs256)?;

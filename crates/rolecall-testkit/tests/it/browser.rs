@@ -1,4 +1,4 @@
-//! The browser against a little site that shows what it was sent.
+//! The browser with a site that returns the requests.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Context, Result};
@@ -6,7 +6,7 @@ use rolecall_testkit::browser::{Browser, SameSite};
 use rolecall_testkit::serve::LocalServer;
 use serde_json::{Map, Value, json};
 
-/// `/echo` shows the request; `/set?…` sets a cookie; `/go?URL` redirects; `/page?POLICY` shows a form under that policy.
+/// `/echo` returns the request; `/set?…` sets a cookie; `/go?URL` redirects; `/page?HEADER` has a form and this header.
 fn site() -> Result<LocalServer> {
     LocalServer::start(0, |routes| {
         routes.route("/echo", web::to(echo));
@@ -53,9 +53,9 @@ fn header<'a>(echo: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn what_it_says_about_itself_depends_on_where_it_comes_from() -> Result<()> {
-    let (ours, theirs) = (site()?, site()?);
-    let echo = format!("{}/echo", ours.url());
+async fn headers_depend_on_initiating_site() -> Result<()> {
+    let (site_a, site_b) = (site()?, site()?);
+    let echo = format!("{}/echo", site_a.url());
     let mut browser = Browser::new()?;
     let typed = browser.open(&echo).await?.json()?;
     assert_eq!(header(&typed, "sec-fetch-site"), Some("none"));
@@ -63,17 +63,17 @@ async fn what_it_says_about_itself_depends_on_where_it_comes_from() -> Result<()
         (header(&typed, "referer"), header(&typed, "origin")),
         (None, None)
     );
-    browser.open(&format!("{}/page", ours.url())).await?;
+    browser.open(&format!("{}/page", site_a.url())).await?;
     let clicked = browser.click("Go on").await?;
     assert_eq!(clicked.url().fragment(), Some("top"));
     let clicked = clicked.json()?;
     assert_eq!(header(&clicked, "sec-fetch-site"), Some("same-origin"));
     assert_eq!(
         header(&clicked, "referer"),
-        Some(format!("{}/page", ours.url()).as_str())
+        Some(format!("{}/page", site_a.url()).as_str())
     );
     for (from, site, referer) in [
-        (theirs.url(), "same-site", format!("{}/", theirs.url())),
+        (site_b.url(), "same-site", format!("{}/", site_b.url())),
         (
             "https://evil.example".to_owned(),
             "cross-site",
@@ -89,10 +89,10 @@ async fn what_it_says_about_itself_depends_on_where_it_comes_from() -> Result<()
         assert_eq!(header(&posted, "referer"), Some(referer.as_str()));
         assert_eq!(posted["body"], "a=b+c");
     }
-    // The worst hop of a chain is the one that is told.
-    let there_and_back = format!("{}/go?{echo}", theirs.url());
+    // The farthest site of a chain of redirects determines `Sec-Fetch-Site`.
+    let there_and_back = format!("{}/go?{echo}", site_b.url());
     let back = browser
-        .follow_cross_site_link(&format!("{}/page", ours.url()), &there_and_back)
+        .follow_cross_site_link(&format!("{}/page", site_a.url()), &there_and_back)
         .await?
         .json()?;
     assert_eq!(header(&back, "sec-fetch-site"), Some("same-site"));
@@ -100,19 +100,19 @@ async fn what_it_says_about_itself_depends_on_where_it_comes_from() -> Result<()
 }
 
 #[tokio::test]
-async fn a_page_without_referrer_posts_with_a_null_origin() -> Result<()> {
-    let ours = site()?;
+async fn no_referrer_page_posts_null_origin() -> Result<()> {
+    let site_a = site()?;
     let mut browser = Browser::new()?;
     for (policy, origin, referer) in [
         ("Referrer-Policy:no-referrer", "null".to_owned(), None),
         (
             "Referrer-Policy:same-origin",
-            ours.url(),
-            Some(format!("{}/page?Referrer-Policy:same-origin", ours.url())),
+            site_a.url(),
+            Some(format!("{}/page?Referrer-Policy:same-origin", site_a.url())),
         ),
     ] {
         browser
-            .open(&format!("{}/page?{policy}", ours.url()))
+            .open(&format!("{}/page?{policy}", site_a.url()))
             .await?;
         let posted = browser.submit("/echo", &[("who", "me")]).await?.json()?;
         assert_eq!(header(&posted, "origin"), Some(origin.as_str()));
@@ -123,20 +123,20 @@ async fn a_page_without_referrer_posts_with_a_null_origin() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_form_is_sent_as_it_was_filled_in() -> Result<()> {
-    let ours = site()?;
+async fn form_is_sent_as_filled_in() -> Result<()> {
+    let site_a = site()?;
     let mut browser = Browser::new()?;
-    let page = browser.open(&format!("{}/page", ours.url())).await?;
+    let page = browser.open(&format!("{}/page", site_a.url())).await?;
     assert!(page.text().starts_with("Hello Go on"), "{}", page.text());
     let sent = browser.submit("/echo", &[("who", "é&=")]).await?.json()?;
     assert_eq!(
         sent["body"],
         "csrf=t&who=%C3%A9%26%3D&yes=1&pick=b&note=n&do=first"
     );
-    browser.open(&format!("{}/page", ours.url())).await?;
+    browser.open(&format!("{}/page", site_a.url())).await?;
     assert!(browser.submit("/echo", &[("unknown", "x")]).await.is_err());
     assert!(browser.submit("#no-such-form", &[]).await.is_err());
-    // 303: a GET, without the body
+    // 303 changes to GET without a body.
     let pressed = browser.press("Second", &[("pick", "a")]).await?.json()?;
     assert_eq!(
         (&pressed["method"], &pressed["body"]),
@@ -154,9 +154,9 @@ async fn a_form_is_sent_as_it_was_filled_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn cookies_travel_by_the_rules() -> Result<()> {
-    let ours = site()?;
-    let (url, mut browser) = (ours.url(), Browser::new()?);
+async fn cookie_attributes_are_enforced() -> Result<()> {
+    let site_a = site()?;
+    let (url, mut browser) = (site_a.url(), Browser::new()?);
     let set = [
         "__Host-s=1;Secure;HttpOnly;Path=/;SameSite=Lax",
         "strict=1;Path=/;SameSite=Strict",
@@ -167,10 +167,12 @@ async fn cookies_travel_by_the_rules() -> Result<()> {
     for cookie in set {
         browser.open(&format!("{url}/set?{cookie}")).await?;
     }
-    let kept = browser
+    let stored = browser
         .cookie("__Host-s")
-        .context("a __Host- cookie is kept on loopback")?;
-    assert!(kept.http_only && kept.secure && kept.host_only && kept.same_site == SameSite::Lax);
+        .context("no __Host- cookie on loopback")?;
+    assert!(
+        stored.http_only && stored.secure && stored.host_only && stored.same_site == SameSite::Lax
+    );
     let echo = format!("{url}/echo");
     let all = browser.open(&echo).await?.json()?;
     assert_eq!(
@@ -194,27 +196,27 @@ async fn cookies_travel_by_the_rules() -> Result<()> {
 }
 
 #[tokio::test]
-async fn form_action_binds_the_form_and_what_it_leads_to() -> Result<()> {
-    let ours = site()?;
+async fn form_action_applies_to_redirects() -> Result<()> {
+    let site_a = site()?;
     let mut browser = Browser::new()?;
     browser
         .open(&format!(
             "{}/page?Content-Security-Policy:form-action+'self'",
-            ours.url()
+            site_a.url()
         ))
         .await?;
     browser.press("Second", &[]).await?;
     browser
         .open(&format!(
             "{}/page?Content-Security-Policy:form-action+'none'",
-            ours.url()
+            site_a.url()
         ))
         .await?;
     let refused = browser
         .submit("/echo", &[])
         .await
         .err()
-        .context("the policy forbids it")?;
+        .context("the form was sent")?;
     assert!(
         refused.to_string().contains("form-action 'none'"),
         "{refused}"
@@ -223,13 +225,13 @@ async fn form_action_binds_the_form_and_what_it_leads_to() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_never_leaves_the_machine() -> Result<()> {
-    let ours = site()?;
+async fn external_hosts_are_not_contacted() -> Result<()> {
+    let site_a = site()?;
     let mut browser = Browser::new()?;
     let page = browser
         .open(&format!(
             "{}/go?https://console.aws.amazon.com/x",
-            ours.url()
+            site_a.url()
         ))
         .await?;
     assert_eq!(
@@ -238,7 +240,7 @@ async fn it_never_leaves_the_machine() -> Result<()> {
     );
     assert_eq!(
         browser.hosts().into_iter().collect::<Vec<_>>(),
-        [ours.address().to_string()]
+        [site_a.address().to_string()]
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The testkit, tested from outside, each part against something it was not written with.
+//! Tests of the testkit, with independent implementations where possible.
 
 mod browser;
 mod node;

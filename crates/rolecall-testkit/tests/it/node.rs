@@ -1,4 +1,4 @@
-//! npm's `oidc-provider`, signed in to by the testkit's browser: each checks the other.
+//! The testkit's browser with npm's `oidc-provider`.
 
 use anyhow::{Context, Result};
 use rolecall_test_requirements::NODE_PEERS;
@@ -14,7 +14,7 @@ const CALLBACK: &str = "https://rp.example/callback";
 const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
 
 #[tokio::test]
-async fn a_certified_provider_signs_people_in_and_out() -> Result<()> {
+async fn browser_signs_in_and_out_at_oidc_provider() -> Result<()> {
     if NODE_PEERS.path().is_none() {
         return Ok(());
     }
@@ -67,7 +67,7 @@ async fn a_certified_provider_signs_people_in_and_out() -> Result<()> {
         let code = parameters
             .get("code")
             .with_context(|| format!("no code: {} {}", back.url(), back.text()))?;
-        // Between authorize and token, the key changes.
+        // The key changes between the authorization and the token request.
         peer.rotate_keys()?;
         let form = [
             ("grant_type", "authorization_code"),

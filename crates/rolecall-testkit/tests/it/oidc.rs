@@ -1,4 +1,4 @@
-//! The OpenID provider: an honest flow by hand, its refusals, and where it sends people.
+//! The OpenID provider without faults: sign-in, errors and redirects.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-/// Not on this machine: the browser stops there, with the code in its address bar.
+/// Not on this machine, so that the browser stops there with the code in its URL.
 const CALLBACK: &str = "https://rp.example/callback";
 pub(super) const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
 
@@ -98,7 +98,7 @@ async fn get(url: &str) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn an_honest_sign_in_tells_what_core_3_1_3_wants() -> Result<()> {
+async fn sign_in_returns_required_claims() -> Result<()> {
     let clock = ManualClock::starting_now();
     for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
         let keys = vec![algorithm];
@@ -146,7 +146,7 @@ async fn an_honest_sign_in_tells_what_core_3_1_3_wants() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_works_once_in_time_and_for_its_verifier() -> Result<()> {
+async fn code_is_single_use_and_requires_verifier() -> Result<()> {
     let clock = ManualClock::starting_now();
     let provider = OidcProvider::start(OidcSettings {
         clock: clock.clock(),
@@ -163,13 +163,13 @@ async fn a_code_works_once_in_time_and_for_its_verifier() -> Result<()> {
         StatusCode::BAD_REQUEST
     );
     let mut browser = Browser::new()?;
-    let guarded = code(&provider, &mut browser, "bob").await?;
+    let other = code(&provider, &mut browser, "bob").await?;
     assert_eq!(
-        redeem(&provider, &guarded, "another").await?.status(),
+        redeem(&provider, &other, "another").await?.status(),
         StatusCode::BAD_REQUEST
     );
     assert_eq!(
-        redeem(&provider, &guarded, VERIFIER).await?.status(),
+        redeem(&provider, &other, VERIFIER).await?.status(),
         StatusCode::BAD_REQUEST
     );
     let mut browser = Browser::new()?;
@@ -183,7 +183,7 @@ async fn a_code_works_once_in_time_and_for_its_verifier() -> Result<()> {
 }
 
 #[tokio::test]
-async fn prompts_and_ages_decide_whether_the_form_shows() -> Result<()> {
+async fn prompt_and_max_age_determine_form() -> Result<()> {
     let clock = ManualClock::starting_now();
     let provider = OidcProvider::start(OidcSettings {
         clock: clock.clock(),
@@ -228,7 +228,7 @@ async fn prompts_and_ages_decide_whether_the_form_shows() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_client_is_never_redirected() -> Result<()> {
+async fn client_errors_are_not_redirected() -> Result<()> {
     let provider = OidcProvider::start(settings())?;
     let mut browser = Browser::new()?;
     for wrong in [
@@ -268,7 +268,7 @@ async fn what_is_wrong_with_the_client_is_never_redirected() -> Result<()> {
 }
 
 #[tokio::test]
-async fn signing_out_lands_where_the_client_registered() -> Result<()> {
+async fn sign_out_redirects_to_registered_uri() -> Result<()> {
     let provider = OidcProvider::start(settings())?;
     let mut browser = Browser::new()?;
     let end = format!(
@@ -299,7 +299,7 @@ async fn signing_out_lands_where_the_client_registered() -> Result<()> {
 }
 
 #[tokio::test]
-async fn providers_are_strangers_and_keys_rotate() -> Result<()> {
+async fn providers_are_independent_and_keys_rotate() -> Result<()> {
     let (one, other) = (
         OidcProvider::start(settings())?,
         OidcProvider::start(settings())?,
@@ -311,7 +311,7 @@ async fn providers_are_strangers_and_keys_rotate() -> Result<()> {
     assert!(keys::verify(&get(&jwks(&other)).await?, token).is_err());
     one.rotate_keys()?;
     assert!(keys::verify(&get(&jwks(&one)).await?, token).is_err());
-    // One browser is signed in at both, though cookies know no ports.
+    // A browser can be signed in at both, although cookies are shared between ports.
     let mut browser = Browser::new()?;
     code(&one, &mut browser, "alice").await?;
     code(&other, &mut browser, "bob").await?;
@@ -325,7 +325,7 @@ async fn providers_are_strangers_and_keys_rotate() -> Result<()> {
 }
 
 #[tokio::test]
-async fn groups_are_told_where_the_settings_say() -> Result<()> {
+async fn groups_are_returned_as_configured() -> Result<()> {
     for (groups, in_token) in [
         (GroupsClaim::IdToken, true),
         (GroupsClaim::Userinfo, false),

@@ -1,4 +1,4 @@
-//! Every fault of the OpenID provider, seen to bite: a hostile test against a lie that is never told proves nothing.
+//! Each fault of the OpenID provider changes a response: otherwise, a test that uses it would test nothing.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::oidc::{VERIFIER, code, redeem, settings};
 
-/// Does what a relying party does, believes everything, gives up at the first obstacle.
-async fn gullible(provider: &OidcProvider) -> Result<()> {
+/// Sends the requests of a relying party without any validation.
+async fn sign_in_without_validation(provider: &OidcProvider) -> Result<()> {
     let client = reqwest::Client::builder()
         .timeout(Duration::from_millis(500))
         .build()?;
@@ -20,8 +20,8 @@ async fn gullible(provider: &OidcProvider) -> Result<()> {
             .send()
             .await?;
         let mut read = 0;
-        while let Some(piece) = response.chunk().await? {
-            read += piece.len();
+        while let Some(chunk) = response.chunk().await? {
+            read += chunk.len();
             ensure!(read < 4 * 1024 * 1024, "endless");
         }
     }
@@ -38,35 +38,35 @@ async fn gullible(provider: &OidcProvider) -> Result<()> {
     Ok(())
 }
 
-async fn bites(fault: Fault, expected: ExpectedOutcome) -> Result<()> {
+async fn fault_takes_effect(fault: Fault, expected: ExpectedOutcome) -> Result<()> {
     let mut settings = settings();
     fault.prepare(&mut settings);
     let provider = OidcProvider::start(settings)?;
-    // Some lies are obstacles even to the gullible.
-    let outcome = gullible(&provider).await;
+    // Some faults prevent the sign-in itself.
+    let outcome = sign_in_without_validation(&provider).await;
     assert_ne!(
         provider.faulty_responses(),
         0,
         "{fault:?} changed nothing ({outcome:?})"
     );
     provider.clear_faults();
-    gullible(&provider)
+    sign_in_without_validation(&provider)
         .await
-        .with_context(|| format!("honest again after {fault:?} ({expected:?})"))
+        .with_context(|| format!("sign-in after {fault:?} was cleared ({expected:?})"))
 }
 
-macro_rules! each_bites {
-    ($($name:ident: $fault:expr => $verdict:ident,)*) => {
+macro_rules! each_fault {
+    ($($name:ident: $fault:expr => $outcome:ident,)*) => {
         mod each {
             use super::*;
-            $(#[tokio::test] async fn $name() -> Result<()> { bites($fault, ExpectedOutcome::$verdict).await })*
+            $(#[tokio::test] async fn $name() -> Result<()> { fault_takes_effect($fault, ExpectedOutcome::$outcome).await })*
         }
     };
 }
-rolecall_testkit::for_each_oidc_fault!(each_bites);
+rolecall_testkit::for_each_oidc_fault!(each_fault);
 
 #[test]
-fn the_table_names_each_fault_once() {
+fn names_of_faults_are_unique() {
     let mut names: Vec<_> = ALL.iter().map(|case| case.name).collect();
     names.sort_unstable();
     names.dedup();

@@ -1,5 +1,5 @@
-//! The SAML provider: an honest flow by hand, and its refusals. Its signatures are checked with its own verifier here, and
-//! with other people's where those are installed.
+//! The SAML provider without faults: sign-in and errors. Signatures are verified with the testkit; `saml_peer` uses a
+//! third-party implementation.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -15,7 +15,7 @@ use rolecall_testkit::saml::{
 use rolecall_testkit::xml::Element;
 use url::form_urlencoded;
 
-/// Not on this machine: the browser stops there, and what it would have posted is in its history.
+/// Not on this machine, so that the browser stops there with the form in its history.
 pub(super) const CONSUMER: &str = "https://sp.example/acs";
 pub(super) const ENTITY: &str = "https://sp.example/metadata";
 
@@ -41,7 +41,7 @@ pub(super) fn request(idp: &SamlProvider, clock: &Clock) -> Element {
         .child(Element::new("saml:Issuer").text(ENTITY))
 }
 
-pub(super) fn sending(document: Element, credential: Option<&Credential>) -> OutgoingMessage<'_> {
+pub(super) fn outgoing(document: Element, credential: Option<&Credential>) -> OutgoingMessage<'_> {
     OutgoingMessage {
         document,
         is_request: true,
@@ -50,40 +50,47 @@ pub(super) fn sending(document: Element, credential: Option<&Credential>) -> Out
     }
 }
 
-/// The fields that arrived at the consumer.
-pub(super) fn arrived(browser: &Browser) -> Result<Vec<(String, String)>> {
-    let visit = browser.visits().last().context("it went nowhere")?;
-    ensure!(visit.url.as_str() == CONSUMER, "it went to {}", visit.url);
-    let body = visit.body.as_deref().context("nothing was posted")?;
+/// The form fields that the browser posted to the assertion consumer service.
+pub(super) fn posted_fields(browser: &Browser) -> Result<Vec<(String, String)>> {
+    let visit = browser
+        .visits()
+        .last()
+        .context("the browser did not send a request")?;
+    ensure!(
+        visit.url.as_str() == CONSUMER,
+        "the browser sent a request to {}",
+        visit.url
+    );
+    let body = visit.body.as_deref().context("the request has no form")?;
     Ok(form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect())
 }
 
 pub(super) fn response(browser: &Browser) -> Result<Element> {
-    let fields = arrived(browser)?;
+    let fields = posted_fields(browser)?;
     ensure!(fields[1] == ("RelayState".to_owned(), "relay & state".to_owned()));
     let document = String::from_utf8(STANDARD.decode(&fields[0].1)?)?;
     Element::parse(&document)
 }
 
-pub(super) fn problem(page: &Page) -> String {
+pub(super) fn error_page(page: &Page) -> String {
     match page.status() {
         Some(status) if status == 400 => page.text(),
-        _ => format!("no problem: {}", page.text()),
+        _ => format!("no error page: {}", page.text()),
     }
 }
 
 pub(super) async fn sign_in(idp: &SamlProvider, clock: &Clock, username: &str) -> Result<Browser> {
     let mut browser = Browser::new()?;
-    let url = sending(request(idp, clock), None).redirect(&format!("{}/sso", idp.url()))?;
+    let url = outgoing(request(idp, clock), None).redirect(&format!("{}/sso", idp.url()))?;
     browser.open(&url).await?;
     browser.sign_in_at_provider(username).await?;
     Ok(browser)
 }
 
 #[tokio::test]
-async fn a_person_is_told_about_and_what_is_said_is_signed() -> Result<()> {
+async fn assertion_has_claims_and_valid_signature() -> Result<()> {
     for (signed, algorithm) in [
         (SignedElements::Response, Algorithm::Rs256),
         (SignedElements::Assertion, Algorithm::Es256),
@@ -99,8 +106,8 @@ async fn a_person_is_told_about_and_what_is_said_is_signed() -> Result<()> {
         let browser = sign_in(&idp, &clock, "alice").await?;
         let response = response(&browser)?;
         ensure!(response.attribute("Destination") == Some(CONSUMER));
-        let asked = Some("_0123456789abcdef0123456789abcdef");
-        ensure!(response.attribute("InResponseTo") == asked);
+        let request_id = Some("_0123456789abcdef0123456789abcdef");
+        ensure!(response.attribute("InResponseTo") == request_id);
         let assertion = response.find("Assertion").context("an assertion")?;
         let name_id = assertion.at(&["Subject", "NameID"]).context("a name")?;
         ensure!(name_id.own_text() == "00u-alice");
@@ -150,12 +157,12 @@ pub(super) fn certificates_of(metadata: &str) -> Result<Vec<openssl::x509::X509>
 }
 
 #[tokio::test]
-async fn requests_are_read_strictly_by_either_binding() -> Result<()> {
+async fn invalid_requests_are_rejected_by_both_bindings() -> Result<()> {
     let clock = ManualClock::starting_now().clock();
-    let ours = Credential::generate(Algorithm::Rs256)?;
-    let theirs = Credential::generate(Algorithm::Rs256)?;
+    let registered = Credential::generate(Algorithm::Rs256)?;
+    let unknown = Credential::generate(Algorithm::Rs256)?;
     let mut sp = ServiceProvider::new(ENTITY, CONSUMER);
-    sp.certificates = vec![ours.certificate().clone()];
+    sp.certificates = vec![registered.certificate().clone()];
     let idp = SamlProvider::start(SamlSettings {
         service_providers: vec![sp],
         clock: clock.clone(),
@@ -169,53 +176,53 @@ async fn requests_are_read_strictly_by_either_binding() -> Result<()> {
         request
     };
     let cases = [
-        (request(&idp, &clock), Some(&ours), None),
+        (request(&idp, &clock), Some(&registered), None),
         (request(&idp, &clock), None, Some("signed")),
         (
             request(&idp, &clock),
-            Some(&theirs),
-            Some("certificates made this"),
+            Some(&unknown),
+            Some("does not match any of"),
         ),
         (
             other("Destination", CONSUMER),
-            Some(&ours),
-            Some("not for us"),
+            Some(&registered),
+            Some("is not this endpoint"),
         ),
         (
             other("IssueInstant", "2020-01-01T00:00:00Z"),
-            Some(&ours),
-            Some("another time"),
+            Some(&registered),
+            Some("too far from the current time"),
         ),
         (
             other("AssertionConsumerServiceURL", "https://evil.example/"),
-            Some(&ours),
-            Some("no consumer"),
+            Some(&registered),
+            Some("is not an assertion consumer service"),
         ),
-        (other("Version", "1.1"), Some(&ours), Some("2.0")),
-        (other("ID", "_1"), Some(&ours), Some("128")),
+        (other("Version", "1.1"), Some(&registered), Some("2.0")),
+        (other("ID", "_1"), Some(&registered), Some("128")),
     ];
-    for (document, credential, trouble) in cases {
-        let sending = sending(document, credential);
-        let fields = sending.fields()?;
+    for (document, credential, expected) in cases {
+        let outgoing = outgoing(document, credential);
+        let fields = outgoing.fields()?;
         let fields: Vec<_> = fields
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let by_redirect = Browser::new()?.open(&sending.redirect(&sso)?).await?;
+        let by_redirect = Browser::new()?.open(&outgoing.redirect(&sso)?).await?;
         let by_post = Browser::new()?
             .submit_cross_site_form("https://sp.example/", &sso, &fields)
             .await?;
         for page in [by_redirect, by_post] {
-            match trouble {
+            match expected {
                 None => ensure!(
                     !page.select("#testkit-sign-in")?.is_empty(),
                     "{}",
                     page.text()
                 ),
-                Some(trouble) => ensure!(
-                    problem(&page).contains(trouble),
-                    "{trouble}: {}",
-                    problem(&page)
+                Some(expected) => ensure!(
+                    error_page(&page).contains(expected),
+                    "{expected}: {}",
+                    error_page(&page)
                 ),
             }
         }
@@ -224,7 +231,7 @@ async fn requests_are_read_strictly_by_either_binding() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_person_is_asked_once_unless_the_request_says_again() -> Result<()> {
+async fn session_is_reused_unless_authentication_is_forced() -> Result<()> {
     let clock = ManualClock::starting_now();
     let idp = SamlProvider::start(SamlSettings {
         clock: clock.clock(),
@@ -246,18 +253,20 @@ async fn a_person_is_asked_once_unless_the_request_says_again() -> Result<()> {
     clock.advance(std::time::Duration::from_secs(60));
     let again = request(&idp, &clock.clock());
     browser
-        .open(&sending(again.clone(), None).redirect(&sso)?)
+        .open(&outgoing(again.clone(), None).redirect(&sso)?)
         .await?;
     ensure!(instant(&browser)? == first);
     let forced = again.clone().with("ForceAuthn", "true");
-    browser.open(&sending(forced, None).redirect(&sso)?).await?;
+    browser
+        .open(&outgoing(forced, None).redirect(&sso)?)
+        .await?;
     browser.sign_in_at_provider("bob").await?;
     ensure!(instant(&browser)? != first);
-    // What cannot be done is said.
+    // An unsupported authentication context is an error.
     let context = Element::new("saml:AuthnContextClassRef").text("urn:example:blood");
     let stronger = again.child(Element::new("samlp:RequestedAuthnContext").child(context));
     browser
-        .open(&sending(stronger, None).redirect(&sso)?)
+        .open(&outgoing(stronger, None).redirect(&sso)?)
         .await?;
     let refused = response(&browser)?;
     ensure!(refused.find("Assertion").is_none());
@@ -273,7 +282,7 @@ async fn a_person_is_asked_once_unless_the_request_says_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_provider_can_begin() -> Result<()> {
+async fn idp_initiated_sign_in_posts_response() -> Result<()> {
     let idp = SamlProvider::start(settings())?;
     let mut browser = Browser::new()?;
     browser
@@ -285,7 +294,7 @@ async fn the_provider_can_begin() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_new_key_signs_and_the_old_one_is_announced_or_gone() -> Result<()> {
+async fn rotated_key_is_announced_or_removed() -> Result<()> {
     let clock = ManualClock::starting_now().clock();
     let idp = SamlProvider::start(SamlSettings {
         clock: clock.clone(),

@@ -1,4 +1,4 @@
-//! Every fault of the SAML provider, seen to bite: a hostile test against a lie that is never told proves nothing.
+//! Each fault of the SAML provider changes a response: otherwise, a test that uses it would test nothing.
 
 use std::sync::OnceLock;
 
@@ -14,21 +14,21 @@ use rolecall_testkit::saml::{ALL, ExpectedOutcome, Fault, SamlProvider};
 
 use super::saml::{certificates, response, settings, sign_in};
 
-/// What the service provider decrypts with. There is one for all tests here: making one takes a while.
+/// The decryption key of the service provider. It is shared by all tests, because generating an RSA key is slow.
 fn decryption() -> Result<&'static Credential> {
     static KEY: OnceLock<Credential> = OnceLock::new();
     if KEY.get().is_none() {
         drop(KEY.set(Credential::generate(Algorithm::Rs256)?));
     }
-    KEY.get().context("it was just made")
+    KEY.get().context("the key was just generated")
 }
 
-async fn bites(fault: Fault, outcome: ExpectedOutcome) -> Result<()> {
+async fn fault_takes_effect(fault: Fault, outcome: ExpectedOutcome) -> Result<()> {
     let clock = ManualClock::starting_now().clock();
-    let ours = decryption()?;
+    let key = decryption()?;
     let mut settings = settings();
     settings.clock = clock.clone();
-    settings.service_providers[0].encryption = Some(ours.certificate().clone());
+    settings.service_providers[0].encryption = Some(key.certificate().clone());
     settings.faults.push(fault);
     let provider = SamlProvider::start(settings)?;
     let browser = sign_in(&provider, &clock, "alice").await?;
@@ -38,7 +38,7 @@ async fn bites(fault: Fault, outcome: ExpectedOutcome) -> Result<()> {
     );
     let certificates = certificates(&provider)?;
     if let Fault::Statement(_) = fault {
-        // The signatures are sound, so that nothing but what is said can be refused.
+        // The signatures are valid, so that only the content can be rejected.
         let response = response(&browser)?;
         signature::verify(&response, &[], &certificates)?;
         if let Some(assertion) = response.find("Assertion") {
@@ -47,25 +47,26 @@ async fn bites(fault: Fault, outcome: ExpectedOutcome) -> Result<()> {
     }
     provider.clear_faults();
     let browser = sign_in(&provider, &clock, "alice").await?;
-    let honest = response(&browser).with_context(|| format!("after {fault:?} ({outcome:?})"))?;
-    let assertion = honest.find("Assertion").context("an assertion")?;
+    let unmodified =
+        response(&browser).with_context(|| format!("after {fault:?} ({outcome:?})"))?;
+    let assertion = unmodified.find("Assertion").context("an assertion")?;
     ensure!(provider.faulty_responses() == 1 && provider.canary().hits() == 0);
-    signature::verify(assertion, &[&honest], &certificates)
-        .with_context(|| format!("honest again after {fault:?}"))
+    signature::verify(assertion, &[&unmodified], &certificates)
+        .with_context(|| format!("after {fault:?} was cleared"))
 }
 
-macro_rules! each_bites {
-    ($($name:ident: $fault:expr => $verdict:ident [$($reason:literal),*],)*) => {
+macro_rules! each_fault {
+    ($($name:ident: $fault:expr => $outcome:ident [$($reason:literal),*],)*) => {
         mod each {
             use super::*;
-            $(#[tokio::test] async fn $name() -> Result<()> { bites($fault, ExpectedOutcome::$verdict).await })*
+            $(#[tokio::test] async fn $name() -> Result<()> { fault_takes_effect($fault, ExpectedOutcome::$outcome).await })*
         }
     };
 }
-rolecall_testkit::for_each_saml_fault!(each_bites);
+rolecall_testkit::for_each_saml_fault!(each_fault);
 
 #[test]
-fn the_table_names_each_fault_once() {
+fn names_of_faults_are_unique() {
     let mut names: Vec<_> = ALL.iter().map(|case| case.name).collect();
     names.sort_unstable();
     names.dedup();

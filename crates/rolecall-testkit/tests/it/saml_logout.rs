@@ -1,4 +1,4 @@
-//! Single logout at the SAML provider, begun by either side.
+//! Single logout at the SAML provider, started by either side.
 
 use anyhow::{Context, Result, ensure};
 use rolecall_testkit::browser::Browser;
@@ -11,19 +11,21 @@ use rolecall_testkit::saml::{
 };
 use rolecall_testkit::xml::Element;
 
-use super::saml::{CONSUMER, ENTITY, certificates, problem, request, response, sending, sign_in};
+use super::saml::{
+    CONSUMER, ENTITY, certificates, error_page, outgoing, request, response, sign_in,
+};
 
 const LOGOUT: &str = "https://sp.example/slo";
 
-/// A provider with one service provider that signs and wants logout messages by `binding`; somebody is signed in.
-async fn parting(
+/// A provider with a signed-in user and one service provider that signs and receives logout messages by `binding`.
+async fn signed_in(
     binding: Binding,
 ) -> Result<(SamlProvider, Credential, Browser, Element, ManualClock)> {
     let clock = ManualClock::starting_now();
-    let ours = Credential::generate(Algorithm::Rs256)?;
+    let key = Credential::generate(Algorithm::Rs256)?;
     let idp = SamlProvider::start(SamlSettings {
         service_providers: vec![ServiceProvider {
-            certificates: vec![ours.certificate().clone()],
+            certificates: vec![key.certificate().clone()],
             logout: vec![(binding, LOGOUT.to_owned())],
             ..ServiceProvider::new(ENTITY, CONSUMER)
         }],
@@ -32,28 +34,35 @@ async fn parting(
     })?;
     let browser = sign_in(&idp, &clock.clock(), "alice").await?;
     let response = response(&browser)?;
-    Ok((idp, ours, browser, response, clock))
+    Ok((idp, key, browser, response, clock))
 }
 
-/// The logout message that arrived, checked.
+/// The verified logout message that the browser sent.
 fn message(browser: &Browser, idp: &SamlProvider, binding: Binding) -> Result<Message> {
-    let visit = browser.visits().last().context("it went nowhere")?;
+    let visit = browser
+        .visits()
+        .last()
+        .context("the browser did not send a request")?;
     let mut bare = visit.url.clone();
     bare.set_query(None);
-    ensure!(bare.as_str() == LOGOUT, "it went to {}", visit.url);
+    ensure!(
+        bare.as_str() == LOGOUT,
+        "the browser sent a request to {}",
+        visit.url
+    );
     let encoded = match binding {
         Binding::Redirect => visit.url.query(),
         Binding::Post => visit.body.as_deref(),
     };
-    let message = Message::read(binding, encoded.context("nothing came")?)?;
+    let message = Message::read(binding, encoded.context("the request has no message")?)?;
     message.verify(&certificates(idp)?)?;
     Ok(message)
 }
 
 #[tokio::test]
-async fn a_service_provider_signs_a_person_out() -> Result<()> {
+async fn service_provider_signs_user_out() -> Result<()> {
     for binding in [Binding::Redirect, Binding::Post] {
-        let (idp, ours, mut browser, response, clock) = parting(binding).await?;
+        let (idp, key, mut browser, response, clock) = signed_in(binding).await?;
         let assertion = response.find("Assertion").context("an assertion")?;
         let name = assertion
             .at(&["Subject", "NameID"])
@@ -68,13 +77,13 @@ async fn a_service_provider_signs_a_person_out() -> Result<()> {
         document.set("Destination", format!("{}/slo", idp.url()));
         document.append(name);
         document.append(Element::new("samlp:SessionIndex").text(index.context("an index")?));
-        let sending = sending(document, Some(&ours));
+        let outgoing = outgoing(document, Some(&key));
         ensure!(idp.is_signed_in("alice"));
         let slo = format!("{}/slo", idp.url());
         match binding {
-            Binding::Redirect => drop(browser.open(&sending.redirect(&slo)?).await?),
+            Binding::Redirect => drop(browser.open(&outgoing.redirect(&slo)?).await?),
             Binding::Post => {
-                let fields = sending.fields()?;
+                let fields = outgoing.fields()?;
                 let fields: Vec<_> = fields
                     .iter()
                     .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -95,13 +104,13 @@ async fn a_service_provider_signs_a_person_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_person_signs_out_here_and_the_service_provider_is_asked() -> Result<()> {
+async fn provider_sends_logout_request() -> Result<()> {
     for binding in [Binding::Redirect, Binding::Post] {
-        let (idp, ours, mut browser, _, clock) = parting(binding).await?;
+        let (idp, key, mut browser, _, clock) = signed_in(binding).await?;
         browser.open(&idp.sign_out_url()).await?;
-        let asked = message(&browser, &idp, binding)?;
-        ensure!(asked.is_request && asked.document.find("SessionIndex").is_some());
-        let id = asked.document.attribute("ID").context("an ID")?;
+        let request = message(&browser, &idp, binding)?;
+        ensure!(request.is_request && request.document.find("SessionIndex").is_some());
+        let id = request.document.attribute("ID").context("an ID")?;
         let code = Element::new("samlp:StatusCode").with("Value", SUCCESS);
         let mut document = request(&idp, &clock.clock());
         document.name = "samlp:LogoutResponse".to_owned();
@@ -109,17 +118,17 @@ async fn a_person_signs_out_here_and_the_service_provider_is_asked() -> Result<(
         document.set("Destination", format!("{}/slo", idp.url()));
         document.set("InResponseTo", id);
         document.append(Element::new("samlp:Status").child(code));
-        let sending = OutgoingMessage {
+        let outgoing = OutgoingMessage {
             document,
             is_request: false,
             relay_state: None,
-            credential: Some(&ours),
+            credential: Some(&key),
         };
-        let answer = sending.redirect(&format!("{}/slo", idp.url()))?;
+        let answer = outgoing.redirect(&format!("{}/slo", idp.url()))?;
         let page = browser.open(&answer).await?;
         ensure!(page.text().contains("signed out"), "{}", page.text());
-        // An answer counts once.
-        ensure!(problem(&browser.open(&answer).await?).contains("nothing that we asked"));
+        // A response is accepted once.
+        ensure!(error_page(&browser.open(&answer).await?).contains("no pending logout request"));
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! pysaml2 and xmlsec1, which nobody here wrote, and the testkit's own idea of canonical XML, signatures and encryption:
-//! what one of them writes, the other reads.
+//! Interoperability of the testkit's canonicalization, signatures and encryption with pysaml2 and xmlsec1.
 
 use anyhow::{Context, Result, ensure};
 use openssl::x509::X509;
@@ -15,9 +14,9 @@ use rolecall_testkit::saml::signature::{self, Credential};
 use rolecall_testkit::saml::{SamlProvider, SignedElements};
 use rolecall_testkit::xml::Element;
 
-use super::saml::{CONSUMER, ENTITY, certificates_of, request, response, sending, settings};
+use super::saml::{CONSUMER, ENTITY, certificates_of, outgoing, request, response, settings};
 
-/// What a service provider with this key would publish.
+/// Metadata of a service provider with this key.
 fn metadata(credential: &Credential) -> Result<String> {
     let key = |usage: &str| {
         let key_info = credential.key_info()?.with("xmlns:ds", DSIG);
@@ -42,7 +41,7 @@ fn metadata(credential: &Credential) -> Result<String> {
 }
 
 #[tokio::test]
-async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
+async fn pysaml2_and_testkit_interoperate() -> Result<()> {
     if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
@@ -53,18 +52,18 @@ async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
         (SignedElements::Assertion, Some(Content::Aes256Gcm)),
         (SignedElements::Response, Some(Content::Aes128Cbc)),
     ] {
-        let ours = Credential::generate(Algorithm::Rs256)?;
+        let key = Credential::generate(Algorithm::Rs256)?;
         let peer = SamlPeer::start(Person::samples(), signed, content).await?;
-        peer.register(&metadata(&ours)?).await?;
+        peer.register(&metadata(&key)?).await?;
         let idp = SamlProvider::start(settings())?;
         let mut document = request(&idp, &clock::system());
         document.set("Destination", peer.at("/sso"));
-        let sending = sending(document, Some(&ours));
+        let outgoing = outgoing(document, Some(&key));
         let mut browser = Browser::new()?;
-        // By Redirect, then by POST: the same form, and either signature is one that pysaml2 has to verify.
-        let by_redirect = browser.open(&sending.redirect(&peer.at("/sso"))?).await?;
+        // By Redirect, then by POST: pysaml2 verifies the signature and shows the same form.
+        let by_redirect = browser.open(&outgoing.redirect(&peer.at("/sso"))?).await?;
         ensure!(!by_redirect.select("form")?.is_empty(), "{}", peer.output());
-        let fields = sending.fields()?;
+        let fields = outgoing.fields()?;
         let fields: Vec<_> = fields
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -78,17 +77,18 @@ async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
             .await?;
         let response = response(&browser).with_context(|| peer.output())?;
         let certificates: Vec<X509> = certificates_of(&peer.metadata().await?)?;
-        let opened = match content {
+        let decrypted = match content {
             None => None,
             Some(content) => {
-                let hidden = response
+                let encrypted = response
                     .find("EncryptedAssertion")
-                    .context("nothing is encrypted")?;
-                let plain = Encryption::with(content).decrypt(hidden, ours.key().private_key())?;
+                    .context("the response has no encrypted assertion")?;
+                let plain =
+                    Encryption::with(content).decrypt(encrypted, key.key().private_key())?;
                 Some(Element::parse(&plain)?)
             }
         };
-        let assertion = opened
+        let assertion = decrypted
             .as_ref()
             .or(response.find("Assertion"))
             .context("an assertion")?;

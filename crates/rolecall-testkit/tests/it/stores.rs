@@ -1,4 +1,4 @@
-//! Redis in all its shapes, and PostgreSQL: they start, forget, freeze, fail over and end.
+//! Redis deployments and PostgreSQL: start, suspend, restart, failover and stop.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;
 
 #[tokio::test]
-async fn what_redis_holds_is_found_in_its_dump() -> Result<()> {
+async fn dump_contains_stored_data() -> Result<()> {
     for redis in [
         Redis::single().await?,
         Redis::unix_socket().await?,
@@ -32,31 +32,31 @@ async fn what_redis_holds_is_found_in_its_dump() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_redis_freezes_and_comes_back_empty_on_its_port() -> Result<()> {
+async fn redis_suspends_and_restarts_empty() -> Result<()> {
     let mut redis = Redis::single().await?;
     let url = redis.url();
-    let answers = || -> Result<String> {
+    let ping = || -> Result<String> {
         let mut connection = redis::Client::open(url.as_str())?
             .get_connection_with_timeout(Duration::from_millis(200))?;
         connection.set_read_timeout(Some(Duration::from_millis(200)))?;
         Ok(redis::cmd("PING").query(&mut connection)?)
     };
     redis.cli(&["set", "k", "v"])?;
-    assert_eq!(answers()?, "PONG");
+    assert_eq!(ping()?, "PONG");
     redis.pause()?;
-    assert!(answers().is_err());
+    assert!(ping().is_err());
     redis.resume()?;
-    assert_eq!(answers()?, "PONG");
+    assert_eq!(ping()?, "PONG");
     redis.stop()?;
-    assert!(answers().is_err());
+    assert!(ping().is_err());
     redis.restart()?;
-    assert_eq!(answers()?, "PONG");
+    assert_eq!(ping()?, "PONG");
     assert_eq!(redis.dump()?, []);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_cluster_shares_its_keys_and_moves_them() -> Result<()> {
+async fn cluster_distributes_and_moves_keys() -> Result<()> {
     let cluster = Redis::cluster3().await?;
     for n in 0..30 {
         cluster.cli(0, &["-c", "set", &format!("key-{n}"), "v"])?;
@@ -71,7 +71,7 @@ async fn a_cluster_shares_its_keys_and_moves_them() -> Result<()> {
 }
 
 #[tokio::test]
-async fn sentinel_names_another_master_when_one_dies() -> Result<()> {
+async fn sentinel_fails_over_when_master_dies() -> Result<()> {
     let sentinel = Redis::sentinel().await?;
     let before = sentinel.master_port()?;
     let sentinel = sentinel.failover().await?;
@@ -81,7 +81,7 @@ async fn sentinel_names_another_master_when_one_dies() -> Result<()> {
 }
 
 #[tokio::test]
-async fn postgres_answers_and_ends() -> Result<()> {
+async fn postgres_starts_and_stops() -> Result<()> {
     let mut postgres = Postgres::start().await?;
     postgres.sql("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)")?;
     assert_eq!(

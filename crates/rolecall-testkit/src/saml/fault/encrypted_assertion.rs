@@ -1,4 +1,4 @@
-//! Encrypted assertions that must not be believed, or that ask the wrong question of whoever decrypts them.
+//! Encrypted assertions that must be rejected, including attacks on decryption.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -10,65 +10,65 @@ use crate::saml::encryption::{Content, Encryption, Transport};
 use crate::saml::plan::{Plan, Signer, Step};
 use crate::xml::{Element, Node};
 
-/// What is wrong with the encrypted assertion.
+/// Faults of encrypted assertions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncryptedAssertion {
-    /// Nobody signed it (CVE-2026-2092).
+    /// The encrypted assertion is not signed (CVE-2026-2092).
     UnsignedInner,
-    /// Somebody else signed it.
+    /// The encrypted assertion is signed with an unknown key.
     ForeignInner,
-    /// A forged assertion in clear beside it.
+    /// A forged plaintext assertion is added.
     PlaintextSibling,
-    /// A forged one, encrypted, beside the genuine one in clear.
+    /// A forged encrypted assertion is added to a plaintext one.
     EncryptedSibling,
-    /// Twice.
+    /// The encrypted assertion is duplicated.
     Twice,
-    /// In a signed response, a forged one took its place.
+    /// The encrypted assertion of a signed response is replaced by a forged one.
     Replaced,
-    /// Only so many bytes are left, under a signed response.
+    /// The ciphertext in a signed response is truncated to this number of bytes.
     Truncated(Content, usize),
-    /// The last byte is turned: the tag, or the padding.
+    /// A bit of the last byte is flipped: of the tag, or of the padding.
     LastByteFlipped(Content),
-    /// The last byte but sixteen is turned: in CBC, the padding and nothing else.
+    /// A bit of the 17th byte from the end is flipped: in CBC, this changes only the padding.
     PaddingFlipped,
-    /// The first byte after the IV is turned.
+    /// A bit of the first byte after the IV is flipped.
     FirstByteFlipped(Content),
-    /// The wrapped key is noise.
+    /// The encrypted key is random.
     RandomKey,
-    /// RSAES-PKCS1-v1_5 wraps the key.
+    /// The key is encrypted with RSAES-PKCS1-v1_5.
     Rsa15,
-    /// AES-CBC in a response that is not signed.
+    /// AES-CBC in an unsigned response.
     UnsignedCbc,
-    /// For somebody else.
+    /// Encrypted for another recipient.
     OtherRecipient,
-    /// No XML inside.
+    /// The plaintext is not XML.
     NotXml,
-    /// Not UTF-8 inside.
+    /// The plaintext is not UTF-8.
     NotUtf8,
-    /// Not an assertion inside.
+    /// The plaintext is another element.
     NotAnAssertion,
-    /// An encrypted assertion inside.
+    /// The plaintext is an encrypted assertion.
     Nested,
-    /// It breaks out of its place: what is inside closes the response.
+    /// The plaintext closes the response element.
     BreaksOut,
-    /// A document type inside.
+    /// The plaintext has a document type.
     DocumentTypeInside,
-    /// The bytes are said to be on the network: `CipherReference`.
+    /// The ciphertext is at a URL: `CipherReference`.
     CipherReference,
-    /// The key is said to be on the network: `RetrievalMethod`.
+    /// The key is at a URL: `RetrievalMethod`.
     RetrievalMethod,
-    /// This many keys.
+    /// This number of keys.
     ManyKeys(usize),
     /// Two `EncryptedData`.
     TwoData,
-    /// Triple DES.
+    /// The algorithm is Triple DES.
     TripleDes,
     /// No `CipherData`.
     Empty,
 }
 
 impl EncryptedAssertion {
-    /// What has to be signed for it to bite.
+    /// The elements to sign so that the fault has an effect.
     pub(super) fn signed(self) -> SignedElements {
         match self {
             Self::Truncated(..)
@@ -100,7 +100,7 @@ impl EncryptedAssertion {
         }
     }
 
-    /// What it is encrypted with.
+    /// The algorithm of the encryption.
     fn content(self) -> Content {
         match self {
             Self::Truncated(content, _)
@@ -134,7 +134,7 @@ impl EncryptedAssertion {
     pub(super) fn apply(self, plan: &mut Plan, context: &FaultContext<'_>) -> Result<()> {
         let certificate = context
             .recipient
-            .context("nothing is encrypted for it")?
+            .context("the service provider has no encryption certificate")?
             .clone();
         let encryption = Encryption::with(self.content());
         plan.encryption = Some((encryption, certificate.clone()));
@@ -171,11 +171,11 @@ impl EncryptedAssertion {
             Self::Truncated(_, length) => plan
                 .on_encrypted
                 .push(bytes(move |bytes| bytes.truncate(length))),
-            Self::LastByteFlipped(_) => plan.on_encrypted.push(bytes(|bytes| turn(bytes, 1))),
-            Self::PaddingFlipped => plan.on_encrypted.push(bytes(|bytes| turn(bytes, 17))),
+            Self::LastByteFlipped(_) => plan.on_encrypted.push(bytes(|bytes| flip(bytes, 1))),
+            Self::PaddingFlipped => plan.on_encrypted.push(bytes(|bytes| flip(bytes, 17))),
             Self::FirstByteFlipped(_) => plan.on_encrypted.push(bytes(|bytes| {
                 let length = bytes.len();
-                turn(bytes, length.saturating_sub(16));
+                flip(bytes, length.saturating_sub(16));
             })),
             Self::RandomKey => plan.on_encrypted.push(step_at(KEY, |value| {
                 value.set_text(STANDARD.encode([7; 256]));
@@ -190,28 +190,30 @@ impl EncryptedAssertion {
                     certificate,
                 ));
             }
-            // How it is signed and encrypted is all that is wrong.
+            // Signature and encryption are the fault.
             Self::UnsignedCbc => {}
             Self::OtherRecipient => {
                 plan.encryption = Some((encryption, context.unknown_key.certificate().clone()));
             }
-            Self::NotXml => inside(plan, |_| "no assertion at all".to_owned()),
+            Self::NotXml => replace_plaintext(plan, |_| "not an assertion".to_owned()),
             Self::NotUtf8 => plan.on_encrypted.push(step(move |encrypted| {
-                // Latin-1 inside, which is no UTF-8 once it is decrypted.
-                let noise = encryption.encrypt_bytes(&[0xff; 64], &certificate);
-                *encrypted = noise.unwrap_or_default();
+                // Bytes that are not valid UTF-8.
+                let ciphertext = encryption.encrypt_bytes(&[0xff; 64], &certificate);
+                *encrypted = ciphertext.unwrap_or_default();
             })),
-            Self::NotAnAssertion => inside(plan, |_| {
-                "<x:Any xmlns:x=\"urn:example:any\">not one of ours</x:Any>".to_owned()
+            Self::NotAnAssertion => replace_plaintext(plan, |_| {
+                "<x:Any xmlns:x=\"urn:example:any\">another element</x:Any>".to_owned()
             }),
             Self::Nested => {
-                inside(plan, move |plain| {
+                replace_plaintext(plan, move |plain| {
                     let nested = encryption.encrypt(&plain, &certificate);
                     nested.unwrap_or_default().write()
                 });
             }
-            Self::BreaksOut => inside(plan, |plain| format!("{plain}</samlp:Response><evil>")),
-            Self::DocumentTypeInside => inside(plan, |plain| {
+            Self::BreaksOut => {
+                replace_plaintext(plan, |plain| format!("{plain}</samlp:Response><evil>"))
+            }
+            Self::DocumentTypeInside => replace_plaintext(plan, |plain| {
                 format!("<!DOCTYPE a [<!ENTITY e \"mallory\">]>{plain}")
             }),
             Self::CipherReference => {
@@ -268,7 +270,7 @@ const KEY: &[&str] = &[
 ];
 const DATA: &[&str] = &["EncryptedData", "CipherData", "CipherValue"];
 
-/// An assertion of somebody else, unsigned.
+/// An unsigned assertion about another user.
 fn forged(plan: &Plan) -> Result<Element> {
     let assertion = plan.draft.assertion.as_ref().context("no assertion")?;
     let mut forged = assertion.element();
@@ -277,7 +279,7 @@ fn forged(plan: &Plan) -> Result<Element> {
     Ok(forged)
 }
 
-fn inside(plan: &mut Plan, change: impl Fn(String) -> String + 'static) {
+fn replace_plaintext(plan: &mut Plan, change: impl Fn(String) -> String + 'static) {
     plan.on_plaintext.push(Box::new(change));
 }
 
@@ -290,8 +292,8 @@ fn bytes(change: impl Fn(&mut Vec<u8>) + 'static) -> Step {
     })
 }
 
-/// Turns one bit of the byte so far from the end.
-fn turn(bytes: &mut [u8], from_the_end: usize) {
+/// Flips one bit of the byte at this distance from the end.
+fn flip(bytes: &mut [u8], from_the_end: usize) {
     let place = bytes.len().saturating_sub(from_the_end);
     if let Some(byte) = bytes.get_mut(place) {
         *byte ^= 1;

@@ -1,4 +1,4 @@
-//! Signatures that nobody may accept: none, somebody else's, broken algorithms, references and transforms that lead astray.
+//! Signatures that must be rejected: missing, by unknown keys, with weak algorithms, or with wrong references and transforms.
 
 use anyhow::Result;
 
@@ -8,48 +8,48 @@ use crate::saml::plan::{Plan, Signer};
 use crate::saml::signature::{Credential, Digest, Method, reference};
 use crate::xml::{Element, Node};
 
-/// What is wrong with the signature.
+/// Faults of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forgery {
-    /// There is none.
+    /// The response is not signed.
     Unsigned,
-    /// Another key signed, and shows its certificate.
+    /// Signed with an unknown key, with its certificate.
     SelfSigned,
-    /// Another key signed, and shows the provider's certificate.
+    /// Signed with an unknown key, with the provider's certificate.
     UnknownKeyUnderProviderCertificate,
-    /// Another key signed, and shows itself as `KeyValue`.
+    /// Signed with an unknown key, with `KeyValue`.
     UnknownKeyValue,
-    /// Another key signed, and says where to fetch it: `RetrievalMethod`.
+    /// Signed with an unknown key, with a `RetrievalMethod`.
     UnknownKeyRetrievalMethod,
-    /// Another key signed, and says nothing.
+    /// Signed with an unknown key, without `KeyInfo`.
     UnknownKeyWithoutKeyInfo,
-    /// The right key, and no `KeyInfo`: sound.
+    /// Signed with the provider's key, without `KeyInfo`: valid.
     NoKeyInfo,
-    /// The right key under somebody else's certificate: sound, for nobody reads it.
+    /// Signed with the provider's key, with another certificate: valid, because it is ignored.
     ForeignKeyInfo,
-    /// HMAC under the public key in PEM.
+    /// HMAC with the PEM of the public key.
     HmacPublicKey,
-    /// HMAC under the certificate in DER.
+    /// HMAC with the DER of the certificate.
     HmacCertificate,
-    /// HMAC under nothing.
+    /// HMAC with an empty key.
     HmacEmpty,
-    /// RSA with SHA-1, over a SHA-1 digest.
+    /// RSA with SHA-1 and a SHA-1 digest.
     Sha1,
-    /// RSA with SHA-256, over a SHA-1 digest.
+    /// RSA with SHA-256 and a SHA-1 digest.
     Sha1Digest,
-    /// RSA with MD5, over an MD5 digest.
+    /// RSA with MD5 and an MD5 digest.
     Md5,
-    /// RSA with SHA-512: sound.
+    /// RSA with SHA-512: valid.
     Sha512,
-    /// A method that nobody knows.
+    /// An unknown signature method.
     UnknownMethod,
-    /// A truncated HMAC of no bits (CVE-2009-0217).
+    /// An HMAC truncated to zero bits (CVE-2009-0217).
     HmacOutputLength,
-    /// An empty value.
+    /// An empty `SignatureValue`.
     EmptyValue,
-    /// A value of zeros.
+    /// A `SignatureValue` of zeros.
     ZeroValue,
-    /// One bit of the value is turned.
+    /// One bit of the `SignatureValue` is flipped.
     BitFlipped,
     /// No `SignedInfo`.
     NoSignedInfo,
@@ -57,53 +57,53 @@ pub enum Forgery {
     TwoSignedInfos,
     /// A comment in `DigestValue` (CVE-2025-29774).
     DigestComment,
-    /// `DigestValue` is that of nothing.
+    /// `DigestValue` of the empty string.
     DigestOfNothing,
-    /// No reference: nothing is signed, validly.
+    /// No reference: a valid signature over nothing.
     NoReference,
-    /// A second reference, to itself (CVE-2026-33487).
+    /// A second reference to the same element (CVE-2026-33487).
     TwoReferences,
-    /// The reference is empty: the whole document.
+    /// The reference is empty: it is to the whole document.
     ReferenceEmpty,
-    /// The reference leads to the network, under another key.
+    /// The reference is an HTTP URL; signed with an unknown key.
     ReferenceHttp,
-    /// The reference leads to a file, under another key.
+    /// The reference is a file URL; signed with an unknown key.
     ReferenceFile,
     /// The reference is to another element.
     ReferenceElsewhere,
     /// The reference is an XPointer.
     ReferenceXPointer,
-    /// The assertion has no ID, and the reference is to nothing.
+    /// The assertion has no ID, and the reference is empty.
     NoAssertionId,
-    /// A true XPath transform: some libraries verify it.
+    /// An XPath transform that selects everything, which some libraries accept.
     XPathTransform,
-    /// An XPath transform that costs minutes, under another key.
+    /// An XPath transform that runs for minutes; signed with an unknown key.
     XPathBomb,
-    /// An XSLT transform that reads the network, under another key.
+    /// An XSLT transform that sends a request; signed with an unknown key.
     XsltTransform,
-    /// An XSLT transform that costs for ever, under another key.
+    /// An XSLT transform that does not end; signed with an unknown key.
     XsltBomb,
     /// Four transforms.
     ManyTransforms,
     /// No enveloped-signature transform.
     NotEnveloped,
-    /// Canonical with comments.
+    /// Canonicalization with comments.
     WithComments,
-    /// Inclusively canonical.
+    /// Inclusive canonicalization.
     Inclusive,
-    /// A `ds:Object` beside.
+    /// An additional `ds:Object`.
     Object,
-    /// What was signed said something else: the subject.
+    /// The subject is changed after signing.
     TamperedSubject,
-    /// What was signed said something else: an attribute.
+    /// An attribute is changed after signing.
     TamperedAttribute,
-    /// What was signed said something else: the audience.
+    /// The audience is changed after signing.
     TamperedAudience,
-    /// What was signed said something else: its time.
+    /// A time is changed after signing.
     TamperedTime,
 }
 
-/// `2 ^ depth` calls.
+/// A style sheet that makes 2^DEPTH calls.
 const XSLT: &str = "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">\
 <xsl:template match=\"/\"><xsl:copy-of select=\"document('CANARY')\"/><xsl:call-template name=\"t\"><xsl:with-param name=\"n\" select=\"DEPTH\"/></xsl:call-template></xsl:template>\
 <xsl:template name=\"t\"><xsl:param name=\"n\"/><xsl:if test=\"$n &gt; 0\"><xsl:call-template name=\"t\"><xsl:with-param name=\"n\" select=\"$n - 1\"/></xsl:call-template>\
@@ -297,17 +297,17 @@ fn value(change: impl Fn(&str) -> String + 'static) -> crate::saml::plan::Step {
     })
 }
 
-/// Signs a reference to `uri`, with the digest of what should have been referred to.
+/// Signs a reference to `uri` with the digest of the element.
 fn refer(plan: &mut Plan, uri: String) {
     plan.on_signed_info.push(step(move |signed_info| {
-        let honest = signed_info.take("Reference").unwrap_or_default();
-        let digest = honest.find("DigestValue").map(Element::own_text);
+        let original = signed_info.take("Reference").unwrap_or_default();
+        let digest = original.find("DigestValue").map(Element::own_text);
         let digest = digest.unwrap_or_default();
         signed_info.append(reference(&uri, Digest::Sha256.uri(), &digest));
     }));
 }
 
-/// Signs with one more transform, the last.
+/// Signs with an additional transform at the end.
 fn transform(plan: &mut Plan, transform: &Element) {
     let transform = transform.clone();
     plan.on_signed_info

@@ -1,55 +1,55 @@
-//! Logout messages of a hostile provider (SAML Core 3.7, Profiles 4.4): somebody else's word for ending a session.
+//! Faults of logout messages (SAML Core 3.7, Profiles 4.4).
 
 use anyhow::Result;
 use chrono::TimeDelta;
 
-use crate::saml::draft::written;
+use crate::saml::draft::format_time;
 use crate::saml::signature::Credential;
 use crate::saml::state::ProviderState;
 use crate::xml::Element;
 
-/// What is wrong with a logout message.
+/// Faults of a logout message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logout {
-    /// It is not signed.
+    /// The message is not signed.
     Unsigned,
-    /// Another key signed.
+    /// Signed with an unknown key.
     SelfSigned,
-    /// Another provider sent it.
+    /// The issuer is another provider.
     WrongIssuer,
-    /// It is for another address.
+    /// The destination is another URL.
     WrongDestination,
-    /// It ended before it came.
+    /// `NotOnOrAfter` has passed.
     Expired,
-    /// It was made an hour ago.
+    /// `IssueInstant` is one hour in the past.
     Stale,
-    /// It names somebody else.
+    /// The subject is another user.
     OtherSubject,
-    /// It names another session.
+    /// The session index is another session.
     OtherSession,
-    /// It carries a signed assertion in place of a signature of its own (CVE-2025-47949's kin).
+    /// The message is not signed, but contains a signed assertion (similar to CVE-2025-47949).
     Wrapped,
 }
 
-/// A logout message in the making.
+/// A logout message before it is sent.
 pub(in crate::saml) struct LogoutMessage {
     pub(in crate::saml) document: Element,
     pub(in crate::saml) credential: Option<Credential>,
-    /// A fault had its way with it.
+    /// Whether a fault has changed it.
     pub(in crate::saml) altered: bool,
 }
 
 impl Logout {
     pub(super) fn apply_to_logout(
         self,
-        mut message_draft: LogoutMessage,
+        mut message: LogoutMessage,
         idp: &ProviderState,
     ) -> Result<LogoutMessage> {
-        message_draft.altered = true;
-        let document = &mut message_draft.document;
+        message.altered = true;
+        let document = &mut message.document;
         match self {
-            Self::Unsigned => message_draft.credential = None,
-            Self::SelfSigned => message_draft.credential = Some(idp.unknown_key()?),
+            Self::Unsigned => message.credential = None,
+            Self::SelfSigned => message.credential = Some(idp.unknown_key()?),
             Self::WrongIssuer => {
                 if let Some(issuer) = document.find_mut("Issuer") {
                     issuer.set_text("https://evil.example");
@@ -57,10 +57,13 @@ impl Logout {
             }
             Self::WrongDestination => document.set("Destination", "https://evil.example/slo"),
             Self::Expired => {
-                document.set("NotOnOrAfter", written(idp.now() - TimeDelta::seconds(210)));
+                document.set(
+                    "NotOnOrAfter",
+                    format_time(idp.now() - TimeDelta::seconds(210)),
+                );
             }
             Self::Stale => {
-                document.set("IssueInstant", written(idp.now() - TimeDelta::hours(1)));
+                document.set("IssueInstant", format_time(idp.now() - TimeDelta::hours(1)));
                 document.unset("NotOnOrAfter");
             }
             Self::OtherSubject => {
@@ -80,9 +83,9 @@ impl Logout {
                     .child(Element::new("saml:Issuer").text(idp.entity_id()));
                 crate::saml::signature::sign(&mut genuine, &idp.credential()?)?;
                 document.insert_after("Issuer", Element::new("samlp:Extensions").child(genuine));
-                message_draft.credential = None;
+                message.credential = None;
             }
         }
-        Ok(message_draft)
+        Ok(message)
     }
 }

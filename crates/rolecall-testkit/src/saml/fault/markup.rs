@@ -1,51 +1,51 @@
-//! Markup that readers disagree about: comments, CDATA and instructions in names; document types and entities.
+//! Markup that parsers treat differently: comments, CDATA and processing instructions in values; document types and entities.
 
 use super::{FaultContext, step, step_at};
 use crate::saml::plan::Plan;
 use crate::xml::{Element, Node};
 
-/// What stands where it should not.
+/// Faults of the markup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Markup {
-    /// In the subject: `00u-alice<!---->.evil`, signed (CVE-2017-11427 and its like).
+    /// A comment in the subject: `00u-alice<!---->.evil`, signed (CVE-2017-11427 and similar).
     CommentInSubject,
-    /// In the address: `alice@example.com<!---->.evil.example`, signed.
+    /// A comment in the email address: `alice@example.com<!---->.evil.example`, signed.
     CommentInAttribute,
-    /// In the issuer, signed.
+    /// A comment in the issuer, signed.
     CommentInIssuer,
-    /// Anywhere else.
+    /// Comments between elements.
     CommentElsewhere,
-    /// This many, where nobody reads.
+    /// This number of comments.
     ManyComments(usize),
-    /// `00u-alice<?x?>.evil`, signed.
+    /// A processing instruction in the subject: `00u-alice<?x?>.evil`, signed.
     InstructionInSubject,
-    /// A style sheet from the network, before the document.
+    /// A processing instruction with the URL of a style sheet.
     StyleSheet,
-    /// The subject is CDATA, signed.
+    /// The subject is a CDATA section, signed.
     CdataInSubject,
-    /// A document type that declares nothing.
+    /// A document type without declarations.
     DocumentType,
-    /// An entity in the subject that comes to what was signed.
+    /// An internal entity in the subject that expands to the signed value.
     InternalEntity,
-    /// A document type from the network.
+    /// A document type at a URL.
     ExternalDocumentType,
-    /// A parameter entity from the network.
+    /// A parameter entity at a URL.
     ParameterEntity,
-    /// An entity from the network.
+    /// An external entity at a URL.
     ExternalEntity,
-    /// An entity from a file.
+    /// An external entity in a file.
     FileEntity,
-    /// An entity of entities of entities …
+    /// Nested entities that expand exponentially.
     BillionLaughs,
-    /// One long entity, many times.
+    /// A long entity that is referenced many times.
     QuadraticBlowup,
-    /// An attribute list that makes another attribute the ID.
+    /// An attribute list declaration that makes another attribute an ID.
     AttributeList,
-    /// The ID is an entity (CVE-2025-23369).
+    /// An entity in the ID (CVE-2025-23369).
     EntityInId,
-    /// XInclude, from a file.
+    /// XInclude of a file.
     Include,
-    /// A schema from the network.
+    /// A schema at a URL.
     SchemaLocation,
 }
 
@@ -59,7 +59,7 @@ impl Markup {
                 }
             });
         };
-        // Before the signature was made it was this; after the parser it may be again.
+        // The signature is over the expanded value, which a parser may restore.
         let entity = |name: &str| Node::Raw {
             written: format!("&{name};"),
             meaning: "00u-alice".to_owned(),
@@ -86,7 +86,7 @@ impl Markup {
             Self::CommentInIssuer => {
                 plan.before_assertion_signature
                     .push(step_at(&["Issuer"], |issuer| {
-                        issuer.children.push(Node::Comment("really".to_owned()));
+                        issuer.children.push(Node::Comment("comment".to_owned()));
                     }))
             }
             Self::CommentElsewhere => comments(plan, 1),

@@ -1,4 +1,4 @@
-//! Sound responses that are delivered wrongly: the form, the field, the encoding (SAML Bindings 3.5.4).
+//! Valid responses in a wrong form of the POST binding (SAML Bindings 3.5.4).
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -6,40 +6,40 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use super::FaultContext;
 use crate::saml::plan::{Fields, Plan};
 
-/// What is wrong with the form.
+/// Faults of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostBinding {
-    /// It goes by GET.
+    /// The form is submitted by GET.
     ByGet,
-    /// Base64 in lines: sound, as many products send it.
+    /// Base64 with line breaks: valid, and sent by many products.
     WrappedBase64,
-    /// The other alphabet.
+    /// Base64url instead of base64.
     UrlSafeBase64,
-    /// No base64.
+    /// Not base64.
     BadBase64,
-    /// Deflated, as if by Redirect.
+    /// Deflated, as in the Redirect binding.
     Deflated,
-    /// No response.
+    /// The response is missing.
     NoResponse,
-    /// An empty response.
+    /// The response is empty.
     EmptyResponse,
-    /// Two responses.
+    /// The form has two responses.
     TwoResponses,
-    /// A request beside the response: nobody reads it.
+    /// The form also has a request, which must be ignored.
     RequestBeside,
-    /// No relay state.
+    /// The relay state is missing.
     NoRelayState,
-    /// Another relay state.
+    /// The relay state is that of another request.
     OtherRelayState,
-    /// Two relay states.
+    /// The form has two relay states.
     TwoRelayStates,
-    /// A relay state that is an address of somebody else's.
+    /// The relay state is a URL of another site.
     RelayStateElsewhere,
-    /// A relay state that is markup.
+    /// The relay state is markup.
     RelayStateMarkup,
-    /// A relay state of 100 KiB.
+    /// The relay state has 100 KiB.
     RelayStateHuge,
-    /// A form of two megabytes.
+    /// The form has two megabytes.
     Huge,
 }
 
@@ -68,7 +68,7 @@ impl PostBinding {
                     bytes.as_slice(),
                     flate2::Compression::default(),
                 );
-                // Reading from memory into memory does not fail.
+                // Reading from memory does not fail.
                 std::io::Read::read_to_end(&mut encoder, &mut deflated).unwrap_or_default();
                 deflated
             })),

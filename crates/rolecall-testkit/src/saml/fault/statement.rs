@@ -1,6 +1,6 @@
-//! Well signed, and wrong in what it says (SAML Core 2 and 3, Profiles 4.1.4).
+//! Wrong content with a valid signature (SAML Core 2 and 3, Profiles 4.1.4).
 //!
-//! Times lie by 90 seconds: beyond the 60 that a service provider may forgive, and no further.
+//! Wrong times differ by 210 seconds, beyond the clock skew that a service provider may permit.
 
 use chrono::TimeDelta;
 
@@ -10,127 +10,127 @@ use crate::saml::names::{RESPONDER, SUCCESS};
 use crate::saml::plan::Plan;
 use crate::xml::{Element, Node};
 
-/// Beyond a leeway of one minute.
+/// Difference of wrong times.
 const BEYOND_LEEWAY: TimeDelta = TimeDelta::seconds(210);
-/// Somebody else.
+/// The site of an attacker.
 const EVIL: &str = "https://evil.example";
 
-/// What is wrong with what it says.
+/// Faults of the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statement {
-    /// For another service provider.
+    /// The audience is another service provider.
     WrongAudience,
-    /// For AWS: audience and recipient are AWS's.
+    /// Audience and recipient are those of AWS.
     ForAws,
-    /// For another service provider and us, in restrictions of their own: both have to hold (Core 2.5.1.4).
+    /// Two audience restrictions, one for another service provider: both must match (Core 2.5.1.4).
     AudienceElsewhereToo,
-    /// For another service provider or us, in one restriction: sound.
+    /// One audience restriction with two service providers: valid.
     AudienceAmongOthers,
-    /// For anybody.
+    /// No audience restriction.
     NoAudience,
-    /// The audience is ours but for a slash.
+    /// The audience is the entity ID with a trailing slash.
     AudienceWithSlash,
     /// No `Conditions`.
     NoConditions,
-    /// `Conditions` without an end: sound where the confirmation has one.
+    /// `Conditions` without `NotOnOrAfter`: valid if the confirmation has one.
     ConditionsWithoutEnd,
-    /// A condition that nobody knows (Core 2.5.1.2).
+    /// An unknown condition (Core 2.5.1.2).
     UnknownCondition,
-    /// `OneTimeUse`: sound, as every assertion counts once.
+    /// `OneTimeUse`: valid, because each assertion is accepted only once.
     OneTimeUse,
-    /// `ProxyRestriction`: sound, as we are no proxy.
+    /// `ProxyRestriction`: valid for a service provider that is not a proxy.
     ProxyRestriction,
-    /// The conditions ended.
+    /// The conditions have expired.
     Expired,
-    /// The confirmation ended, the conditions did not.
+    /// The confirmation has expired, but the conditions have not.
     ConfirmationExpired,
-    /// The conditions begin later.
+    /// The conditions are not valid yet.
     NotYetValid,
-    /// It was made in the future.
+    /// `IssueInstant` is in the future.
     FromTheFuture,
-    /// It was made a year ago, and is good for ever.
+    /// `IssueInstant` is one year in the past, and `NotOnOrAfter` ten years in the future.
     Ancient,
-    /// A time that is none.
+    /// A malformed time.
     BadTime,
-    /// The confirmation is for another address.
+    /// The recipient of the confirmation is another URL.
     WrongRecipient,
-    /// The confirmation is for no address.
+    /// The confirmation has no recipient.
     NoRecipient,
-    /// The confirmation answers another request.
+    /// `InResponseTo` of the confirmation is another request.
     ConfirmationInResponseTo,
-    /// The confirmation answers no request, the response does.
+    /// The confirmation has no `InResponseTo`, but the response has one.
     ConfirmationUnsolicited,
-    /// The confirmation has a beginning (Profiles 4.1.4.2 forbids it).
+    /// The confirmation has `NotBefore`, which Profiles 4.1.4.2 forbids.
     ConfirmationNotBefore,
-    /// The confirmation has no end.
+    /// The confirmation has no `NotOnOrAfter`.
     ConfirmationWithoutEnd,
     /// The confirmation has no data.
     ConfirmationWithoutData,
     /// No confirmation.
     NoConfirmation,
-    /// Confirmed by the holder of a key, not by the bearer.
+    /// The confirmation method is holder-of-key.
     HolderOfKey,
-    /// Confirmed by whoever vouches for the sender.
+    /// The confirmation method is sender-vouches.
     SenderVouches,
-    /// A confirmation that does not hold before one that does: sound (Profiles 4.1.4.3).
+    /// An invalid confirmation before a valid one: valid (Profiles 4.1.4.3).
     SecondConfirmation,
-    /// The response answers another request.
+    /// `InResponseTo` of the response is another request.
     InResponseTo,
-    /// Response and confirmation answer another request.
+    /// `InResponseTo` of response and confirmation is another request.
     AnotherRequest,
-    /// Nothing says what it answers.
+    /// Response and confirmation have no `InResponseTo`.
     Unsolicited,
-    /// The response was sent elsewhere.
+    /// The destination is another URL.
     WrongDestination,
-    /// The response was sent nowhere, and is signed.
+    /// A signed response has no destination.
     NoDestination,
-    /// The response is another provider's.
+    /// The issuer of the response is another provider.
     WrongIssuer,
-    /// The assertion is another provider's.
+    /// The issuer of the assertion is another provider.
     WrongAssertionIssuer,
-    /// The response does not say whose it is: sound (Core 3.2.2).
+    /// The response has no issuer: valid (Core 3.2.2).
     NoIssuer,
-    /// The assertion does not say whose it is.
+    /// The assertion has no issuer.
     NoAssertionIssuer,
-    /// The issuer is right but for a space.
+    /// The issuer has a trailing space.
     IssuerWithSpace,
-    /// The provider failed.
+    /// The status is `Responder`, without an assertion.
     StatusResponder,
-    /// The provider failed, and yet signs somebody in.
+    /// The status is an error, but the response has an assertion.
     StatusWithAssertion,
-    /// No success, and a success inside.
+    /// The status is an error with a nested `Success`.
     StatusNested,
     /// No status code.
     NoStatus,
-    /// SAML 1.1.
+    /// The version of the response is 1.1.
     WrongVersion,
-    /// An assertion of SAML 1.1.
+    /// The version of the assertion is 1.1.
     WrongAssertionVersion,
-    /// Nobody signed in.
+    /// No `AuthnStatement`.
     NoAuthnStatement,
-    /// The session at the provider ended.
+    /// `SessionNotOnOrAfter` has passed.
     SessionEnded,
-    /// Nobody.
+    /// No `NameID`.
     NoNameId,
-    /// Nobody: an empty name.
+    /// The `NameID` is empty.
     EmptyNameId,
-    /// White space is all of the name.
+    /// The `NameID` is white space.
     BlankNameId,
-    /// No subject.
+    /// No `Subject`.
     NoSubject,
-    /// Two names.
+    /// Two `NameID`s.
     TwoNameIds,
-    /// The name is this long.
+    /// The `NameID` has this length.
     LongNameId(usize),
-    /// The name has a line break.
+    /// The `NameID` has a line break.
     NameIdWithLineBreak,
-    /// The address is said twice, differently.
+    /// The attribute with the email address is duplicated with another value.
     AttributeTwice,
-    /// The address is said once more, in a second statement.
+    /// A second attribute statement has another email address.
     SecondAttributeStatement,
-    /// This many groups.
+    /// The user has this number of groups.
     ManyGroups(usize),
-    /// One value is this long.
+    /// An attribute value has this length.
     LongAttribute(usize),
 }
 

@@ -1,6 +1,6 @@
-//! Signature wrapping ("On Breaking SAML", 2012, and what came after): a genuine signature beside a forged assertion.
+//! Signature wrapping ("On Breaking SAML", 2012, and later variants): a forged assertion with a genuine signature.
 //!
-//! Each is what the tools of the trade produce; the signature of the genuine part verifies in all of them.
+//! The signature of the genuine part is valid in all of them.
 
 use super::{SignedElements, forge_subject, step};
 use crate::saml::names::{DSIG, RESPONDER, SUCCESS};
@@ -8,16 +8,16 @@ use crate::saml::plan::Plan;
 use crate::saml::signature::Digest;
 use crate::xml::{Element, Node};
 
-/// Whether the forged element has an ID of its own.
+/// The ID of the forged element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ids {
-    /// A new one.
+    /// A new ID.
     Fresh,
-    /// The genuine one's: a document with an ID twice.
+    /// The ID of the genuine element, which is then duplicated.
     Duplicate,
 }
 
-/// Where the genuine element goes, and where the forged one.
+/// The positions of the genuine and the forged element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrapping {
     /// XSW 1: a forged response; the genuine one is in its signature.
@@ -38,27 +38,27 @@ pub enum Wrapping {
     Eight(Ids),
     /// A forged assertion after the genuine one (CVE-2022-41912).
     EvilAfter,
-    /// A forged assertion in the place; the genuine one in `Extensions`.
+    /// A forged assertion replaces the genuine one, which is in `Extensions`.
     GenuineInExtensions,
-    /// A forged assertion in the place; the genuine one in `StatusDetail`.
+    /// A forged assertion replaces the genuine one, which is in `StatusDetail`.
     GenuineInStatusDetail,
-    /// A forged assertion in the place; the genuine one in its `Advice`.
+    /// A forged assertion replaces the genuine one, which is in its `Advice`.
     GenuineInAdvice,
-    /// A forged assertion whose own digest is smuggled into `StatusDetail` (CVE-2024-45409).
+    /// A forged assertion whose digest is in `StatusDetail` (CVE-2024-45409).
     DigestSmuggle,
-    /// A response around the genuine response.
+    /// A forged response contains the genuine response.
     ResponseInResponse,
-    /// A forged response that carries a genuinely signed refusal in its signature.
+    /// A forged response contains a genuine signed error response in its signature.
     SignedErrorDecoy,
-    /// Two assertions of two people, each signed.
+    /// Two signed assertions about two users.
     TwoAssertions,
     /// The assertion's signature is moved to the response.
     SignatureMoved,
-    /// The assertion carries its signature twice.
+    /// The assertion has its signature twice.
     SignatureTwice,
-    /// Both were signed, and the inner signature is gone.
+    /// Response and assertion are signed, and the signature of the assertion is removed.
     InnerSignatureRemoved,
-    /// A forged assertion in place of the one in a signed response.
+    /// A forged assertion replaces the one in a signed response.
     Replaced,
 }
 
@@ -90,7 +90,7 @@ impl Wrapping {
 
     pub(super) fn apply(self, plan: &mut Plan) {
         if self == Self::SignedErrorDecoy {
-            // The provider signed a refusal; everything else is forged around it.
+            // The provider signs an error response; the rest is forged.
             let genuine = plan.draft.element([]);
             let assertion = plan
                 .draft
@@ -105,9 +105,9 @@ impl Wrapping {
                 let mut assertion = assertion.clone().unwrap_or_default();
                 forge_subject(&mut assertion);
                 evil.append(assertion);
-                let mut refusal = response.clone();
-                if let Some(mut signature) = refusal.take("Signature") {
-                    signature.append(Element::new("ds:Object").child(refusal));
+                let mut signed_error = response.clone();
+                if let Some(mut signature) = signed_error.take("Signature") {
+                    signature.append(Element::new("ds:Object").child(signed_error));
                     evil.insert_after("Issuer", signature);
                 }
                 *response = evil;
@@ -130,7 +130,7 @@ impl Wrapping {
         }));
     }
 
-    /// Does it; `None` where there was nothing to do it to, which the tests of this crate would notice.
+    /// Applies the wrapping; `None` if an expected element is missing, which a test of this crate would detect.
     fn wrap(self, response: &mut Element) -> Option<()> {
         let genuine_response = response.clone();
         let genuine = response.find("Assertion")?.clone();

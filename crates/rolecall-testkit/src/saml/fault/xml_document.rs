@@ -1,92 +1,92 @@
-//! Documents of the wrong shape, size or encoding; most of them well signed.
+//! Documents with wrong structure, size or encoding, most with a valid signature.
 
 use super::{step, step_at};
 use crate::saml::names::{ASSERTION, PROTOCOL};
 use crate::saml::plan::Plan;
 use crate::xml::{Element, Node};
 
-/// What is wrong with the document.
+/// Faults of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum XmlDocument {
-    /// The response is in an element of nobody's.
+    /// The response is in an element of an unknown namespace.
     ForeignRoot,
     /// The response is in a SOAP envelope.
     Soap,
-    /// The assertion alone.
+    /// The assertion without a response.
     AssertionAlone,
-    /// A logout response in place of a response.
+    /// A logout response instead of a response.
     OtherMessage,
-    /// Two documents, one after the other.
+    /// Two documents.
     TwoRoots,
     /// Text after the document.
     TrailingText,
-    /// A NUL and more after the document.
+    /// A NUL and text after the document.
     TrailingNul,
     /// Text before the document.
     LeadingText,
-    /// The end is missing.
+    /// The document is truncated.
     Truncated,
-    /// UTF-16, and says so.
+    /// UTF-16 with a declaration.
     Utf16,
-    /// UTF-16, and says nothing.
+    /// UTF-16 without a declaration.
     Utf16Bare,
-    /// A byte order mark.
+    /// UTF-8 with a byte order mark.
     ByteOrderMark,
-    /// Says that it is UTF-7.
+    /// Declares UTF-7.
     Utf7Declared,
-    /// Says that it is Latin-1.
+    /// Declares Latin-1.
     Latin1Declared,
-    /// XML 1.1.
+    /// Declares XML 1.1.
     Xml11,
-    /// An honest XML declaration: sound.
+    /// A correct XML declaration: valid.
     Declared,
-    /// No UTF-8.
+    /// Not UTF-8.
     InvalidUtf8,
-    /// No bytes.
+    /// An empty document.
     Empty,
-    /// No XML.
+    /// Not XML.
     NotXml,
     /// JSON.
     Json,
-    /// Elements this deep.
+    /// Elements nested this deep.
     Deep(usize),
-    /// This many attributes on one element.
+    /// This number of attributes on one element.
     ManyAttributes(usize),
-    /// This many namespaces on one element.
+    /// This number of namespace declarations on one element.
     ManyNamespaces(usize),
-    /// This many elements.
+    /// This number of elements.
     ManyElements(usize),
-    /// This many assertions.
+    /// This number of assertions.
     ManyAssertions(usize),
-    /// This many signatures.
+    /// This number of signatures.
     ManySignatures(usize),
-    /// So many bytes of text where nobody reads.
+    /// This number of bytes of ignored text.
     Padded(usize),
-    /// A prefix that nobody declared.
+    /// An undeclared prefix.
     UndeclaredPrefix,
-    /// An attribute twice.
+    /// A duplicate attribute.
     DuplicateAttribute,
-    /// An attribute called `::`.
+    /// An attribute with the name `::`.
     ColonAttribute,
     /// The assertion is in the wrong namespace.
     AssertionNamespace,
-    /// A foreign `Assertion` beside.
+    /// An additional `Assertion` of another namespace.
     ForeignAssertion,
-    /// `x:ID` beside `ID` (the attribute pollution of 2025).
+    /// `x:ID` in addition to `ID` (attribute pollution, 2025).
     PrefixedId,
     /// `samlp:ID` on the assertion.
     ProtocolIdOnAssertion,
     /// `xml:id` on the forged element.
     XmlId,
-    /// `Id` in place of `ID`.
+    /// `Id` instead of `ID`.
     IdSpelling,
-    /// A relative namespace, at which some libraries canonicalize to nothing (the void canonicalization of 2025).
+    /// A relative namespace URI, with which canonicalization returns nothing in some libraries (void canonicalization, 2025).
     RelativeNamespace,
-    /// The same, over the digest of nothing.
+    /// As `RelativeNamespace`, with the digest of an empty string.
     VoidDigest,
-    /// An element of nobody's in the response.
+    /// An element of an unknown namespace in the response.
     ForeignChild,
-    /// `Extensions` that say nothing.
+    /// Empty `Extensions`.
     Extensions,
 }
 
@@ -108,9 +108,9 @@ impl XmlDocument {
                 response.name = "samlp:LogoutResponse".to_owned();
             })),
             Self::TwoRoots => plan.on_text.push(Box::new(|text| format!("{text}{text}"))),
-            Self::TrailingText => around(plan, "", "and more"),
+            Self::TrailingText => around(plan, "", "trailing text"),
             Self::TrailingNul => around(plan, "", "\0<evil/>"),
-            Self::LeadingText => around(plan, "more and ", ""),
+            Self::LeadingText => around(plan, "leading text ", ""),
             Self::Truncated => plan.on_text.push(Box::new(|text| {
                 text.strip_suffix("</samlp:Response>")
                     .unwrap_or_default()
@@ -134,14 +134,12 @@ impl XmlDocument {
                 bytes
             })),
             Self::Empty => plan.on_bytes.push(Box::new(|_| Vec::new())),
-            Self::NotXml => plan
-                .on_text
-                .push(Box::new(|_| "no document at all".to_owned())),
+            Self::NotXml => plan.on_text.push(Box::new(|_| "not a document".to_owned())),
             Self::Json => plan
                 .on_text
                 .push(Box::new(|_| "{\"sub\":\"00u-alice\"}".to_owned())),
             Self::Deep(depth) => extend(plan, move || {
-                // As text: a tree this deep could not be written down by recursion.
+                // As text, because a tree of this depth cannot be serialized by recursion.
                 let mut deep = Element::new("samlp:Deep");
                 deep.children.push(Node::Raw {
                     written: "<a>".repeat(depth) + &"</a>".repeat(depth),
@@ -196,7 +194,7 @@ impl XmlDocument {
             })),
             Self::ForeignAssertion => plan.after_response_signature.push(step(|response| {
                 let foreign = Element::new("x:Assertion").with("xmlns:x", "urn:example:any");
-                response.append(foreign.text("not one of ours"));
+                response.append(foreign.text("another namespace"));
             })),
             Self::PrefixedId => plan.after_response_signature.push(step(|response| {
                 let genuine = response.attribute("ID").unwrap_or_default().to_owned();
@@ -226,7 +224,7 @@ impl XmlDocument {
                 plan.before_assertion_signature.push(step(relative));
                 plan.on_signed_info
                     .push(step_at(&["Reference", "DigestValue"], |value| {
-                        // SHA-256 of no bytes.
+                        // SHA-256 of the empty string.
                         value.set_text("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
                     }));
             }
@@ -244,7 +242,7 @@ impl XmlDocument {
     }
 }
 
-/// A canonicalizer that refuses relative namespaces may come back with nothing at all.
+/// Some canonicalizers return an empty string for relative namespace URIs.
 fn relative(assertion: &mut Element) {
     assertion.set("xmlns:void", "relative/uri");
     let void = Element::new("void:Any");
@@ -258,7 +256,7 @@ fn around(plan: &mut Plan, head: &'static str, tail: &'static str) {
         .push(Box::new(move |text| format!("{head}{text}{tail}")));
 }
 
-/// Puts these into `samlp:Extensions` of the response, which nobody signs.
+/// Adds elements to `samlp:Extensions` of the response, which is not signed.
 fn extend(plan: &mut Plan, elements: impl Fn() -> Vec<Element> + 'static) {
     plan.after_response_signature.push(step(move |response| {
         response.insert_after(
