@@ -11,7 +11,7 @@ use crate::stack::TestStack;
 /// The audit trail in an SQLite file as `rolecalld audit export` prints it: JSON Lines, oldest event first.
 ///
 /// # Errors
-/// When the file cannot be opened or read.
+/// If the file cannot be opened or read.
 pub async fn export_audit_trail(file: &Path) -> anyhow::Result<String> {
     let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
     let database = Database::open(&url).await?;
@@ -21,10 +21,10 @@ pub async fn export_audit_trail(file: &Path) -> anyhow::Result<String> {
 }
 
 impl TestStack {
-    /// The events of the audit trail, oldest first. The stack must have the default database.
+    /// The events of the audit trail, oldest first. Requires the default database.
     ///
     /// # Errors
-    /// When the trail cannot be read.
+    /// If the trail cannot be read.
     pub async fn audit_events(&self) -> anyhow::Result<Vec<Value>> {
         let text = export_audit_trail(&self.folder().join("audit.db")).await?;
         text.lines()

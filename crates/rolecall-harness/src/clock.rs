@@ -1,10 +1,10 @@
-//! The testkit's clocks as the gateway's port.
+//! Adapter from the testkit's clocks to the gateway's `Clock`.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::Clock;
 use rolecall_testkit::clock::{self, ManualClock};
 
-/// A clock of the testkit that the gateway can read.
+/// A clock of the testkit as a `Clock` of the gateway.
 #[derive(Clone)]
 pub struct TestClock(clock::Clock);
 

@@ -1,4 +1,4 @@
-//! The configuration files of a stack's gateways: `rolecall.toml`, the access policy, secrets and the TLS certificate.
+//! The configuration files of the gateways of a stack: `rolecall.toml`, access policy, secrets and TLS certificate.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,17 +14,17 @@ use crate::files::write_secret;
 use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 use crate::settings::TestStackSettings;
 
-/// Addresses that are known once the other parts of the stack run.
+/// Addresses of the other parts of the stack.
 pub(crate) struct Endpoints<'a> {
     pub(crate) public_url: &'a str,
     pub(crate) issuer: &'a str,
-    /// The origin of the AWS emulator.
+    /// Origin of the AWS emulator.
     pub(crate) aws: &'a str,
-    /// The `[[provider]]` of the SAML provider, or nothing.
+    /// `[[provider]]` table of the SAML provider; empty without one.
     pub(crate) saml_provider: &'a str,
 }
 
-/// Writes a certificate for `localhost` and its key; returns PEM of the authority that signed it.
+/// Writes a certificate for `localhost` and its key. Returns the PEM of the authority that signed it.
 pub(crate) fn write_tls_certificate(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let authority = CertificateAuthority::generate()?;
     let certificate = authority.issue(&["localhost"])?;
@@ -33,7 +33,7 @@ pub(crate) fn write_tls_certificate(folder: &Path) -> anyhow::Result<Vec<u8>> {
     authority.pem()
 }
 
-/// Writes `rolecall.toml` and the files that it names.
+/// Writes `rolecall.toml` and the files that it references.
 pub(crate) fn write(
     folder: &Path,
     settings: &TestStackSettings,

@@ -1,4 +1,4 @@
-//! The gateway's signing keys: one for OpenID tokens and one for SAML responses.
+//! Signing keys of the gateway: one for ID tokens and one for SAML responses.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -12,11 +12,11 @@ use tempfile::TempDir;
 
 use crate::files::write_secret;
 
-/// The files of a key directory: name and content.
+/// Names and contents of the files of a key directory.
 type Files = Vec<(String, Vec<u8>)>;
 
-/// Creates a key directory with one key of each use below `folder`. An RSA key takes long to generate, so all stacks of a
-/// process share one.
+/// Creates a key directory in `folder` with one key of each use. Generating an RSA key is slow, so all stacks of a process
+/// share one.
 pub(crate) fn create(folder: &Path, clock: &dyn Clock) -> anyhow::Result<KeyDirectory> {
     static RSA: Mutex<Option<Files>> = Mutex::new(None);
     let mut rsa = RSA.lock().unwrap_or_else(PoisonError::into_inner);

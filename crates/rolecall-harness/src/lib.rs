@@ -1,7 +1,7 @@
-//! The gateway and everything that it talks to, in one process on loopback: identity providers, an AWS emulator, people and
-//! accounts. The demo, the tests, the benchmark and the fuzzers use it.
+//! The gateway and everything that it talks to, in one process on loopback: identity providers, an AWS emulator, users and
+//! accounts. Used by the demo, the tests, the benchmark and the fuzz targets.
 //!
-//! [`TestStack`] starts all of it. Nothing leaves the machine, and nothing is kept when the stack is dropped.
+//! [`TestStack`] starts all parts. There is no network traffic beyond loopback, and all data is deleted when the stack is dropped.
 
 mod audit_trail;
 mod clock;

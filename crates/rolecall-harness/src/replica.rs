@@ -1,4 +1,4 @@
-//! One running gateway of a stack.
+//! A running gateway of a stack.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -10,13 +10,13 @@ use rolecalld::server::{self, Overrides, Stopper};
 
 use crate::clock::TestClock;
 
-/// A running gateway. It ends when it is dropped.
+/// A running gateway. Dropping it stops the gateway.
 pub struct Replica {
-    /// Its services.
+    /// Services of the gateway.
     pub services: Arc<Gateway>,
-    /// Its public listener.
+    /// Address of the public listener.
     pub address: SocketAddr,
-    /// Its management listener.
+    /// Address of the management listener.
     pub management: SocketAddr,
     stopper: Stopper,
     task: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
@@ -56,10 +56,10 @@ impl Replica {
         })
     }
 
-    /// Stops it as SIGTERM would, and waits until it has ended.
+    /// Stops the gateway as SIGTERM does, and waits until it has stopped.
     ///
     /// # Errors
-    /// When the gateway reports an error.
+    /// If the gateway reports an error.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stopper.stop().await;
         match self.task.take() {

@@ -1,4 +1,4 @@
-//! The SAML provider of a stack. It starts before the gateway, which reads its metadata; then the gateway is registered there by
+//! The SAML provider of a stack. It starts before the gateway, which reads its metadata. The gateway is then registered with
 //! its own metadata.
 
 use std::fs;
@@ -14,18 +14,18 @@ use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider};
 use crate::files::write_secret;
 use crate::sample_data::SAML_PROVIDER_ID;
 
-/// A SAML provider beside the OpenID one, with the same people.
+/// Settings of a SAML provider in addition to the OpenID provider, with the same users.
 #[derive(Clone, Default)]
 pub struct SamlStackSettings {
-    /// The provider. The gateway is registered there when the stack starts.
+    /// Settings of the provider, where the gateway is registered when the stack starts.
     pub provider: SamlSettings,
-    /// More keys of the gateway's `saml` table.
+    /// Additional keys of the gateway's `saml` table.
     pub more: String,
 }
 
 impl SamlStackSettings {
-    /// Starts the provider, and writes its metadata and the gateway's key into `folder`. Returns the gateway's
-    /// `[[provider]]` for it.
+    /// Starts the provider, and writes its metadata and the gateway's key to `folder`. Also returns the `[[provider]]` table
+    /// for the gateway.
     pub(crate) fn start(
         &self,
         folder: &Path,
@@ -57,7 +57,7 @@ encryption_keys = [{{ file = "saml.pem" }}]
     }
 }
 
-/// Registers the gateway at the provider, by the metadata that the gateway publishes.
+/// Registers the gateway at the provider with the metadata that the gateway publishes.
 pub(crate) fn register_gateway(provider: &SamlProvider, gateway: &Gateway) -> anyhow::Result<()> {
     let id = ProviderId::parse(SAML_PROVIDER_ID)?;
     let metadata = gateway.sign_ins().saml_metadata(&id)?;

@@ -1,4 +1,4 @@
-//! A SAML provider and the gateway's verifier for it, without a gateway between them.
+//! A SAML provider and the gateway's verifier for its responses, without a running gateway.
 
 use std::sync::OnceLock;
 
@@ -13,14 +13,14 @@ use rolecalld::idp::saml::{
     DecryptionKeys, Expected, SamlPolicy, SamlTrust, TrustOptions, VerifiedAssertion, verify,
 };
 
-/// Where the provider posts its responses: the gateway's assertion consumer service.
+/// URL of the gateway's assertion consumer service.
 pub const ACS_URL: &str = "https://sso.example/sign-in/adfs/acs";
-/// The entity ID of the gateway at the provider.
+/// Entity ID of the gateway at the provider.
 pub const ENTITY_ID: &str = "https://sso.example/sign-in/adfs/metadata";
-/// The `ID` of the request that the responses answer.
+/// `ID` of the request, which is the `InResponseTo` of responses.
 pub const REQUEST_ID: &str = "_0123456789abcdef0123456789abcdef";
 
-/// What the verifier expects of the responses.
+/// What the verifier expects of responses.
 pub const EXPECTED: Expected<'_> = Expected {
     recipients: &[ACS_URL],
     audiences: &[ENTITY_ID],
@@ -39,10 +39,10 @@ pub struct SamlVerifierFixture {
 }
 
 impl SamlVerifierFixture {
-    /// Starts a provider that has the certificate to encrypt for the verifier. `change` adjusts its settings.
+    /// Starts a provider that has the encryption certificate of the verifier. `change` adjusts the settings.
     ///
     /// # Errors
-    /// When the provider cannot be started or its metadata is not trusted.
+    /// If the provider cannot be started or its metadata is not trusted.
     pub fn start(change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
         let clock = ManualClock::starting_now();
         let own = decryption_credential()?;
@@ -82,7 +82,7 @@ impl SamlVerifierFixture {
     /// As for [`Self::start`].
     pub fn with_fault(fault: Fault) -> Result<Self> {
         Self::start(|settings| {
-            // An RSA key takes long to generate. Only faults in signatures and in keys need one.
+            // Generating an RSA key is slow, and only faults of signatures and of encryption need one.
             if !matches!(fault, Fault::Forgery(_) | Fault::EncryptedAssertion(_)) {
                 settings.keys = vec![Algorithm::Es256];
             }
@@ -90,18 +90,18 @@ impl SamlVerifierFixture {
         })
     }
 
-    /// Signs `alice` in; returns the base64 of the response that the browser would post.
+    /// Signs `alice` in and returns the base64 of the response that a browser would post.
     ///
     /// # Errors
-    /// When the provider does not answer.
+    /// If the provider does not respond.
     pub async fn response(&self) -> Result<String> {
         self.response_for("alice").await
     }
 
-    /// As [`Self::response`], for this person.
+    /// As [`Self::response`], for this user.
     ///
     /// # Errors
-    /// When the provider does not answer.
+    /// If the provider does not respond.
     pub async fn response_for(&self, username: &str) -> Result<String> {
         self.provider
             .response_for(ENTITY_ID, REQUEST_ID, username)
@@ -109,25 +109,25 @@ impl SamlVerifierFixture {
     }
 }
 
-/// Verifies responses of one provider, at the time at which the fixture was started.
+/// Verifies responses of one provider. The time is that of the start of the fixture.
 pub struct SamlVerifier {
-    /// What is trusted of the provider.
+    /// Trust in the provider.
     pub trust: SamlTrust,
-    /// The time of verification.
+    /// Time of verification.
     pub now: DateTime<Utc>,
 }
 
 impl SamlVerifier {
-    /// Verifies a response as the gateway does when it is posted.
+    /// Verifies a response as the gateway does when a browser posts it.
     ///
     /// # Errors
-    /// Those of [`verify`].
+    /// As for [`verify`].
     pub fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
         verify(response, &self.trust, self.now, &EXPECTED)
     }
 }
 
-/// The gateway's decryption key. An RSA key takes long to generate, so all fixtures of a process share one.
+/// The gateway's decryption key. Generating an RSA key is slow, so all fixtures of a process share one.
 fn decryption_credential() -> Result<&'static Credential> {
     static CREDENTIAL: OnceLock<Credential> = OnceLock::new();
     if CREDENTIAL.get().is_none() {

@@ -1,27 +1,27 @@
-//! The sample data of a stack: three accounts, three permission sets, and an access policy for three people.
+//! Sample data of a stack: three accounts, three permission sets and an access policy for three users.
 
-/// The gateway's `client_id` at the identity provider.
+/// `client_id` of the gateway at the identity provider.
 pub const CLIENT_ID: &str = "rolecall";
-/// Its secret. It protects nothing: the provider listens on loopback only.
+/// Client secret. It need not be secret, because the provider listens on loopback only.
 pub const CLIENT_SECRET: &str = "only-for-the-demo";
-/// The identity provider's id in the gateway's configuration.
+/// ID of the identity provider in the gateway's configuration.
 pub const PROVIDER_ID: &str = "example";
-/// The SAML provider's id, if there is one.
+/// ID of the SAML provider in the gateway's configuration.
 pub const SAML_PROVIDER_ID: &str = "corporate";
 
-/// The name of the gateway as a SAML provider in every account.
+/// Name of the gateway as a SAML provider in all accounts.
 pub const SAML_PROVIDER: &str = "rolecall";
 
-/// The accounts: number, name, and how each trusts the gateway.
+/// The accounts: ID, name and how the account trusts the gateway.
 pub const ACCOUNTS: [(&str, &str, &str); 3] = [
     ("111122223333", "payments-prod", "as an OIDC provider"),
     ("444455556666", "payments-dev", "as an OIDC provider"),
     ("777788889999", "sandbox", "as a SAML provider"),
 ];
 
-/// The access policy. Two accounts trust the gateway as an OpenID provider. The sandbox trusts it as a SAML provider, where
-/// browsers reach the console without STS. `alice` is in `platform` and `payments-dev` and signs in with a second factor, `bob`
-/// is in `payments-dev` and does not, `carol` is in no group.
+/// The access policy. Two accounts trust the gateway as an OIDC provider. The sandbox trusts it as a SAML provider, where
+/// browsers open the console without STS. `alice` is in `platform` and `payments-dev` and uses a second factor, `bob` is in
+/// `payments-dev` and does not use one, and `carol` has no groups.
 pub const ACCESS_POLICY: &str = r#"
 [[account]]
 id = "111122223333"
@@ -46,14 +46,14 @@ console = "saml-post"
 
 [[permission_set]]
 name = "Administrator"
-description = "Everything, for an hour"
+description = "Full access for one hour"
 role = "rolecall/Administrator"
 session_duration = "1h"
 source_identity = "{email}"
 
 [[permission_set]]
 name = "Developer"
-description = "Build and look around"
+description = "Development access"
 role = "rolecall/Developer"
 session_duration = "4h"
 destination = "https://console.aws.amazon.com/cloudwatch/"
@@ -63,7 +63,7 @@ variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess
 
 [[permission_set]]
 name = "ReadOnly"
-description = "Look, do not touch"
+description = "Read-only access"
 role = "rolecall/ReadOnly"
 session_duration = "8h"
 policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
@@ -100,7 +100,7 @@ when = { mfa = true }
 owner = "platform@example.com"
 "#;
 
-/// [`ACCESS_POLICY`] for people of either provider, whose groups have the same names.
+/// [`ACCESS_POLICY`] for users of both providers, whose groups have the same names.
 pub fn access_policy_for_both_providers() -> String {
     ACCESS_POLICY.replace(&format!("provider = \"{PROVIDER_ID}\", "), "")
 }

@@ -1,5 +1,5 @@
-//! The accounts of the AWS emulator: each trusts the gateway as an OpenID provider and as a SAML provider, and has the roles that
-//! the gateway issues. The access policy decides which way is used.
+//! Accounts of the AWS emulator. Each trusts the gateway as an OIDC provider and as a SAML provider, and has the roles that the
+//! gateway issues. The access policy determines which trust is used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rolecalld::world::SystemEntropy;
 use crate::clock::TestClock;
 use crate::sample_data::{ACCOUNTS, SAML_PROVIDER};
 
-/// The maximum session duration of the roles; the permission sets ask for less.
+/// `MaxSessionDuration` of the roles. The permission sets use less.
 const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
 
 /// Registers the gateway in every account and creates the roles that it issues.

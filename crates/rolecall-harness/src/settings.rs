@@ -1,4 +1,4 @@
-//! What a stack is made of.
+//! Settings of a stack.
 
 use rolecall_testkit::clock::{self, Clock};
 use rolecall_testkit::oidc::OidcSettings;
@@ -6,42 +6,41 @@ use rolecall_testkit::oidc::OidcSettings;
 use crate::saml::SamlStackSettings;
 use crate::sample_data::ACCESS_POLICY;
 
-/// What a [`TestStack`](crate::TestStack) is made of. The default is the sample data, an OpenID provider and in-memory storage.
+/// Settings of a [`TestStack`](crate::TestStack). The default has the sample data, an OpenID provider and in-memory storage.
 pub struct TestStackSettings {
-    /// The gateway's port; 0 for any.
+    /// Port of the gateway; 0 selects any free port.
     pub port: u16,
-    /// AWS's port; 0 for any.
+    /// Port of the AWS emulator; 0 selects any free port.
     pub aws_port: u16,
-    /// The gateway's public origin where that is not its own address: that of a load balancer in front of it.
+    /// Public origin of the gateway if it differs from its address, as with a load balancer.
     pub public_url: Option<String>,
-    /// Whether the gateway itself serves HTTPS, on `localhost`, with a certificate of
+    /// Whether the gateway itself serves HTTPS on `localhost`, with a certificate of
     /// [`TestStack::authority`](crate::TestStack::authority).
     pub tls: bool,
-    /// PEM of the authority that signed the certificate of a proxy in front of the gateway, for clients that reach the
-    /// gateway through it. With `tls`, the gateway's own authority is used.
+    /// PEM of the authority of a proxy in front of the gateway, which clients trust. Not used with `tls`.
     pub proxy_authority: Option<Vec<u8>>,
-    /// `[listen] trusted_proxies`: proxies that may state the client's address.
+    /// `[listen] trusted_proxies`.
     pub trusted_proxies: Vec<String>,
-    /// More lines of `[listen]`.
+    /// Additional lines of `[listen]`.
     pub listen: String,
-    /// The clock of the gateway, of the providers and of AWS.
+    /// Clock of the gateway, of the providers and of the AWS emulator.
     pub clock: Clock,
-    /// `[store] url`
+    /// `[store] url`.
     pub store: String,
-    /// `[database] url`
+    /// `[database] url`.
     pub database: String,
-    /// The access policy, TOML.
+    /// Access policy, as TOML.
     pub access: String,
-    /// More of `rolecall.toml`, after the rest.
+    /// Additional lines at the end of `rolecall.toml`.
     pub more: String,
-    /// The identity provider. The gateway is registered there when the stack starts.
+    /// Settings of the identity provider, where the gateway is registered when the stack starts.
     pub provider: OidcSettings,
-    /// The issuer where people sign in instead, if there is one. It must know the gateway as
+    /// Issuer that replaces the identity provider, if any. The gateway must be registered there as
     /// [`CLIENT_ID`](crate::sample_data::CLIENT_ID).
     pub issuer: Option<String>,
-    /// A SAML provider beside it, if there is one.
+    /// An additional SAML provider, if any.
     pub saml: Option<SamlStackSettings>,
-    /// Requests that the AWS emulator remembers.
+    /// Maximum number of requests that the AWS emulator records.
     pub requests_kept: usize,
 }
 

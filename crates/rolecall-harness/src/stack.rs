@@ -20,13 +20,13 @@ use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 use crate::seed_aws::seed_aws;
 use crate::settings::TestStackSettings;
 
-/// A gateway and everything that it talks to, running. All of it ends when the stack is dropped.
+/// A running gateway with everything that it talks to. Dropping the stack stops all parts.
 pub struct TestStack {
-    /// The identity provider.
+    /// OpenID provider.
     pub provider: OidcProvider,
-    /// The SAML provider beside it.
+    /// SAML provider, if any.
     pub saml: Option<SamlProvider>,
-    /// The AWS emulator.
+    /// AWS emulator.
     pub aws: Aws,
     /// The first gateway.
     pub gateway: Replica,
@@ -40,7 +40,7 @@ impl TestStack {
     /// Starts the providers and AWS, writes the configuration and starts the gateway.
     ///
     /// # Errors
-    /// When a port is taken or the configuration does not parse.
+    /// If a port is in use or the configuration is not valid.
     pub async fn start(settings: TestStackSettings) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let listener = listen(settings.port)?;
@@ -93,13 +93,13 @@ impl TestStack {
         })
     }
 
-    /// PEM of the authority that signed the certificate of the gateway, or of the proxy in front of it, if one of them serves
+    /// PEM of the authority that signed the certificate of the gateway, or of the proxy in front of it, if one of them uses
     /// HTTPS.
     pub fn authority(&self) -> Option<&[u8]> {
         self.authority.as_deref()
     }
 
-    /// The gateway's own origin, without a trailing slash.
+    /// Origin of the gateway, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.public_url
     }
@@ -109,7 +109,7 @@ impl TestStack {
         format!("{}{path}", self.public_url)
     }
 
-    /// The folder of the configuration: `rolecall.toml`, `access.toml`, `keys/`, `audit.db`.
+    /// The directory with `rolecall.toml`, `access.toml`, `keys/` and `audit.db`.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -119,10 +119,10 @@ impl TestStack {
         self.folder.path().join("rolecall.toml")
     }
 
-    /// A browser that has visited nothing. It has the clock of the stack and trusts its authority.
+    /// A new browser with the clock of the stack that trusts its authority.
     ///
     /// # Errors
-    /// When the authority is no PEM.
+    /// If the authority is not PEM.
     pub fn browser(&self) -> anyhow::Result<Browser> {
         Browser::with(self.browser_settings())
     }
@@ -136,18 +136,18 @@ impl TestStack {
         }
     }
 
-    /// Stops the gateway as SIGTERM would, then everything else, and deletes the folder.
+    /// Stops the gateway as SIGTERM does, then all other parts, and deletes the directory.
     ///
     /// # Errors
-    /// When the gateway reports an error.
+    /// If the gateway reports an error.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.gateway.stop().await
     }
 
-    /// Starts one more gateway with the same configuration and public URL, at an address of its own.
+    /// Starts another gateway with the same configuration and public URL, but another address.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub async fn start_replica(&self) -> anyhow::Result<Replica> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         Replica::start(&self.config(), listener, self.clock.clone().into()).await
@@ -156,10 +156,10 @@ impl TestStack {
 
 fn listen(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port))
-        .with_context(|| format!("port {port} cannot be used; choose another with --port"))
+        .with_context(|| format!("port {port} cannot be used; select another with --port"))
 }
 
-/// Starts the identity provider, where the gateway is registered.
+/// Starts the identity provider with the gateway registered.
 fn start_provider(settings: &TestStackSettings, public_url: &str) -> anyhow::Result<OidcProvider> {
     let mut provider = settings.provider.clone();
     provider.clock = settings.clock.clone();

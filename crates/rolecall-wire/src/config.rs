@@ -1,7 +1,7 @@
-//! `~/.aws/config` for one person's roles, and the environment variables beside it.
+//! Text for `~/.aws/config`: profiles for a user's roles, and environment variables.
 //!
-//! A profile names its `[services]`; an `[sso-session]` cannot. A client that has no profile, or that ignores the services of a
-//! profile, needs the `[default]` section or the environment variables.
+//! A profile references a `[services]` section, which an `[sso-session]` cannot. A client without a profile, or one that ignores
+//! the services of a profile, needs the `[default]` section or the environment variables.
 
 pub mod extra;
 
@@ -10,35 +10,37 @@ use std::fmt::Write as _;
 
 use crate::sso_oidc::ACCOUNT_ACCESS;
 
-/// What the session and the services section are called.
+/// Name of the `[sso-session]` and of the `[services]` section.
 const NAME: &str = "rolecall";
-/// The services section's keys.
+/// Services with the endpoint of the gateway.
 const SERVICES: [&str; 3] = ["sso", "sso_oidc", "signin"];
 
-/// Where the profiles lead.
+/// The portal that the profiles use.
 pub struct Portal<'a> {
-    /// Our own origin, without a trailing slash.
+    /// Origin of the gateway, without a trailing slash.
     pub origin: &'a str,
-    /// `sso_start_url`
+    /// `sso_start_url`.
     pub start_url: &'a str,
     /// `sso_region`, and the Region of the profiles.
     pub region: &'a str,
+    /// Endpoint of STS, for an AWS emulator; `None` for AWS's own endpoints.
+    pub sts: Option<&'a str>,
 }
 
-/// One `[profile …]`.
+/// A `[profile …]` section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Unique, and without anything that needs quoting.
+    /// Unique name without characters that need quoting. `default` is the default profile.
     pub name: String,
-    /// `sso_account_id`
+    /// `sso_account_id`.
     pub account: String,
-    /// `sso_role_name`
+    /// `sso_role_name`.
     pub role: String,
-    /// A comment above it, such as what the role asks for beyond this sign-in. One line.
+    /// Comment of one line before the section, such as a requirement of the role.
     pub comment: Option<String>,
 }
 
-/// Makes names unique: by the account's number, and by counting where even that is not enough.
+/// Makes the names of profiles unique: appends the account ID and, if names are still equal, a number.
 pub fn unique_names(mut profiles: Vec<Profile>) -> Vec<Profile> {
     let count = |profiles: &[Profile]| {
         let mut times: HashMap<String, usize> = HashMap::new();
@@ -61,20 +63,22 @@ pub fn unique_names(mut profiles: Vec<Profile>) -> Vec<Profile> {
     profiles
 }
 
-/// The block for `~/.aws/config`, between marks. The AWS CLI and boto3 cannot read a file in which a section occurs twice, so
-/// a new block replaces the old one.
+/// The block for `~/.aws/config`, with a first and a last line that mark it. The AWS CLI and boto3 reject a file with duplicate
+/// sections, so a new block must replace the previous one.
 pub fn block(portal: &Portal<'_>, profiles: &[Profile]) -> String {
     let Portal {
         origin,
         start_url,
         region,
+        sts,
     } = portal;
     let mut text = format!(
         "# {NAME} begin: replace the old block, if there is one, up to \"{NAME} end\"\n[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = {ACCOUNT_ACCESS}\n\n[services {NAME}]\n"
     );
-    for service in SERVICES {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{service} =\n  endpoint_url = {origin}");
+    let services = SERVICES.map(|service| (service, *origin));
+    for (service, endpoint) in services.into_iter().chain(sts.map(|sts| ("sts", sts))) {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{service} =\n  endpoint_url = {endpoint}");
     }
     for Profile {
         name,
@@ -87,9 +91,13 @@ pub fn block(portal: &Portal<'_>, profiles: &[Profile]) -> String {
         if let Some(comment) = comment {
             let _ = writeln!(text, "# {comment}");
         }
+        let section = match name.as_str() {
+            "default" => name.clone(),
+            name => format!("profile {name}"),
+        };
         let _ = writeln!(
             text,
-            "[profile {name}]\nsso_session = {NAME}\nsso_account_id = {account}\nsso_role_name = {role}\nregion = {region}\nservices = {NAME}"
+            "[{section}]\nsso_session = {NAME}\nsso_account_id = {account}\nsso_role_name = {role}\nregion = {region}\nservices = {NAME}"
         );
     }
     let _ = writeln!(text, "# {NAME} end");
@@ -110,29 +118,29 @@ mod tests {
     }
 
     #[test]
-    fn no_two_profiles_share_a_name() {
+    fn profile_names_are_unique() {
         let names = |profiles: Vec<Profile>| -> Vec<String> {
             unique_names(profiles)
                 .into_iter()
                 .map(|one| one.name)
                 .collect()
         };
-        let apart = names(vec![
+        let by_account = names(vec![
             profile("a-b-Dev", "111122223333", "Dev"),
             profile("a-b-Dev", "444455556666", "Dev"),
             profile("other-Dev", "777788889999", "Dev"),
         ]);
         assert_eq!(
-            apart,
+            by_account,
             ["a-b-Dev-111122223333", "a-b-Dev-444455556666", "other-Dev"]
         );
         // A variant `readonly` of `Dev`, and a permission set `Dev-readonly`.
-        let counted = names(vec![
+        let numbered = names(vec![
             profile("a-Dev-readonly", "111122223333", "Dev-readonly"),
             profile("a-Dev-readonly", "111122223333", "Dev@readonly"),
         ]);
         assert_eq!(
-            counted,
+            numbered,
             [
                 "a-Dev-readonly-111122223333-1",
                 "a-Dev-readonly-111122223333-2"
@@ -141,11 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_what_aws_clients_read() {
+    fn block_has_format_of_aws_config() {
         let portal = Portal {
             origin: "https://sso.example.com",
             start_url: "https://sso.example.com/start",
             region: "eu-west-1",
+            sts: None,
         };
         let mut locked = profile("prod-Dev", "111122223333", "Dev@ro");
         locked.comment = Some("needs a sign-in with a second factor".to_owned());
@@ -156,5 +165,17 @@ mod tests {
              [services rolecall]\nsso =\n  endpoint_url = https://sso.example.com\nsso_oidc =\n  endpoint_url = https://sso.example.com\nsignin =\n  endpoint_url = https://sso.example.com\n\n\
              # needs a sign-in with a second factor\n[profile prod-Dev]\nsso_session = rolecall\nsso_account_id = 111122223333\nsso_role_name = Dev@ro\nregion = eu-west-1\nservices = rolecall\n# rolecall end\n"
         );
+    }
+
+    #[test]
+    fn default_profile_and_sts_endpoint_are_written() {
+        let portal = Portal {
+            origin: "http://127.0.0.1:8400",
+            start_url: "http://127.0.0.1:8400/start",
+            region: "eu-west-1",
+            sts: Some("http://127.0.0.1:8403"),
+        };
+        let text = block(&portal, &[profile("default", "111122223333", "Dev")]);
+        assert!(text.contains("\nsts =\n  endpoint_url = http://127.0.0.1:8403\n\n[default]\n"));
     }
 }

@@ -1,25 +1,25 @@
-//! Credentials of a role, written for each kind of terminal, file and program. AWS's values are quoted all the same.
+//! Formats of role credentials for shells, files and programs. Values are always quoted.
 
 use serde_json::{Value, json};
 
 use crate::shell::{fish, powershell, sh};
 
-/// Temporary credentials. There is no `Debug`: they are secrets.
+/// Temporary credentials. They do not implement `Debug` because they are secrets.
 #[derive(Clone, Copy)]
 pub struct RoleCredentials<'a> {
-    /// `AccessKeyId`
+    /// `AccessKeyId`.
     pub access_key_id: &'a str,
-    /// `SecretAccessKey`
+    /// `SecretAccessKey`.
     pub secret_access_key: &'a str,
-    /// `SessionToken`
+    /// `SessionToken`.
     pub session_token: &'a str,
-    /// When they end: UTC, RFC 3339 in whole seconds.
+    /// Time of expiry: RFC 3339, UTC, in whole seconds.
     pub expires_at: &'a str,
-    /// The account's number.
+    /// Account ID.
     pub account_id: &'a str,
 }
 
-/// How credentials are written.
+/// Formats of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `export`, for bash, zsh and other POSIX shells.
@@ -34,12 +34,12 @@ pub enum Format {
     Dotenv,
     /// A section of `~/.aws/credentials`.
     CredentialsFile,
-    /// What `credential_process` prints.
+    /// The output of `credential_process`.
     Json,
 }
 
 impl RoleCredentials<'_> {
-    /// The JSON that `credential_process` prints (AWS SDKs, "process credential provider").
+    /// The JSON output of `credential_process` (AWS SDKs and Tools Reference Guide, "Process credential provider").
     pub fn process(&self) -> Value {
         json!({
             "Version": 1,
@@ -51,7 +51,7 @@ impl RoleCredentials<'_> {
         })
     }
 
-    /// The environment variables.
+    /// Names and values of the environment variables.
     pub fn variables(&self) -> [(&'static str, &str); 4] {
         [
             ("AWS_ACCESS_KEY_ID", self.access_key_id),
@@ -61,7 +61,7 @@ impl RoleCredentials<'_> {
         ]
     }
 
-    /// The text of a format. `profile` names the section of a credentials file, and needs no quoting: see
+    /// The credentials in a format. `profile` is the section of a credentials file and must not need quoting: see
     /// [`profile_name`](crate::shell::profile_name).
     pub fn text(&self, format: Format, profile: &str) -> String {
         let lines = |write: fn(&str, &str) -> String| {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_format_is_what_its_program_reads() {
+    fn formats_have_expected_syntax() {
         let credentials = RoleCredentials {
             access_key_id: "ASIA1",
             secret_access_key: "s/+'",

@@ -1,6 +1,6 @@
-//! What goes over the wire between AWS's clients and Rolecall: JSON and queries of `sso`, `sso-oidc` and `signin`; and text
-//! that terminals and AWS's tools read: `~/.aws/config`, credentials in each format, shell quoting. No I/O, no other package
-//! of Rolecall's, no C library.
+//! Messages between AWS clients and Rolecall: JSON and queries of `sso`, `sso-oidc` and `signin`. Also text for shells and AWS
+//! tools: `~/.aws/config`, formats of credentials and shell quoting. It has no I/O and depends neither on other packages of
+//! Rolecall nor on C libraries.
 
 pub mod config;
 pub mod credentials;

@@ -1,16 +1,16 @@
-//! Text that is a secret: tokens, codes and keys. It is redacted in `Debug`, has no `==`, and is wiped when dropped.
+//! Secret text: tokens, codes and keys. `Debug` redacts it, it cannot be compared with `==`, and it is erased when dropped.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A token, a code or a key. JSON and forms hold it as a string.
+/// A token, a code or a key. It is a string in JSON and forms.
 #[derive(Clone, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text itself.
+    /// The secret text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -28,7 +28,7 @@ impl From<&str> for Secret {
     }
 }
 
-/// For a type of the caller's own that wipes it.
+/// For conversion to another type that erases it.
 impl From<Secret> for String {
     fn from(mut secret: Secret) -> Self {
         std::mem::take(&mut secret.0)

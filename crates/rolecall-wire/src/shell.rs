@@ -1,22 +1,21 @@
-//! Quoting for terminals, and names that need none. Values are quoted whatever they are: what is pasted into a terminal is
-//! never taken on trust.
+//! Quoting for shells, and names that do not need quoting. All values are quoted, because they are pasted into a terminal.
 
-/// POSIX shells: single quotes, and a single quote as `'\''`.
+/// Quotes for POSIX shells: in single quotes, with a single quote as `'\''`.
 pub fn sh(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// fish: inside single quotes only `\` and `'` are special.
+/// Quotes for fish, where only `\` and `'` are special in single quotes.
 pub fn fish(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
-/// PowerShell: inside single quotes a single quote is written twice.
+/// Quotes for PowerShell: in single quotes, with a single quote doubled.
 pub fn powershell(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
-/// A profile's name: the parts with hyphens between, and with a hyphen for whatever would need quoting somewhere.
+/// The name of a profile: the parts joined by hyphens, with a hyphen instead of each character that could need quoting.
 pub fn profile_name(parts: &[&str]) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || "-_.".contains(c) {
@@ -33,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_survive_each_shell() {
+    fn quoting_escapes_special_characters() {
         assert_eq!(sh("a'b$c"), r"'a'\''b$c'");
         assert_eq!(fish(r"a'b\c"), r"'a\'b\\c'");
         assert_eq!(powershell("a'b$c"), "'a''b$c'");
@@ -41,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_posix_shell_reads_back_what_was_written() {
+    fn posix_shell_restores_quoted_value() {
         let hostile = "a'b\"c$(echo x)`echo y`\\ /+=";
         let script = format!("printf %s {}", sh(hostile));
         let output = std::process::Command::new("sh")

@@ -1,5 +1,5 @@
-//! `signin` (AWS Sign-In, 2023-01-01): what `aws login` speaks. An authorization code for one of two clients that are the
-//! same for everybody (RFC 6749, RFC 7636), and credentials for the key that proves itself (DPoP, RFC 9449).
+//! `signin` (AWS Sign-In, 2023-01-01): the interface of `aws login`. An authorization code for one of two well-known clients
+//! (RFC 6749, RFC 7636), and credentials that are bound to a key (DPoP, RFC 9449).
 
 use std::borrow::Cow;
 
@@ -8,82 +8,82 @@ use serde_json::Value;
 
 use crate::secret::Secret;
 
-/// `client_id` of `aws login`: the browser is on the same machine.
+/// `client_id` of `aws login`, with a browser on the same machine.
 pub const SAME_DEVICE: &str = "arn:aws:signin:::devtools/same-device";
-/// `client_id` of `aws login --remote`: the person carries the code from the browser to the terminal.
+/// `client_id` of `aws login --remote`: the user copies the code from the browser to the terminal.
 pub const CROSS_DEVICE: &str = "arn:aws:signin:::devtools/cross-device";
 /// The only `scope`.
 pub const OPENID: &str = "openid";
 /// The only `code_challenge_method`.
 pub const SHA_256: &str = "SHA-256";
-/// The only `tokenType`: what is called an access token are credentials to sign requests with.
+/// The only `tokenType`: the access token consists of credentials that sign requests.
 pub const AWS_SIGV4: &str = "aws_sigv4";
 /// The largest `expiresIn`, in seconds.
 pub const EXPIRES_IN_MAX: i64 = 900;
-/// The header of the proof (RFC 9449 4.1), in lower case.
+/// Header of the DPoP proof (RFC 9449 4.1), in lower case.
 pub const DPOP: &str = "dpop";
 
-/// Where each operation is.
+/// Paths of the operations.
 pub mod path {
-    /// The authorization endpoint, opened in a browser. AWS's model lacks it.
+    /// The authorization endpoint, which is opened in a browser. It is not in AWS's service model.
     pub const AUTHORIZE: &str = "/v1/authorize";
-    /// Where the browser of `aws login --remote` shows the code.
+    /// The page that shows the code of `aws login --remote`.
     pub const CONFIRMATION: &str = "/v1/sessions/confirmation";
-    /// CreateOAuth2Token, `POST`.
+    /// `CreateOAuth2Token`, `POST`.
     pub const CREATE_OAUTH2_TOKEN: &str = "/v1/token";
 }
 
-/// `grantType`
+/// Values of `grantType`.
 pub mod grant {
     pub use crate::sso_oidc::grant::{AUTHORIZATION_CODE, REFRESH_TOKEN};
 }
 
-/// The query of the authorization endpoint, in the order of the AWS CLI. An empty parameter counts as absent.
+/// Query of the authorization endpoint, in the order of the AWS CLI. An empty parameter is treated as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuthorizationRequest {
-    /// `code`
+    /// `code`.
     pub response_type: String,
-    /// [`SAME_DEVICE`] or [`CROSS_DEVICE`]
+    /// [`SAME_DEVICE`] or [`CROSS_DEVICE`].
     pub client_id: String,
-    /// Given back with the code.
+    /// Returned with the code.
     pub state: String,
-    /// [`SHA_256`]
+    /// [`SHA_256`].
     pub code_challenge_method: String,
-    /// [`OPENID`]
+    /// [`OPENID`].
     pub scope: String,
-    /// Where the client listens, or [`path::CONFIRMATION`].
+    /// Address of the client's listener, or [`path::CONFIRMATION`].
     pub redirect_uri: String,
-    /// SHA-256 of the verifier, in base64url.
+    /// SHA-256 of the code verifier, in base64url.
     pub code_challenge: String,
 }
 
-/// The body of CreateOAuth2Token. The grant type says which of the other members it needs; what is not a string counts as
-/// absent, so that a member that is not needed may be anything.
+/// Body of `CreateOAuth2Token`. The required members depend on the grant type. A member that is not a string is treated as
+/// absent, so that members that are not required can have any type.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CreateOAuth2TokenRequestBody {
-    /// [`SAME_DEVICE`] or [`CROSS_DEVICE`]
+    /// [`SAME_DEVICE`] or [`CROSS_DEVICE`].
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// One of [`grant`].
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
-    /// From the authorization endpoint.
+    /// Code from the authorization endpoint.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub code: Option<Secret>,
-    /// Where the code was sent.
+    /// Redirect URI of the authorization request.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
-    /// The text whose SHA-256 was the challenge (RFC 7636 4.5).
+    /// Code verifier (RFC 7636 4.5).
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub code_verifier: Option<Secret>,
-    /// From CreateOAuth2Token.
+    /// Refresh token from `CreateOAuth2Token`.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret>,
 }
 
-/// A string, if it is one.
+/// Deserializes a string; `None` for other types.
 fn text<'de, D: Deserializer<'de>, T: From<String>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -95,19 +95,19 @@ fn text<'de, D: Deserializer<'de>, T: From<String>>(
     })
 }
 
-/// The answer of CreateOAuth2Token.
+/// Response of `CreateOAuth2Token`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateOAuth2TokenResponseBody<'a> {
-    /// The credentials.
+    /// Credentials.
     pub access_token: AccessToken<'a>,
-    /// [`AWS_SIGV4`]
+    /// [`AWS_SIGV4`].
     pub token_type: Cow<'a, str>,
-    /// When to come back, in seconds, at most [`EXPIRES_IN_MAX`]. The credentials may last longer.
+    /// Time until the next refresh in seconds, at most [`EXPIRES_IN_MAX`]. The credentials can be valid for longer.
     pub expires_in: i64,
-    /// Takes the place of the token before.
+    /// Replaces the previous refresh token.
     pub refresh_token: Secret,
-    /// A JWT whose `sub` is an ARN; with the first credentials only.
+    /// A JWT with an ARN as `sub`; only in the first response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<Secret>,
 }
@@ -116,29 +116,29 @@ pub struct CreateOAuth2TokenResponseBody<'a> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessToken<'a> {
-    /// `AccessKeyId` of STS.
+    /// `AccessKeyId` from STS.
     pub access_key_id: Cow<'a, str>,
-    /// `SecretAccessKey` of STS.
+    /// `SecretAccessKey` from STS.
     pub secret_access_key: Secret,
-    /// `SessionToken` of STS.
+    /// `SessionToken` from STS.
     pub session_token: Secret,
 }
 
-/// What [`http::ERROR_TYPE`](crate::http::ERROR_TYPE) names.
+/// Exceptions, which are named in [`http::ERROR_TYPE`](crate::http::ERROR_TYPE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exception {
-    /// Nothing for this code, token or role; [`ErrorCode`] says why.
+    /// The code, the token or the role is rejected; [`ErrorCode`] has the reason.
     AccessDenied,
-    /// An outage. Its status is 500.
+    /// Unavailable or internal error. The status is 500.
     InternalServer,
-    /// A rate limit was reached, here or at STS.
+    /// A rate limit of the gateway or of STS was exceeded.
     TooManyRequests,
-    /// The request cannot be read, or a member of it is wrong.
+    /// The request is malformed, or a member is not valid.
     Validation,
 }
 
 impl Exception {
-    /// AWS's name.
+    /// Name in AWS's service model.
     pub fn name(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDeniedException",
@@ -149,30 +149,30 @@ impl Exception {
     }
 }
 
-/// `error` (`OAuth2ErrorCode`). Clients act upon it.
+/// Values of `error` (`OAuth2ErrorCode`), which clients evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// The code is unknown, used or expired. Status 401.
     #[serde(rename = "AUTHCODE_EXPIRED")]
     AuthCodeExpired,
-    /// The refresh token opens no session. Status 401.
+    /// The session of the refresh token has ended. Status 401.
     TokenExpired,
-    /// The person may not use the role now. Status 403.
+    /// The user is not permitted to use the role. Status 403.
     InsufficientPermissions,
-    /// Everything else that is the request's fault, a rate limit too.
+    /// Other errors of the client, including rate limits.
     InvalidRequest,
-    /// An outage. AWS writes it in lower case.
+    /// Unavailable or internal error. AWS uses lower case.
     #[serde(rename = "server_error")]
     ServerError,
 }
 
-/// The body of an error.
+/// Body of an error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody<'a> {
-    /// Which.
+    /// Error code.
     pub error: ErrorCode,
-    /// What happened and what to do. Clients print it.
+    /// What happened and what to do. Clients show it to the user.
     pub message: Cow<'a, str>,
 }
 

@@ -1,7 +1,7 @@
-//! `sso` (2019-06-10), the access portal's interface: which accounts and roles a person has, and credentials of a role.
+//! `sso` (2019-06-10), the interface of the access portal: accounts and roles of a user, and role credentials.
 //!
-//! Requests have no body. Parameters are in the query, the access token is in the header [`BEARER_TOKEN`]. Operations,
-//! members and exceptions have the names of AWS's service model; an answer has its members in the order of the types.
+//! Requests have no body. Parameters are in the query, and the access token is in the header [`BEARER_TOKEN`]. Operations,
+//! members and exceptions have the names of AWS's service model. Members are in the order of the types.
 
 use std::borrow::Cow;
 
@@ -9,106 +9,106 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
-/// The header of the access token. Some reverse proxies drop header names with underscores.
+/// Header of the access token. Some reverse proxies drop headers with underscores in the name.
 pub const BEARER_TOKEN: &str = "x-amz-sso_bearer_token";
-/// The largest `max_result` (`MaxResultType`), and the size of a page where a request has none.
+/// Maximum and default of `max_result` (`MaxResultType`).
 pub const MAX_RESULT: usize = 100;
 
-/// Where each operation is.
+/// Paths of the operations.
 pub mod path {
-    /// ListAccounts, `GET`.
+    /// `ListAccounts`, `GET`.
     pub const LIST_ACCOUNTS: &str = "/assignment/accounts";
-    /// ListAccountRoles, `GET`.
+    /// `ListAccountRoles`, `GET`.
     pub const LIST_ACCOUNT_ROLES: &str = "/assignment/roles";
-    /// GetRoleCredentials, `GET`.
+    /// `GetRoleCredentials`, `GET`.
     pub const GET_ROLE_CREDENTIALS: &str = "/federation/credentials";
-    /// Logout, `POST` without a body; the answer has none either.
+    /// `Logout`, `POST`. Request and response have no body.
     pub const LOGOUT: &str = "/logout";
 }
 
-/// The query of ListAccounts. An empty parameter counts as absent.
+/// Query of `ListAccounts`. An empty parameter is treated as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListAccountsRequest {
-    /// How many accounts at most, a number from 1 to [`MAX_RESULT`].
+    /// Maximum number of accounts, from 1 to [`MAX_RESULT`].
     #[serde(skip_serializing_if = "String::is_empty")]
     pub max_result: String,
-    /// `nextToken` of the page before.
+    /// `nextToken` of the previous page.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub next_token: String,
 }
 
-/// The answer of ListAccounts.
+/// Response of `ListAccounts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListAccountsResponse<'a> {
-    /// For the next page; `null` on the last.
+    /// Token of the next page; `null` on the last page.
     pub next_token: Option<String>,
-    /// This page.
+    /// Entries of this page.
     pub account_list: Vec<AccountInfo<'a>>,
 }
 
-/// An account in which the person has a role.
+/// An account in which the user has a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountInfo<'a> {
-    /// 12 digits.
+    /// Account ID, 12 digits.
     pub account_id: Cow<'a, str>,
-    /// Its name.
+    /// Account name.
     pub account_name: Cow<'a, str>,
-    /// 1 to 254 characters.
+    /// Email address of the account, 1 to 254 characters.
     pub email_address: Cow<'a, str>,
 }
 
-/// The query of ListAccountRoles. An empty parameter counts as absent.
+/// Query of `ListAccountRoles`. An empty parameter is treated as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListAccountRolesRequest {
-    /// 12 digits.
+    /// Account ID, 12 digits.
     pub account_id: String,
-    /// How many roles at most, a number from 1 to [`MAX_RESULT`].
+    /// Maximum number of roles, from 1 to [`MAX_RESULT`].
     #[serde(skip_serializing_if = "String::is_empty")]
     pub max_result: String,
-    /// `nextToken` of the page before.
+    /// `nextToken` of the previous page.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub next_token: String,
 }
 
-/// The answer of ListAccountRoles.
+/// Response of `ListAccountRoles`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListAccountRolesResponse<'a> {
-    /// For the next page; `null` on the last.
+    /// Token of the next page; `null` on the last page.
     pub next_token: Option<String>,
-    /// This page.
+    /// Entries of this page.
     pub role_list: Vec<RoleInfo<'a>>,
 }
 
-/// A role that the person has in an account.
+/// A role of the user in an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleInfo<'a> {
-    /// `PERMISSION_SET`, or `PERMISSION_SET@VARIANT`.
+    /// `PERMISSION_SET` or `PERMISSION_SET@VARIANT`.
     pub role_name: Cow<'a, str>,
-    /// 12 digits.
+    /// Account ID, 12 digits.
     pub account_id: Cow<'a, str>,
 }
 
-/// The query of GetRoleCredentials.
+/// Query of `GetRoleCredentials`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GetRoleCredentialsRequest {
     /// As in [`RoleInfo`].
     pub role_name: String,
-    /// 12 digits.
+    /// Account ID, 12 digits.
     pub account_id: String,
 }
 
-/// The answer of GetRoleCredentials.
+/// Response of `GetRoleCredentials`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetRoleCredentialsResponse<'a> {
-    /// The credentials.
+    /// Credentials.
     pub role_credentials: RoleCredentials<'a>,
 }
 
@@ -116,35 +116,35 @@ pub struct GetRoleCredentialsResponse<'a> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleCredentials<'a> {
-    /// `AccessKeyId` of STS.
+    /// `AccessKeyId` from STS.
     pub access_key_id: Cow<'a, str>,
-    /// `SecretAccessKey` of STS.
+    /// `SecretAccessKey` from STS.
     pub secret_access_key: Secret,
-    /// `SessionToken` of STS.
+    /// `SessionToken` from STS.
     pub session_token: Secret,
-    /// When they expire, in milliseconds since 1970.
+    /// Time of expiry in milliseconds since the Unix epoch.
     pub expiration: i64,
-    /// 12 digits. Not in AWS's model; the AWS SDK for JavaScript reads it.
+    /// Account ID, 12 digits. It is not in AWS's service model, but the AWS SDK for JavaScript uses it.
     pub account_id: Cow<'a, str>,
 }
 
-/// What [`http::ERROR_TYPE`](crate::http::ERROR_TYPE) names.
+/// Exceptions, which are named in [`http::ERROR_TYPE`](crate::http::ERROR_TYPE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exception {
-    /// The request, or what it asks for, is not valid.
+    /// The request is malformed, or the requested account or role is not valid.
     InvalidRequest,
-    /// The access token opens no session. Clients forget the token and ask their person to sign in.
+    /// The session of the access token has ended. Clients delete the token and ask the user to sign in.
     Unauthorized,
-    /// The person may not use the role now. AWS's servers answer with it; its model does not list it.
+    /// The user is not permitted to use the role. AWS returns it, although it is not in the service model.
     Forbidden,
-    /// A rate limit was reached, here or at STS. Clients try again.
+    /// A rate limit of the gateway or of STS was exceeded. Clients retry.
     TooManyRequests,
-    /// An outage. Not in AWS's model; clients go by the status.
+    /// Unavailable or internal error. It is not in AWS's service model; clients use the status.
     InternalServer,
 }
 
 impl Exception {
-    /// AWS's name.
+    /// Name in AWS's service model.
     pub fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "InvalidRequestException",
@@ -155,7 +155,7 @@ impl Exception {
         }
     }
 
-    /// The body of this error. The message says what happened and what to do; clients print it.
+    /// The body of this error. `message` states what happened and what to do; clients show it to the user.
     pub fn body<'a>(self, message: impl Into<Cow<'a, str>>) -> ErrorBody<'a> {
         ErrorBody {
             exception: self.name().into(),
@@ -164,10 +164,10 @@ impl Exception {
     }
 }
 
-/// The body of an error.
+/// Body of an error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody<'a> {
-    /// The exception's name. AWS's own answers lack it.
+    /// Name of the exception. Responses of AWS do not have it.
     #[serde(rename = "__type", default)]
     pub exception: Cow<'a, str>,
     /// What happened and what to do.

@@ -1,9 +1,8 @@
-//! `sso-oidc` (2019-06-10), AWS's OpenID Connect interface for its command line and SDKs: registration, both ways to an
-//! access token (RFC 8628, and RFC 6749 with RFC 7636), and its refresh.
+//! `sso-oidc` (2019-06-10), AWS's OpenID Connect interface for the AWS CLI and SDKs: client registration, device authorization
+//! (RFC 8628), authorization codes (RFC 6749 with RFC 7636) and refresh.
 //!
-//! Bodies are JSON with AWS's member names, or a form with those of RFC 6749; an answer is written like its request.
-//! Requests are read leniently, as AWS does it: unknown members are ignored and `null` is absent, but a member that is
-//! there twice, or has the wrong type, makes a request unreadable.
+//! Bodies are JSON with AWS's member names, or forms with those of RFC 6749. A response has the format of its request. Unknown
+//! members are ignored and `null` is treated as absent, as at AWS. Duplicate members and members of a wrong type are errors.
 
 mod authorize;
 mod client;
@@ -20,32 +19,32 @@ pub use token::{
     StartDeviceAuthorizationResponse,
 };
 
-/// The scope of the portal's interface.
+/// Scope of the portal's interface.
 pub const ACCOUNT_ACCESS: &str = "sso:account:access";
 /// The only `clientType`.
 pub const PUBLIC_CLIENT: &str = "public";
 /// The only `tokenType` (RFC 6750).
 pub const BEARER: &str = "Bearer";
 
-/// Where each operation is.
+/// Paths of the operations.
 pub mod path {
-    /// RegisterClient, `POST`.
+    /// `RegisterClient`, `POST`.
     pub const REGISTER_CLIENT: &str = "/client/register";
-    /// StartDeviceAuthorization, `POST`.
+    /// `StartDeviceAuthorization`, `POST`.
     pub const START_DEVICE_AUTHORIZATION: &str = "/device_authorization";
-    /// The authorization endpoint, opened in a browser. AWS's model lacks it.
+    /// The authorization endpoint, which is opened in a browser. It is not in AWS's service model.
     pub const AUTHORIZE: &str = "/authorize";
-    /// CreateToken, `POST`.
+    /// `CreateToken`, `POST`.
     pub const CREATE_TOKEN: &str = "/token";
 }
 
-/// `grantType`
+/// Values of `grantType`.
 pub mod grant {
-    /// RFC 6749 4.1.3
+    /// Authorization code grant (RFC 6749 4.1.3).
     pub const AUTHORIZATION_CODE: &str = "authorization_code";
-    /// RFC 8628 3.4
+    /// Device authorization grant (RFC 8628 3.4).
     pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-    /// RFC 6749 6
+    /// Refresh token grant (RFC 6749 6).
     pub const REFRESH_TOKEN: &str = "refresh_token";
 }
 

@@ -43,6 +43,7 @@ pub async fn show(
         origin: site.origin(),
         start_url: site.gateway.clients().start_urls().for_profiles(),
         region,
+        sts: None,
     };
     let grants = site
         .gateway

@@ -1,4 +1,4 @@
-//! The exact bytes of signin, and how strictly its requests are read.
+//! Exact format of the messages of `signin`, and parsing of its requests.
 
 use super::*;
 
@@ -7,8 +7,8 @@ fn json(value: &impl Serialize) -> String {
 }
 
 #[test]
-fn answers_have_the_bytes_of_aws() {
-    let mut answer = CreateOAuth2TokenResponseBody {
+fn responses_have_format_of_aws() {
+    let mut response = CreateOAuth2TokenResponseBody {
         access_token: AccessToken {
             access_key_id: "ASIA1".into(),
             secret_access_key: "hidden-key".into(),
@@ -20,10 +20,10 @@ fn answers_have_the_bytes_of_aws() {
         id_token: Some("hidden-id".into()),
     };
     let first = r#"{"accessToken":{"accessKeyId":"ASIA1","secretAccessKey":"hidden-key","sessionToken":"hidden-session"},"tokenType":"aws_sigv4","expiresIn":900,"refreshToken":"hidden-refresh","idToken":"hidden-id"}"#;
-    assert_eq!(json(&answer), first);
-    answer.id_token = None;
+    assert_eq!(json(&response), first);
+    response.id_token = None;
     let next = first.replace(r#","idToken":"hidden-id""#, "");
-    assert_eq!(json(&answer), next);
+    assert_eq!(json(&response), next);
     for text in [first, &next] {
         let read: CreateOAuth2TokenResponseBody<'_> = serde_json::from_str(text).unwrap();
         assert_eq!(json(&read), text);
@@ -33,7 +33,7 @@ fn answers_have_the_bytes_of_aws() {
 }
 
 #[test]
-fn requests_are_written_as_the_aws_cli_writes_them() {
+fn requests_have_format_of_aws_cli() {
     let code = CreateOAuth2TokenRequestBody {
         client_id: Some(SAME_DEVICE.to_owned()),
         grant_type: Some(grant::AUTHORIZATION_CODE.to_owned()),
@@ -59,7 +59,7 @@ fn requests_are_written_as_the_aws_cli_writes_them() {
 }
 
 #[test]
-fn what_is_not_a_string_counts_as_absent() {
+fn non_string_member_is_absent() {
     let read = |text: &str| serde_json::from_str::<CreateOAuth2TokenRequestBody>(text);
     for member in [
         "clientId",
@@ -82,7 +82,7 @@ fn what_is_not_a_string_counts_as_absent() {
 }
 
 #[test]
-fn an_authorization_request_has_the_parameters_of_the_aws_cli() {
+fn authorization_request_has_format_of_aws_cli() {
     let request = AuthorizationRequest {
         response_type: "code".to_owned(),
         client_id: SAME_DEVICE.to_owned(),
@@ -101,7 +101,7 @@ fn an_authorization_request_has_the_parameters_of_the_aws_cli() {
 }
 
 #[test]
-fn errors_have_the_bytes_of_aws() {
+fn errors_have_format_of_aws() {
     for (error, text) in [
         (ErrorCode::AuthCodeExpired, "AUTHCODE_EXPIRED"),
         (ErrorCode::TokenExpired, "TOKEN_EXPIRED"),

@@ -1,9 +1,9 @@
-//! The exact bytes of sso's answers, and how its queries are read.
+//! Exact format of the responses of `sso`, and parsing of its queries.
 
 use super::*;
 
 #[test]
-fn lists_have_the_bytes_of_aws() {
+fn lists_have_format_of_aws() {
     let accounts = ListAccountsResponse {
         next_token: None,
         account_list: vec![AccountInfo {
@@ -34,8 +34,8 @@ fn lists_have_the_bytes_of_aws() {
 }
 
 #[test]
-fn credentials_expire_in_milliseconds_and_are_not_printed() {
-    let answer = GetRoleCredentialsResponse {
+fn credentials_have_format_of_aws_and_are_redacted() {
+    let response = GetRoleCredentialsResponse {
         role_credentials: RoleCredentials {
             access_key_id: "ASIA1".into(),
             secret_access_key: "hidden-key".into(),
@@ -45,7 +45,7 @@ fn credentials_expire_in_milliseconds_and_are_not_printed() {
         },
     };
     let json = r#"{"roleCredentials":{"accessKeyId":"ASIA1","secretAccessKey":"hidden-key","sessionToken":"hidden-token","expiration":1772355600000,"accountId":"111122223333"}}"#;
-    assert_eq!(serde_json::to_string(&answer).unwrap(), json);
+    assert_eq!(serde_json::to_string(&response).unwrap(), json);
     let read: GetRoleCredentialsResponse<'_> = serde_json::from_str(json).unwrap();
     assert_eq!(read.role_credentials.session_token.expose(), "hidden-token");
     let printed = format!("{read:?}");
@@ -56,7 +56,7 @@ fn credentials_expire_in_milliseconds_and_are_not_printed() {
 }
 
 #[test]
-fn queries_leave_out_what_is_empty() {
+fn empty_parameters_are_omitted() {
     let written = |request: &ListAccountRolesRequest| serde_urlencoded::to_string(request).unwrap();
     let mut request = ListAccountRolesRequest {
         account_id: "111122223333".to_owned(),
@@ -82,12 +82,12 @@ fn queries_leave_out_what_is_empty() {
 }
 
 #[test]
-fn queries_are_read_leniently_but_not_twice() {
+fn duplicate_parameter_is_rejected() {
     let read = |text: &str| serde_urlencoded::from_str::<ListAccountRolesRequest>(text);
     assert_eq!(read("").unwrap(), ListAccountRolesRequest::default());
     let empty = read("next_token=&max_result=&unknown=1&unknown=2").unwrap();
     assert_eq!(empty, ListAccountRolesRequest::default());
-    // What a number is, the service says, with its own error.
+    // The service parses numbers and returns its own error.
     assert_eq!(read("max_result=many").unwrap().max_result, "many");
     for twice in ["account_id", "max_result", "next_token"] {
         assert!(read(&format!("{twice}=1&{twice}=1")).is_err(), "{twice}");
@@ -97,7 +97,7 @@ fn queries_are_read_leniently_but_not_twice() {
 }
 
 #[test]
-fn errors_have_the_bytes_of_aws() {
+fn errors_have_format_of_aws() {
     let json = |exception: Exception| serde_json::to_string(&exception.body("No.")).unwrap();
     for (exception, name) in [
         (Exception::InvalidRequest, "InvalidRequestException"),

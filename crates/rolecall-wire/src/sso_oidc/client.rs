@@ -1,14 +1,14 @@
-//! A registered client, and the requests that it makes.
+//! A registered client and its requests.
 
 use super::{CreateTokenRequest, RegisterClientResponse, StartDeviceAuthorizationRequest, grant};
 use crate::secret::Secret;
 
-/// What RegisterClient answered: every request that follows carries it.
+/// Client ID and secret from `RegisterClient`, for later requests.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// `client_id`
+    /// `client_id`.
     pub id: String,
-    /// `client_secret`
+    /// `client_secret`.
     pub secret: Secret,
 }
 
@@ -22,7 +22,7 @@ impl From<RegisterClientResponse> for Client {
 }
 
 impl Client {
-    /// Asks for a device code at the portal of this start URL.
+    /// A request for a device code for this start URL.
     pub fn start_device_authorization(&self, start_url: &str) -> StartDeviceAuthorizationRequest {
         StartDeviceAuthorizationRequest {
             client_id: Some(self.id.clone()),
@@ -31,7 +31,7 @@ impl Client {
         }
     }
 
-    /// Asks for the tokens of a device code.
+    /// A request for the tokens of a device code.
     pub fn device_code_request(&self, device_code: &str) -> CreateTokenRequest {
         CreateTokenRequest {
             device_code: Some(device_code.into()),
@@ -39,7 +39,7 @@ impl Client {
         }
     }
 
-    /// Asks for the tokens of an authorization code, which was sent to `redirect_uri` (RFC 6749 4.1.3, RFC 7636 4.5).
+    /// A request for the tokens of an authorization code that was sent to `redirect_uri` (RFC 6749 4.1.3, RFC 7636 4.5).
     pub fn authorization_code_request(
         &self,
         code: &str,
@@ -54,7 +54,7 @@ impl Client {
         }
     }
 
-    /// Asks for new tokens.
+    /// A request for new tokens.
     pub fn refresh_token_request(&self, refresh_token: &str) -> CreateTokenRequest {
         CreateTokenRequest {
             refresh_token: Some(refresh_token.into()),

@@ -1,42 +1,42 @@
-//! Errors: AWS's exceptions, and the words of RFC 6749 5.2, RFC 7591 3.2.2 and RFC 8628 3.5 for them.
+//! Errors: AWS's exceptions with the error codes of RFC 6749 5.2, RFC 7591 3.2.2 and RFC 8628 3.5.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What [`http::ERROR_TYPE`](crate::http::ERROR_TYPE) names.
+/// Exceptions, which are named in [`http::ERROR_TYPE`](crate::http::ERROR_TYPE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exception {
-    /// The person said no.
+    /// The user denied access.
     AccessDenied,
-    /// The person has not answered yet.
+    /// The user has not responded yet.
     AuthorizationPending,
     /// The device code has expired.
     ExpiredToken,
-    /// An outage.
+    /// Unavailable or internal error.
     InternalServer,
-    /// No such client, or not with this secret.
+    /// Unknown client, or wrong secret.
     InvalidClient,
-    /// A registration that is not taken.
+    /// The registration is not valid.
     InvalidClientMetadata,
-    /// A code or a token that is not good, or no longer.
+    /// The code or token is not valid or has expired.
     InvalidGrant,
-    /// A redirect URI that is not taken.
+    /// The redirect URI is not permitted.
     InvalidRedirectUri,
-    /// The request cannot be read, or lacks a member.
+    /// The request is malformed, or a member is missing.
     InvalidRequest,
-    /// A scope that is not taken.
+    /// The scope is not supported.
     InvalidScope,
     /// Too many requests.
     SlowDown,
-    /// The client did not register for this grant type, or it is switched off.
+    /// The client is not registered for this grant type, or it is disabled.
     UnauthorizedClient,
-    /// No such grant type.
+    /// The grant type is not supported.
     UnsupportedGrantType,
 }
 
 impl Exception {
-    /// AWS's name.
+    /// Name in AWS's service model.
     pub fn name(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDeniedException",
@@ -55,7 +55,7 @@ impl Exception {
         }
     }
 
-    /// The RFCs' name.
+    /// Error code in the RFCs.
     pub fn error(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
@@ -74,7 +74,7 @@ impl Exception {
         }
     }
 
-    /// The body of this error. The description says what happened and what to do; clients print it.
+    /// The body of this error. `description` states what happened and what to do; clients show it to the user.
     pub fn body<'a>(self, description: impl Into<Cow<'a, str>>) -> ErrorBody<'a> {
         ErrorBody {
             error: self.error().into(),
@@ -83,10 +83,10 @@ impl Exception {
     }
 }
 
-/// The body of an error (RFC 6749 5.2).
+/// Body of an error response (RFC 6749 5.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody<'a> {
-    /// [`Exception::error`]
+    /// [`Exception::error`].
     pub error: Cow<'a, str>,
     /// What happened and what to do.
     pub error_description: Cow<'a, str>,

@@ -1,4 +1,4 @@
-//! The exact bytes of sso-oidc, in JSON and in the words of a form; and how strictly requests are read.
+//! Exact format of the messages of `sso-oidc`, as JSON and as forms, and parsing of requests.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ fn json(value: &impl Serialize) -> String {
 }
 
 #[test]
-fn answers_have_the_bytes_of_aws() {
+fn responses_have_format_of_aws() {
     let registered = RegisterClientResponse {
         client_id: "id".to_owned(),
         client_id_issued_at: 1_772_355_600,
@@ -55,7 +55,7 @@ fn answers_have_the_bytes_of_aws() {
 }
 
 #[test]
-fn answers_are_read_in_both_spellings() {
+fn responses_are_parsed_in_both_formats() {
     let tokens = CreateTokenResponse {
         access_token: "a".into(),
         expires_in: 1,
@@ -78,14 +78,14 @@ fn answers_are_read_in_both_spellings() {
         let read: StartDeviceAuthorizationResponse = serde_json::from_str(&text).unwrap();
         assert_eq!(json(&read), json(&started));
     }
-    // As AWS answers.
+    // A response of AWS.
     let of_aws = r#"{"clientId":"id","clientSecret":"s","clientIdIssuedAt":1,"clientSecretExpiresAt":2,"authorizationEndpoint":null,"tokenEndpoint":null}"#;
     let read: RegisterClientResponse = serde_json::from_str(of_aws).unwrap();
     assert_eq!(read.client_secret.expose(), "s");
 }
 
 #[test]
-fn requests_are_written_as_aws_s_clients_write_them() {
+fn requests_have_format_of_aws_clients() {
     let register = RegisterClientRequest {
         client_name: Some("botocore-client-rc".to_owned()),
         client_type: Some(PUBLIC_CLIENT.to_owned()),
@@ -139,7 +139,7 @@ fn unknown_members_and_null_are_ignored() {
 }
 
 #[test]
-fn forms_have_the_names_of_rfc_6749() {
+fn forms_have_names_of_rfc_6749() {
     let form = "client_id=id&client_secret=s&grant_type=refresh_token&refresh_token=r&device_code=d&code=c&redirect_uri=u&code_verifier=v&scope=x";
     let read: CreateTokenRequest = serde_urlencoded::from_str(form).unwrap();
     assert_eq!(
@@ -152,7 +152,7 @@ fn forms_have_the_names_of_rfc_6749() {
 }
 
 #[test]
-fn a_member_twice_or_of_another_type_makes_a_request_unreadable() {
+fn duplicate_or_mistyped_member_is_rejected() {
     let token = |text: &str| serde_json::from_str::<CreateTokenRequest>(text);
     for member in [
         ("clientId", "client_id"),
@@ -193,7 +193,7 @@ fn a_member_twice_or_of_another_type_makes_a_request_unreadable() {
 }
 
 #[test]
-fn an_authorization_request_has_the_parameters_of_the_aws_cli() {
+fn authorization_request_has_format_of_aws_cli() {
     let request = AuthorizationRequest {
         response_type: Some("code".to_owned()),
         client_id: Some("id".to_owned()),
@@ -217,7 +217,7 @@ fn an_authorization_request_has_the_parameters_of_the_aws_cli() {
 }
 
 #[test]
-fn errors_are_called_as_aws_and_the_rfcs_call_them() {
+fn errors_have_names_of_aws_and_rfcs() {
     for (exception, name, error) in [
         (
             Exception::AccessDenied,

@@ -1,97 +1,97 @@
-//! StartDeviceAuthorization and CreateToken. Durations are seconds.
+//! `StartDeviceAuthorization` and `CreateToken`. Durations are in seconds.
 
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
-/// A client that asks for a code to show to its person (RFC 8628 3.1).
+/// Request of `StartDeviceAuthorization` (RFC 8628 3.1).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartDeviceAuthorizationRequest {
-    /// From RegisterClient.
+    /// Client ID from `RegisterClient`.
     #[serde(alias = "client_id", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// From RegisterClient.
+    /// Client secret from `RegisterClient`.
     #[serde(alias = "client_secret", skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
-    /// The portal's start URL. A form may lack it.
+    /// Start URL of the portal. It is optional in a form.
     #[serde(alias = "start_url", skip_serializing_if = "Option::is_none")]
     pub start_url: Option<String>,
 }
 
-/// A device authorization that waits for its person (RFC 8628 3.2).
+/// Response of `StartDeviceAuthorization` (RFC 8628 3.2).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartDeviceAuthorizationResponse {
-    /// For CreateToken.
+    /// Device code for `CreateToken`.
     #[serde(alias = "device_code")]
     pub device_code: Secret,
-    /// How long both codes work.
+    /// Lifetime of both codes.
     #[serde(alias = "expires_in")]
     pub expires_in: i64,
-    /// How long to wait between two calls of CreateToken.
+    /// Minimum interval between calls of `CreateToken`.
     pub interval: i64,
-    /// For the person to enter or to compare, such as `ABCD-EFGH`.
+    /// Code that the user enters or compares, such as `ABCD-EFGH`.
     #[serde(alias = "user_code")]
     pub user_code: Secret,
-    /// Where they do it.
+    /// URL where the user enters the code.
     #[serde(alias = "verification_uri")]
     pub verification_uri: String,
-    /// The same address with the code.
+    /// The same URL with the code.
     #[serde(alias = "verification_uri_complete")]
     pub verification_uri_complete: Secret,
 }
 
-/// A client that asks for tokens. The grant type says which of the other members it needs.
+/// Request of `CreateToken`. The required members depend on the grant type.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateTokenRequest {
-    /// From RegisterClient.
+    /// Client ID from `RegisterClient`.
     #[serde(alias = "client_id", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// From RegisterClient.
+    /// Client secret from `RegisterClient`.
     #[serde(alias = "client_secret", skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
     /// One of [`grant`](super::grant).
     #[serde(alias = "grant_type", skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
-    /// From StartDeviceAuthorization.
+    /// Device code from `StartDeviceAuthorization`.
     #[serde(alias = "device_code", skip_serializing_if = "Option::is_none")]
     pub device_code: Option<Secret>,
-    /// From the authorization endpoint.
+    /// Authorization code from the authorization endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Secret>,
-    /// Where the code was sent.
+    /// Redirect URI of the authorization request.
     #[serde(alias = "redirect_uri", skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
-    /// The text whose SHA-256 was the challenge (RFC 7636 4.5).
+    /// Code verifier (RFC 7636 4.5).
     #[serde(alias = "code_verifier", skip_serializing_if = "Option::is_none")]
     pub code_verifier: Option<Secret>,
-    /// From CreateToken.
+    /// Refresh token from `CreateToken`.
     #[serde(alias = "refresh_token", skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret>,
 }
 
-/// An access token of the portal's interface, and the way to the next one.
+/// Response of `CreateToken`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateTokenResponse {
-    /// For [`sso::BEARER_TOKEN`](crate::sso::BEARER_TOKEN).
+    /// Access token for [`sso::BEARER_TOKEN`](crate::sso::BEARER_TOKEN).
     #[serde(alias = "access_token")]
     pub access_token: Secret,
-    /// How long the access token works.
+    /// Lifetime of the access token.
     #[serde(alias = "expires_in")]
     pub expires_in: i64,
-    /// Takes the place of the token before.
+    /// Replaces the previous refresh token.
     #[serde(alias = "refresh_token")]
     pub refresh_token: Secret,
-    /// [`BEARER`](super::BEARER)
+    /// [`BEARER`](super::BEARER).
     #[serde(alias = "token_type")]
     pub token_type: String,
 }
 
 impl StartDeviceAuthorizationResponse {
-    /// With the member names of RFC 8628, for a client that sent a form.
+    /// Serializes it with the member names of RFC 8628, for a client that sent a form.
     pub fn for_form(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         struct ForForm<'a>(
@@ -102,7 +102,7 @@ impl StartDeviceAuthorizationResponse {
 }
 
 impl CreateTokenResponse {
-    /// With the member names of RFC 6749, for a client that sent a form.
+    /// Serializes it with the member names of RFC 6749, for a client that sent a form.
     pub fn for_form(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         struct ForForm<'a>(
