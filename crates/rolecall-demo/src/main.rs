@@ -1,4 +1,4 @@
-//! `rolecall-demo`: a gateway, an identity provider and an AWS that checks proofs, on this machine only.
+//! `rolecall-demo`: a gateway with identity providers and an AWS emulator, on loopback only.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -8,9 +8,10 @@ use clap::Parser;
 use rolecall_harness::sample_data::{ACCOUNTS, access_policy_for_both_providers};
 use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
 use rolecall_testkit::oidc::OidcSettings;
+use rolecall_testkit::saml::SamlProvider;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Try Rolecall without an identity provider or an AWS account: everything runs in this process, and nothing is kept.
+/// Run Rolecall with sample identity providers and an AWS emulator; all data is deleted when the demo stops
 #[derive(Debug, Parser)]
 #[command(
     name = "rolecall-demo",
@@ -18,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
     after_help = "Examples:\n  rolecall-demo\n  rolecall-demo --port 9000"
 )]
 struct Demo {
-    /// The gateway's port; providers and AWS take the three after it
+    /// Port of the gateway; the providers and the AWS emulator use the next three ports; 0 selects free ports
     #[arg(long, default_value_t = 8400)]
     port: u16,
 }
@@ -28,24 +29,24 @@ async fn main() -> ExitCode {
     match run(Demo::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing can be done about a closed stderr.
+            // An error on stderr cannot be reported.
             let _ = writeln!(std::io::stderr(), "{error:#}");
             ExitCode::from(1)
         }
     }
 }
 
-/// Ports after the gateway's: of the OpenID provider, the SAML provider and AWS.
-const NEIGHBOURS: u16 = 3;
+/// Number of ports after the gateway's: OpenID provider, SAML provider and AWS emulator.
+const OTHER_PORTS: u16 = 3;
 
 async fn run(demo: Demo) -> anyhow::Result<()> {
     let port = demo.port;
     anyhow::ensure!(
-        port <= u16::MAX - NEIGHBOURS,
-        "the demo uses four ports, beginning with --port: choose one up to {}",
-        u16::MAX - NEIGHBOURS
+        port <= u16::MAX - OTHER_PORTS,
+        "the demo uses four ports, starting with --port: select one up to {}",
+        u16::MAX - OTHER_PORTS
     );
-    // 0 is any free port, for each of them.
+    // With 0, each server uses any free port.
     let after = |offset: u16| if port == 0 { 0 } else { port + offset };
     let mut saml = SamlStackSettings::default();
     saml.provider.port = after(2);
@@ -55,7 +56,7 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
     };
     let stack = TestStack::start(TestStackSettings {
         port,
-        aws_port: after(NEIGHBOURS),
+        aws_port: after(OTHER_PORTS),
         provider,
         saml: Some(saml),
         access: access_policy_for_both_providers(),
@@ -64,25 +65,40 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
     .await
     .with_context(|| {
         format!(
-            "the demo cannot start on the ports {port} to {}; choose others with --port",
-            after(NEIGHBOURS)
+            "the demo cannot start on the ports {port} to {}; select others with --port",
+            after(OTHER_PORTS)
         )
     })?;
-    // Before anybody is told how to stop it: a signal that nobody listens for would leave the folder behind.
+    // Before the message says how to stop the demo: an unhandled signal would not delete the directory.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
-    std::io::stdout().write_all(welcome(&stack, port)?.as_bytes())?;
+    std::io::stdout().write_all(welcome(&stack)?.as_bytes())?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
         _ = hung_up.recv() => {}
     }
-    // The stack goes with its folder.
+    // Deletes the directory.
     stack.stop().await
 }
 
-fn welcome(stack: &TestStack, port: u16) -> anyhow::Result<String> {
+/// The ports of all servers.
+fn ports(stack: &TestStack) -> Vec<u16> {
+    let saml = stack.saml.as_ref().map(SamlProvider::address);
+    [
+        Some(stack.gateway.address),
+        Some(stack.provider.address()),
+        saml,
+        Some(stack.aws.address()),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|address| address.port())
+    .collect()
+}
+
+fn welcome(stack: &TestStack) -> anyhow::Result<String> {
     let portal = stack.url();
     let terminal: String = stack
         .terminal_setup()?
@@ -92,33 +108,36 @@ fn welcome(stack: &TestStack, port: u16) -> anyhow::Result<String> {
     let accounts = ACCOUNTS
         .map(|(id, name, trust)| format!("  {id}  {name:14}{trust}"))
         .join("\n");
-    let forwarded: String = (port..=port + NEIGHBOURS)
+    let forwarded: String = ports(stack)
+        .into_iter()
         .map(|port| format!(" -L {port}:127.0.0.1:{port}"))
         .collect();
     Ok(format!(
         "
 Rolecall is running:  {portal}
 
-Sign in as (any password), by OpenID Connect or by SAML:
+Sign in with OpenID Connect or SAML as (any password):
   alice   groups platform and payments-dev, with a second factor
-  bob     group payments-dev, without one
-  carol   no groups: sees whom to ask
+  bob     group payments-dev, without a second factor
+  carol   no groups: the portal shows whom to contact for access
 
-Accounts, and how each trusts this gateway:
+Accounts, and how each trusts the gateway:
 {accounts}
 
-To use it with an unmodified aws, boto3 or SDK, paste this; a browser opens and
-asks. Credentials from the portal's own block work there, too:
+To use an unmodified AWS CLI, boto3 or AWS SDK, run these commands. They also
+apply to the credentials that you copy from the portal. `aws sso login` opens a
+browser:
 
 {terminal}
   aws sso login
   aws sts get-caller-identity
 
-AWS CLI 2.13 or newer reads these variables. Providers and AWS are on the next
-three ports; from another machine forward all four:
+AWS CLI 2.13 and newer support these variables. To use the demo from another
+machine, forward the ports of the gateway, the providers and the AWS emulator:
   ssh{forwarded} HOST
 
-Press Ctrl-C to stop. Nothing leaves this machine, and nothing is kept.
+Press Ctrl-C to stop the demo. It does not connect to other machines, and all
+of its data is then deleted.
 "
     ))
 }
