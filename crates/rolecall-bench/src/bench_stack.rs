@@ -1,4 +1,4 @@
-//! What all measurements of a running gateway share: a `TestStack` with a real Redis, and people with two hundred roles.
+//! The environment of all measurements of a running gateway: a `TestStack` with Redis, and users with 200 roles.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,35 +17,36 @@ use crate::gateway::{Gateway, target_folder};
 use crate::load;
 use crate::sign_in::Browser;
 
-/// The account of the credentials that are asked for; it exists in the emulated AWS, the others need not.
+/// The account of the requested credentials. Only this account must exist in the AWS emulator.
 pub const ACCOUNT: &str = "444455556666";
-/// Its permission set.
+/// The permission set of the requested credentials.
 pub const PERMISSION_SET: &str = "ReadOnly";
-/// What the portal says above the page that is measured.
+/// Text on the portal page that is measured.
 pub const ROLES_SHOWN: &str = "200 roles in 40 accounts";
 
-/// Accounts of the portal that is measured.
+/// Number of accounts on the portal page that is measured.
 pub const ACCOUNTS: usize = 40;
 const PERMISSION_SETS: [&str; 5] = ["ReadOnly", "Auditor", "Billing", "Operator", "Support"];
 const BROWSERS: usize = 8;
 
-/// A stack with a real Redis, beside which the measured gateway runs in a process of its own.
+/// A stack with Redis. The measured gateway runs in another process.
 pub struct BenchStack {
-    /// Identity provider, AWS, configuration. Its own gateway shares Redis and keys with the measured one and rests.
+    /// Identity provider, AWS emulator and configuration. Its own gateway, which is idle, shares Redis and keys with the measured
+    /// one.
     pub stack: TestStack,
     redis: Redis,
-    /// On the disk that holds the build, since `/tmp` may be memory.
+    /// A directory on the disk of the build, because `/tmp` can be in memory.
     disk: TempDir,
     people: usize,
 }
 
 impl BenchStack {
-    /// Starts the stack with enough people for this many sessions, who each have roles in this many accounts.
+    /// Starts a stack with enough users for this number of sessions. Each has roles in this number of accounts.
     pub async fn start(sessions: usize, accounts: usize) -> anyhow::Result<Self> {
         Self::with(sessions, accounts, None).await
     }
 
-    /// Starts a stack with a few people and a SAML provider beside the other.
+    /// Starts a stack with a few users and an additional SAML provider.
     pub async fn with_saml() -> anyhow::Result<Self> {
         Self::with(1, ACCOUNTS, Some(SamlStackSettings::default())).await
     }
@@ -80,18 +81,17 @@ impl BenchStack {
         })
     }
 
-    /// Starts a gateway beside the stack's own, with the same configuration but a process, a port and an audit trail of
-    /// its own. It answers to the same name, and its limits let a few people ask for as much as they can. Says how long it
-    /// took to be ready.
+    /// Starts the measured gateway with the configuration of the stack, but in another process, with another port and another
+    /// audit trail. Its limits are raised, so that a few users can send all requests. Also returns the time until it was ready.
     pub async fn gateway(&self) -> anyhow::Result<(Gateway, std::time::Duration)> {
-        let raise = |text: &str| {
+        let raise_limits = |text: &str| {
             let text = text.replace("[aws]", "[aws]\nsts_rate = 100000");
             format!("{text}\n[limits]\ncredentials = \"1000000/1m\"\n")
         };
-        self.start_gateway(raise).await
+        self.start_gateway(raise_limits).await
     }
 
-    /// The same with the default limits.
+    /// As [`Self::gateway`], with the default limits.
     pub async fn gateway_with_default_limits(&self) -> anyhow::Result<Gateway> {
         let (gateway, _) = self.start_gateway(str::to_owned).await?;
         Ok(gateway)
@@ -115,32 +115,32 @@ impl BenchStack {
         Gateway::start(&config, public, management).await
     }
 
-    /// The file of the measured gateway's audit trail.
+    /// The file of the audit trail of the measured gateway.
     pub fn trail_file(&self) -> std::path::PathBuf {
         self.disk.path().join("bench.db")
     }
 
-    /// Bytes that Redis keeps.
+    /// Size of the data in Redis, in bytes.
     pub fn store_bytes(&self) -> anyhow::Result<f64> {
         let info = self.redis.cli(&["INFO", "memory"])?;
         let line = info
             .lines()
             .find_map(|line| line.strip_prefix("used_memory_dataset:"));
         let bytes = line.and_then(|bytes| bytes.trim().parse().ok());
-        bytes.context("Redis does not say what it keeps")
+        bytes.context("Redis does not report the size of its data")
     }
 
-    /// The name of a person whom the provider knows.
+    /// A username at the provider.
     pub fn username(&self, number: usize) -> String {
         username(number % self.people)
     }
 
-    /// The name that requests must bear.
+    /// The value of the header `Host` for requests.
     pub fn host(&self) -> &str {
         self.stack.url().trim_start_matches("http://")
     }
 
-    /// A machine at which people sign in and press buttons.
+    /// A browser that is connected to the gateway and the provider.
     pub async fn browser(&self, gateway: &Gateway) -> anyhow::Result<Browser> {
         Browser::open(self.host(), gateway.address, self.provider()?).await
     }
@@ -148,11 +148,10 @@ impl BenchStack {
     fn provider(&self) -> anyhow::Result<SocketAddr> {
         let address = self.stack.provider.url();
         let address = address.trim_start_matches("http://").parse();
-        address.context("the provider's address")
+        address.context("the address of the provider")
     }
 
-    /// Signs people in by their browsers until there are this many sessions, at most 20 for each person; gives the
-    /// cookies.
+    /// Signs users in until there is this number of sessions, at most 20 for each user. Returns the cookies.
     pub async fn sign_in(&self, gateway: &Gateway, sessions: usize) -> anyhow::Result<Vec<String>> {
         let host = self.host().to_owned();
         let (gateway, provider) = (gateway.address, self.provider()?);
@@ -182,10 +181,10 @@ fn person(number: usize) -> Person {
         .amr(["pwd", "otp", "mfa"])
 }
 
-/// The sample access policy, with five roles in each of so many accounts for the group `bench`.
+/// The sample access policy, with five roles in each of this number of accounts for the group `bench`.
 fn access(accounts: usize) -> String {
     let mut text = ACCESS_POLICY.to_owned();
-    // Writing to a string cannot fail.
+    // Writing to a string does not fail.
     for number in 1..accounts {
         let stage = ["prod", "stage", "dev"][number % 3];
         let team = ["payments", "search", "data", "identity"][number % 4];

@@ -1,5 +1,5 @@
-//! The portal interface, as AWS's clients call it: lists of a thousand accounts, and credentials beside a plain loop of the
-//! same SDK against the same STS.
+//! The portal interface as used by AWS clients: lists of 1,000 accounts, and credentials compared with direct calls to STS
+//! with the same SDK.
 
 use anyhow::ensure;
 use rolecall_wire::secret::Secret;
@@ -17,10 +17,10 @@ use crate::http::{Connection, get_with, with_header};
 use crate::load::{self, HttpCaller};
 use crate::report::Row;
 
-/// Accounts of each person who lists them.
+/// Number of accounts of each user.
 const ACCOUNTS: usize = 1_000;
 
-/// Pages a second, and credentials beside the floor.
+/// Pages per second, and credentials compared with the floor.
 pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let bench = BenchStack::start(1, ACCOUNTS).await?;
     let (gateway, _) = bench.gateway().await?;
@@ -50,7 +50,7 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// ListAccounts: each caller goes from page to page, and again from the first.
+/// `ListAccounts`: each caller requests all pages in turn.
 async fn lists(
     bench: &BenchStack,
     gateway: &Gateway,
@@ -74,14 +74,14 @@ async fn lists(
     ))
 }
 
-/// The requests for all pages of a person's accounts, by the way that each page says.
+/// The requests for all pages of a user's accounts, from the token of each page.
 async fn walk(
     bench: &BenchStack,
     gateway: &Gateway,
     token: &Secret,
 ) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut connection = Connection::open(gateway.address).await?;
-    let (mut pages, mut seen) = (Vec::new(), 0);
+    let (mut pages, mut listed) = (Vec::new(), 0);
     let mut query = ListAccountsRequest {
         max_result: MAX_RESULT.to_string(),
         next_token: String::new(),
@@ -93,14 +93,17 @@ async fn walk(
         let page: ListAccountsResponse<'_> = serde_json::from_slice(body)?;
         pages.push(request);
         let entries = page.account_list.len();
-        ensure!(entries == MAX_RESULT, "not a page: {entries} accounts");
-        seen += entries;
+        ensure!(
+            entries == MAX_RESULT,
+            "expected a full page, not {entries} accounts"
+        );
+        listed += entries;
         match page.next_token {
-            Some(next) if seen < ACCOUNTS => query.next_token = next,
+            Some(next) if listed < ACCOUNTS => query.next_token = next,
             next => {
                 ensure!(
-                    seen == ACCOUNTS && next.is_none(),
-                    "{seen} accounts and {next:?}"
+                    listed == ACCOUNTS && next.is_none(),
+                    "{listed} accounts and {next:?}"
                 );
                 return Ok(pages);
             }

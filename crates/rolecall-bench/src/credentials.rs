@@ -1,7 +1,7 @@
-//! Credentials through the gateway, beside a plain loop of the same SDK against the same STS.
+//! Credentials from the gateway, compared with direct calls to STS with the same SDK.
 //!
-//! The gateway does on top: a form and its session from Redis, the policy, a fresh token, and two events in the audit
-//! trail, of which the intent is on disk before AWS is asked.
+//! The gateway also processes a form with a session in Redis, evaluates the policy, signs a token and writes two events to
+//! the audit trail, one of which is on disk before STS is called.
 
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ use crate::http::{Connection, get, post};
 use crate::load::{self, Caller, HttpCaller, Round};
 use crate::report::Row;
 
-/// Callers at once.
+/// Number of concurrent callers.
 pub const IN_FLIGHT: usize = 32;
 
-/// Throughput as a share of the floor's, and the latency that the gateway adds.
+/// Throughput as a share of the floor's, and added latency.
 pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
     let (gateway, _) = bench.gateway().await?;
     let cookies = bench.sign_in(&gateway, IN_FLIGHT).await?;
@@ -43,7 +43,7 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     Ok(rows("credentials", &floors, &subjects))
 }
 
-/// The form of the portal that asks for credentials, in this session.
+/// The request of the portal's form for credentials in this session.
 pub async fn form_for(
     bench: &BenchStack,
     connection: &mut Connection,
@@ -59,20 +59,20 @@ pub async fn form_for(
     Ok(post(bench.host(), "/credentials", cookie, &fields))
 }
 
-/// Rounds of the SDK's own calls and of these callers', in turn.
+/// Rounds of direct calls and of these callers, in turn.
 pub async fn beside_the_floor(
     bench: &BenchStack,
     cookie: &str,
     mut subject: Vec<HttpCaller>,
     effort: Effort,
 ) -> anyhow::Result<(Vec<Round>, Vec<Round>)> {
-    let order = Arc::new(Order::of(bench, cookie).await?);
+    let call = Arc::new(StsCall::for_session(bench, cookie).await?);
     let client = client(&bench.stack.aws.url());
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
     (_, subject) = load::round(subject, effort.warm_up).await?;
-    load::round(order.callers(&client).await?, effort.warm_up).await?;
+    load::round(call.callers(&client).await?, effort.warm_up).await?;
     for _ in 0..effort.rounds {
-        let (round, _) = load::round(order.callers(&client).await?, effort.round).await?;
+        let (round, _) = load::round(call.callers(&client).await?, effort.round).await?;
         floors.push(round);
         let (round, again) = load::round(subject, effort.round).await?;
         (subject, _) = (again, subjects.push(round));
@@ -80,13 +80,13 @@ pub async fn beside_the_floor(
     Ok((floors, subjects))
 }
 
-/// The share of the floor's throughput, and the latency that the gateway adds.
+/// The share of the floor's throughput, and the added latency.
 pub fn rows(name: &str, floors: &[Round], subjects: &[Round]) -> Vec<Row> {
     load::beside_floor(name, &format!("{IN_FLIGHT} in flight"), floors, subjects)
 }
 
-/// The gateway's own order to STS, without the gateway.
-struct Order {
+/// The call to STS that the gateway would make.
+struct StsCall {
     role: String,
     session_name: String,
     seconds: i32,
@@ -95,16 +95,16 @@ struct Order {
     claims: WebIdentityClaims,
 }
 
-impl Order {
-    /// What the gateway would ask for this session.
-    async fn of(bench: &BenchStack, cookie: &str) -> anyhow::Result<Self> {
+impl StsCall {
+    /// The call for this session.
+    async fn for_session(bench: &BenchStack, cookie: &str) -> anyhow::Result<Self> {
         let services = &bench.stack.gateway.services;
         let (_, secret) = cookie.split_once('=').context("a cookie")?;
         let session = services
             .sessions()
             .session(&SessionSecret::new(secret))
             .await?;
-        let identity = session.context("no such session")?.identity;
+        let identity = session.context("the session does not exist")?.identity;
         let circumstances = Circumstances {
             now: SystemClock.now(),
             address: None,
@@ -140,13 +140,13 @@ impl Order {
         })
     }
 
-    /// Callers who share a token that was made before the clock runs.
+    /// Callers that share a token, which is created before the measurement.
     async fn callers(self: &Arc<Self>, client: &Client) -> anyhow::Result<Vec<SdkCaller>> {
         let token = self.issuer.mint(&self.claims).await;
         let token = Arc::new(token.map_err(anyhow::Error::from_boxed)?);
         let caller = |_| SdkCaller {
             client: client.clone(),
-            order: Arc::clone(self),
+            sts_call: Arc::clone(self),
             token: Arc::clone(&token),
         };
         Ok((0..IN_FLIGHT).map(caller).collect())
@@ -155,20 +155,20 @@ impl Order {
 
 struct SdkCaller {
     client: Client,
-    order: Arc<Order>,
+    sts_call: Arc<StsCall>,
     token: Arc<WebIdentityToken>,
 }
 
 impl Caller for SdkCaller {
-    async fn ask(&mut self) -> anyhow::Result<()> {
+    async fn call(&mut self) -> anyhow::Result<()> {
         let output = self
             .client
             .assume_role_with_web_identity()
-            .role_arn(&self.order.role)
-            .role_session_name(&self.order.session_name)
+            .role_arn(&self.sts_call.role)
+            .role_session_name(&self.sts_call.session_name)
             .web_identity_token(self.token.expose())
-            .duration_seconds(self.order.seconds)
-            .set_policy_arns(Some(self.order.policies.clone()))
+            .duration_seconds(self.sts_call.seconds)
+            .set_policy_arns(Some(self.sts_call.policies.clone()))
             .send()
             .await?;
         output.credentials().context("no credentials")?;
@@ -176,7 +176,7 @@ impl Caller for SdkCaller {
     }
 }
 
-/// The SDK as it comes, with the gateway's own pool of connections.
+/// The SDK with default settings and the connection pool of the gateway.
 fn client(endpoint: &str) -> Client {
     let config = aws_sdk_sts::Config::builder()
         .behavior_version(BehaviorVersion::latest())

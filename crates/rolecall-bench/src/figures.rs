@@ -1,12 +1,11 @@
-//! Figures of several rounds: the median, and how far the rounds lie apart.
+//! Figures of several rounds: median and spread.
 
-use std::fmt;
 use std::time::Duration;
 
-/// What a figure counts.
+/// Units of figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Answers a second.
+    /// Responses per second.
     PerSecond,
     /// Milliseconds.
     Milliseconds,
@@ -14,16 +13,16 @@ pub enum Unit {
     Microseconds,
     /// MiB.
     Mebibytes,
-    /// Percent of the floor.
+    /// Percentage of the floor.
     Percent,
-    /// Times the floor.
+    /// Multiple of the floor.
     Times,
-    /// Rows of a table.
+    /// Rows of a database table.
     Rows,
 }
 
 impl Unit {
-    /// As it stands behind a figure.
+    /// The symbol of the unit.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PerSecond => "/s",
@@ -44,7 +43,7 @@ impl Unit {
         }
     }
 
-    /// The figure with its unit.
+    /// Formats a figure with its unit.
     pub fn show(self, figure: f64) -> String {
         let digits = self.digits();
         format!("{figure:.digits$} {}", self.as_str())
@@ -54,14 +53,14 @@ impl Unit {
 /// Figures of several rounds.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// What they count.
+    /// Unit of the figures.
     pub unit: Unit,
     sorted: Vec<f64>,
     sample: usize,
 }
 
 impl Figures {
-    /// The figures of all rounds.
+    /// Creates figures of all rounds.
     pub fn new(unit: Unit, rounds: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = rounds.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -72,7 +71,7 @@ impl Figures {
         }
     }
 
-    /// The share of these times, in milliseconds, as one figure of all of them.
+    /// A percentile of these times in milliseconds, as one figure.
     pub fn percentile(mut times: Vec<Duration>, share: f64) -> Self {
         times.sort_unstable();
         Self {
@@ -84,12 +83,12 @@ impl Figures {
         }
     }
 
-    /// How many rounds there were, or how many times a percentile is of.
+    /// Sample size: the number of rounds, or of the times of a percentile.
     pub fn sample(&self) -> usize {
         self.sample
     }
 
-    /// The figure in the middle; 0 when there is none.
+    /// The median; 0 without figures.
     pub fn median(&self) -> f64 {
         self.sorted
             .get(self.sorted.len() / 2)
@@ -97,27 +96,22 @@ impl Figures {
             .unwrap_or_default()
     }
 
-    /// The smallest and the largest.
+    /// The smallest and the largest figure.
     pub fn spread(&self) -> (f64, f64) {
         let first = self.sorted.first().copied().unwrap_or_default();
         (first, self.sorted.last().copied().unwrap_or_default())
     }
 
-    /// The spread as text, if there were several rounds.
+    /// Formats the median with its unit.
+    pub fn show_median(&self) -> String {
+        self.unit.show(self.median())
+    }
+
+    /// Formats the spread if there were several rounds.
     pub fn show_spread(&self) -> Option<String> {
         let (low, high) = self.spread();
         let digits = self.unit.digits();
         (self.sorted.len() > 1).then(|| format!("{low:.digits$} to {high:.digits$}"))
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.unit.show(self.median()))?;
-        match self.show_spread() {
-            Some(spread) => write!(f, " ({spread})"),
-            None => Ok(()),
-        }
     }
 }
 
@@ -131,7 +125,7 @@ pub fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// The value below which this share of the sorted times lies.
+/// The percentile of sorted times; `share` is from 0 to 1.
 pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
     let at = (sorted.len() as f64 * share) as usize;
     sorted
@@ -145,12 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_and_the_ends() {
+    fn median_and_spread_are_computed() {
         let figures = Figures::new(Unit::Milliseconds, [3.0, 1.0, 2.0]);
         assert_eq!((figures.median(), figures.spread()), (2.0, (1.0, 3.0)));
-        assert_eq!(figures.to_string(), "2.0 ms (1.0 to 3.0)");
+        assert_eq!(figures.show_median(), "2.0 ms");
+        assert_eq!(figures.show_spread().as_deref(), Some("1.0 to 3.0"));
         assert_eq!(figures.sample(), 3);
-        assert_eq!(Figures::new(Unit::Times, [1.05]).to_string(), "1.05 x");
+        assert_eq!(Figures::new(Unit::Times, [1.05]).show_median(), "1.05 x");
         let times = (1..=100).map(Duration::from_millis).collect();
         let p99 = Figures::percentile(times, 0.99);
         assert_eq!(
@@ -160,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_stay_within() {
+    fn percentile_is_within_range() {
         let times: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
         assert_eq!(percentile(&times, 0.5), Duration::from_millis(51));
         assert_eq!(percentile(&times, 0.99), Duration::from_millis(100));

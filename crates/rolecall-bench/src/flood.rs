@@ -1,6 +1,6 @@
-//! A flood of strangers: a thousand requests a second from fifty addresses on every route that answers without a session,
-//! while people sign in and take credentials. Measured are what those people notice, and what the flood leaves behind in
-//! Redis and in the audit trail. The gateway runs with its default limits.
+//! A flood of unauthenticated requests: 1,000 requests per second from 50 addresses to all routes without a session, while users
+//! sign in and request credentials. Measures the latency for these users, and the data that the flood leaves in Redis and in the
+//! audit trail. The gateway has the default limits.
 
 mod requests;
 
@@ -21,57 +21,57 @@ use crate::report::Row;
 use crate::say;
 use requests::Flood;
 
-/// Requests of the flood, a second.
+/// Requests of the flood per second.
 const RATE: u32 = 1_000;
-/// Addresses that it comes from.
+/// Number of client addresses of the flood.
 const ADDRESSES: u32 = 50;
-/// Connections that carry it.
+/// Number of connections of the flood.
 const CONNECTIONS: u32 = 50;
-/// People who sign in, one sign-in after the other, and as many who take credentials.
+/// Number of users who sign in repeatedly, and of users who request credentials.
 const PEOPLE: usize = 4;
-/// What each of them waits between two.
+/// Pause of each user between requests.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many times its p99 without a flood an honest request may take.
+/// Maximum ratio of the p99 to that without the flood.
 const TIMES_MAX: f64 = 2.0;
-/// Rows of the trail that the flood may leave: see `limits::REFUSAL_ROWS_MAX`, for the windows that a minute touches.
+/// Maximum number of rows that the flood adds to the trail: `limits::REFUSAL_ROWS_MAX` for each window in a minute.
 const ROWS_MAX: f64 = 512.0;
-/// What it may leave in Redis in a minute: 300 sign-ins and 120 device authorizations of each address, some 2 KiB each.
+/// Maximum data in Redis after a minute: 300 sign-ins and 120 device authorizations of each address, about 2 KiB each.
 const STORE_MEBIBYTES_MAX: f64 = 64.0;
-/// What it may leave in the trail's file.
+/// Maximum growth of the trail's file.
 const TRAIL_MEBIBYTES_MAX: f64 = 1.0;
 
-/// Latencies of honest people.
+/// Latencies of users.
 #[derive(Default)]
-struct Honest {
+struct Latencies {
     sign_ins: Vec<Duration>,
     issues: Vec<Duration>,
 }
 
-/// p99 beside that without a flood, and what the flood leaves behind.
+/// The p99 compared with that without the flood, and the data that the flood leaves.
 pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let bench = BenchStack::with_saml().await?;
     let gateway = bench.gateway_with_default_limits().await?;
     let client = AwsClient::register(bench.host(), gateway.address).await?;
-    say("  honest people alone");
-    honest(&bench, &gateway, effort.warm_up).await?;
-    let alone = honest(&bench, &gateway, effort.flood).await?;
+    say("  users without the flood");
+    measure_users(&bench, &gateway, effort.warm_up).await?;
+    let alone = measure_users(&bench, &gateway, effort.flood).await?;
 
-    let before = Left::measure(&bench).await?;
-    say("  honest people and the flood");
+    let before = StoredData::measure(&bench).await?;
+    say("  users with the flood");
     let flood = Flood::new(bench.host(), client);
     let mut sent = JoinSet::new();
     for connection in 0..CONNECTIONS {
         let (flood, address) = (flood.clone(), gateway.address);
         sent.spawn(async move { send(flood, address, connection, effort.flood).await });
     }
-    let beside = honest(&bench, &gateway, effort.flood).await?;
+    let beside = measure_users(&bench, &gateway, effort.flood).await?;
     let mut count = 0;
     while let Some(done) = sent.join_next().await {
-        count += done.context("a connection of the flood ended")??;
+        count += done.context("a connection of the flood was closed")??;
     }
-    // Summaries are written when the process ends.
+    // Summaries are written when the process stops.
     gateway.stop().await?;
-    let left = Left::measure(&bench).await?.since(&before);
+    let left = StoredData::measure(&bench).await?.since(&before);
     say(&format!(
         "  {count} requests of the flood left {} rows and {:.2} MiB in the trail, {:.2} MiB in Redis",
         left.rows, left.trail, left.store
@@ -79,12 +79,12 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let rate = f64::from(count) / effort.flood.as_secs_f64();
     ensure!(
         rate > f64::from(RATE) * 0.8,
-        "the flood reached only {rate:.0} requests a second"
+        "the flood reached only {rate:.0} requests per second"
     );
     Ok(rows(alone, beside, &left))
 }
 
-fn rows(alone: Honest, beside: Honest, left: &Left) -> Vec<Row> {
+fn rows(alone: Latencies, beside: Latencies, left: &StoredData) -> Vec<Row> {
     let times = |what: &str, beside: Vec<Duration>, alone: Vec<Duration>| {
         let (measured, floor) = (
             Figures::percentile(beside, 0.99),
@@ -126,94 +126,98 @@ fn rows(alone: Honest, beside: Honest, left: &Left) -> Vec<Row> {
     ]
 }
 
-/// Sends this connection's share, each request at its time; what takes longer is made up for. Counts the answers.
+/// Sends the requests of one connection at their scheduled times and returns the number of responses.
 async fn send(
     flood: Flood,
     gateway: std::net::SocketAddr,
-    connection: u32,
+    offset: u32,
     time: Duration,
 ) -> anyhow::Result<u32> {
     let every = Duration::from_secs(1) * CONNECTIONS / RATE;
-    let mut link = Connection::open(gateway).await?;
-    let begun = Instant::now();
+    let mut connection = Connection::open(gateway).await?;
+    let started = Instant::now();
     let mut number = 0;
-    while begun.elapsed() < time {
-        let address = (connection + number * 7) % ADDRESSES;
-        let request = flood.request(connection + number * CONNECTIONS, address)?;
-        let answer = link.exchange(&request).await?;
+    while started.elapsed() < time {
+        let address = (offset + number * 7) % ADDRESSES;
+        let request = flood.request(offset + number * CONNECTIONS, address)?;
+        let response = connection.exchange(&request).await?;
         ensure!(
-            answer.status < 500,
-            "the flood was answered {}",
-            answer.status
+            response.status < 500,
+            "a request of the flood returned {}",
+            response.status
         );
         number += 1;
-        let due = begun + every * number;
+        let due = started + every * number;
         tokio::time::sleep_until(due.into()).await;
     }
     Ok(number)
 }
 
-/// Lets people sign in and take credentials for this long.
-async fn honest(bench: &BenchStack, gateway: &Gateway, time: Duration) -> anyhow::Result<Honest> {
+/// Users sign in and request credentials for this duration.
+async fn measure_users(
+    bench: &BenchStack,
+    gateway: &Gateway,
+    time: Duration,
+) -> anyhow::Result<Latencies> {
     let cookies = bench.sign_in(gateway, PEOPLE).await?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut tasks = JoinSet::new();
     for (number, cookie) in cookies.into_iter().enumerate() {
         let mut browser = bench.browser(gateway).await?;
         let name = bench.username(PEOPLE + number);
         tasks.spawn(async move {
             let mut times = Vec::new();
-            while begun.elapsed() < time {
+            while started.elapsed() < time {
                 let then = Instant::now();
                 browser.sign_in(&name).await?;
                 times.push(then.elapsed());
                 tokio::time::sleep(PAUSE).await;
             }
-            anyhow::Ok(Honest {
+            anyhow::Ok(Latencies {
                 sign_ins: times,
-                ..Honest::default()
+                ..Latencies::default()
             })
         });
-        let mut link = Connection::open(gateway.address).await?;
-        let request = form_for(bench, &mut link, &cookie).await?;
+        let mut connection = Connection::open(gateway.address).await?;
+        let request = form_for(bench, &mut connection, &cookie).await?;
         tasks.spawn(async move {
             let mut times = Vec::new();
-            while begun.elapsed() < time {
+            while started.elapsed() < time {
                 let then = Instant::now();
-                let answer = link.exchange(&request).await?;
-                ensure!(answer.status == 200, "credentials: {}", answer.status);
+                let response = connection.exchange(&request).await?;
+                ensure!(response.status == 200, "credentials: {}", response.status);
                 times.push(then.elapsed());
                 tokio::time::sleep(PAUSE).await;
             }
-            anyhow::Ok(Honest {
+            anyhow::Ok(Latencies {
                 issues: times,
-                ..Honest::default()
+                ..Latencies::default()
             })
         });
     }
-    let mut all = Honest::default();
+    let mut all = Latencies::default();
     while let Some(done) = tasks.join_next().await {
-        let one = done.context("somebody gave up")??;
+        let one = done.context("a user failed")??;
         all.sign_ins.extend(one.sign_ins);
         all.issues.extend(one.issues);
     }
     Ok(all)
 }
 
-/// What is kept: rows and MiB that honest people did not make.
-struct Left {
+/// Stored data: rows and MiB that users did not cause.
+struct StoredData {
     rows: f64,
     trail: f64,
     store: f64,
 }
 
-impl Left {
+impl StoredData {
     async fn measure(bench: &BenchStack) -> anyhow::Result<Self> {
         let text = export_audit_trail(&bench.trail_file()).await?;
-        // What strangers cause; the rest is of those who signed in.
-        let strange = |line: &&str| line.contains("_refus");
+        // Events of unauthenticated requests.
+        let unauthenticated = |line: &&str| line.contains("_refus");
         let (mut rows, mut bytes) = (0_usize, 0_usize);
-        for line in text.lines().filter(strange) {
+        for line in text.lines().filter(unauthenticated) {
             rows += 1;
             bytes += line.len();
         }

@@ -1,4 +1,4 @@
-//! The floor of the portal: an actix handler that does nothing but send bytes it was given.
+//! The floor of the portal page: an actix handler that sends a fixed response.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,33 +9,33 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
-use crate::http::Answer;
+use crate::http::Response;
 
-/// A server with as many workers as the gateway has. Ends when dropped.
+/// A server with as many workers as the gateway. Dropping it stops the server.
 pub struct BareHandler {
-    /// Where it listens.
+    /// Address of the listener.
     pub address: SocketAddr,
     _running: JoinSet<io::Result<()>>,
 }
 
-struct Sent {
+struct FixedResponse {
     headers: Vec<(String, String)>,
     body: Bytes,
 }
 
 impl BareHandler {
-    /// Sends what this answer says, headers and all.
-    pub fn start(answer: &Answer<'_>) -> anyhow::Result<Self> {
-        // The server adds these itself.
-        let own = ["content-length", "date", "connection", "transfer-encoding"];
-        let headers = answer
+    /// Starts a server that sends this response with its headers.
+    pub fn start(response: &Response<'_>) -> anyhow::Result<Self> {
+        // The server adds these headers itself.
+        let added_by_server = ["content-length", "date", "connection", "transfer-encoding"];
+        let headers = response
             .headers()
-            .filter(|(name, _)| !own.contains(&name.to_ascii_lowercase().as_str()));
-        let sent = Data::new(Sent {
+            .filter(|(name, _)| !added_by_server.contains(&name.to_ascii_lowercase().as_str()));
+        let sent = Data::new(FixedResponse {
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            body: Bytes::copy_from_slice(answer.body),
+            body: Bytes::copy_from_slice(response.body),
         });
         let app = move || {
             App::new()
@@ -49,13 +49,13 @@ impl BareHandler {
         let mut running = JoinSet::new();
         running.spawn(server.run());
         Ok(Self {
-            address: address.context("the bare handler listens nowhere")?,
+            address: address.context("the server has no address")?,
             _running: running,
         })
     }
 }
 
-async fn send(sent: Data<Sent>) -> HttpResponse {
+async fn send(sent: Data<FixedResponse>) -> HttpResponse {
     let mut response = HttpResponse::build(StatusCode::OK);
     for (name, value) in &sent.headers {
         response.insert_header((name.as_str(), value.as_str()));

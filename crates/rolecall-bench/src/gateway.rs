@@ -1,5 +1,5 @@
-//! The gateway as operators run it: `rolecalld serve` of the release build, in a process of its own, so that nothing of
-//! the bench around it is counted.
+//! The measured gateway: `rolecalld serve` of the release build in its own process, so that the benchmark itself is not
+//! measured.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -12,9 +12,9 @@ use anyhow::{Context as _, bail, ensure};
 use crate::http::{Connection, get};
 
 const READY_MAX: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Builds `rolecalld`, with the features that this program was built with, so that nothing is compiled twice.
+/// Builds `rolecalld` with the features of this program, so that dependencies are not compiled again.
 pub fn build() -> anyhow::Result<()> {
     let target = target_folder()?;
     let profile = if cfg!(debug_assertions) {
@@ -22,7 +22,7 @@ pub fn build() -> anyhow::Result<()> {
     } else {
         "release"
     };
-    // The cargo that runs this program, if one does: another one's version would compile everything again.
+    // The cargo that runs this program, if any: another version would compile everything again.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--profile", profile, "--quiet", "--bins"])
@@ -32,27 +32,29 @@ pub fn build() -> anyhow::Result<()> {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .status()?;
-    ensure!(status.success(), "rolecalld could not be built ({status})");
+    ensure!(status.success(), "building rolecalld failed ({status})");
     Ok(())
 }
 
-/// The build folder that this program stands in.
+/// The target directory that contains this program.
 pub fn target_folder() -> anyhow::Result<std::path::PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.parent().and_then(Path::parent);
-    Ok(target.context("this program is in no folder")?.to_owned())
+    Ok(target
+        .context("the path of this program has no parent directory")?
+        .to_owned())
 }
 
-/// A running gateway. Ends when dropped.
+/// A running gateway. Dropping it stops the process.
 pub struct Gateway {
-    /// Where people come in.
+    /// Address of the public listener.
     pub address: SocketAddr,
     management: SocketAddr,
     child: Child,
 }
 
 impl Gateway {
-    /// Starts it, and waits until it is ready. Says how long that took.
+    /// Starts a gateway and waits until it is ready. Also returns the time until then.
     pub async fn start(
         config: &Path,
         address: SocketAddr,
@@ -68,7 +70,7 @@ impl Gateway {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?);
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut gateway = Self {
             address,
             management,
@@ -81,36 +83,39 @@ impl Gateway {
                     std::fs::read_to_string(&log)?
                 );
             }
-            ensure!(begun.elapsed() < READY_MAX, "rolecalld is never ready");
-            tokio::time::sleep(LOOK_AGAIN).await;
+            ensure!(
+                started.elapsed() < READY_MAX,
+                "rolecalld did not become ready"
+            );
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        Ok((gateway, begun.elapsed()))
+        Ok((gateway, started.elapsed()))
     }
 
     async fn is_ready(&self) -> bool {
         let Ok(mut connection) = Connection::open(self.management).await else {
             return false;
         };
-        let asked = connection
+        let result = connection
             .exchange(&get(&self.management.to_string(), "/readyz", ""))
             .await;
-        asked.is_ok_and(|answer| answer.status == 200)
+        result.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Stops it as an operator does, and waits until it has ended.
+    /// Stops the gateway with SIGTERM and waits until it has ended.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let process = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &process]).status()?;
-        ensure!(asked.success(), "rolecalld cannot be stopped");
-        let begun = Instant::now();
+        let result = Command::new("kill").args(["-TERM", &process]).status()?;
+        ensure!(result.success(), "rolecalld could not be signalled");
+        let started = Instant::now();
         while self.child.try_wait()?.is_none() {
-            ensure!(begun.elapsed() < READY_MAX, "rolecalld does not stop");
-            tokio::time::sleep(LOOK_AGAIN).await;
+            ensure!(started.elapsed() < READY_MAX, "rolecalld did not stop");
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
 
-    /// MiB of memory that are resident now.
+    /// Resident memory in MiB.
     pub fn resident(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kibibytes = status
@@ -118,13 +123,13 @@ impl Gateway {
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .and_then(|rest| rest.trim().strip_suffix(" kB"))
             .and_then(|number| number.trim().parse::<f64>().ok());
-        Ok(kibibytes.context("the kernel tells no VmRSS")? / 1024.0)
+        Ok(kibibytes.context("the kernel does not report VmRSS")? / 1024.0)
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        // Both fail only when it has ended already.
+        // Both fail only if it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

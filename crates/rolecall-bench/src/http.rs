@@ -1,6 +1,6 @@
-//! A small HTTP/1.1 client on one kept-alive connection, cheap enough to load a server from the same machine.
+//! A minimal HTTP/1.1 client on one persistent connection, with little overhead, because it runs on the machine of the server.
 //!
-//! It knows what the servers of this benchmark send: answers with a `Content-Length`. Anything else is an error.
+//! It supports only responses with a `Content-Length`.
 
 use std::net::SocketAddr;
 
@@ -12,18 +12,18 @@ use tokio::net::TcpStream;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// One connection.
+/// A connection.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// An answer, read to its end.
-pub struct Answer<'c> {
-    /// The status.
+/// A complete response.
+pub struct Response<'c> {
+    /// Status code.
     pub status: u16,
     head: &'c str,
-    /// The content.
+    /// Body.
     pub body: &'c [u8],
 }
 
@@ -32,7 +32,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address)
             .await
-            .with_context(|| format!("{address} takes no connections"))?;
+            .with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
@@ -40,8 +40,8 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads its answer.
-    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
+    /// Sends a request and reads the response.
+    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Response<'_>> {
         self.stream.write_all(request).await?;
         let mut filled = 0_usize;
         let head_end = loop {
@@ -58,10 +58,10 @@ impl Connection {
         while filled < end {
             filled += self.read(filled, HEAD_BYTES_MAX + BODY_BYTES_MAX).await?;
         }
-        ensure!(filled == end, "there is more than one answer");
+        ensure!(filled == end, "there is more than one response");
         let head = std::str::from_utf8(&self.buffer[..head_end])?;
         let status = head.get(9..12).and_then(|status| status.parse().ok());
-        Ok(Answer {
+        Ok(Response {
             status: status.context("no status line")?,
             head,
             body: &self.buffer[head_end..end],
@@ -70,11 +70,11 @@ impl Connection {
 
     async fn read(&mut self, at: usize, bytes_max: usize) -> anyhow::Result<usize> {
         if at == self.buffer.len() {
-            ensure!(at < bytes_max, "the answer is too long");
+            ensure!(at < bytes_max, "the response is too large");
             self.buffer.resize(at * 2, 0);
         }
         let read = self.stream.read(&mut self.buffer[at..]).await?;
-        ensure!(read > 0, "the connection was closed before the answer");
+        ensure!(read > 0, "the connection was closed before the response");
         Ok(read)
     }
 }
@@ -82,7 +82,7 @@ impl Connection {
 fn content_length(head: &str) -> anyhow::Result<usize> {
     match headers(head, "content-length").next() {
         Some(length) => Ok(length.parse()?),
-        None => bail!("an answer without Content-Length:\n{head}"),
+        None => bail!("a response without Content-Length:\n{head}"),
     }
 }
 
@@ -94,12 +94,16 @@ fn headers<'h>(head: &'h str, name: &str) -> impl Iterator<Item = &'h str> {
         .map(|(_, value)| value.trim())
 }
 
-impl<'c> Answer<'c> {
-    /// A header's first value.
+impl<'c> Response<'c> {
+    /// The first value of a header.
     pub fn header(&self, name: &str) -> anyhow::Result<&'c str> {
-        headers(self.head, name)
-            .next()
-            .with_context(|| format!("no {name} in the answer {}:\n{}", self.status, self.text()))
+        headers(self.head, name).next().with_context(|| {
+            format!(
+                "no header {name} in the response {}:\n{}",
+                self.status,
+                self.text()
+            )
+        })
     }
 
     /// Names and values of all headers.
@@ -110,7 +114,7 @@ impl<'c> Answer<'c> {
             .map(|(name, value)| (name, value.trim()))
     }
 
-    /// `name=value` of the cookie that this answer sets.
+    /// `NAME=VALUE` of a cookie that the response sets.
     pub fn cookie(&self, name: &str) -> anyhow::Result<&'c str> {
         headers(self.head, "set-cookie")
             .filter_map(|cookie| cookie.split(';').next())
@@ -120,21 +124,21 @@ impl<'c> Answer<'c> {
             })
             .with_context(|| {
                 format!(
-                    "no cookie {name} in the answer {}:\n{}",
+                    "no cookie {name} in the response {}:\n{}",
                     self.status,
                     self.text()
                 )
             })
     }
 
-    /// The value of the page's first field of this name.
+    /// The value of the first form field with this name.
     pub fn field(&self, name: &str) -> anyhow::Result<String> {
         let text = self.text();
         let value = text
             .split_once(&format!("name=\"{name}\" value=\""))
             .and_then(|(_, rest)| rest.split_once('"'))
             .map(|(value, _)| value.to_owned());
-        value.with_context(|| format!("no field {name} in the answer {}:\n{text}", self.status))
+        value.with_context(|| format!("no field {name} in the response {}:\n{text}", self.status))
     }
 
     fn text(&self) -> String {
@@ -142,14 +146,14 @@ impl<'c> Answer<'c> {
     }
 }
 
-/// A GET.
+/// A GET request.
 pub fn get(host: &str, path: &str, cookie: &str) -> Vec<u8> {
     let cookie = cookie_line(cookie);
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: rolecall-bench\r\n{cookie}\r\n")
         .into_bytes()
 }
 
-/// A POST of a form that asks for JSON.
+/// A POST request with a form that accepts JSON.
 pub fn post(host: &str, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let cookie = cookie_line(cookie);
     let body = url::form_urlencoded::Serializer::new(String::new())
@@ -163,13 +167,13 @@ pub fn post(host: &str, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Ve
     .into_bytes()
 }
 
-/// A GET with a query.
+/// A GET request with a query.
 pub fn get_with(host: &str, path: &str, query: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let query = serde_urlencoded::to_string(query)?;
     Ok(get(host, &format!("{path}?{query}"), ""))
 }
 
-/// A POST of JSON.
+/// A POST request with JSON.
 pub fn post_json(host: &str, path: &str, body: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let body = serde_json::to_string(body)?;
     let request = format!(
@@ -180,7 +184,7 @@ pub fn post_json(host: &str, path: &str, body: &impl Serialize) -> anyhow::Resul
     Ok(request.into_bytes())
 }
 
-/// The request with one more header.
+/// Adds a header to a request.
 pub fn with_header(request: &[u8], name: &str, value: &str) -> anyhow::Result<Vec<u8>> {
     let text = std::str::from_utf8(request)?;
     let (line, rest) = text.split_once("\r\n").context("no request line")?;

@@ -1,6 +1,6 @@
-//! The load: a fixed number of callers, each of whom asks again as soon as it has its answer, for a fixed time.
+//! Load generation: a fixed number of callers, each of which sends its next request after the response, for a fixed time.
 //!
-//! Floor and subject are loaded by the same code, in turn, so that the noise of the machine meets both.
+//! Floor and subject take turns with the same code, so that variations of the machine affect both.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -15,32 +15,32 @@ use crate::report::Row;
 const ADDED_P50_MAX: f64 = 5.0;
 const ADDED_P99_MAX: f64 = 20.0;
 
-/// Somebody who asks again and again.
+/// A caller that sends requests repeatedly.
 pub trait Caller: Send + 'static {
-    /// Asks once, and fails when the answer is not what it must be.
-    fn ask(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
+    /// Sends one request. Fails if the response is not as expected.
+    fn call(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// What came out of one round.
+/// Results of a round.
 pub struct Round {
-    /// Answers a second.
+    /// Responses per second.
     pub per_second: f64,
-    /// Half of the answers took no longer.
+    /// Median latency.
     pub p50: Duration,
-    /// 99 of 100 answers took no longer.
+    /// 99th percentile of the latency.
     pub p99: Duration,
 }
 
-/// Lets all callers ask for this long, and gives them back.
+/// Runs all callers for this duration and returns them with the results.
 pub async fn round<C: Caller>(callers: Vec<C>, time: Duration) -> anyhow::Result<(Round, Vec<C>)> {
     let mut tasks = JoinSet::new();
-    let begun = Instant::now();
+    let started = Instant::now();
     for mut caller in callers {
         tasks.spawn(async move {
             let mut times = Vec::with_capacity(16 * 1024);
-            let mut now = begun;
-            while now - begun < time {
-                caller.ask().await?;
+            let mut now = started;
+            while now - started < time {
+                caller.call().await?;
                 let then = Instant::now();
                 times.push(then - now);
                 now = then;
@@ -55,7 +55,7 @@ pub async fn round<C: Caller>(callers: Vec<C>, time: Duration) -> anyhow::Result
         all.extend(times);
         callers.push(caller);
     }
-    let elapsed = begun.elapsed();
+    let elapsed = started.elapsed();
     all.sort_unstable();
     let round = Round {
         per_second: all.len() as f64 / elapsed.as_secs_f64(),
@@ -65,20 +65,20 @@ pub async fn round<C: Caller>(callers: Vec<C>, time: Duration) -> anyhow::Result
     Ok((round, callers))
 }
 
-/// Answers a second, over all rounds.
+/// Responses per second of all rounds.
 pub fn per_second(rounds: &[Round]) -> Figures {
     Figures::new(Unit::PerSecond, rounds.iter().map(|round| round.per_second))
 }
 
-/// How many percent of the floor's answers the subject gave: the median of what each turn says. Within a turn the machine is
-/// as busy for one as for the other; between turns it may be twice as busy.
+/// Throughput of the subject as a percentage of the floor's: the median of the shares of each turn. Within a turn, the load of
+/// the machine is similar for both; between turns, it can differ by a factor of two.
 fn share(floors: &[Round], subjects: &[Round]) -> f64 {
     let turns = floors.iter().zip(subjects);
     let shares = turns.map(|(floor, subject)| subject.per_second / floor.per_second * 100.0);
     Figures::new(Unit::Percent, shares).median()
 }
 
-/// A latency in milliseconds, over all rounds.
+/// A latency of all rounds in milliseconds.
 fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
     Figures::new(
         Unit::Milliseconds,
@@ -86,7 +86,7 @@ fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
     )
 }
 
-/// The subject beside its floor: throughput as a share, without a bound, and the latency that the subject adds.
+/// Comparison of a subject with its floor: share of the throughput, without a bound, and added latency.
 pub fn beside_floor(name: &str, load: &str, floors: &[Round], subjects: &[Round]) -> Vec<Row> {
     let added = |percentile: &str, which: fn(&Round) -> Duration, most: f64| {
         let (measured, floor) = (latency(subjects, which), latency(floors, which));
@@ -114,7 +114,7 @@ pub fn beside_floor(name: &str, load: &str, floors: &[Round], subjects: &[Round]
     ]
 }
 
-/// A caller over HTTP: its requests in turn, and always 200.
+/// A caller over HTTP that sends its requests in turn and expects status 200.
 pub struct HttpCaller {
     connection: Connection,
     requests: Vec<Vec<u8>>,
@@ -122,7 +122,7 @@ pub struct HttpCaller {
 }
 
 impl HttpCaller {
-    /// One connection to `address` for each request.
+    /// Opens one connection to `address` for each request.
     pub async fn all(
         address: std::net::SocketAddr,
         requests: impl IntoIterator<Item = Vec<u8>>,
@@ -130,13 +130,13 @@ impl HttpCaller {
         Self::in_turn(address, requests.into_iter().map(|request| vec![request])).await
     }
 
-    /// One connection to `address` for each lot of requests, which is not empty.
+    /// Opens one connection to `address` for each batch of requests. Batches must not be empty.
     pub async fn in_turn(
         address: std::net::SocketAddr,
-        lots: impl IntoIterator<Item = Vec<Vec<u8>>>,
+        batches: impl IntoIterator<Item = Vec<Vec<u8>>>,
     ) -> anyhow::Result<Vec<Self>> {
         let mut callers = Vec::new();
-        for requests in lots {
+        for requests in batches {
             callers.push(Self {
                 connection: Connection::open(address).await?,
                 requests,
@@ -148,21 +148,21 @@ impl HttpCaller {
 }
 
 impl Caller for HttpCaller {
-    async fn ask(&mut self) -> anyhow::Result<()> {
+    async fn call(&mut self) -> anyhow::Result<()> {
         let request = &self.requests[self.next % self.requests.len()];
         self.next += 1;
-        let answer = self.connection.exchange(request).await?;
+        let response = self.connection.exchange(request).await?;
         anyhow::ensure!(
-            answer.status == 200,
-            "answered {}: {}",
-            answer.status,
-            String::from_utf8_lossy(answer.body)
+            response.status == 200,
+            "returned {}: {}",
+            response.status,
+            String::from_utf8_lossy(response.body)
         );
         Ok(())
     }
 }
 
-/// Runs `work` for every item, at most `at_once` at a time, and collects what it makes.
+/// Runs `work` for all items with at most `at_once` tasks and collects the results.
 pub async fn spread<T, R, F>(
     items: Vec<T>,
     at_once: usize,
@@ -172,19 +172,19 @@ where
     R: Send + 'static,
     F: Future<Output = anyhow::Result<Vec<R>>> + Send + 'static,
 {
-    let mut lots: Vec<Vec<T>> = Vec::new();
-    lots.resize_with(at_once.max(1), Vec::new);
-    let lots_count = lots.len();
+    let mut batches: Vec<Vec<T>> = Vec::new();
+    batches.resize_with(at_once.max(1), Vec::new);
+    let batch_count = batches.len();
     for (index, item) in items.into_iter().enumerate() {
-        lots[index % lots_count].push(item);
+        batches[index % batch_count].push(item);
     }
     let mut tasks = JoinSet::new();
-    for lot in lots {
-        tasks.spawn(work(lot));
+    for batch in batches {
+        tasks.spawn(work(batch));
     }
-    let mut made = Vec::new();
+    let mut results = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        made.extend(done.context("a task ended")??);
+        results.extend(done.context("a task failed")??);
     }
-    Ok(made)
+    Ok(results)
 }

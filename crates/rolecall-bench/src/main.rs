@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: how fast and how small the gateway is, beside floors that are measured in the same run.
+//! `cargo xtask bench`: measures throughput, latency and memory of the gateway, compared with floors of the same run.
 //!
-//! Added latency, memory and growth have bounds; a share of a floor and a throughput have none. It prints a table, and ends with
-//! exit code 1 when a bound is missed. It is not a test: figures depend on the machine.
+//! Added latency, memory and growth have bounds; a share of a floor and a throughput have none. It prints a table and returns
+//! exit code 1 if a bound is exceeded. It is not a test, because the figures depend on the machine.
 
 mod aws_client;
 mod bench_stack;
@@ -35,7 +35,7 @@ use clap::{Parser, ValueEnum};
 use bench_stack::BenchStack;
 use report::{Report, Row};
 
-/// Measure the gateway; exit code 1 when a bound is missed.
+/// Measure the gateway; the exit code is 1 if a value exceeds its bound.
 #[derive(Debug, Parser)]
 #[command(
     name = "rolecall-bench",
@@ -43,13 +43,13 @@ use report::{Report, Row};
     after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only credentials --only policy\n  cargo xtask bench --quick --json bench.json"
 )]
 struct Bench {
-    /// Measure this only; may be given several times
+    /// Run only this measurement; repeatable
     #[arg(long, value_name = "NAME")]
     only: Vec<Measure>,
-    /// Short rounds and fewer sessions: to see whether everything runs, not to trust the figures
+    /// Use short rounds and few sessions: only to check that all measurements run
     #[arg(long)]
     quick: bool,
-    /// Write the table as JSON as well
+    /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -58,51 +58,51 @@ struct Bench {
 enum Measure {
     /// `Policy::grants`
     Policy,
-    /// From start to ready
+    /// Time from start to ready
     Startup,
-    /// The portal's page
+    /// Portal page
     Portal,
-    /// Credentials through the gateway
+    /// Credentials from the gateway
     Credentials,
-    /// AWS's clients: credentials and lists
+    /// AWS clients: credentials and lists
     Client,
-    /// Devices that wait for their person
+    /// Devices that wait for their user
     Polling,
     /// Resident memory
     Memory,
-    /// A SAML sign-in, verified
+    /// Verification of a SAML sign-in
     Saml,
-    /// Honest people beside a flood of strangers
+    /// Users during a flood of unauthenticated requests
     Flood,
-    /// Searches of a large audit trail
+    /// Searches in a large audit trail
     Trail,
 }
 
 impl Bench {
-    /// Whether anything is measured that goes on in the gateway's own process.
+    /// Whether a measurement needs the gateway's process.
     fn needs_gateway(&self) -> bool {
-        let in_here =
+        let in_this_process =
             |measure: &Measure| matches!(measure, Measure::Policy | Measure::Saml | Measure::Trail);
-        self.only.is_empty() || !self.only.iter().all(in_here)
+        self.only.is_empty() || !self.only.iter().all(in_this_process)
     }
 }
 
-/// How long and how much is measured.
+/// Duration and size of the measurements.
 #[derive(Clone, Copy, Debug)]
 struct Effort {
-    /// Rounds of floor and subject, in turn.
+    /// Number of rounds of floor and subject.
     rounds: usize,
-    /// A round.
+    /// Duration of a round.
     round: Duration,
-    /// Before the first round, unmeasured.
+    /// Duration of the load before the first round.
     warm_up: Duration,
-    /// Live sessions, and clients that poll at their interval.
+    /// Number of live sessions, and of clients that poll at their interval.
     sessions: usize,
-    /// Devices whose codes are polled: enough that none has to poll too soon.
+    /// Number of devices: enough that no device polls before its interval.
     devices: usize,
-    /// A flood, and as long without it.
+    /// Duration of the flood, and of the measurement without it.
     flood: Duration,
-    /// Events of a large audit trail.
+    /// Number of events in the large audit trail.
     events: u64,
 }
 
@@ -143,21 +143,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// A line of progress, or of trouble.
+/// Writes a line of progress or an error to stderr.
 fn say(line: &str) {
-    // Nothing can be done about a closed stderr.
+    // An error on stderr cannot be reported.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn run(bench: &Bench) -> anyhow::Result<bool> {
     anyhow::ensure!(
         bench.quick || !cfg!(debug_assertions),
-        "this is a debug build, whose figures mean nothing\nhint: run `cargo xtask bench`, or this with --quick to see whether everything runs"
+        "this is a debug build, so the figures would not be meaningful\nhint: run `cargo xtask bench`, or use --quick to check that all measurements run"
     );
     if bench.needs_gateway() {
         gateway::build()?;
     }
-    // Before there is a second thread, which would keep its own policy.
+    // Before other threads start, because the policy is set per thread.
     let batch = schedule::as_batch();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -167,59 +167,60 @@ fn run(bench: &Bench) -> anyhow::Result<bool> {
     };
     let mut output = std::io::stdout();
     output.write_all(report.table().as_bytes())?;
+    output.write_all(report.misses().as_bytes())?;
     output.write_all(schedule::footnote(batch).as_bytes())?;
     if let Some(path) = &bench.json {
         std::fs::write(path, report.json()?)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(report.is_good())
+    Ok(report.passes())
 }
 
 async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let effort = Effort::new(bench.quick);
-    let wanted = |measure: Measure| {
-        let yes = bench.only.is_empty() || bench.only.contains(&measure);
-        if yes {
+    let selected = |measure: Measure| {
+        let is_selected = bench.only.is_empty() || bench.only.contains(&measure);
+        if is_selected {
             say(&format!("measuring: {measure:?}"));
         }
-        yes
+        is_selected
     };
     let mut rows = Vec::new();
-    if wanted(Measure::Policy) {
+    if selected(Measure::Policy) {
         rows.extend(policy::measure(effort)?);
     }
-    if wanted(Measure::Saml) {
+    if selected(Measure::Saml) {
         rows.extend(saml::measure(effort).await?);
     }
-    if wanted(Measure::Trail) {
+    if selected(Measure::Trail) {
         rows.extend(trail::measure(effort).await?);
     }
     if !bench.needs_gateway() {
         return Ok(rows);
     }
-    if wanted(Measure::Flood) {
+    if selected(Measure::Flood) {
         rows.extend(flood::measure(effort).await?);
     }
     if bench.only == [Measure::Flood] {
         return Ok(rows);
     }
     let bench = BenchStack::start(effort.sessions, bench_stack::ACCOUNTS).await?;
-    if wanted(Measure::Startup) {
+    if selected(Measure::Startup) {
         rows.push(startup::measure(&bench, effort).await?);
     }
-    if wanted(Measure::Portal) {
+    if selected(Measure::Portal) {
         rows.extend(portal::measure(&bench, effort).await?);
     }
-    if wanted(Measure::Credentials) {
+    if selected(Measure::Credentials) {
         rows.extend(credentials::measure(&bench, effort).await?);
     }
-    if wanted(Measure::Client) {
+    if selected(Measure::Client) {
         rows.extend(client::measure(effort).await?);
     }
-    if wanted(Measure::Polling) {
+    if selected(Measure::Polling) {
         rows.extend(polling::measure(&bench, effort).await?);
     }
-    if wanted(Measure::Memory) {
+    if selected(Measure::Memory) {
         rows.extend(memory::measure(&bench, effort).await?);
     }
     Ok(rows)

@@ -1,4 +1,4 @@
-//! Resident memory of the gateway's process: at rest, and after thousands of people have signed in and used the portal.
+//! Resident memory of the gateway: idle, and after thousands of sign-ins and portal pages.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::report::Row;
 
 const IDLE_MAX: f64 = 40.0;
 const IN_USE_MAX: f64 = 70.0;
-/// For what runs once after the start, and for an allocator that gives memory back late.
-const REST: Duration = Duration::from_secs(2);
+/// Wait for tasks after the start and for the allocator to return memory.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 const BROWSERS: usize = 32;
 
-/// MiB at rest and in use.
+/// Memory in MiB, idle and in use.
 pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
     let (gateway, _) = bench.gateway().await?;
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let idle = gateway.resident()?;
 
     let cookies = bench.sign_in(&gateway, effort.sessions).await?;
@@ -31,7 +31,7 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
             let mut used = Vec::with_capacity(cookies.len());
             for request in requests {
                 for mut caller in HttpCaller::all(address, [request]).await? {
-                    caller.ask().await?;
+                    caller.call().await?;
                     used.push(());
                 }
             }
@@ -39,7 +39,7 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
         }
     })
     .await?;
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let in_use = gateway.resident()?;
     let mebibytes = |figure| Figures::new(Unit::Mebibytes, [figure]);
     Ok(vec![

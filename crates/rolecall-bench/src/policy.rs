@@ -1,5 +1,5 @@
-//! `Policy::grants` alone: of a person in twenty groups under a policy of 1,000 accounts, 20 permission sets and 5,000
-//! assignments, and again when everything that is not about the person has grown tenfold.
+//! `Policy::grants` for a user in 20 groups with a policy of 1,000 accounts, 20 permission sets and 5,000 assignments, and with
+//! ten times as many of each that do not concern the user.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -26,11 +26,11 @@ use crate::report::Row;
 const GROUPS: usize = 20;
 const GRANTS_MAX: f64 = 200.0;
 const GROWTH_MAX: f64 = 1.1;
-/// Calls that are timed together, so that the clock itself does not count.
+/// Number of calls that are timed together, so that the cost of the clock is negligible.
 const CALLS: u32 = 200;
 const BATCHES_A_ROUND: usize = 60;
 
-/// Microseconds a call, and how they grow with the file.
+/// Microseconds per call, and growth with the size of the policy.
 pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let small = policy(1_000, 20, 5_000)?;
     let large = policy(10_000, 200, 50_000)?;
@@ -41,19 +41,19 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
         device_flow: false,
     };
     let facts = Facts::new(&person, circumstances);
-    let (few, many) = (small.grants(&facts), large.grants(&facts));
+    let (small_grants, large_grants) = (small.grants(&facts), large.grants(&facts));
     anyhow::ensure!(
-        few.len() == many.len() && !few.is_empty(),
-        "the larger file changes what the person has: {} and {} roles",
-        few.len(),
-        many.len()
+        small_grants.len() == large_grants.len() && !small_grants.is_empty(),
+        "the larger policy changes the user's roles: {} and {}",
+        small_grants.len(),
+        large_grants.len()
     );
     let time = |policy: &Policy| {
-        let begun = Instant::now();
+        let started = Instant::now();
         for _ in 0..CALLS {
             black_box(policy.grants(black_box(&facts)));
         }
-        microseconds(begun.elapsed() / CALLS)
+        microseconds(started.elapsed() / CALLS)
     };
     let (mut smalls, mut larges) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds * BATCHES_A_ROUND {
@@ -67,7 +67,7 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let growth = large.median() / small.median();
     Ok(vec![
         Row::plain(
-            format!("Policy::grants, {} roles", few.len()),
+            format!("Policy::grants, {} roles", small_grants.len()),
             small.clone(),
         )
         .at_most(GRANTS_MAX),
@@ -82,7 +82,7 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Somebody in twenty groups, ten of whose assignments each reach a good part of the accounts.
+/// A user in 20 groups.
 fn person() -> anyhow::Result<Identity> {
     let now: DateTime<Utc> = SystemClock.now();
     Ok(Identity {
@@ -104,11 +104,11 @@ fn person() -> anyhow::Result<Identity> {
     })
 }
 
-/// A company of this size. The first thousand accounts, twenty permission sets and five thousand assignments are always
-/// the same, and a thousand groups share them: five assignments each.
+/// A policy of this size. The first 1,000 accounts, 20 permission sets and 5,000 assignments are always the same. They are for
+/// 1,000 groups with five assignments each.
 fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Policy> {
     let mut text = String::new();
-    // Writing to a string cannot fail.
+    // Writing to a string does not fail.
     for n in 0..accounts {
         let _ = writeln!(
             text,
@@ -126,7 +126,7 @@ fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Po
         );
     }
     for n in 0..assignments {
-        // Ten accounts of one team, and in one of five also those of another; four permission sets of twenty.
+        // The accounts of a team and one more account; four of 20 permission sets.
         let (era, team) = (n / 5_000, n % 100);
         let set = |k: usize| format!("Set{:03}", era * 20 + (n + k * 5) % 20);
         let _ = writeln!(
@@ -164,6 +164,6 @@ struct NoFiles;
 
 impl Files for NoFiles {
     fn read(&self, _: &Path, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not read here"))
+        Err(format!("{path} cannot be read by the benchmark"))
     }
 }

@@ -1,5 +1,5 @@
-//! Devices that wait for their person: how many polls are answered, and how long ten thousand clients wait for an answer
-//! that poll every five seconds. None of them ever polls too soon, so that each answer is `authorization_pending`.
+//! Devices that wait for their user: throughput of polls, and latency for 10,000 clients that poll every five seconds. Devices
+//! poll at their interval, so that each response is `authorization_pending`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -17,34 +17,34 @@ use crate::http::Connection;
 use crate::load::{self, Caller};
 use crate::report::Row;
 
-/// RFC 8628 3.2.
+/// Polling interval (RFC 8628 3.2).
 const INTERVAL: Duration = Duration::from_secs(5);
-/// A device that has polled so often has to keep the interval.
+/// Number of polls after which the interval is enforced.
 const FREE_POLLS: usize = 2;
-/// Callers that ask again and again.
+/// Number of concurrent callers.
 const IN_FLIGHT: usize = 32;
-/// Connections of the clients that keep the interval, which no proxy keeps open for each of them.
+/// Number of connections for the clients that poll at their interval, as through a proxy.
 const CONNECTIONS: usize = 500;
-/// Polls of each of them.
+/// Number of polls of each client.
 const POLLS: u32 = 3;
 const P99_MAX: f64 = 50.0;
 
-/// Polls a second, and the latency of clients that keep the interval.
+/// Polls per second, and the latency of clients that poll at their interval.
 pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
     let (gateway, _) = bench.gateway().await?;
     let client = AwsClient::register(bench.host(), gateway.address).await?;
     let addresses = (0..effort.devices).map(address).collect();
     let devices = load::spread(addresses, IN_FLIGHT, move |addresses| {
         let client = client.clone();
-        async move { client.begin_devices(&addresses).await }
+        async move { client.start_devices(&addresses).await }
     })
     .await?;
 
     let mut callers = Vec::new();
-    for lot in devices.chunks(devices.len().div_ceil(IN_FLIGHT)) {
+    for batch in devices.chunks(devices.len().div_ceil(IN_FLIGHT)) {
         callers.push(Poller {
             connection: Connection::open(gateway.address).await?,
-            devices: lot.iter().cloned().map(Device::new).collect(),
+            devices: batch.iter().cloned().map(Device::new).collect(),
             next: 0,
         });
     }
@@ -70,7 +70,7 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     ])
 }
 
-/// Each device has an address of its own, since few may begin from one.
+/// The address of a device. Each has its own, because the number of device authorizations per address is limited.
 fn address(number: usize) -> String {
     let [_, b, c, d] = u32::try_from(number).unwrap_or_default().to_be_bytes();
     Ipv4Addr::new(10, b, c, d).to_string()
@@ -92,7 +92,7 @@ impl Device {
     }
 }
 
-/// Polls for the devices of its lot in turn, none of them too soon.
+/// Polls for its devices in turn, not before their intervals.
 struct Poller {
     connection: Connection,
     devices: Vec<Device>,
@@ -100,7 +100,7 @@ struct Poller {
 }
 
 impl Caller for Poller {
-    async fn ask(&mut self) -> anyhow::Result<()> {
+    async fn call(&mut self) -> anyhow::Result<()> {
         let at = self.next % self.devices.len();
         self.next += 1;
         let device = &mut self.devices[at];
@@ -114,8 +114,7 @@ impl Caller for Poller {
     }
 }
 
-/// Lets every client poll at its interval, spread over it; how long each waited for its answers, from the moment it wanted
-/// to ask.
+/// Polls for all clients, spread over the interval. Returns the time from the scheduled poll to the response, for all polls.
 async fn wait(gateway: SocketAddr, clients: &[Vec<u8>]) -> anyhow::Result<Vec<Duration>> {
     tokio::time::sleep(INTERVAL).await;
     let count = CONNECTIONS.min(clients.len());
@@ -123,22 +122,22 @@ async fn wait(gateway: SocketAddr, clients: &[Vec<u8>]) -> anyhow::Result<Vec<Du
     for _ in 0..count {
         connections.push(Connection::open(gateway).await?);
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut tasks = JoinSet::new();
     for (first, mut connection) in connections.into_iter().enumerate() {
         let offset = |number: usize| INTERVAL.mul_f64(number as f64 / clients.len() as f64);
-        let lot: Vec<_> = (first..clients.len())
+        let batch: Vec<_> = (first..clients.len())
             .step_by(count)
             .map(|number| (offset(number), clients[number].clone()))
             .collect();
         tasks.spawn(async move {
-            let mut waits = Vec::with_capacity(lot.len() * POLLS as usize);
+            let mut waits = Vec::with_capacity(batch.len() * POLLS as usize);
             for turn in 0..POLLS {
-                for (offset, poll) in &lot {
-                    let wanted = begun + INTERVAL * turn + *offset;
-                    tokio::time::sleep_until(wanted.into()).await;
+                for (offset, poll) in &batch {
+                    let scheduled = started + INTERVAL * turn + *offset;
+                    tokio::time::sleep_until(scheduled.into()).await;
                     pending(&mut connection, poll).await?;
-                    waits.push(wanted.elapsed());
+                    waits.push(scheduled.elapsed());
                 }
             }
             anyhow::Ok(waits)
@@ -151,14 +150,14 @@ async fn wait(gateway: SocketAddr, clients: &[Vec<u8>]) -> anyhow::Result<Vec<Du
     Ok(all)
 }
 
-/// Polls once: nobody has answered, and it was not too soon.
+/// Polls once and expects `authorization_pending`.
 async fn pending(connection: &mut Connection, poll: &[u8]) -> anyhow::Result<()> {
-    let answer = connection.exchange(poll).await?;
-    let kind = answer.header(ERROR_TYPE)?;
+    let response = connection.exchange(poll).await?;
+    let kind = response.header(ERROR_TYPE)?;
     ensure!(
-        answer.status == 400 && kind == Exception::AuthorizationPending.name(),
-        "answered {} {kind}",
-        answer.status
+        response.status == 400 && kind == Exception::AuthorizationPending.name(),
+        "returned {} {kind}",
+        response.status
     );
     Ok(())
 }

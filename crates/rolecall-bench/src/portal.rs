@@ -1,4 +1,4 @@
-//! The portal's page of a person with 200 roles, beside a bare handler that sends the same bytes.
+//! The portal page of a user with 200 roles, compared with a handler that sends the same bytes.
 
 use anyhow::ensure;
 
@@ -9,10 +9,10 @@ use crate::http::{Connection, get};
 use crate::load::{self, HttpCaller};
 use crate::report::Row;
 
-/// Browsers that load the page at once, each in a session of its own.
+/// Number of concurrent browsers, each with its own session.
 const BROWSERS: usize = 32;
 
-/// Requests a second, as a share of the floor's, and the latency that the gateway adds.
+/// Requests per second as a share of the floor's, and added latency.
 pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
     let (gateway, _) = bench.gateway().await?;
     let cookies = bench.sign_in(&gateway, BROWSERS).await?;
@@ -24,7 +24,7 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     let mut first = Connection::open(gateway.address).await?;
     let page = first.exchange(&requests[0]).await?;
     let text = String::from_utf8_lossy(page.body);
-    ensure!(text.contains(ROLES_SHOWN), "another page:\n{text}");
+    ensure!(text.contains(ROLES_SHOWN), "unexpected page:\n{text}");
     let kibibytes = page.body.len() / 1024;
     let bare = BareHandler::start(&page)?;
 

@@ -1,4 +1,4 @@
-//! What was measured, with its bound if it has one: as a table for people and as JSON for programs.
+//! The report of all figures and bounds: a Markdown table, and JSON.
 
 use std::fmt::Write as _;
 
@@ -6,25 +6,30 @@ use serde_json::json;
 
 use crate::figures::{Figures, Unit};
 
-/// One line of the table.
+/// Columns of the table.
+const COLUMNS: [&str; 7] = [
+    "what", "median", "spread", "sample", "floor", "value", "bound",
+];
+
+/// A row of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// What was measured.
     pub what: String,
-    /// What came out, over all rounds.
+    /// Figures of all rounds.
     pub measured: Figures,
-    /// The same of the floor, where there is one.
+    /// Figures of the floor, if any.
     pub floor: Option<Figures>,
-    /// A ratio, a difference, or the median itself.
+    /// A ratio, a difference or the median.
     pub value: f64,
-    /// Of the value.
+    /// Unit of the value.
     pub unit: Unit,
-    /// The largest permitted value.
+    /// Maximum of the value, if any.
     pub bound: Option<f64>,
 }
 
 impl Row {
-    /// A figure without a floor and without a bound.
+    /// A row without a floor and without a bound.
     pub fn plain(what: impl Into<String>, measured: Figures) -> Self {
         Self {
             what: what.into(),
@@ -36,7 +41,7 @@ impl Row {
         }
     }
 
-    /// The same row, whose value may be this much or less.
+    /// The same row with a bound.
     pub fn at_most(self, bound: f64) -> Self {
         Self {
             bound: Some(bound),
@@ -44,7 +49,7 @@ impl Row {
         }
     }
 
-    fn is_good(&self) -> bool {
+    fn passes(&self) -> bool {
         self.bound.is_none_or(|bound| self.value <= bound)
     }
 
@@ -52,48 +57,36 @@ impl Row {
         let unit = self.unit.as_str();
         self.bound.map(|bound| format!("<= {bound} {unit}"))
     }
-
-    fn verdict(&self) -> &'static str {
-        match self.bound {
-            None => "-",
-            Some(_) if self.is_good() => "ok",
-            Some(_) => "MISS",
-        }
-    }
 }
 
-/// All of it.
+/// All rows.
 pub struct Report {
-    /// In the order to show.
+    /// Rows in the order of the table.
     pub rows: Vec<Row>,
 }
 
 impl Report {
-    /// Whether every bound holds.
-    pub fn is_good(&self) -> bool {
-        self.rows.iter().all(Row::is_good)
+    /// Whether no value exceeds its bound.
+    pub fn passes(&self) -> bool {
+        self.rows.iter().all(Row::passes)
     }
 
-    /// A table in Markdown, aligned to be read as it is.
+    /// An aligned Markdown table with the columns of the table in `docs/benchmarks.md`.
     pub fn table(&self) -> String {
-        let head = [
-            "what", "median", "spread", "sample", "floor", "value", "bound", "verdict",
-        ];
         let none = || "-".to_owned();
-        let mut lines = vec![head.map(str::to_owned)];
+        let mut lines = vec![COLUMNS.map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             [
                 row.what.clone(),
-                row.measured.unit.show(row.measured.median()),
+                row.measured.show_median(),
                 row.measured.show_spread().unwrap_or_else(none),
                 row.measured.sample().to_string(),
-                row.floor.as_ref().map_or_else(none, ToString::to_string),
+                row.floor.as_ref().map_or_else(none, Figures::show_median),
                 row.unit.show(row.value),
                 row.show_bound().unwrap_or_else(none),
-                row.verdict().to_owned(),
             ]
         }));
-        let mut widths = [0; 8];
+        let mut widths = [0; COLUMNS.len()];
         for line in &lines {
             for (width, cell) in widths.iter_mut().zip(line) {
                 *width = cell.chars().count().max(*width);
@@ -103,7 +96,7 @@ impl Report {
         let mut table = String::new();
         for line in lines {
             for (cell, width) in line.iter().zip(widths) {
-                // Writing to a string cannot fail.
+                // Writing to a string does not fail.
                 let _ = write!(table, "| {cell:width$} ");
             }
             table.push_str("|\n");
@@ -111,7 +104,22 @@ impl Report {
         table
     }
 
-    /// The same for programs.
+    /// A line for each value that exceeds its bound.
+    pub fn misses(&self) -> String {
+        let missed = self.rows.iter().filter(|row| !row.passes());
+        missed
+            .map(|row| {
+                let (value, bound) = (row.unit.show(row.value), row.show_bound());
+                format!(
+                    "MISS: {}: {value}, bound {}\n",
+                    row.what,
+                    bound.unwrap_or_default()
+                )
+            })
+            .collect()
+    }
+
+    /// The report as JSON.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         let figures = |figures: &Figures| {
             let (low, high) = figures.spread();
@@ -123,11 +131,11 @@ impl Report {
             .map(|row| {
                 json!({
                     "what": row.what, "measured": figures(&row.measured), "floor": row.floor.as_ref().map(figures),
-                    "value": row.value, "unit": row.unit.as_str(), "bound": row.show_bound(), "ok": row.is_good(),
+                    "value": row.value, "unit": row.unit.as_str(), "bound": row.show_bound(), "ok": row.passes(),
                 })
             })
             .collect();
-        serde_json::to_string_pretty(&json!({ "ok": self.is_good(), "rows": rows }))
+        serde_json::to_string_pretty(&json!({ "ok": self.passes(), "rows": rows }))
     }
 }
 
@@ -136,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missed_bound_shows_and_decides() {
+    fn exceeded_bound_is_reported() {
         let row =
             |value| Row::plain("memory", Figures::new(Unit::Mebibytes, [value])).at_most(40.0);
         let good = Report {
@@ -145,28 +153,32 @@ mod tests {
         let bad = Report {
             rows: vec![row(40.0), row(40.1)],
         };
-        assert!(good.is_good() && !good.table().contains("MISS"));
-        assert!(!bad.is_good() && bad.table().contains("| <= 40 MiB | MISS "));
+        assert!(good.passes() && good.misses().is_empty());
+        assert!(!bad.passes());
+        assert_eq!(bad.misses(), "MISS: memory: 40.1 MiB, bound <= 40 MiB\n");
     }
 
     #[test]
-    fn a_row_without_a_bound_shows_spread_and_sample_and_never_misses() {
+    fn row_has_columns_of_benchmarks_md() {
         let share = Row {
             what: "portal page".to_owned(),
             measured: Figures::new(Unit::PerSecond, [90.0, 100.0, 120.0]),
-            floor: Some(Figures::new(Unit::PerSecond, [1_000.0])),
+            floor: Some(Figures::new(Unit::PerSecond, [900.0, 1_000.0, 1_100.0])),
             value: 10.0,
             unit: Unit::Percent,
             bound: None,
         };
         let report = Report { rows: vec![share] };
-        assert!(report.is_good());
+        assert!(report.passes());
         let table = report.table();
         assert!(
             table.contains(
-                "| portal page | 100 /s | 90 to 120 | 3      | 1000 /s | 10.0 % | -     | -       |"
+                "| portal page | 100 /s | 90 to 120 | 3      | 1000 /s | 10.0 % | -     |"
             ),
             "{table}"
         );
+        let header = format!("| {} |", COLUMNS.join(" | "));
+        let document = include_str!("../../../docs/benchmarks.md");
+        assert!(document.contains(&header), "{header}");
     }
 }

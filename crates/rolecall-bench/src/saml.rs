@@ -1,7 +1,7 @@
-//! Verifying a SAML sign-in: guard, signature, every check; beside three libraries that other people wrote, which verify the
+//! Verification of a SAML sign-in: guard, signature and all checks, compared with three third-party libraries that verify the
 //! same response in the same run.
 //!
-//! All figures are verifications in a second of a processor, so that it does not matter who else is on it.
+//! Figures are verifications per second of processor time, so that other processes do not affect them.
 
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -21,30 +21,30 @@ use crate::figures::{Figures, Unit};
 use crate::report::Row;
 
 const SUBJECT: &str = "00u-alice";
-/// Longer than any run: the peers look at the clock of the wall.
+/// Lifetime of the response, longer than a run, because the peers use the system clock.
 const LIFETIME: Duration = Duration::from_secs(3_600);
 
-/// Verifications between two looks at the clock.
+/// Number of verifications between readings of the clock.
 const BATCH: u32 = 50;
 
-/// A second of a processor, and how many times that of each peer.
+/// Verifications per second of processor time, and the ratio to each peer.
 pub async fn measure(effort: Effort) -> Result<Vec<Row>> {
     let sample = Sample::new().await?;
     let mut peers = [
         Peer::start(
             "python3-saml",
             python::script("verify_rate.py")?,
-            &sample.for_peers,
+            &sample.peer_input,
         )?,
         Peer::start(
             "node-saml",
             node::script("verify_rate.mjs")?,
-            &sample.for_peers,
+            &sample.peer_input,
         )?,
         Peer::start(
             "pysaml2",
             python::script("verify_rate.py")?,
-            &sample.for_peers,
+            &sample.peer_input,
         )?,
     ];
     sample.rate(effort.warm_up)?;
@@ -76,8 +76,8 @@ pub async fn measure(effort: Effort) -> Result<Vec<Row>> {
 struct Sample {
     response: String,
     verifier: SamlVerifier,
-    /// What the peers need to verify it.
-    for_peers: Value,
+    /// What the peers need to verify the response.
+    peer_input: Value,
 }
 
 impl Sample {
@@ -87,7 +87,7 @@ impl Sample {
             settings.lifetime = LIFETIME;
         })?;
         let response = fixture.response().await?;
-        let for_peers = json!({
+        let peer_input = json!({
             "response": response, "metadata": fixture.metadata, "certificate": certificate(&fixture.metadata)?,
             "issuer": fixture.provider.entity_id(), "audience": ENTITY_ID, "recipient": ACS_URL, "request": REQUEST_ID,
             "subject": SUBJECT,
@@ -95,7 +95,7 @@ impl Sample {
         Ok(Self {
             response,
             verifier: fixture.verifier,
-            for_peers,
+            peer_input,
         })
     }
 
@@ -106,9 +106,9 @@ impl Sample {
     }
 
     fn rate(&self, round: Duration) -> Result<f64> {
-        let (begun, before) = (Instant::now(), on_processor()?);
+        let (started, before) = (Instant::now(), on_processor()?);
         let mut count = 0;
-        while begun.elapsed() < round {
+        while started.elapsed() < round {
             for _ in 0..BATCH {
                 self.verify()?;
             }
@@ -118,7 +118,7 @@ impl Sample {
     }
 }
 
-/// What this thread has spent on a processor (proc(5), `schedstat`).
+/// Processor time of this thread (proc(5), `schedstat`).
 fn on_processor() -> Result<Duration> {
     let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let spent = schedstat.split(' ').next().context("schedstat is empty")?;
@@ -128,10 +128,10 @@ fn on_processor() -> Result<Duration> {
 fn certificate(metadata: &str) -> Result<String> {
     let after = metadata.split("X509Certificate>").nth(1);
     let text = after.and_then(|after| after.split('<').next());
-    Ok(text.context("metadata without a certificate")?.to_owned())
+    Ok(text.context("the metadata has no certificate")?.to_owned())
 }
 
-/// A library in a program of its own, which verifies when it is told to. Ends when dropped.
+/// A program that verifies with a third-party library. Dropping it stops the process.
 struct Peer {
     name: &'static str,
     rates: Vec<f64>,
@@ -141,7 +141,7 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(name: &'static str, mut command: Command, told: &Value) -> Result<Self> {
+    fn start(name: &'static str, mut command: Command, input: &Value) -> Result<Self> {
         let mut child = command
             .arg(name)
             .stdin(Stdio::piped())
@@ -149,7 +149,7 @@ impl Peer {
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
         let mut ask = child.stdin.take().context("no stdin")?;
-        writeln!(ask, "{told}")?;
+        writeln!(ask, "{input}")?;
         Ok(Self {
             name,
             rates: Vec::new(),
@@ -164,14 +164,14 @@ impl Peer {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         let figures = line.trim().split_once(' ');
-        let (count, spent) = figures.with_context(|| format!("{} said {line:?}", self.name))?;
+        let (count, spent) = figures.with_context(|| format!("{} returned {line:?}", self.name))?;
         Ok(count.parse::<f64>()? / spent.parse::<f64>()?)
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

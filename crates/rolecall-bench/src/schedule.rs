@@ -1,9 +1,9 @@
-//! How the kernel schedules what is measured: as `docs/operations.md` has the gateway run, so that a thread that is woken
-//! waits until the one that woke it is done. Floors, peers and gateway alike: children inherit it.
+//! The scheduling policy, as `docs/operations.md` describes it for the gateway: a thread that becomes ready does not preempt
+//! the thread that woke it. Child processes inherit it, so that it applies to floors, peers and gateway.
 
 use std::process::{Command, Stdio};
 
-/// Makes this process a batch process (`SCHED_BATCH`, sched(7)), by `chrt` of util-linux. Says whether it is one.
+/// Sets the policy of this process to `SCHED_BATCH` (sched(7)) with `chrt` of util-linux. Returns whether it succeeded.
 pub fn as_batch() -> bool {
     let process = std::process::id().to_string();
     let status = Command::new("chrt")
@@ -13,11 +13,11 @@ pub fn as_batch() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// The line under the table.
+/// The note after the table.
 pub fn footnote(batch: bool) -> &'static str {
     if batch {
-        "\nEverything ran as batch processes (SCHED_BATCH), the floors too.\n"
+        "\nAll processes, including the floors, ran with SCHED_BATCH.\n"
     } else {
-        "\nNothing ran as a batch process (SCHED_BATCH), as the gateway should: chrt is not here, or may not do it.\n"
+        "\nNo process ran with SCHED_BATCH, which is recommended for the gateway: chrt is not installed or not permitted.\n"
     }
 }

@@ -1,4 +1,4 @@
-//! Signs people in as their browsers would: at the gateway, at the identity provider, and back with a code.
+//! Sign-in like that of a browser: at the gateway, at the identity provider, and back to the gateway with a code.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::http::{Connection, get, post};
 
-/// A machine at which people sign in, one after the other.
+/// A browser where users sign in, one after the other.
 pub struct Browser {
     host: String,
     gateway: Connection,
@@ -16,7 +16,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// With a connection to each side.
+    /// Connects to the gateway and the provider.
     pub async fn open(
         host: &str,
         gateway: SocketAddr,
@@ -30,24 +30,24 @@ impl Browser {
         })
     }
 
-    /// Begins a session; gives its cookie.
+    /// Signs a user in and returns the cookie of the session.
     pub async fn sign_in(&mut self, username: &str) -> anyhow::Result<String> {
-        let begin = get(&self.host, "/sign-in/example", "");
-        let begun = self.gateway.exchange(&begin).await?;
-        let browser_cookie = begun.cookie("rc_t")?.to_owned();
-        let authorize = path(begun.header("location")?)?;
+        let start = get(&self.host, "/sign-in/example", "");
+        let started = self.gateway.exchange(&start).await?;
+        let browser_cookie = started.cookie("rc_t")?.to_owned();
+        let authorize = path(started.header("location")?)?;
 
-        let ask = get(&self.provider_host, &authorize, "");
-        let request = self.provider.exchange(&ask).await?.field("request")?;
+        let request = get(&self.provider_host, &authorize, "");
+        let request = self.provider.exchange(&request).await?.field("request")?;
         let fields = [
             ("request", request.as_str()),
             ("username", username),
             ("password", "any"),
             ("decision", "sign-in"),
         ];
-        let answer = post(&self.provider_host, "/authorize", "", &fields);
-        let answered = self.provider.exchange(&answer).await?;
-        let callback = path(answered.header("location")?)?;
+        let submit = post(&self.provider_host, "/authorize", "", &fields);
+        let response = self.provider.exchange(&submit).await?;
+        let callback = path(response.header("location")?)?;
 
         let complete = get(&self.host, &callback, &browser_cookie);
         let completed = self.gateway.exchange(&complete).await?;
@@ -55,7 +55,7 @@ impl Browser {
         Ok(completed.cookie("rc_s")?.to_owned())
     }
 
-    /// Opens the page on which a program asks to be let in, in this session, and presses "Allow"; where the browser goes.
+    /// Opens an authorization page in this session and grants access. Returns the URL of the redirect.
     pub async fn allow(&mut self, session: &str, path: &str) -> anyhow::Result<Url> {
         let page = get(&self.host, path, session);
         let page = self.gateway.exchange(&page).await?;
@@ -65,15 +65,15 @@ impl Browser {
             ("others", others.as_str()),
             ("decision", "allow"),
         ];
-        let answer = post(&self.host, path, session, &fields);
-        let answered = self.gateway.exchange(&answer).await?;
-        let to = answered.header("refresh")?.strip_prefix("0; url=");
-        Ok(Url::parse(to.context("not at once")?)?)
+        let submit = post(&self.host, path, session, &fields);
+        let response = self.gateway.exchange(&submit).await?;
+        let to = response.header("refresh")?.strip_prefix("0; url=");
+        Ok(Url::parse(to.context("the redirect is not immediate")?)?)
     }
 }
 
 /// Path and query of a URL.
 fn path(url: &str) -> anyhow::Result<String> {
-    let url = Url::parse(url).with_context(|| format!("no URL: {url}"))?;
+    let url = Url::parse(url).with_context(|| format!("not a URL: {url}"))?;
     Ok(url[url::Position::BeforePath..].to_owned())
 }

@@ -1,4 +1,4 @@
-//! From the start of the process to its first "ready": configuration, keys, Redis, the audit trail and both listeners.
+//! Time from the start of the process until it is ready: configuration, keys, Redis, audit trail and both listeners.
 
 use crate::Effort;
 use crate::bench_stack::BenchStack;
@@ -7,7 +7,7 @@ use crate::report::Row;
 
 const MILLISECONDS_MAX: f64 = 200.0;
 
-/// Milliseconds, over several starts with a trail that exists.
+/// Milliseconds of several starts with an existing audit trail.
 pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Row> {
     drop(bench.gateway().await?);
     let mut times = Vec::new();

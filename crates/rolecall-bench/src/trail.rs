@@ -1,4 +1,4 @@
-//! Searching an audit trail of a million events: a page of 50, on SQLite and on PostgreSQL.
+//! Searches in an audit trail of one million events: a page of 50 events, with SQLite and PostgreSQL.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::report::Row;
 
 const MILLISECONDS_MAX: f64 = 50.0;
 
-/// 5,000 people, 200 accounts, 20 permission sets, 97 addresses; one event in 1,000 has failed, one in 100 was refused.
+/// 5,000 users, 200 accounts, 20 permission sets and 97 addresses. One event in 1,000 has failed; one in 100 was refused.
 const INDEXED: &str = "'w', n, 'issue_done', \
      CASE WHEN n % 1000 = 0 THEN 'failed' WHEN n % 100 = 0 THEN 'refused' ELSE 'success' END, 'R' || n, 'okta', \
      's' || (n % 5000), 'p' || (n % 5000) || '@example.com', CAST(100000000000 + (n * 7) % 200 AS TEXT), 'set' || (n % 20), \
@@ -27,7 +27,7 @@ const EVENT: &str =
 const SQLITE_AT: &str = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', 1767225600 + n * 10, 'unixepoch')";
 const POSTGRES_AT: &str = "to_char(to_timestamp(1767225600 + n * 10) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\".000000Z\"')";
 
-/// The slowest of all queries in each round, in milliseconds.
+/// The slowest query of each round, in milliseconds.
 pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("trail.db");
@@ -80,10 +80,10 @@ async fn search(url: &DatabaseUrl, name: &str, effort: Effort) -> anyhow::Result
     for _ in 0..effort.rounds {
         let mut slowest: f64 = 0.0;
         for query in &queries {
-            let begun = Instant::now();
+            let started = Instant::now();
             let page = reader.search(query).await?;
-            slowest = slowest.max(milliseconds(begun.elapsed()));
-            anyhow::ensure!(!page.events.is_empty(), "nothing fits {query:?}");
+            slowest = slowest.max(milliseconds(started.elapsed()));
+            anyhow::ensure!(!page.events.is_empty(), "no event matches {query:?}");
         }
         worst.push(slowest);
     }

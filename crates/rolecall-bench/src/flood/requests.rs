@@ -1,4 +1,4 @@
-//! The requests of the flood: one for each route that answers without a session, with something wrong in each.
+//! The requests of the flood: one invalid request for each route without a session.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use rolecall_wire::sso_oidc::{self, ACCOUNT_ACCESS, PUBLIC_CLIENT, RegisterClien
 use crate::aws_client::AwsClient;
 use crate::http::{get, post, post_json, with_header};
 
-/// A response as SAML providers send it, of a size that costs something to read.
+/// Size of the SAML response.
 const RESPONSE_BYTES: usize = 8 * 1024;
-/// How many different requests there are.
+/// Number of different requests.
 const KINDS: u32 = 17;
 
-/// What is sent. Cheap to clone.
+/// The parts of the requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Flood {
     host: Arc<str>,
@@ -25,7 +25,7 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// Against the gateway of this name, as this client.
+    /// Creates the requests for the gateway with this host name and this client.
     pub fn new(host: &str, client: AwsClient) -> Self {
         let filler = "x".repeat(RESPONSE_BYTES);
         let response = format!(
@@ -38,7 +38,7 @@ impl Flood {
         }
     }
 
-    /// The request of this number, from this address.
+    /// The request with this number from this address.
     pub fn request(&self, number: u32, address: u32) -> anyhow::Result<Vec<u8>> {
         let (host, client) = (&*self.host, &*self.client);
         let state = format!("{number:043}");
@@ -94,7 +94,7 @@ fn registration() -> RegisterClientRequest {
     }
 }
 
-/// A code of `aws login` that nobody was given.
+/// A token request of `aws login` with an unknown code.
 fn login(code: &str) -> CreateOAuth2TokenRequestBody {
     CreateOAuth2TokenRequestBody {
         client_id: Some(signin::SAME_DEVICE.to_owned()),
