@@ -1,5 +1,5 @@
-//! Genuine responses of the testkit's provider, and what was signed in them. They are made once in a process, with keys of
-//! its own: a finding shows the document and the metadata, and needs nothing else.
+//! Genuine responses of the testkit's provider, and their signed content. They are created once per process with new keys, so a
+//! finding reports the document and the metadata.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -13,35 +13,35 @@ use rolecall_testkit::saml::SignedElements;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecalld::idp::saml::VerifiedAssertion;
 
-/// Genuine responses, of several providers.
+/// Genuine responses of several providers.
 pub struct Genuine {
-    /// As XML: two of each provider, one after the other.
+    /// The XML documents: two of each provider in turn.
     pub documents: Vec<String>,
     providers: Vec<Provider>,
 }
 
-/// One that signs, and perhaps encrypts, in its own way.
+/// A provider with its own settings for signatures and encryption.
 pub struct Provider {
-    /// Its metadata.
+    /// Metadata of the provider.
     pub metadata: String,
     verifier: SamlVerifier,
-    /// What each of its assertions says, by ID.
-    said: HashMap<String, String>,
+    /// Content of each of its assertions, by ID.
+    assertions: HashMap<String, String>,
 }
 
-/// The people whom each provider has signed in.
+/// The users whom each provider has signed in.
 const PEOPLE: [&str; 2] = ["alice", "bob"];
 
-/// The genuine ones of this process.
+/// The genuine responses of this process.
 ///
 /// # Panics
-/// When there are none: nothing can be fuzzed then.
-#[expect(clippy::panic, reason = "fuzzing without them would prove nothing")]
+/// If they cannot be created, because fuzzing is not possible without them.
+#[expect(clippy::panic, reason = "fuzzing is not possible without them")]
 pub fn genuine() -> &'static Genuine {
     static GENUINE: OnceLock<Genuine> = OnceLock::new();
     GENUINE.get_or_init(|| match Genuine::new() {
         Ok(genuine) => genuine,
-        Err(error) => panic!("no genuine responses: {error:#}"),
+        Err(error) => panic!("genuine responses cannot be created: {error:#}"),
     })
 }
 
@@ -51,13 +51,13 @@ impl Genuine {
             .enable_all()
             .build()?;
         let plain = |signed| (signed, None);
-        let sealed = |signed, content| (signed, Some(Encryption::with(content)));
+        let encrypted = |signed, content| (signed, Some(Encryption::with(content)));
         let kinds = [
             plain(SignedElements::Response),
             plain(SignedElements::Assertion),
             plain(SignedElements::Both),
-            sealed(SignedElements::Response, Content::Aes128Cbc),
-            sealed(SignedElements::Assertion, Content::Aes256Gcm),
+            encrypted(SignedElements::Response, Content::Aes128Cbc),
+            encrypted(SignedElements::Assertion, Content::Aes256Gcm),
         ];
         let mut all = Self {
             documents: Vec::new(),
@@ -74,48 +74,49 @@ impl Genuine {
             settings.signed = signed;
             settings.encryption = encryption;
         })?;
-        let mut said = HashMap::new();
+        let mut assertions = HashMap::new();
         for person in PEOPLE {
             let response = fixture.response_for(person).await?;
             let verified = fixture.verifier.verify(&response)?;
-            said.insert(verified.assertion_id.clone(), all_of(&verified));
+            assertions.insert(verified.assertion_id.clone(), content(&verified));
             self.documents
                 .push(String::from_utf8(STANDARD.decode(response)?)?);
         }
         self.providers.push(Provider {
             metadata: fixture.metadata,
             verifier: fixture.verifier,
-            said,
+            assertions,
         });
         Ok(())
     }
 
-    /// Whose document this is.
+    /// The provider of a document.
     ///
     /// # Panics
-    /// Never: there are as many.
+    /// Never: each document has a provider.
     pub fn provider_of(&self, document: usize) -> &Provider {
         &self.providers[document / PEOPLE.len() % self.providers.len()]
     }
 }
 
 impl Provider {
-    /// Verifies a response as if it had been posted.
+    /// Verifies a response.
     ///
     /// # Errors
-    /// Those of `verify`.
+    /// As for `SamlVerifier::verify`.
     pub fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
         self.verifier.verify(response)
     }
 
-    /// Whether this is what the provider has said.
-    pub fn has_said(&self, verified: &VerifiedAssertion) -> bool {
-        self.said.get(&verified.assertion_id) == Some(&all_of(verified))
+    /// Whether this is the content of an assertion of the provider.
+    pub fn has_signed(&self, verified: &VerifiedAssertion) -> bool {
+        self.assertions.get(&verified.assertion_id) == Some(&content(verified))
     }
 }
 
-/// All that an assertion says. Which elements are signed is not of it: whoever takes one of two signatures away does no harm.
-fn all_of(verified: &VerifiedAssertion) -> String {
+/// The content of an assertion. It does not include which elements are signed, because removing one of two signatures is
+/// harmless.
+fn content(verified: &VerifiedAssertion) -> String {
     let all = VerifiedAssertion {
         signed: rolecalld::idp::saml::Signed::Assertion,
         ..verified.clone()

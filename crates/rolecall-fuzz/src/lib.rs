@@ -1,7 +1,7 @@
-//! What is fuzzed, and what must hold whatever comes: nothing panics or hangs, and nobody is believed but who was signed.
+//! Fuzz targets for the SAML verifier. For any input, nothing panics or hangs, and only signed content is accepted.
 //!
-//! An input of [`guard`] is a kind of document and the document. An input of [`verification`] is a little program that takes
-//! genuine responses apart and puts them together again ([`mutation`]), or a document. `cargo xtask fuzz` runs both for a while.
+//! An input of [`guard`] is the type of a document and the document. An input of [`verification`] is a program that changes
+//! genuine responses ([`mutation`]), or a document. `cargo xtask fuzz` runs both.
 
 mod genuine;
 pub mod mutation;
@@ -15,14 +15,14 @@ use rolecalld::idp::saml::{SamlTrust, TrustOptions};
 
 use genuine::genuine;
 
-/// The first byte of an input of [`verification`] that is a document, and no program.
+/// The first byte of an input of [`verification`] that is a document, not a program.
 pub const DOCUMENT: u8 = 0xff;
 
-/// Looks at a document as the guard does. The first byte says what it should be.
+/// Parses a document with the guard. The first byte is the expected type.
 ///
 /// # Panics
-/// When what the guard has let through is not of the shape that it promises: a finding.
-#[expect(clippy::panic, reason = "how a fuzzer hears of a finding")]
+/// If a document that the guard accepts does not have the guaranteed structure: a finding.
+#[expect(clippy::panic, reason = "a panic reports a finding to the fuzzer")]
 pub fn guard(input: &[u8]) {
     let Some((kind, text)) = input.split_first() else {
         return;
@@ -40,8 +40,8 @@ pub fn guard(input: &[u8]) {
     let Ok(guarded) = GuardedXml::parse(&text, shape) else {
         return;
     };
-    if let Err(broken) = promise(&guarded) {
-        panic!("{broken}, but the guard let it pass: {text}");
+    if let Err(broken) = check_guarantees(&guarded) {
+        panic!("{broken}, but the guard accepted it: {text}");
     }
 }
 
@@ -52,8 +52,8 @@ fn id_of<'a>(node: roxmltree::Node<'a, '_>) -> Option<&'a str> {
     id.map(|one| one.value())
 }
 
-/// What everybody relies on who works with a guarded document.
-fn promise(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
+/// Checks the guarantees for a guarded document.
+fn check_guarantees(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
     let document = guarded.document();
     let with_id = |id: &str| {
         let nodes = document.descendants();
@@ -62,10 +62,10 @@ fn promise(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
     for signature in guarded.signatures() {
         let owner = document
             .get_node(signature.owner())
-            .ok_or("an owner is nowhere")?;
-        let id = id_of(owner).ok_or("an owner has no ID")?;
+            .ok_or("the owner of a signature is not in the document")?;
+        let id = id_of(owner).ok_or("the owner of a signature has no ID")?;
         if with_id(id) != 1 || !signature.covers(owner) {
-            return Err("a signature covers something else");
+            return Err("a signature covers another element");
         }
     }
     let assertions = document
@@ -74,7 +74,7 @@ fn promise(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
     let expected = usize::from(guarded.assertion().is_some());
     let is_response = document.root_element().tag_name().name() == "Response";
     if is_response && assertions.count() != expected {
-        return Err("there is an assertion elsewhere");
+        return Err("there is an assertion at another position");
     }
     if guarded.text().contains("<!DOCTYPE") {
         return Err("there is a document type");
@@ -82,11 +82,11 @@ fn promise(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Verifies what a program has made of genuine responses, or a document.
+/// Verifies the result of a program, or a document.
 ///
 /// # Panics
-/// When somebody is believed whom the provider has not signed: a finding.
-#[expect(clippy::panic, reason = "how a fuzzer hears of a finding")]
+/// If content is accepted that the provider has not signed: a finding.
+#[expect(clippy::panic, reason = "a panic reports a finding to the fuzzer")]
 pub fn verification(input: &[u8]) {
     let Some((first, rest)) = input.split_first() else {
         return;
@@ -100,9 +100,9 @@ pub fn verification(input: &[u8]) {
     };
     let provider = genuine.provider_of(base);
     match provider.verify(&STANDARD.encode(&document)) {
-        Ok(verified) if provider.has_said(&verified) => {}
+        Ok(verified) if provider.has_signed(&verified) => {}
         Ok(verified) => panic!(
-            "{verified:?} was believed\nof {document}\nunder {}",
+            "{verified:?} was accepted\nfrom {document}\nwith {}",
             provider.metadata
         ),
         Err(ProviderError::Rejected { .. } | ProviderError::Refused { .. }) => {}
@@ -116,9 +116,9 @@ pub fn verification(input: &[u8]) {
 mod tests {
     use super::*;
 
-    /// The fuzzer runs millions; these few hundred are always the same, and run with every test.
+    /// A few hundred fixed programs, to run the fuzz target in every test run.
     #[test]
-    fn programs_are_never_believed() {
+    fn changed_responses_are_never_accepted() {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut byte = || {
             state ^= state << 13;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_are_met() -> anyhow::Result<()> {
+    fn seeds_do_not_cause_findings() -> anyhow::Result<()> {
         for (_, input) in seeds::guard(None)? {
             guard(&input);
         }
@@ -144,17 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn genuine_responses_are_believed() {
+    fn genuine_responses_are_accepted() {
         let genuine = genuine();
         for (at, document) in genuine.documents.iter().enumerate() {
             let provider = genuine.provider_of(at);
             let verified = provider.verify(&STANDARD.encode(document)).unwrap();
-            assert!(provider.has_said(&verified));
+            assert!(provider.has_signed(&verified));
             let other = rolecalld::idp::saml::VerifiedAssertion {
                 session_index: None,
                 ..verified
             };
-            assert!(!provider.has_said(&other), "anything goes");
+            assert!(!provider.has_signed(&other), "other content is accepted");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Takes documents apart and puts them together again: each step of a program is five bytes or so, and does to elements,
-//! attributes and texts what attackers on signatures do.
+//! Mutations of documents. Each step of a program is about five bytes and changes elements, attributes or text like an attack on
+//! signatures.
 //!
-//! A step that cannot be taken does nothing. The same program makes the same of the same documents.
+//! A step that is not applicable does nothing. Programs are deterministic.
 
 use roxmltree::{Attribute, Document, Node};
 
 const STEPS_MAX: usize = 10;
 const BYTES_MAX: usize = 300_000;
 
-/// What may be put somewhere: at the start, within an element, or into a tag.
+/// Markup to insert at the start or in an element.
 const SNIPPETS: &[&str] = &[
     "<!DOCTYPE samlp:Response [<!ENTITY a \"b\">]>",
     "<!--x-->",
@@ -32,7 +32,7 @@ const ATTRIBUTES: &[&str] = &[
     " xml:base=\"http://evil.example/\"",
     " xmlns:samlp=\"\"",
 ];
-/// What an element may be wrapped into.
+/// Elements that can wrap another element.
 const WRAPPERS: &[(&str, &str)] = &[
     (
         "<ds:Object xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">",
@@ -56,7 +56,7 @@ const WRAPPERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The bytes of a program, read one after another; there are always more, all zero.
+/// The bytes of a program, followed by zeros.
 struct Program<'a>(&'a [u8]);
 
 impl Program<'_> {
@@ -68,7 +68,7 @@ impl Program<'_> {
         usize::from(*first)
     }
 
-    /// One of so many; two bytes reach further than any document's elements.
+    /// An index below `count`, from two bytes.
     fn one_of(&mut self, count: usize) -> usize {
         (self.byte() << 8 | self.byte()) % count.max(1)
     }
@@ -102,7 +102,7 @@ fn step(text: &str, documents: &[String], program: &mut Program<'_>) -> Option<S
     let copy = &text[one.range()];
     let place = other.range();
     match kind % 16 {
-        // What is somewhere is elsewhere as well, or instead.
+        // Copy or move an element.
         0 => Some(insert(text, place.start, copy)),
         1 => Some(insert(text, place.end, copy)),
         2 => Some(insert(text, within(text, other)?, copy)),
@@ -111,21 +111,21 @@ fn step(text: &str, documents: &[String], program: &mut Program<'_>) -> Option<S
         5 => moved(text, one, within(text, other)?),
         6 => Some(replace(text, one.range(), "")),
         7 => Some(replace(text, place, copy)),
-        // Wrapped.
+        // Wrap an element.
         8 => {
             let (open, close) = WRAPPERS[program.byte() % WRAPPERS.len()];
             Some(replace(text, one.range(), &format!("{open}{copy}{close}")))
         }
-        // From another document.
+        // Replace by an element of another document.
         9 => {
-            let donor = documents.get(program.byte() % documents.len())?;
-            let donor = Document::parse(donor).ok()?;
-            let mut elements = donor.descendants().filter(Node::is_element);
+            let source = documents.get(program.byte() % documents.len())?;
+            let source = Document::parse(source).ok()?;
+            let mut elements = source.descendants().filter(Node::is_element);
             let same = elements.find(|node| node.tag_name() == one.tag_name())?;
             Some(replace(
                 text,
                 one.range(),
-                &donor.input_text()[same.range()],
+                &source.input_text()[same.range()],
             ))
         }
         10 => attribute_changed(text, &document, program),
@@ -149,7 +149,7 @@ fn step(text: &str, documents: &[String], program: &mut Program<'_>) -> Option<S
     }
 }
 
-/// Some bytes are others; what is no UTF-8 then is shown as such.
+/// Flips bits of a byte. Invalid UTF-8 is replaced.
 fn flipped(text: &str, program: &mut Program<'_>) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     let at = program.one_of(bytes.len());
@@ -158,7 +158,7 @@ fn flipped(text: &str, program: &mut Program<'_>) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// One attribute says what another one said.
+/// Copies the value of an attribute to another one.
 fn attribute_changed(
     text: &str,
     document: &Document<'_>,
@@ -181,7 +181,7 @@ fn replace(text: &str, range: std::ops::Range<usize>, what: &str) -> String {
     [&text[..range.start], what, &text[range.end..]].concat()
 }
 
-/// Takes an element away and puts it there, if there is outside it.
+/// Moves an element to a position outside it.
 fn moved(text: &str, element: Node<'_, '_>, to: usize) -> Option<String> {
     let range = element.range();
     let what = &text[range.clone()];
@@ -195,7 +195,7 @@ fn moved(text: &str, element: Node<'_, '_>, to: usize) -> Option<String> {
     }
 }
 
-/// Right after the opening tag; nowhere in an element that is closed at once.
+/// The position after the start tag; `None` for an empty-element tag.
 fn within(text: &str, element: Node<'_, '_>) -> Option<usize> {
     let range = element.range();
     let mut quote = None;
@@ -213,7 +213,7 @@ fn within(text: &str, element: Node<'_, '_>) -> Option<usize> {
     None
 }
 
-/// Right after the name in the opening tag.
+/// The position after the name in the start tag.
 fn tag_name_end(text: &str, element: Node<'_, '_>) -> usize {
     let range = element.range();
     let name = text[range.clone()].find([' ', '/', '>', '\t', '\r', '\n']);
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_do_what_they_say() {
+    fn steps_have_expected_results() {
         let documents = [
             "<a x='1'><b y='>2'>t</b><c/></a>".to_owned(),
             "<a><b>u</b></a>".to_owned(),
@@ -241,7 +241,11 @@ mod tests {
             "<a x='1'><b y='>2'><c/>t</b><c/></a>"
         );
         assert_eq!(after(&[4, 0, 1, 0, 2]), "<a x='1'><c/><b y='>2'>t</b></a>");
-        assert_eq!(after(&[4, 0, 0, 0, 2]), documents[0], "not into itself");
+        assert_eq!(
+            after(&[4, 0, 0, 0, 2]),
+            documents[0],
+            "an element cannot be moved into itself"
+        );
         assert_eq!(after(&[6, 0, 1, 0, 0]), "<a x='1'><c/></a>");
         assert_eq!(after(&[9, 0, 1, 0, 0, 1]), "<a x='1'><b>u</b><c/></a>");
         assert_eq!(
@@ -255,12 +259,12 @@ mod tests {
         assert_eq!(
             after(&[12, 0, 2, 0, 0, 9]),
             documents[0],
-            "nothing fits into <c/>"
+            "an empty-element tag has no content"
         );
     }
 
     #[test]
-    fn every_step_changes_something() {
+    fn every_step_can_change_document() {
         let documents = ["<a x='1'><b y='2'>t</b><c z='3'>u</c></a>".to_owned()];
         for kind in 0..16 {
             assert_ne!(

@@ -1,5 +1,4 @@
-//! What fuzzing begins with: genuine responses, the steps of known attacks, and other people's documents where there are
-//! some.
+//! Seeds for fuzzing: genuine responses, steps of known attacks, and documents of the corpus, if available.
 
 use std::path::{Path, PathBuf};
 
@@ -14,20 +13,20 @@ use crate::genuine::genuine;
 /// A name and an input.
 pub type Seed = (String, Vec<u8>);
 
-/// Writes the seeds into the folder that this program was started with, before libFuzzer looks there.
+/// Writes the seeds to the directory in the first argument, before libFuzzer reads it.
 ///
 /// # Panics
-/// When they cannot be had: fuzzing from nothing would find nothing.
-#[expect(clippy::panic, reason = "a fuzzer has nobody to return an error to")]
-pub fn plant(seeds: fn(Option<&Path>) -> Result<Vec<Seed>>) {
+/// If they cannot be created.
+#[expect(clippy::panic, reason = "a fuzz target cannot return an error")]
+pub fn write_seeds(seeds: fn(Option<&Path>) -> Result<Vec<Seed>>) {
     let corpus = std::env::var_os("ROLECALL_CORPUS").map(PathBuf::from);
     let folder = std::env::args_os().nth(1).map(PathBuf::from);
-    let planted = match folder.filter(|folder| folder.is_dir()) {
+    let written = match folder.filter(|folder| folder.is_dir()) {
         Some(folder) => seeds(corpus.as_deref()).and_then(|seeds| write(&folder, seeds)),
-        None => Err(anyhow::anyhow!("the first argument is no folder")),
+        None => Err(anyhow::anyhow!("the first argument is not a directory")),
     };
-    if let Err(error) = planted {
-        panic!("no seeds: {error:#}");
+    if let Err(error) = written {
+        panic!("the seeds cannot be created: {error:#}");
     }
 }
 
@@ -38,10 +37,10 @@ fn write(folder: &Path, seeds: Vec<Seed>) -> Result<()> {
     Ok(())
 }
 
-/// Seeds of the guard: each document as what it is.
+/// Seeds of the guard: documents with their types.
 ///
 /// # Errors
-/// When the corpus cannot be read.
+/// If the corpus cannot be read.
 pub fn guard(corpus: Option<&Path>) -> Result<Vec<Seed>> {
     let genuine = genuine();
     let mut seeds = Vec::new();
@@ -58,17 +57,17 @@ pub fn guard(corpus: Option<&Path>) -> Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-/// Seeds of the verification: each genuine response as it is and after each kind of step, and documents.
+/// Seeds of the verification: each genuine response unchanged and after each kind of step, and documents.
 ///
 /// # Errors
-/// When the corpus cannot be read.
+/// If the corpus cannot be read.
 pub fn verify(corpus: Option<&Path>) -> Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     for base in 0..genuine().documents.len() {
         let base = u8::try_from(base)?;
         seeds.push((format!("genuine-{base}"), vec![base]));
         for kind in 0..16 {
-            // Of the first elements of a response the assertion is one, and its signature another.
+            // The assertion and its signature are among the first elements of a response.
             for (one, other) in [(5, 1), (1, 5), (9, 6)] {
                 let program = vec![base, kind, 0, one, 0, other, kind];
                 seeds.push((format!("step-{base}-{kind}-{one}"), program));
@@ -94,7 +93,7 @@ fn documents(corpus: Option<&Path>) -> Result<Vec<Seed>> {
     let mut found = Vec::new();
     for (at, line) in manifest.lines().enumerate() {
         let row: Value = serde_json::from_str(line)?;
-        let file = row["file"].as_str().context("a row without a file")?;
+        let file = row["file"].as_str().context("a row has no file")?;
         let path = corpus.join(file);
         if row["kind"] != "saml-response" || !path.exists() {
             continue;

@@ -1,8 +1,8 @@
-//! What tests need beyond cargo: programs, corpora, permissions. A test that lacks one is left out, and says so.
+//! What tests require besides cargo: programs, corpora, permissions. A test without a requirement is left out and recorded.
 //!
-//! libtest counts a test that returns early as passed and hides its output. So a left-out test adds a line to the file that
-//! `cargo xtask test` names in [`RECORD_VARIABLE`], and `cargo xtask test` reports these tests apart from those that passed.
-//! Without the variable the line goes to stderr, where `cargo test -- --nocapture` shows it.
+//! libtest counts a test that returns early as passed and hides its output. Therefore a left-out test adds a line to the file in
+//! [`RECORD_VARIABLE`], which `cargo xtask test` sets, and `cargo xtask test` reports it separately from tests that passed.
+//! Without the variable, the line is written to stderr, where `cargo test -- --nocapture` shows it.
 
 mod record;
 mod requirement;

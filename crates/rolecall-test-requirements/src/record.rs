@@ -1,38 +1,38 @@
-//! The record of left-out tests: one line for each, fields separated by tabs.
+//! The record of left-out tests: one line each, with fields separated by tabs.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
-/// The environment variable with the path of the record.
+/// Environment variable with the path of the record.
 pub const RECORD_VARIABLE: &str = "ROLECALL_TESTS_LEFT_OUT";
 
 /// How much of a test is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extent {
-    /// All of it: it returned early.
+    /// The whole test.
     Test,
-    /// A part: the rest ran.
+    /// A part of the test.
     Part,
 }
 
-/// A test that is left out, or a part of one.
+/// A test that is left out, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeftOut {
-    /// What is missing.
+    /// Name of the missing requirement.
     pub requirement: String,
-    /// Why it is missing.
+    /// Reason why it is missing.
     pub reason: String,
-    /// What to do about it.
+    /// How to provide it.
     pub remedy: String,
     /// How much of the test is left out.
     pub extent: Extent,
-    /// The test program and the path of the test, as `it::web::peer::…`.
+    /// Test program and path of the test, such as `it::web::peer::…`.
     pub test: String,
 }
 
 impl LeftOut {
-    /// Reads a line of the record.
+    /// Parses a line of the record.
     pub fn parse(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split('\t').collect();
         let [extent, test, requirement, reason, remedy] = fields.as_slice() else {
@@ -51,7 +51,7 @@ impl LeftOut {
         })
     }
 
-    /// The line of the record, with its end.
+    /// The line of the record, with a line break.
     fn line(&self) -> String {
         let extent = match self.extent {
             Extent::Test => "test",
@@ -62,23 +62,23 @@ impl LeftOut {
         format!("{extent}\t{}\n", fields.join("\t"))
     }
 
-    /// The running test: libtest names the thread of a test after it.
+    /// The running test: libtest names the thread after it.
     pub(crate) fn running_test() -> String {
         let program = std::env::current_exe().ok();
         let program = program.as_deref().and_then(Path::file_stem);
         let program = program.map(|name| name.to_string_lossy().into_owned());
         let program = program.unwrap_or_default();
-        // Cargo adds a hash to the name of a test program.
+        // Cargo appends a hash to the name of a test program.
         let program = program.rsplit_once('-').map_or(&*program, |(name, _)| name);
         let thread = std::thread::current();
         format!("{program}::{}", thread.name().unwrap_or("a test"))
     }
 
-    /// Adds the line to the record; to stderr if there is none.
+    /// Appends the line to the record, or writes it to stderr without a record.
     #[expect(
         clippy::disallowed_methods,
         clippy::print_stderr,
-        reason = "`cargo xtask test` names the record in the environment; without it, a left-out test says so"
+        reason = "`cargo xtask test` passes the record in the environment"
     )]
     pub(crate) fn append(&self) {
         let Some(path) = std::env::var_os(RECORD_VARIABLE) else {
@@ -88,7 +88,7 @@ impl LeftOut {
             );
             return;
         };
-        // One write, so that lines of several programs do not mix.
+        // A single write, so that lines of several programs are not mixed.
         let file = OpenOptions::new().append(true).create(true).open(&path);
         let written = file.and_then(|mut file| file.write_all(self.line().as_bytes()));
         if let Err(error) = written {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_as_it_was_written() {
+    fn parsing_reverses_serialization() {
         let left_out = LeftOut {
             requirement: "AWS CLI".to_owned(),
             reason: "it does not\tstart".to_owned(),
@@ -128,7 +128,7 @@ mod tests {
         assert!(
             left_out
                 .test
-                .ends_with("::record::tests::a_line_is_read_as_it_was_written")
+                .ends_with("::record::tests::parsing_reverses_serialization")
         );
         assert_eq!(LeftOut::parse("test\tit::a"), None);
         assert_eq!(LeftOut::parse("some\ta\tb\tc\td"), None);
