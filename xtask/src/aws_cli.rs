@@ -1,7 +1,7 @@
-//! Unmodified AWS CLIs of three ages, for the tests: Debian's own packages, unpacked into the cache beside the system.
+//! Three releases of the AWS CLI for the tests: Debian packages, which are unpacked into the cache and not installed.
 //!
-//! Nothing is installed system-wide: apt gets a state of its own, the packages are unpacked and not configured, and what they
-//! import comes from PyPI into a virtual environment. A machine without apt goes without, and the tests say so.
+//! apt uses its own state directory. Python dependencies are installed from PyPI in a virtual environment. Without apt, the tests
+//! of the AWS CLI are left out.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,19 +14,19 @@ use crate::cargo::finish_on_stderr;
 use crate::machine::Machine;
 use crate::say::say;
 
-/// Where Debian is when the machine does not say.
+/// The default mirror of Debian.
 const MIRROR: &str = "http://deb.debian.org/debian";
-/// Where apt is told its mirrors.
+/// Configuration of apt's mirrors.
 const SOURCES: [&str; 2] = ["/etc/apt/sources.list", "/etc/apt/sources.list.d"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What decides the contents of the folder.
+/// The files that determine the content of the directory.
 pub(crate) fn pins(machine: &Machine) -> [PathBuf; 2] {
     ["packages.txt", "requirements.txt"]
         .map(|name| machine.root.join("tests/peers/aws-cli").join(name))
 }
 
-/// Whether this machine can unpack Debian's packages and trusts Debian's keys.
+/// Whether this machine has apt, dpkg and Debian's keyring.
 pub(crate) fn is_possible(machine: &Machine) -> bool {
     ["apt-get", "dpkg"]
         .iter()
@@ -34,9 +34,9 @@ pub(crate) fn is_possible(machine: &Machine) -> bool {
         && Path::new(KEYRING).is_file()
 }
 
-/// Fills `home` with one program for each suite: `aws-bookworm`, `aws-trixie`, `aws-sid`.
+/// Creates a program for each suite in `home`: `aws-bookworm`, `aws-trixie`, `aws-sid`.
 pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
-    say("fetching AWS CLIs of three ages from Debian");
+    say("downloading three releases of the AWS CLI from Debian");
     let [packages, requirements] = pins(machine);
     let text = fs::read_to_string(packages)?;
     let wanted: Vec<(&str, &str)> = text
@@ -68,9 +68,9 @@ pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
     for (suite, version) in &wanted {
         apt.unpack(suite, version)?;
         let program = write_program(home, suite)?;
-        // Tests would fail with one that does not start: that of Debian 12 imports a module that Python 3.12 does not have.
+        // A release may not start: that of Debian 12 imports a module that Python 3.12 does not have.
         if let Err(reason) = starts(Command::new(&program).arg("--version")) {
-            let python = machine.answer("python3", &["--version"]);
+            let python = machine.first_line("python3", &["--version"]);
             let python = python.unwrap_or_else(|| "python3".to_owned());
             say(&format!(
                 "the AWS CLI {version} of {suite} does not start with {python}, so its tests are left out: {reason}"
@@ -81,7 +81,7 @@ pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         left_out < wanted.len(),
-        "no AWS CLI starts with this machine's python3"
+        "no release of the AWS CLI starts with this machine's python3"
     );
     for folder in ["lists", "cache"] {
         fs::remove_dir_all(home.join(folder))?;
@@ -89,7 +89,7 @@ pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a program starts; otherwise the last line that it wrote, which of a Python traceback is the exception.
+/// Checks that a program starts. The error is its last line of output, which is the exception of a Python traceback.
 fn starts(command: &mut Command) -> Result<(), String> {
     let run = command
         .stdin(Stdio::null())
@@ -103,7 +103,7 @@ fn starts(command: &mut Command) -> Result<(), String> {
     Err(last.map_or_else(|| run.status.to_string(), str::to_owned))
 }
 
-/// The mirror of Debian that this machine uses already.
+/// The mirror of Debian that this machine uses.
 fn mirror() -> String {
     let in_folder = fs::read_dir(SOURCES[1]).into_iter().flatten().flatten();
     let files = in_folder
@@ -115,7 +115,7 @@ fn mirror() -> String {
     mirror_in(&texts).unwrap_or_else(|| MIRROR.to_owned())
 }
 
-/// The first address in apt's sources that ends in `/debian`.
+/// The first URL in apt's sources that ends in `/debian`.
 fn mirror_in(sources: &str) -> Option<String> {
     sources
         .lines()
@@ -126,7 +126,7 @@ fn mirror_in(sources: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// An apt whose sources, lists and cache are in a folder of ours.
+/// An apt with its own sources, lists and cache.
 struct Apt<'a> {
     home: &'a Path,
     options: Vec<String>,
@@ -153,9 +153,9 @@ impl<'a> Apt<'a> {
         ]
         .map(option)
         .to_vec();
-        // The unprivileged user that apt downloads as could not write into a home folder.
+        // apt's unprivileged user could not write to a home directory.
         options.push("APT::Sandbox::User=root".to_owned());
-        // The lists of sid expire after a week. A mirror that is further behind will do for a test: what it has is signed.
+        // The lists of sid expire after a week. An outdated mirror is acceptable for a test, because its packages are signed.
         options.push("Acquire::Check-Valid-Until=false".to_owned());
         Ok(Self { home, options })
     }
@@ -168,12 +168,12 @@ impl<'a> Apt<'a> {
         finish_on_stderr(command.args(arguments).current_dir(self.home))
     }
 
-    /// Unpacks the pinned version, or the suite's present one where it has moved on.
+    /// Unpacks the pinned version, or the current one of the suite if the pinned one is not available.
     fn unpack(&self, suite: &str, version: &str) -> anyhow::Result<()> {
         let pinned = format!("awscli={version}");
         if self.run(&["-qq", "download", &pinned]).is_err() {
             say(&format!(
-                "{suite} has no awscli {version} any more; the tests get its present one"
+                "awscli {version} is not available in {suite}; the tests use its current version"
             ));
             self.run(&["-qq", "download", &format!("awscli/{suite}")])?;
         }
@@ -181,7 +181,7 @@ impl<'a> Apt<'a> {
             .flatten()
             .map(|entry| entry.path())
             .find(|path| path.extension().is_some_and(|end| end == "deb"))
-            .context("apt-get downloaded nothing")?;
+            .context("apt-get did not download a package")?;
         finish_on_stderr(
             Command::new("dpkg")
                 .arg("-x")
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_does_not_start_is_told_in_one_line() {
+    fn start_error_is_last_line_of_output() {
         for (script, told) in [
             ("exit 0", Ok(())),
             (
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mirror_is_read_from_either_form_of_sources() {
+    fn mirror_is_read_from_both_formats() {
         let old = "# deb http://old.example/debian x main\ndeb [arch=amd64] https://mirror.example/debian/ bookworm main\n";
         assert_eq!(
             mirror_in(old).as_deref(),

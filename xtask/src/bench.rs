@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures the release build, each figure as a ratio to a floor of the same run.
+//! `cargo xtask bench`: runs the benchmark of the release build.
 
 use crate::cargo::{cargo, finish};
 use crate::machine::Machine;
@@ -7,11 +7,11 @@ use crate::say::say;
 
 pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()> {
     let peers = peers::install(machine)?;
-    say("building the release; the first time takes some minutes");
+    say("building the release; the first build takes several minutes");
     let mut command = cargo(
         machine,
         &["run", "--release", "--package", "rolecall-bench", "--"],
     );
-    peers.introduce(&mut command);
+    peers.set_environment(&mut command);
     finish(command.args(arguments))
 }

@@ -1,6 +1,6 @@
-//! The browser the tests drive: the system's Chromium or Chrome, or, on Ubuntu, the one that playwright fetches.
+//! The browser for the tests: the system's Chromium or Chrome, or, on Ubuntu, one that playwright downloads.
 //!
-//! Ubuntu's package is a snap, which sees neither `/tmp` nor a container, so it does not count there.
+//! Ubuntu's package is a snap, which cannot access `/tmp` and does not run in a container, so it is not used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use anyhow::Context;
 
 use crate::cargo::finish_on_stderr;
 use crate::machine::Machine;
-use crate::say::{Refused, say};
+use crate::say::{UserError, say};
 
-/// A browser on the path that is no snap.
+/// A browser on the path that is not a snap.
 pub(crate) fn installed(machine: &Machine) -> Option<PathBuf> {
     let names = [
         "chromium",
@@ -26,7 +26,7 @@ pub(crate) fn installed(machine: &Machine) -> Option<PathBuf> {
         .find(|program| !is_snap(program))
 }
 
-/// Ubuntu's `chromium-browser` is a script that calls the snap, or `snap` itself under another name.
+/// Whether the program is a snap. Ubuntu's `chromium-browser` is a script that calls the snap, or a link to `snap`.
 fn is_snap(program: &Path) -> bool {
     let script = fs::metadata(program).is_ok_and(|file| file.len() < 4096)
         && fs::read_to_string(program).is_ok_and(|text| text.contains("/snap/"));
@@ -38,8 +38,8 @@ pub(crate) fn is_ubuntu() -> bool {
         .is_ok_and(|text| text.lines().any(|line| line == "ID=ubuntu"))
 }
 
-/// The installed browser, or one that the pinned playwright of `node` fetches into `folder`.
-pub(crate) fn find_or_fetch(
+/// The installed browser, or one that the pinned playwright of `node` downloads to `folder`.
+pub(crate) fn find_or_download(
     machine: &Machine,
     folder: &Path,
     node: &Path,
@@ -58,10 +58,10 @@ pub(crate) fn find_or_fetch(
     let program = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     anyhow::ensure!(
         program.starts_with(&browsers),
-        "playwright does not say where its browser goes"
+        "playwright does not report the path of its browser"
     );
     if !program.is_file() {
-        say("fetching Chromium with playwright");
+        say("downloading Chromium with playwright");
         let mut install = Command::new(node.join("bin/node"));
         install.arg("node_modules/playwright-core/cli.js").args([
             "install",
@@ -70,7 +70,7 @@ pub(crate) fn find_or_fetch(
             "chromium",
         ]);
         finish_on_stderr(install.current_dir(node).env("PLAYWRIGHT_BROWSERS_PATH", &browsers))
-            .context(Refused::new("there is no browser for the tests\nhint: install Google Chrome (not the snap), then run the same command again"))?;
+            .context(UserError::new("there is no browser for the tests\nhint: install Google Chrome (not the snap), then run the command again"))?;
     }
     Ok(program)
 }

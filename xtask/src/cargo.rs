@@ -1,4 +1,4 @@
-//! Running cargo and other programs: in the repository, with nothing on stdin, and with an error that names the command.
+//! Running cargo and other programs in the repository, without stdin, and with errors that contain the command.
 
 use std::process::{Command, Stdio};
 
@@ -6,9 +6,9 @@ use anyhow::Context;
 
 use crate::machine::Machine;
 
-/// What cargo tells the program that it runs, this one. Build scripts of some crates depend on these variables: with them, cargo
-/// would build these crates again after each plain `cargo build`, and the other way round.
-const OF_THE_XTASK: [&str; 9] = [
+/// Variables that cargo sets for this program. Build scripts of some crates depend on them, so cargo would build these crates
+/// again after each plain `cargo build`, and vice versa.
+const CARGO_VARIABLES: [&str; 9] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_LINKS",
     "CARGO_MANIFEST_PATH",
@@ -27,7 +27,7 @@ pub(crate) fn cargo(machine: &Machine, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(&machine.root)
         .stdin(Stdio::null());
-    for variable in OF_THE_XTASK {
+    for variable in CARGO_VARIABLES {
         command.env_remove(variable);
     }
     if let Some(target) = machine.target() {
@@ -36,22 +36,22 @@ pub(crate) fn cargo(machine: &Machine, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end; anything but success is an error with the command's own words.
+/// Runs a command. If it fails, the error contains the command.
 pub(crate) fn finish(command: &mut Command) -> anyhow::Result<()> {
-    let words = words(command);
+    let command_line = command_line(command);
     let status = command
         .status()
-        .with_context(|| format!("cannot start `{words}`"))?;
-    anyhow::ensure!(status.success(), "`{words}` failed ({status})");
+        .with_context(|| format!("cannot start `{command_line}`"))?;
+    anyhow::ensure!(status.success(), "`{command_line}` failed ({status})");
     Ok(())
 }
 
-/// The same for an installer, whose chatter is progress and belongs on stderr.
+/// As [`finish`], with stdout redirected to stderr, for the output of installers.
 pub(crate) fn finish_on_stderr(command: &mut Command) -> anyhow::Result<()> {
     finish(command.stdin(Stdio::null()).stdout(std::io::stderr()))
 }
 
-fn words(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     std::iter::once(name)

@@ -1,4 +1,4 @@
-//! A Debian of its own in a folder, made with debootstrap. What runs there ends, and what it mounts is gone, with the command.
+//! A Debian chroot, created with debootstrap. Processes and mounts in it end with the command that runs there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use anyhow::Context;
 
 use crate::cargo::{finish, finish_on_stderr};
 use crate::machine::Machine;
-use crate::say::Refused;
+use crate::say::UserError;
 
-/// Whether what runs in the chroot sees this machine's network.
+/// The network of a command in the chroot.
 pub(crate) enum Network {
     Shared,
-    /// Loopback alone, and none of this machine's ports.
+    /// Only loopback, separate from that of this machine.
     Own,
 }
 
@@ -21,15 +21,15 @@ pub(crate) struct Chroot {
     folder: PathBuf,
 }
 
-/// Whether this can be the code name of a release.
+/// Whether this is a valid code name of a release.
 pub(crate) fn is_release(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// The code name of this machine's Debian.
+/// The code name of this machine's Debian release.
 ///
 /// # Errors
-/// [`Refused`] where this is another system.
+/// [`UserError`] on another system.
 pub(crate) fn release_here() -> anyhow::Result<String> {
     let text = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
     let value = |key: &str| {
@@ -40,25 +40,28 @@ pub(crate) fn release_here() -> anyhow::Result<String> {
     let release = value("VERSION_CODENAME").filter(|name| is_release(name));
     match (value("ID").as_deref(), release) {
         (Some("debian"), Some(release)) => Ok(release),
-        _ => Err(Refused::new(
-            "this is not Debian\nhint: name the release to test on, such as `cargo xtask deb --test trixie`",
+        _ => Err(UserError::new(
+            "this machine does not run Debian\nhint: specify the release, such as `cargo xtask deb --test trixie`",
         )
         .into()),
     }
 }
 
 impl Chroot {
-    /// A minimal Debian with these packages.
+    /// Creates a minimal Debian with these packages.
     ///
     /// # Errors
-    /// [`Refused`] for anybody but root.
-    pub(crate) fn make(
+    /// [`UserError`] without root privileges.
+    pub(crate) fn create(
         machine: &Machine,
         release: &str,
         packages: &[&str],
     ) -> anyhow::Result<Self> {
-        if machine.answer("id", &["-u"]).as_deref() != Some("0") {
-            return Err(Refused::new("only root can make a chroot\nhint: run this as root").into());
+        if machine.first_line("id", &["-u"]).as_deref() != Some("0") {
+            return Err(UserError::new(
+                "root privileges are required to create a chroot\nhint: run the command as root",
+            )
+            .into());
         }
         let chroot = Self {
             folder: machine.cache.join("chroot").join(release),
@@ -77,7 +80,7 @@ impl Chroot {
                 ])
                 .arg(&chroot.folder),
         )?;
-        // Nothing that is installed there starts by itself.
+        // Installed services do not start.
         chroot.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n")?;
         finish(
             Command::new("chmod")
@@ -98,7 +101,7 @@ impl Chroot {
             .with_context(|| format!("cannot write {path} in the chroot"))
     }
 
-    /// Runs a command there as root, to its end.
+    /// Runs a command as root in the chroot.
     pub(crate) fn run(&self, command: &[&str], network: Network) -> anyhow::Result<()> {
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--pid", "--fork", "--kill-child"]);
@@ -120,7 +123,7 @@ impl Chroot {
         finish(unshare.stdin(Stdio::null()).stdout(std::io::stderr()))
     }
 
-    /// Removes the folder. Whatever was mounted in it was mounted in a namespace of its own.
+    /// Deletes the directory. Commands mount file systems only in their own mount namespaces.
     pub(crate) fn remove(&self) -> anyhow::Result<()> {
         let mounts =
             fs::read_to_string("/proc/self/mountinfo").context("cannot read the mounts")?;
@@ -130,7 +133,7 @@ impl Chroot {
             .filter_map(|line| line.split(' ').nth(4))
             .find(|mount| mount.starts_with(&inside))
         {
-            anyhow::bail!("{mount} is mounted\nhint: unmount it, then run the same command again");
+            anyhow::bail!("{mount} is mounted\nhint: unmount it, then run the command again");
         }
         if self.folder.exists() {
             fs::remove_dir_all(&self.folder)

@@ -1,6 +1,6 @@
-//! `cargo xtask ci`: every check a change has to pass, one after the other, ending with the README's test command.
+//! `cargo xtask ci`: all checks that a change must pass.
 //!
-//! Each step says its name and how long it took; a failure says how to run that step alone.
+//! Each step prints its name and duration. An error contains the command to run only that step.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::cargo::{cargo, finish};
 use crate::machine::Machine;
-use crate::say::{Refused, say};
+use crate::say::{UserError, say};
 use crate::{deny, fuzz, machete, packages, test};
 
 struct Step {
@@ -16,7 +16,7 @@ struct Step {
     run: fn(&Machine) -> anyhow::Result<()>,
 }
 
-/// Cheap checks first; the test command is last because the README promises that it is all a newcomer needs.
+/// In order of duration.
 const STEPS: &[Step] = &[
     Step {
         name: "readme",
@@ -64,7 +64,7 @@ const STEPS: &[Step] = &[
         name: "machete",
         run: machete::check,
     },
-    // Before the tests, which it shares its build with, and which are last.
+    // Before the tests, because it uses the same build.
     Step {
         name: "fuzz",
         run: |machine| fuzz::run(machine, &[]),
@@ -81,8 +81,8 @@ pub(crate) fn run(machine: &Machine, names: &[String]) -> anyhow::Result<()> {
         .find(|name| STEPS.iter().all(|step| step.name != name.as_str()))
     {
         let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
-        return Err(Refused::new(format!(
-            "there is no step `{unknown}`\nhint: the steps are {}",
+        return Err(UserError::new(format!(
+            "unknown step `{unknown}`\nhint: the steps are {}",
             known.join(", ")
         ))
         .into());
@@ -101,13 +101,17 @@ pub(crate) fn run(machine: &Machine, names: &[String]) -> anyhow::Result<()> {
             if outcome.is_ok() { "passed" } else { "FAILED" },
             start.elapsed()
         ));
-        outcome
-            .with_context(|| format!("step `{0}` failed (alone: cargo xtask ci {0})", step.name))?;
+        outcome.with_context(|| {
+            format!(
+                "step `{0}` failed (to run only this step: cargo xtask ci {0})",
+                step.name
+            )
+        })?;
     }
     Ok(())
 }
 
-/// The README's two commands are the ones that are tested.
+/// Checks that README.md has the commands that are tested.
 fn readme(machine: &Machine) -> anyhow::Result<()> {
     let text =
         std::fs::read_to_string(machine.root.join("README.md")).context("cannot read README.md")?;
@@ -120,7 +124,7 @@ fn readme(machine: &Machine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lines of a Markdown text's fenced code blocks, without a prompt.
+/// The lines of the fenced code blocks of a Markdown text, without prompts.
 fn commands(markdown: &str) -> impl Iterator<Item = &str> {
     let mut fenced = false;
     markdown.lines().map(str::trim).filter(move |line| {
@@ -137,17 +141,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_blocks_count_as_commands() {
+    fn commands_are_read_from_code_blocks() {
         let text = "run `cargo xtask test`\ncargo xtask ci\n```sh\ncargo xtask demo\n```\ncargo xtask bench\n";
         assert_eq!(commands(text).collect::<Vec<_>>(), ["cargo xtask demo"]);
     }
 
     #[test]
-    fn an_unknown_step_is_refused() -> anyhow::Result<()> {
+    fn unknown_step_is_rejected() -> anyhow::Result<()> {
         let error = run(&Machine::here()?, &["clipy".to_owned()])
             .err()
             .context("accepted")?;
-        assert!(error.is::<Refused>(), "{error}");
+        assert!(error.is::<UserError>(), "{error}");
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask deb`: the Debian package of the gateway, for the release of Debian that it is built on.
+//! `cargo xtask deb`: builds the Debian package of the gateway for this machine's release of Debian.
 //!
-//! `--test` looks at it with lintian, installs it in a chroot of Debian, follows its own README.Debian there and asks the gateway.
+//! `--test` checks it with lintian, installs it in a chroot, performs the steps of its README.Debian and tests the gateway.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,16 +10,16 @@ use anyhow::Context;
 use crate::cargo::{cargo, finish};
 use crate::machine::Machine;
 use crate::packages;
-use crate::say::{Refused, print, say};
+use crate::say::{UserError, print, say};
 use crate::{chroot, tool};
 
-/// cargo-deb's.
+/// Version of cargo-deb.
 const VERSION: &str = "3.8.0";
 
-/// What happens in the chroot. The first argument is the phase.
-const IN_THE_CHROOT: &str = include_str!("deb_test.sh");
+/// The script that runs in the chroot. Its argument is the phase.
+const CHROOT_SCRIPT: &str = include_str!("deb_test.sh");
 
-/// Which release of Debian the package is tried on.
+/// The release of Debian to test the package on.
 enum Test {
     No,
     Here,
@@ -27,15 +27,15 @@ enum Test {
 }
 
 impl Test {
-    fn parse(arguments: &[String]) -> Result<Self, Refused> {
+    fn parse(arguments: &[String]) -> Result<Self, UserError> {
         match arguments {
             [] => Ok(Self::No),
             [one] if one == "--test" => Ok(Self::Here),
             [one, release] if one == "--test" && chroot::is_release(release) => {
                 Ok(Self::On(release.clone()))
             }
-            [..] => Err(Refused::new(
-                "wrong usage\nhint: cargo xtask deb, cargo xtask deb --test, or cargo xtask deb --test trixie",
+            [..] => Err(UserError::new(
+                "invalid arguments\nhint: cargo xtask deb, cargo xtask deb --test, or cargo xtask deb --test trixie",
             )),
         }
     }
@@ -60,10 +60,10 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
     print(&format!("{}\n", package.display()))
 }
 
-/// Builds the package, and says where it is.
+/// Builds the package and returns its path.
 fn build(machine: &Machine) -> anyhow::Result<PathBuf> {
     let cargo_deb = tool::install(machine, "cargo-deb", VERSION)?;
-    say("building the release; the first time takes up to fifteen minutes");
+    say("building the release; the first build takes up to fifteen minutes");
     finish(&mut cargo(
         machine,
         &["build", "--release", "--locked", "--package", "rolecalld"],
@@ -84,12 +84,12 @@ fn build(machine: &Machine) -> anyhow::Result<PathBuf> {
         "cargo-deb failed ({})",
         output.status
     );
-    let text = String::from_utf8(output.stdout).context("cargo-deb printed no UTF-8")?;
+    let text = String::from_utf8(output.stdout).context("the output of cargo-deb is not UTF-8")?;
     let path = text
         .lines()
         .map(str::trim)
         .find(|line| line.ends_with(".deb"))
-        .context("cargo-deb did not say where the package is")?;
+        .context("cargo-deb did not print the path of the package")?;
     Ok(machine.root.join(path))
 }
 
@@ -101,13 +101,13 @@ fn test(machine: &Machine, package: &Path, release: &str) -> anyhow::Result<()> 
             .arg(package)
             .stdin(Stdio::null()),
     )?;
-    say(&format!("making a chroot of Debian {release}"));
-    let chroot = chroot::Chroot::make(machine, release, &["redis-server", "curl", "iproute2"])?;
+    say(&format!("creating a chroot of Debian {release}"));
+    let chroot = chroot::Chroot::create(machine, release, &["redis-server", "curl", "iproute2"])?;
     chroot.copy(package, "rolecalld.deb")?;
-    chroot.write("deb_test.sh", IN_THE_CHROOT)?;
-    say("installing the package there, with what it depends on");
+    chroot.write("deb_test.sh", CHROOT_SCRIPT)?;
+    say("installing the package and its dependencies");
     chroot.run(&["sh", "/deb_test.sh", "install"], chroot::Network::Shared)?;
-    say("following its README.Debian, and starting the gateway with Redis");
+    say("performing the steps of README.Debian and starting the gateway with Redis");
     chroot.run(&["sh", "/deb_test.sh", "serve"], chroot::Network::Own)?;
     chroot.remove()
 }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_of_a_release_follows_the_test() {
+    fn invalid_release_is_rejected() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(matches!(Test::parse(&[]), Ok(Test::No)));
         assert!(matches!(Test::parse(&words("--test")), Ok(Test::Here)));

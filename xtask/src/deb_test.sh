@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in a chroot of Debian that has /rolecalld.deb: `cargo xtask deb --test`. Every line has to succeed.
+# Runs in a chroot of Debian that has /rolecalld.deb: `cargo xtask deb --test`. Every command must succeed.
 set -eu
 
 say() { echo "deb test: $*"; }
@@ -28,11 +28,11 @@ serve)
     ip link set lo up
     redis-server --bind 127.0.0.1 --port 6379 --save '' --daemonize yes >/dev/null
 
-    say "before it is configured, it says what is missing, and systemd does not try again"
+    say "without configuration, the gateway reports what is missing and systemd does not restart it"
     code=0
-    as_gateway rolecalld serve --config /etc/rolecall/rolecall.toml 2>/tmp/refused || code=$?
+    as_gateway rolecalld serve --config /etc/rolecall/rolecall.toml 2>/tmp/error || code=$?
     is "$code" 2 "exit code without configuration"
-    grep -q 'no identity provider' /tmp/refused || fail "it does not say what is missing: $(cat /tmp/refused)"
+    grep -q 'no identity provider' /tmp/error || fail "the missing provider is not reported: $(cat /tmp/error)"
     grep -q '^RestartPreventExitStatus=2$' /usr/lib/systemd/system/rolecalld.service
 
     # The first provider of the file, and Redis.
@@ -41,29 +41,29 @@ serve)
     cat /tmp/rolecall.toml >/etc/rolecall/rolecall.toml
     sed --in-place 's/^#\([a-z[]\)/\1/' /etc/rolecall/access.toml
 
-    say "the commands of README.Debian"
+    say "commands of README.Debian"
     sed --quiet 's/^     //p' /usr/share/doc/rolecalld/README.Debian | grep --invert-match '^systemctl ' >/tmp/steps
     cat /tmp/steps
     echo "a client secret" | sh -e /tmp/steps
 
-    say "it serves"
+    say "the gateway serves requests"
     as_gateway rolecalld serve --config /etc/rolecall/rolecall.toml &
     asked=0
     until curl --silent --fail 'http://127.0.0.1:9400/readyz?full'; do
         asked=$((asked + 1))
-        [ "$asked" -lt 100 ] || fail "it is not ready after ten seconds"
+        [ "$asked" -lt 100 ] || fail "the gateway is not ready after ten seconds"
         sleep 0.1
     done
     curl --silent --fail --header 'Host: sso.example.com' http://127.0.0.1:8443/jwks | grep -q '"kid"' || fail "/jwks has no key"
     is "$(curl --silent --output /dev/null --write-out '%header{location}' --header 'Host: sso.example.com' http://127.0.0.1:8443/)" \
-        "/sign-in?return_to=%2F" "where somebody without a session is sent"
+        "/sign-in?return_to=%2F" "redirect without a session"
 
-    say "it stops"
+    say "the gateway stops"
     kill -TERM "$(pidof rolecalld)"
     wait
     as_gateway rolecalld audit verify --config /etc/rolecall/rolecall.toml
 
-    say "purging it leaves secrets, keys and the audit trail"
+    say "purging the package keeps secrets, keys and the audit trail"
     dpkg --purge rolecalld
     [ -e /etc/rolecall/seal.key ] && [ -e /var/lib/rolecall/audit.db ] && [ -d /var/lib/rolecall/keys ] || fail "purging removed data"
     [ ! -e /etc/rolecall/rolecall.toml ] || fail "purging left the configuration"

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the README's first command. Builds the demo and serves it until it is interrupted.
+//! `cargo xtask demo`: builds and runs the demo.
 
 use crate::cargo::{cargo, finish};
 use crate::machine::Machine;
@@ -7,6 +7,6 @@ use crate::say::say;
 
 pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()> {
     packages::install(machine, &[packages::BUILD])?;
-    say("building the demo; the first time takes some minutes");
+    say("building the demo; the first build takes several minutes");
     finish(cargo(machine, &["run", "--package", "rolecall-demo", "--"]).args(arguments))
 }

@@ -1,4 +1,4 @@
-//! cargo-deny: licences, banned crates and sources as `deny.toml` has them.
+//! cargo-deny: licenses, banned crates and sources according to `deny.toml`.
 
 use std::process::{Command, Stdio};
 
@@ -8,8 +8,8 @@ use crate::tool;
 
 const VERSION: &str = "0.20.2";
 
-/// Checks the dependencies. The advisory database is not asked: it lives on a host of its own, and a check that needs it would
-/// fail on a day when nothing here changed.
+/// Checks the dependencies. The advisory database is not used, because a new advisory would make the check fail without a
+/// change in the repository.
 pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
     let program = tool::install(machine, "cargo-deny", VERSION)?;
     let check = [

@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: libFuzzer on the guard of SAML documents and on the whole verification, both at once, for a minute.
+//! `cargo xtask fuzz`: runs libFuzzer on the guard of SAML documents and on the verification, concurrently, for one minute.
 //!
-//! What it finds is written to `fuzz/` in the build folder, and fails the chore. Stable Rust, with the coverage that LLVM brings.
+//! Findings are written to `fuzz/` in the target directory and cause an error. It uses stable Rust with coverage of LLVM.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use crate::cargo::{cargo, finish};
 use crate::machine::Machine;
 use crate::packages;
-use crate::say::{Refused, say};
+use crate::say::{UserError, say};
 
 const TARGETS: [&str; 2] = ["fuzz-guard", "fuzz-verify"];
 const SECONDS: u32 = 60;
@@ -20,8 +20,8 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
         [] => SECONDS,
         [seconds] => seconds
             .parse()
-            .map_err(|_| Refused::new(format!("{seconds:?} is no number of seconds")))?,
-        _ => return Err(Refused::new("cargo xtask fuzz [SECONDS]").into()),
+            .map_err(|_| UserError::new(format!("{seconds:?} is not a number of seconds")))?,
+        _ => return Err(UserError::new("cargo xtask fuzz [SECONDS]").into()),
     };
     packages::install(machine, &[packages::BUILD, packages::FUZZ])?;
     say("building the fuzz targets");
@@ -37,7 +37,7 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
             .arg(folder.join("seeds"))
             .arg(format!("-artifact_prefix={}/", folder.display()))
             .arg(format!("-max_total_time={seconds}"))
-            // An input that takes ten seconds of a busy machine's time is a finding.
+            // An input that takes ten seconds is a finding.
             .args([
                 "-timeout=10",
                 "-max_len=65536",
@@ -52,14 +52,14 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
         let status = child.wait()?;
         anyhow::ensure!(
             status.success(),
-            "{target} has found something; it is in {}",
+            "{target} has a finding, see {}",
             folder.display()
         );
     }
     Ok(())
 }
 
-/// All packages' features, as `cargo xtask test` has them: nothing that it builds is built again.
+/// The features of `cargo xtask test`, so that its build is used.
 fn instrumented(machine: &Machine) -> Command {
     let arguments = ["test", "--locked", "--workspace", "--features"];
     let mut command = cargo(machine, &arguments);
@@ -70,7 +70,7 @@ fn instrumented(machine: &Machine) -> Command {
     command
 }
 
-/// Where a target keeps what it has found; its seeds are made anew.
+/// The directory for the findings of a target. Its seeds are created again.
 fn folder(machine: &Machine, target: &str) -> anyhow::Result<PathBuf> {
     let build = machine
         .target()

@@ -1,23 +1,23 @@
-//! `cargo xtask image`: the container image of the gateway, as the Dockerfile has it, with whichever builder is here.
+//! `cargo xtask image`: builds the container image of the gateway with docker, podman or buildah.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cargo::finish;
 use crate::machine::Machine;
-use crate::say::{Refused, say};
+use crate::say::{UserError, say};
 
-/// Programs that build a Dockerfile, the most usual first.
+/// Programs that build a Dockerfile, in order of preference.
 const BUILDERS: [&str; 3] = ["docker", "podman", "buildah"];
 
-/// What the image is called where the arguments do not say.
+/// Default name of the image.
 const NAME: &str = "rolecalld";
 
 pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()> {
     let Some(builder) = BUILDERS.iter().find_map(|name| machine.program(name)) else {
-        return Err(Refused::new(format!(
-            "there is no builder of container images: none of {}\n\
-             hint: on Debian, `apt-get install buildah`; then run the same command again",
+        return Err(UserError::new(format!(
+            "no builder of container images is installed: none of {}\n\
+             hint: on Debian, run `apt-get install buildah`, then run the command again",
             BUILDERS.join(", ")
         ))
         .into());
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_has_a_name() -> anyhow::Result<()> {
+    fn image_has_default_name() -> anyhow::Result<()> {
         assert_eq!(arguments(&[])?, ["build", "--tag", "rolecalld", "."]);
         let demo = ["--target", "demo", "--tag", "rolecall-demo"];
         assert_eq!(

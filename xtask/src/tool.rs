@@ -1,4 +1,4 @@
-//! Programs from crates.io that the chores run, pinned and built into the cache folder.
+//! Pinned programs from crates.io, built in the cache directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::cargo::finish_on_stderr;
 use crate::machine::Machine;
 use crate::say::say;
 
-/// Where the program is, after building it if this version is not there yet.
+/// The path of the program, which is built first if this version is not installed.
 pub(crate) fn install(machine: &Machine, name: &str, version: &str) -> anyhow::Result<PathBuf> {
     let home = machine
         .cache
@@ -17,7 +17,7 @@ pub(crate) fn install(machine: &Machine, name: &str, version: &str) -> anyhow::R
     let program = home.join("bin").join(name);
     if !program.is_file() {
         say(&format!(
-            "building {name} {version}; the first time takes some minutes"
+            "building {name} {version}; this takes several minutes"
         ));
         fs::create_dir_all(&home)?;
         finish_on_stderr(

@@ -1,4 +1,4 @@
-//! Tests that were left out because something that they need is missing: libtest counts them as passed.
+//! Tests that were left out because of a missing requirement. libtest counts them as passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use rolecall_test_requirements::{Extent, LeftOut, RECORD_VARIABLE};
 
-/// The file in which the tests of a run record what they leave out. It is deleted with its handle.
+/// The file that records left-out tests of a run. It is deleted when the handle is dropped.
 pub(super) struct Record(PathBuf);
 
 impl Record {
@@ -18,8 +18,8 @@ impl Record {
         Ok(Self(path))
     }
 
-    /// Tells a test run where the record is.
-    pub(super) fn introduce(&self, command: &mut Command) {
+    /// Sets the environment variable of a test run.
+    pub(super) fn set_environment(&self, command: &mut Command) {
         command.env(RECORD_VARIABLE, &self.0);
     }
 
@@ -31,12 +31,12 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        // It is in the cache folder: what remains is small and overwritten by a process of the same number.
+        // A remaining file is small, and a process with the same ID overwrites it.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// Why tests are left out: what is missing, why, and what to do about it.
+/// The requirement, the reason and the remedy of left-out tests.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     requirement: String,
@@ -44,7 +44,7 @@ struct Group {
     remedy: String,
 }
 
-/// The left-out tests of a run, by what they lack.
+/// The left-out tests of a run, by requirement.
 #[derive(Default)]
 pub(super) struct Report(BTreeMap<Group, BTreeSet<(Extent, String)>>);
 
@@ -67,7 +67,7 @@ impl Report {
         self.0.is_empty()
     }
 
-    /// Tests of which nothing ran. libtest counts them as passed.
+    /// The number of tests that were left out completely. libtest counts them as passed.
     pub(super) fn tests(&self) -> u64 {
         let tests = self.0.values().flatten();
         let whole = tests.filter(|(extent, _)| *extent == Extent::Test);
@@ -77,7 +77,7 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// A line for each group, without a line end after the last.
+    /// The groups, without a line break at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (group, tests)) in self.0.iter().enumerate() {
             if number > 0 {
@@ -117,7 +117,7 @@ no line of a record
 ";
 
     #[test]
-    fn left_out_tests_are_grouped_and_counted_once() {
+    fn left_out_tests_are_grouped() {
         let report = Report::new(LINES.lines().filter_map(LeftOut::parse));
         assert_eq!(report.tests(), 2);
         assert_eq!(
@@ -133,7 +133,7 @@ no line of a record
     }
 
     #[test]
-    fn a_test_that_lacks_two_things_counts_once() {
+    fn test_without_two_requirements_counts_once() {
         let lines = "test\tit::a\tnode\tx\ty\ntest\tit::a\tpython\tx\ty\n";
         assert_eq!(
             Report::new(lines.lines().filter_map(LeftOut::parse)).tests(),
@@ -142,7 +142,7 @@ no line of a record
     }
 
     #[test]
-    fn a_record_is_read_and_deleted() -> anyhow::Result<()> {
+    fn record_is_deleted_when_dropped() -> anyhow::Result<()> {
         let record = Record::create(&std::env::temp_dir())?;
         assert!(record.read()?.is_empty());
         std::fs::write(&record.0, LINES)?;

@@ -1,9 +1,9 @@
-//! What the test programs of a run said together, read from libtest's output.
+//! Summary of all test programs of a run, parsed from libtest's output.
 
-/// Bytes of the output of failed tests that are kept.
+/// Maximum size of the output of failed tests, in bytes.
 const OUTPUT_MAX: usize = 64 * 1024;
 
-/// What all test programs of a run said together.
+/// Summary of all test programs of a run.
 #[derive(Default)]
 pub(super) struct Summary {
     passed: u64,
@@ -20,23 +20,23 @@ impl Summary {
         self.passed
     }
 
-    /// Counts so many of the passed tests as left out.
+    /// Counts this number of passed tests as left out.
     pub(super) fn leave_out(&mut self, tests: u64) {
         self.left_out += tests;
         self.passed = self.passed.saturating_sub(tests);
     }
 
-    /// The failed tests, by path.
+    /// Paths of the failed tests.
     pub(super) fn failures(&self) -> &[String] {
         &self.failures
     }
 
-    /// What the failed tests printed, cut after 64 KiB: shown once more at the end of a long run.
+    /// Output of the failed tests, at most 64 KiB, to print again at the end.
     pub(super) fn failure_output(&self) -> &str {
         &self.failure_output
     }
 
-    /// Reads one line of libtest's output: `test a::b ... FAILED`, or `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    /// Parses a line of libtest's output: `test a::b ... FAILED`, or `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     pub(super) fn read(&mut self, line: &str) {
         self.read_output(line);
         if let Some(name) = line
@@ -65,7 +65,7 @@ impl Summary {
         }
     }
 
-    /// libtest prints `---- a::b stdout ----`, what the test printed, and a second list of names below `failures:`.
+    /// libtest prints `---- a::b stdout ----`, the output of the test, and a second list of names after `failures:`.
     fn read_output(&mut self, line: &str) {
         if line.starts_with("---- ") && line.ends_with(" stdout ----") {
             self.within_output = true;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_results_of_all_programs_are_added_up() {
+    fn results_of_all_programs_are_added() {
         let mut summary = Summary::default();
         for line in [
             "test access::deny_wins ... ok",
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_tests_printed_is_kept() {
+    fn output_of_failed_tests_is_kept() {
         let mut summary = Summary::default();
         for line in [
             "test store::take_once ... FAILED",
