@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use rolecall_harness::SamlStackSettings;
 use rolecall_harness::sample_data::access_policy_for_both_providers;
 use rolecall_testkit::certificate::CertificateAuthority;
+use rolecall_wire::http::ERROR_TYPE;
 use rolecall_wire::sso::BEARER_TOKEN;
 
 use super::*;
@@ -220,7 +221,7 @@ async fn says_what_is_missing_behind(kind: Kind, line: &str) -> Result<()> {
         .get(CREDENTIALS)
         .header(BEARER_TOKEN, &token);
     let answer = request.send().await?;
-    let kind = answer.headers().get("x-amzn-errortype").cloned();
+    let kind = answer.headers().get(ERROR_TYPE).cloned();
     let (status, text) = (answer.status(), answer.text().await?);
     ensure!(
         status == 401

@@ -126,6 +126,15 @@ impl Answer {
     }
 }
 
+/// The fields of the device form that grant access.
+fn allow_fields<'a>(user_code: &'a str, retyped: &'a str) -> [(&'static str, &'a str); 3] {
+    [
+        ("user_code", user_code),
+        ("retyped", retyped),
+        ("decision", "allow"),
+    ]
+}
+
 impl Fixture {
     async fn call(&self, path: &str, body: impl Serialize) -> Result<Answer> {
         Answer::of(self.client.post(self.at(path)).json(&body)).await
@@ -259,11 +268,7 @@ impl Fixture {
 
     /// Allows a device in this session.
     async fn allow_device(&self, pass: &Pass, user_code: &str) -> Result<()> {
-        let fields = [
-            ("user_code", user_code),
-            ("retyped", &user_code[5..]),
-            ("decision", "allow"),
-        ];
+        let fields = allow_fields(user_code, &user_code[5..]);
         let answer = self.post(pass, "/device", &fields).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(

@@ -151,16 +151,9 @@ async fn unrelated_requests_are_not_grouped() -> Result<()> {
     let forged = page.attributes("input[name=others]", "value")?.remove(0);
     let pass = pass_of(&browser)?;
     let others = fixture.device_names(&[&early, &elsewhere, &other, &late])?;
-    let fields = [
-        ("user_code", one.user_code()?),
-        ("retyped", one.user_code()?[5..].to_owned()),
-        ("decision", "allow".to_owned()),
-        ("others", format!("{forged} {others}")),
-    ];
-    let fields: Vec<(&str, &str)> = fields
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let (code, others) = (one.user_code()?, format!("{forged} {others}"));
+    let mut fields = allow_fields(&code, &code[5..]).to_vec();
+    fields.push(("others", &others));
     ensure!(
         fixture
             .post(&pass, "/device", &fields)

@@ -135,11 +135,7 @@ async fn link_requires_retyping_the_code() -> Result<()> {
     let code = started.user_code()?;
     let pass = fixture.pass("alice").await?;
     for retyped in ["", &code[..4], "XXXX"] {
-        let fields = [
-            ("user_code", code.as_str()),
-            ("retyped", retyped),
-            ("decision", "allow"),
-        ];
+        let fields = allow_fields(&code, retyped);
         let page = fixture
             .post(&pass, "/device", &fields)
             .send()
@@ -218,11 +214,7 @@ async fn old_sign_in_requires_reauthentication() -> Result<()> {
         "{}",
         page.text()
     );
-    let fields = [
-        ("user_code", code.as_str()),
-        ("retyped", &code[5..]),
-        ("decision", "allow"),
-    ];
+    let fields = allow_fields(&code, &code[5..]);
     ensure!(
         fixture
             .post(&pass, "/device", &fields)
@@ -304,11 +296,7 @@ async fn forged_forms_grant_no_access() -> Result<()> {
     let started = fixture.start_device(&client).await?;
     let code = started.user_code()?;
     let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
-    let fields = [
-        ("user_code", code.as_str()),
-        ("retyped", &code[5..]),
-        ("decision", "allow"),
-    ];
+    let fields = allow_fields(&code, &code[5..]);
     let mixed = Pass {
         cookie: alice.cookie.clone(),
         csrf: bob.csrf.clone(),

@@ -32,15 +32,7 @@ async fn wrong_codes_are_limited() -> Result<()> {
         ensure!(answer.status() == 429, "{code}: {}", answer.status());
     }
     let answer = fixture
-        .post(
-            &pass,
-            "/device",
-            &[
-                ("user_code", &code),
-                ("retyped", &code[5..]),
-                ("decision", "allow"),
-            ],
-        )
+        .post(&pass, "/device", &allow_fields(&code, &code[5..]))
         .send()
         .await?;
     ensure!(answer.status() == 429);
