@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use rolecall_core::access::Policy;
-use rolecall_core::base::{Clock, Entropy};
+use rolecall_core::base::{Clock, Entropy, limits};
 use rolecall_core::gateway::{Gateway, Ports};
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
@@ -70,6 +70,7 @@ pub(super) async fn build_gateway(
         start_urls: settings.start_urls.clone(),
         partition: settings.aws.partition,
         role_claim: settings.aws.role_claim,
+        held_responses_bytes_max: limits::HELD_RESPONSES_BYTES_MAX,
     };
     Ok(Gateway::new(ports, policy))
 }

@@ -21,7 +21,7 @@ use crate::issue::Issuer;
 use crate::record::Records;
 use crate::record::rate_limit::{RateCounters, RateLimits};
 use crate::session::{ClientRules, Lifetimes, Sessions};
-use crate::sign_in::{IdentityProvider, SignIns};
+use crate::sign_in::{HeldBytes, IdentityProvider, SignIns};
 
 pub use health::Health;
 
@@ -59,6 +59,9 @@ pub struct Ports {
     pub partition: Partition,
     /// Whether tokens for AWS name the one role that they are for (`aws.role_claim`).
     pub role_claim: bool,
+    /// Maximum size of all SAML responses that wait for their browsers, in bytes; by default
+    /// [`limits::HELD_RESPONSES_BYTES_MAX`](crate::base::limits::HELD_RESPONSES_BYTES_MAX).
+    pub held_responses_bytes_max: usize,
 }
 
 /// The services of the core, with one set of ports.
@@ -96,6 +99,7 @@ impl Gateway {
             start_urls,
             partition,
             role_claim,
+            held_responses_bytes_max,
         } = ports;
         let journal = Arc::new(Journal::new(audit, clock.clone(), entropy.clone()));
         let rates = Arc::new(RateCounters::new(records.clone(), limits));
@@ -120,7 +124,7 @@ impl Gateway {
             clock: clock.clone(),
             entropy: entropy.clone(),
             lifetimes,
-            held: Default::default(),
+            held: HeldBytes::new(held_responses_bytes_max),
             waiting: Default::default(),
         });
         let clients = Arc::new(Clients {

@@ -33,7 +33,7 @@ use crate::record::rate_limit::{AddressSlots, RateCounters};
 use crate::record::{Record, Records};
 use crate::session::{Lifetimes, Sessions};
 
-use held::HeldBytes;
+pub(crate) use held::HeldBytes;
 pub(crate) use turns::{Message, WaitingMessages};
 
 pub use begin::{CallbackParams, SignInCompleted, SignInError, SignInRequest, SignInStarted};
@@ -58,13 +58,6 @@ pub struct SignIns {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) held: HeldBytes,
     pub(crate) waiting: WaitingMessages,
-}
-
-impl SignIns {
-    /// Sets another ceiling than [`crate::base::limits::HELD_RESPONSES_BYTES_MAX`] for the SAML responses that wait for their browsers.
-    pub fn limit_held_responses(&self, bytes_max: usize) {
-        self.held.limit(bytes_max);
-    }
 }
 
 /// What we send a browser to the provider with.

@@ -8,12 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::record::StoreError;
 
 /// Counts the bytes that were stored, not removed here, and have not expired.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HeldBytes(Mutex<Held>);
 
 #[derive(Debug)]
@@ -25,17 +24,6 @@ struct Held {
     /// Expiration by key, oldest first. Removed entries stay until then.
     until: VecDeque<(DateTime<Utc>, SecretDigest)>,
     total: usize,
-}
-
-impl Default for Held {
-    fn default() -> Self {
-        Self {
-            bytes_max: limits::HELD_RESPONSES_BYTES_MAX,
-            bytes: HashMap::new(),
-            until: VecDeque::new(),
-            total: 0,
-        }
-    }
 }
 
 impl Held {
@@ -55,6 +43,16 @@ pub(crate) struct Room<'h> {
 }
 
 impl HeldBytes {
+    /// Permits at most `bytes_max` bytes.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self(Mutex::new(Held {
+            bytes_max,
+            bytes: HashMap::new(),
+            until: VecDeque::new(),
+            total: 0,
+        }))
+    }
+
     /// Reserves capacity for a response that is stored under `key` and expires at `until`.
     ///
     /// # Errors
@@ -94,11 +92,6 @@ impl HeldBytes {
         self.lock().remove(key);
     }
 
-    /// Overrides [`limits::HELD_RESPONSES_BYTES_MAX`].
-    pub(super) fn limit(&self, bytes_max: usize) {
-        self.lock().bytes_max = bytes_max;
-    }
-
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +120,7 @@ impl Drop for Room<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits;
     use chrono::TimeDelta;
 
     fn key(number: usize) -> SecretDigest {
@@ -135,7 +129,7 @@ mod tests {
 
     #[test]
     fn held_responses_are_bounded_and_expire() {
-        let held = HeldBytes::default();
+        let held = HeldBytes::new(limits::HELD_RESPONSES_BYTES_MAX);
         let now = DateTime::UNIX_EPOCH;
         let later = now + limits::HELD_RESPONSE_MAX;
         let one = limits::HELD_RESPONSE_BYTES_MAX;
@@ -166,7 +160,7 @@ mod tests {
 
     #[test]
     fn key_holds_one_response() {
-        let held = HeldBytes::default();
+        let held = HeldBytes::new(limits::HELD_RESPONSES_BYTES_MAX);
         let now = DateTime::UNIX_EPOCH;
         let later = now + limits::HELD_RESPONSE_MAX;
         let reserve = |bytes| held.reserve(key(1), bytes, now, later);

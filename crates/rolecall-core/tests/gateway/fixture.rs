@@ -17,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{Policy, RoleRequest};
 use rolecall_core::audit::{ReferenceId, RequestContext};
 use rolecall_core::aws::{AccountId, Partition};
+use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, SecretText, State};
 use rolecall_core::caller::ClientInfo;
 use rolecall_core::clients::StartUrls;
@@ -114,6 +115,18 @@ impl Fixture {
             gate,
             policy,
         }
+    }
+
+    /// A gateway with a small limit for held responses: reaching the default takes half a minute.
+    pub fn with_held_responses_max(bytes_max: usize) -> Self {
+        let mut fixture = Self::new();
+        let ports = Ports {
+            providers: vec![fixture.okta.clone(), fixture.google.clone()],
+            held_responses_bytes_max: bytes_max,
+            ..ports(&fixture.store, &fixture.clock, &fixture.trail, &fixture.aws)
+        };
+        fixture.gateway = Arc::new(Gateway::new(ports, policy(ACCESS)));
+        fixture
     }
 
     /// The same gateway with `aws.role_claim = false`.
@@ -283,6 +296,7 @@ fn ports(
         public_url,
         partition: Partition::Aws,
         role_claim: true,
+        held_responses_bytes_max: limits::HELD_RESPONSES_BYTES_MAX,
     }
 }
 

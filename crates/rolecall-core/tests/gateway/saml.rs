@@ -15,14 +15,10 @@ use crate::fixture::{
     context, id, saml, saml_callback,
 };
 
-impl Fixture {
-    /// Reduces the space for held responses: filling the default takes half a minute. The unit tests use the default.
-    fn small_room(&self) -> usize {
-        let bytes = 64 * 1024;
-        self.gateway.sign_ins().limit_held_responses(bytes);
-        bytes
-    }
+/// Small limit for held responses, in bytes. The unit tests of the limit use the default.
+const HELD_BYTES_MAX: usize = 64 * 1024;
 
+impl Fixture {
     async fn hold(&self, begun: &StartedSignIn, response: &str) -> Result<(), SignInError> {
         self.gateway
             .sign_ins()
@@ -78,9 +74,8 @@ async fn unsigned_response_is_not_held() {
 
 #[tokio::test]
 async fn held_responses_have_a_ceiling() {
-    let fixture = Fixture::new();
-    let room = fixture.small_room();
-    let large = "x".repeat(room / 4);
+    let fixture = Fixture::with_held_responses_max(HELD_BYTES_MAX);
+    let large = "x".repeat(HELD_BYTES_MAX / 4);
     for _ in 0..4 {
         let begun = fixture.begin("okta").await;
         fixture.hold(&begun, &large).await.unwrap();
@@ -186,8 +181,8 @@ async fn response_in_another_browser_is_rejected() {
 
 #[tokio::test]
 async fn fetched_response_frees_its_space() {
-    let fixture = Fixture::new();
-    let large = "x".repeat(fixture.small_room() / 2);
+    let fixture = Fixture::with_held_responses_max(HELD_BYTES_MAX);
+    let large = "x".repeat(HELD_BYTES_MAX / 2);
     for number in 0..3 {
         let begun = fixture.begin("okta").await;
         let text = format!("alice a{number} s1 subject-alice {large}");
