@@ -89,7 +89,7 @@ async fn signin_faults_take_effect_and_end() -> Result<()> {
             .await?;
         Ok((response.status().as_u16(), response.text().await?))
     };
-    for (fault, status, shown) in [
+    for (fault, expected, shown) in [
         (
             Fault::SigninBadRequest,
             400,
@@ -110,7 +110,7 @@ async fn signin_faults_take_effect_and_end() -> Result<()> {
     ] {
         setup.aws.inject_fault(fault);
         let (status, body) = get_signin_token("SessionDuration").await?;
-        assert_eq!(status, status);
+        assert_eq!(status, expected);
         assert!(body.contains(shown), "{shown} in {body}");
         setup.aws.clear_faults();
     }

@@ -55,7 +55,7 @@ async fn unsigned_and_foreign_signatures_are_rejected() -> Result<()> {
         credential: Credential::generate(Algorithm::Rs256)?,
         ..Setup::new()?
     };
-    invalid(setup.present(&other_provider.fine()?).await?);
+    invalid(setup.present(&other_provider.valid_response()?).await?);
     let text = String::from_utf8(STANDARD.decode(setup.valid_response()?)?)?;
     let altered = text.replace("role/rolecall/Developer,", "role/rolecall/Admin,");
     invalid(setup.present(&STANDARD.encode(altered)).await?);

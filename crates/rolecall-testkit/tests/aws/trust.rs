@@ -28,7 +28,7 @@ async fn with_trust(change: impl FnOnce(&mut Value, &str)) -> Result<(Setup, u16
 
 #[tokio::test]
 async fn each_condition_is_enforced() -> Result<()> {
-    for (condition, status) in [
+    for (condition, expected) in [
         (json!({}), 200),
         (json!({"StringEquals": {"PREFIX:aud": "second"}}), 403),
         (
@@ -79,7 +79,7 @@ async fn each_condition_is_enforced() -> Result<()> {
             statement["Condition"] = serde_json::from_str(&text.replace("PREFIX", prefix)).unwrap();
         })
         .await?;
-        assert_eq!(status, status, "{text}");
+        assert_eq!(status, expected, "{text}");
     }
     Ok(())
 }
