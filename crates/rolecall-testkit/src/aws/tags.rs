@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    fn rejected(claim: &Value) -> Option<Code> {
+    fn rejected(claim: &Value) -> Option<ErrorCode> {
         SessionTags::read(claim).err().map(|error| error.code)
     }
 

@@ -108,9 +108,9 @@ async fn provider_sends_logout_request() -> Result<()> {
     for binding in [Binding::Redirect, Binding::Post] {
         let (idp, key, mut browser, _, clock) = signed_in(binding).await?;
         browser.open(&idp.sign_out_url()).await?;
-        let request = message(&browser, &idp, binding)?;
-        ensure!(request.is_request && request.document.find("SessionIndex").is_some());
-        let id = request.document.attribute("ID").context("an ID")?;
+        let received = message(&browser, &idp, binding)?;
+        ensure!(received.is_request && received.document.find("SessionIndex").is_some());
+        let id = received.document.attribute("ID").context("an ID")?;
         let code = Element::new("samlp:StatusCode").with("Value", SUCCESS);
         let mut document = request(&idp, &clock.clock());
         document.name = "samlp:LogoutResponse".to_owned();
