@@ -85,7 +85,7 @@ fn invalid_session_tags_are_errors() {
         ),
         (
             "session_tags = { a = { value = \"x\", optional = \"yes\" } }",
-            "3:48 `optional` must be true or false, not a string | write true or false, without quotes",
+            "3:48 `optional` must be true or false, not a string | write true or false without quotes",
         ),
         (
             "session_tags = { a = { value = \"{claims.}\" } }",
@@ -93,11 +93,11 @@ fn invalid_session_tags_are_errors() {
         ),
         (
             "session_tags = { a = { value = \"x\", when = 1 } }",
-            "3:38 unknown key \"when\" | a session tag takes value, optional",
+            "3:37 unknown key \"when\" | a session tag takes value, optional",
         ),
         (
             "session_tags = { a = 1 }",
-            "3:22 `a` must be a text, not a number | put it in quotes: \"…\"",
+            "3:22 `a` must be a string, not a number | put it in quotes: \"…\"",
         ),
     ] {
         let found = errors_of(&format!("[[permission_set]]\nname = \"New\"\n{keys}\n"));
@@ -278,7 +278,7 @@ fn too_long_merged_policy_is_an_error() {
         .unwrap_err()
         .to_string();
     assert!(
-        errors.contains("invalid `keep_base_policy`") && errors.contains("AWS takes 2048"),
+        errors.contains("invalid `keep_base_policy`") && errors.contains("AWS accepts 2048"),
         "{errors}"
     );
 }
