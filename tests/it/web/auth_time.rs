@@ -35,7 +35,7 @@ async fn missing_auth_time_names_the_setting() -> Result<()> {
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.open(&fixture.at("/")).await?;
     ensure!(
-        page.text().contains("Needs a sign-in of the last 1 h"),
+        page.text().contains("Needs a sign-in within the last 1 h"),
         "{}",
         page.text()
     );
@@ -99,7 +99,7 @@ async fn assume_now_accepts_requested_reauthentication() -> Result<()> {
     );
     let page = browser.open(&fixture.at("/")).await?;
     ensure!(
-        !page.text().contains("Needs a sign-in of the last 1 h"),
+        !page.text().contains("Needs a sign-in within the last 1 h"),
         "{}",
         page.text()
     );
