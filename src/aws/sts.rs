@@ -91,19 +91,6 @@ fn configured_endpoint(settings: &AwsSettings) -> Endpoints {
 impl Sts for StsClient {
     async fn assume(&self, request: &StsRequest) -> Result<AssumedRole, StsError> {
         let role = &request.session().role;
-        let partition = self.regions.partition();
-        if role.partition() != partition {
-            return Err(StsError::Refused {
-                refusal: StsRefusal::Other,
-                code: "WrongPartition".to_owned(),
-                message: format!(
-                    "the role is in the partition {}, but this gateway is configured for {}",
-                    role.partition(),
-                    partition
-                ),
-                request_id: None,
-            });
-        }
         let percent = request.session().predicted_percent;
         if percent > 100 {
             tracing::warn!(

@@ -3,7 +3,7 @@
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::config_file::{Reader, Value};
-use rolecall_core::identity::EmailDomain;
+use rolecall_core::identity::{ClaimPath, EmailDomain};
 
 use super::provider::{CommonSettings, ProviderContext};
 use super::provider_files::FileReader;
@@ -92,12 +92,14 @@ impl Oidc {
     ) -> Option<(OidcSettings, Vec<SettingsFinding>)> {
         let (id, public_url) = (common.id?, context.public_url?);
         let mut claims = ClaimNames::default();
-        for (name, given) in [
+        for (path, given) in [
             (&mut claims.email, common.claims.email),
             (&mut claims.name, common.claims.name),
             (&mut claims.groups, common.claims.groups),
         ] {
-            *name = given.unwrap_or_else(|| std::mem::take(name));
+            if let Some(given) = given {
+                *path = ClaimPath::parse(&given);
+            }
         }
         let settings = OidcSettings {
             redirect_uri: public_url.join(&format!("/sign-in/{id}/callback")).ok()?,

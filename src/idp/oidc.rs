@@ -187,7 +187,7 @@ impl OidcProvider {
         begun: PendingSignIn,
         metadata: &Metadata,
         code: SecretText,
-    ) -> Result<Identity, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         let exchange = CodeExchange {
             endpoint: &metadata.token_endpoint,
             redirect_uri: &self.settings.redirect_uri,
@@ -208,8 +208,10 @@ impl OidcProvider {
             now: self.clock.now(),
         };
         let (verified, mut all_claims) = token.verified(&expected)?;
-        claims::refuse_overage(&all_claims, &self.settings)?;
-        if self.settings.userinfo == UserinfoUse::WhenNeeded
+        let mut overage = claims::groups_overage(&all_claims, &self.settings);
+        // Userinfo does not have the groups either.
+        if overage.is_none()
+            && self.settings.userinfo == UserinfoUse::WhenNeeded
             && let Some(missing) = MissingClaims::of(&all_claims, &self.settings)
             && let Some(endpoint) = &metadata.userinfo_endpoint
         {
@@ -220,10 +222,16 @@ impl OidcProvider {
                 missing: &missing,
             };
             let userinfo = request.fetch(&self.http).await?;
-            claims::refuse_overage(&userinfo, &self.settings)?;
+            overage = claims::groups_overage(&userinfo, &self.settings);
             merge::add_missing(&mut all_claims, &userinfo, &self.settings.claims);
         }
-        claims::identity(&self.settings, verified, &all_claims, tokens.id_token)
+        claims::identity(
+            &self.settings,
+            verified,
+            &all_claims,
+            tokens.id_token,
+            overage,
+        )
     }
 }
 
@@ -322,9 +330,7 @@ impl IdentityProvider for OidcProvider {
                 let metadata = self.metadata().await?;
                 self.check_response_issuer(iss.as_deref(), metadata.iss_parameter_required)?;
                 let redeemed = self.redeemed(begun, &metadata, code).await;
-                redeemed
-                    .map(VerifiedSignIn::from)
-                    .map_err(|error| self.redactor.error(error))
+                redeemed.map_err(|error| self.redactor.error(error))
             }
             Callback::Saml(_) => Err(ProviderError::rejected(
                 RejectReason::Malformed,

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 use rolecall_core::aws::Region;
-use rolecall_core::base::limits;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::EmailAddress;
-use rolecall_core::record::rate_limit::{AddressShares, ShareBounds};
 use rolecall_core::sign_in::ReturnTo;
 use tokio::runtime::Handle;
 use url::Url;
@@ -17,14 +15,6 @@ use crate::web::http::address::ClientAddresses;
 use crate::web::http::cookie::CookieNames;
 use crate::web::http::pending_work::PendingWork;
 use crate::web::metrics::Metrics;
-
-/// Limits of the bytes of SAML forms that are being processed.
-const FORM_ROOM: ShareBounds = ShareBounds {
-    all: limits::SAML_FORMS_BYTES_MAX,
-    each: limits::SAML_FORMS_BYTES_MAX / 8,
-    reserved: limits::SAML_FORMS_RESERVED_BYTES,
-    ceiling: 2 * limits::SAML_FORMS_BYTES_MAX,
-};
 
 /// A document that the gateway publishes for IAM.
 pub struct PublishedDocument {
@@ -83,8 +73,6 @@ pub struct Site {
     pub content_security_policy: HeaderValue,
     /// The `emailAddress` of every account in `ListAccounts`, which AWS clients show next to the name.
     pub account_email: String,
-    /// The budget for the bytes of SAML forms that are being processed.
-    pub form_room: Arc<AddressShares>,
     /// Tasks that continue after their request.
     pub pending_work: PendingWork,
     /// The runtime for tasks that continue after their request or that wait for the network more than once. Workers that
@@ -108,7 +96,6 @@ impl Site {
             metrics,
             content_security_policy,
             settings,
-            form_room: AddressShares::new(FORM_ROOM),
             pending_work: PendingWork::default(),
             runtime: Handle::current(),
         }

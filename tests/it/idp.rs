@@ -105,6 +105,7 @@ impl Fixture {
         } = returned;
         let vouched = self.adapter.complete(correlation, callback).await?;
         assert!(vouched.once.is_none(), "a code is consumed at the provider");
+        vouched.require_groups()?;
         Ok(vouched.identity)
     }
 

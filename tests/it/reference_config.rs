@@ -134,9 +134,9 @@ fn documented_defaults_are_correct() -> anyhow::Result<()> {
         ("#management = ", loaded.listen.management.to_string()),
         ("#prefix = ", loaded.store.prefix),
         ("#partition = ", loaded.aws.partition.to_string()),
-        ("#email = ", okta.claims.email.clone()),
-        ("#name = ", okta.claims.name.clone()),
-        ("#groups = ", okta.claims.groups.clone()),
+        ("#email = ", okta.claims.email.to_string()),
+        ("#name = ", okta.claims.name.to_string()),
+        ("#groups = ", okta.claims.groups.to_string()),
     ] {
         assert!(
             text.contains(&format!("{line}\"{default}\"")),

@@ -8,6 +8,7 @@ mod authorize;
 mod code;
 pub mod dpop;
 mod error;
+mod proof;
 mod refused;
 mod token;
 
@@ -35,7 +36,6 @@ use crate::session::{Approval, ClientName, ClientRules, Sessions};
 pub use authorize::AllowLoginError;
 pub use code::LoginCode;
 pub use error::LoginError;
-pub use refused::LoginGrant;
 
 /// The service for `aws login`.
 pub struct AwsLogins {
@@ -296,6 +296,15 @@ pub struct LoginExchange {
     pub code_verifier: SecretText,
     /// `redirectUri`
     pub redirect_uri: String,
+}
+
+/// A request to the token endpoint (`CreateOAuth2Token`), by `grantType`.
+#[derive(Clone, Debug)]
+pub enum LoginTokenRequest {
+    /// `authorization_code`
+    Code(LoginExchange),
+    /// `refresh_token`: `clientId` and `refreshToken`.
+    Refresh(LoginClient, RefreshToken),
 }
 
 /// The response to a token request (`CreateOAuth2Token`).

@@ -10,9 +10,14 @@ use arc_swap::ArcSwap;
 use crate::access::{Grants, Policy, PolicyChanges, RoleAccess, RoleRequest};
 use crate::audit::{AuditEventKind, Journal};
 use crate::aws::AccountId;
-use crate::base::Clock;
+use crate::base::{Clock, Source};
 use crate::caller::{Caller, Circumstances, ClientInfo, Facts, Flow};
 use crate::record::StoreError;
+
+/// A source of facts did not answer, so it is not known what the caller may use.
+#[derive(Debug, thiserror::Error)]
+#[error("what the access policy depends on cannot be looked up")]
+pub struct FactsUnavailable(#[source] pub Source);
 
 /// The access that a client would get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +53,7 @@ impl Entitlements {
     /// Collects the facts about this caller with this client address.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if a source of facts is unavailable: unknown facts are never taken for absent ones.
+    /// [`FactsUnavailable`] if a source of facts is unavailable: unknown facts are never taken for absent ones.
     /// At present the sign-in is the only source, and it is always available.
     #[expect(
         clippy::unused_async,
@@ -58,7 +63,7 @@ impl Entitlements {
         &self,
         caller: Caller<'a>,
         origin: &ClientInfo,
-    ) -> Result<Facts<'a>, StoreError> {
+    ) -> Result<Facts<'a>, FactsUnavailable> {
         let circumstances = Circumstances {
             now: self.clock.now(),
             address: origin.address,
@@ -75,7 +80,7 @@ impl Entitlements {
         &self,
         caller: impl Into<Caller<'a>>,
         origin: &ClientInfo,
-    ) -> Result<Grants, StoreError> {
+    ) -> Result<Grants, FactsUnavailable> {
         let facts = self.facts(caller.into(), origin).await?;
         Ok(self.policy.load().grants(&facts))
     }
@@ -89,7 +94,7 @@ impl Entitlements {
         account: &AccountId,
         caller: impl Into<Caller<'a>>,
         origin: &ClientInfo,
-    ) -> Result<Grants, StoreError> {
+    ) -> Result<Grants, FactsUnavailable> {
         let facts = self.facts(caller.into(), origin).await?;
         Ok(self.policy.load().grants_in(account, &facts))
     }
@@ -103,7 +108,7 @@ impl Entitlements {
         role: &RoleRequest,
         caller: impl Into<Caller<'a>>,
         origin: &ClientInfo,
-    ) -> Result<Option<RoleAccess>, StoreError> {
+    ) -> Result<Option<RoleAccess>, FactsUnavailable> {
         let grants = self.grants_in(&role.account, caller, origin).await?;
         Ok(role.find_in(&grants))
     }
@@ -117,7 +122,7 @@ impl Entitlements {
         person: impl Into<Caller<'a>>,
         flow: Flow,
         origin: &ClientInfo,
-    ) -> Result<ClientReach, StoreError> {
+    ) -> Result<ClientReach, FactsUnavailable> {
         let caller = Caller {
             flow: Some(flow),
             ..person.into()

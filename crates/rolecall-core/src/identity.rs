@@ -3,6 +3,7 @@
 //! A person is identified by provider and subject only: no two providers share a person, and the e-mail address is a
 //! claim. Each [`Identity`] has its [`Evidence`]; only the adapters that verified a token or an assertion create it.
 
+mod claim_path;
 mod claims;
 mod email;
 mod name_id;
@@ -15,10 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::base::secret::{SecretDigest, SecretText};
 use crate::base::{limits, text_newtype};
 
+pub use claim_path::ClaimPath;
 pub use claims::Claims;
 pub use email::{EmailAddress, EmailDomain, InvalidEmail};
 pub use name_id::NameId;
-pub use read::{InvalidClaims, ReadClaims, UnreadClaims, UnreadReason, claim_name};
+pub use read::{InvalidClaims, ReadClaims, UnreadClaims, UnreadReason};
 pub use untrusted_email::{UntrustedEmail, UntrustedEmailReason, trusted_email};
 
 text_newtype!(

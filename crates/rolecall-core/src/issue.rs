@@ -35,7 +35,7 @@ use crate::issue::packed::Fitted;
 use crate::issue::via_provider::{Proven, Purpose};
 use crate::record::rate_limit::RateCounters;
 use crate::record::{Records, StoreError};
-use crate::session::Sessions;
+use crate::session::{Session, Sessions};
 use crate::sign_in::SignIns;
 
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
@@ -92,10 +92,10 @@ pub(crate) struct Prepared {
 }
 
 impl Issuer {
-    /// Issues credentials for a role to the person.
+    /// Issues credentials for a role to a program or a script, which cannot visit the identity provider.
     ///
     /// # Errors
-    /// [`IssueError`].
+    /// [`IssueError`]; [`IssueError::AtProvider`] names no address.
     pub async fn credentials<'a>(
         &self,
         context: &RequestContext,
@@ -107,9 +107,25 @@ impl Issuer {
             Some(_) => CredentialDelivery::Client,
             None => CredentialDelivery::Credentials,
         };
-        let purpose = Purpose::Credentials;
-        let issue = IssueRequest::new(role, delivery).or_via_provider(&purpose);
+        let issue = IssueRequest::new(role, delivery);
         self.issue(context, caller, issue).await
+    }
+
+    /// Issues credentials for a role on a page. If the account's trust requires the identity provider, the browser goes there and
+    /// the request is kept until it is back.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn credentials_page(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        role: &RoleRequest,
+    ) -> Result<IssuedRole, IssueError> {
+        let purpose = Purpose::Credentials;
+        let issue =
+            IssueRequest::new(role, CredentialDelivery::Credentials).or_via_provider(&purpose);
+        self.issue(context, session.into(), issue).await
     }
 
     /// Issues credentials for a role.

@@ -4,6 +4,7 @@
 //! The record of a session is authoritative; the index per person exists for listing and ending sessions. A new
 //! [`Epoch`] ends all earlier sessions of a person, including those that are not in the index.
 
+mod access_token;
 mod administer;
 mod approval;
 mod browser_sessions;
@@ -27,6 +28,7 @@ use crate::caller::{Caller, ClientInfo, EpochId, SessionId};
 use crate::identity::{Evidence, Identity, ProviderId};
 use crate::record::{Record, Records};
 
+pub use access_token::AccessTokenError;
 pub use approval::Approval;
 pub(crate) use browser_sessions::Owner;
 pub use browser_sessions::ResumedSession;

@@ -10,17 +10,18 @@ mod providers;
 mod refused;
 #[cfg(test)]
 mod reject_reason_tests;
+mod relay_state;
 mod return_to;
 mod saml;
 mod saml_response;
 mod sign_out;
 mod single_logout;
 mod turns;
+mod verified;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -36,14 +37,18 @@ use crate::session::{Lifetimes, Sessions};
 pub(crate) use held::HeldBytes;
 pub(crate) use turns::{Message, WaitingMessages};
 
-pub use begin::{CallbackParams, SignInCompleted, SignInError, SignInRequest, SignInStarted};
+pub use begin::{
+    BrowserSecrets, CallbackParams, SignInCompleted, SignInError, SignInRequest, SignInStarted,
+};
 pub use return_to::{InvalidReturnTo, ReturnTo};
 pub use saml::{
     HeldResponse, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ResponseForAws,
     SamlServiceProvider, Turn,
 };
+pub use saml_response::{AcceptedResponse, PostedResponse};
 
 pub use sign_out::{SignOutError, SignedOut};
+pub use verified::{GroupsOverage, ReplayKey, VerifiedSignIn};
 
 /// Signing in and out at the configured providers.
 pub struct SignIns {
@@ -248,33 +253,6 @@ impl ProviderError {
         Self::Rejected {
             reason,
             detail: detail.into(),
-        }
-    }
-}
-
-/// Something that counts once, and until when it could be shown again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayKey {
-    /// Names it, among everything of its provider.
-    pub digest: SecretDigest,
-    /// After this it would be refused for its age.
-    pub until: DateTime<Utc>,
-}
-
-/// A person, as a provider has just vouched for them.
-#[derive(Clone, Debug)]
-pub struct VerifiedSignIn {
-    /// Who.
-    pub identity: Identity,
-    /// What vouched, where it is a bearer document that somebody could show again (SAML Profiles 4.1.4.5).
-    pub once: Option<ReplayKey>,
-}
-
-impl From<Identity> for VerifiedSignIn {
-    fn from(identity: Identity) -> Self {
-        Self {
-            identity,
-            once: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use aws_sdk_sts::config::{
 };
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rolecall_core::aws::{AssumedRole, Partition, Region, StsRequest};
+use rolecall_core::aws::{AssumedRole, Region, StsRequest};
 use tokio::time::Instant;
 use url::Url;
 
@@ -59,10 +59,6 @@ impl Regions {
             endpoints,
             known: RwLock::default(),
         }
-    }
-
-    pub(super) fn partition(&self) -> Partition {
-        self.settings.partition
     }
 
     /// The clients for an account in this Region, in order and without duplicate endpoints; those that failed recently

@@ -1,15 +1,15 @@
 //! Converts verified claims to an [`Identity`]: e-mail address, name, groups, MFA.
 //!
-//! A token from which the provider omitted groups because there are too many (overage) is rejected, because a decision
-//! would be based on incomplete groups. The URL in such a token is never fetched.
+//! If the provider omitted groups because there are too many (overage), the identity has none and the overage is reported to
+//! the core. The URL in such a token is never fetched.
 
 use std::collections::BTreeMap;
 
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{
-    Evidence, Identity, InvalidClaims, ReadClaims, UnreadReason, claim_name,
+    ClaimPath, Evidence, Identity, InvalidClaims, ReadClaims, UnreadReason,
 };
-use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::sign_in::{GroupsOverage, ProviderError, RejectReason, VerifiedSignIn};
 use serde_json::{Map, Value};
 
 use super::checks::Verified;
@@ -17,21 +17,17 @@ use super::google;
 use super::settings::OidcSettings;
 use crate::idp::address;
 
-/// Rejects "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core
-/// 5.6.2).
-///
-/// # Errors
-/// [`RejectReason::TooManyGroups`].
-pub fn refuse_overage(
+/// Finds "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core 5.6.2).
+pub fn groups_overage(
     claims: &Map<String, Value>,
     settings: &OidcSettings,
-) -> Result<(), ProviderError> {
-    let groups = claim_name(&settings.claims.groups);
+) -> Option<GroupsOverage> {
+    let groups = settings.claims.groups.as_str();
     let elsewhere = match claims.get("_claim_names") {
         Some(Value::Object(names)) => {
-            let around = first_step(&groups).map(|(first, _)| first);
+            let around = settings.claims.groups.nested().map(|(first, _)| first);
             let stands_there = |name: &String| names.get(name).is_some_and(|at| !at.is_null());
-            names.contains_key(&groups) || around.as_ref().is_some_and(stands_there)
+            names.contains_key(groups) || around.as_ref().is_some_and(stands_there)
         }
         Some(Value::Null) | None => false,
         Some(_) => true,
@@ -39,20 +35,17 @@ pub fn refuse_overage(
     let flagged = claims.iter().any(|(name, value)| {
         (name == "hasgroups" && *value != Value::Bool(false))
             || (name
-                .strip_prefix(groups.as_str())
+                .strip_prefix(groups)
                 .is_some_and(|rest| rest.starts_with(":src")))
     });
-    if elsewhere || (flagged && groups == "groups") {
-        return Err(ProviderError::rejected(
-            RejectReason::TooManyGroups,
-            "the provider omitted the groups because there are too many; configure it to send only the groups assigned to this \
+    (elsewhere || (flagged && groups == "groups")).then_some(GroupsOverage {
+        advice: "the provider omitted the groups because there are too many; configure it to send only the groups assigned to this \
              application (Entra ID: Token configuration, groups claim, \"Groups assigned to the application\"), or app roles",
-        ));
-    }
-    Ok(())
+    })
 }
 
-/// Builds the identity. `claims` are those of the ID token, completed by userinfo.
+/// Builds the identity. `claims` are those of the ID token, completed by userinfo. In an overage of groups it has none,
+/// because incomplete groups must not be taken for all.
 ///
 /// # Errors
 /// [`RejectReason::Claims`], [`RejectReason::HostedDomain`].
@@ -61,7 +54,8 @@ pub fn identity(
     verified: Verified,
     claims: &Map<String, Value>,
     id_token: SecretText,
-) -> Result<Identity, ProviderError> {
+    groups_overage: Option<GroupsOverage>,
+) -> Result<VerifiedSignIn, ProviderError> {
     if let Some(domain) = &settings.hosted_domain {
         google::check_hosted_domain(claims, domain)?;
     }
@@ -77,17 +71,20 @@ pub fn identity(
             .into_iter()
             .any(|value| wanted.iter().any(|wanted| wanted == value))
     };
-    let addresses = values(&read_claims, &claim_name(&settings.claims.email))?;
-    let groups = groups(&read_claims, claims, &claim_name(&settings.claims.groups))?;
+    let addresses = values(&read_claims, settings.claims.email.as_str())?;
+    let groups = match &groups_overage {
+        Some(_) => Vec::new(),
+        None => groups(&read_claims, claims, &settings.claims.groups)?,
+    };
     let mfa = any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr);
     let domains = settings.believed_domains();
     let (email, untrusted_email) =
         address::decide(&settings.id, &addresses, email_verified, &domains);
-    let name = read_claims.single(&claim_name(&settings.claims.name));
+    let name = read_claims.single(settings.claims.name.as_str());
     let name = name.map(str::to_owned);
     let sid = read_claims.single("sid").map(str::to_owned);
     let (claims, unread_claims) = read_claims.into_parts();
-    Ok(Identity {
+    let identity = Identity {
         provider: settings.id.clone(),
         subject: verified.subject,
         email,
@@ -103,6 +100,10 @@ pub fn identity(
         },
         claims,
         unread_claims,
+    };
+    Ok(VerifiedSignIn {
+        groups_overage,
+        ..identity.into()
     })
 }
 
@@ -111,8 +112,9 @@ pub fn identity(
 fn groups(
     read_claims: &ReadClaims,
     claims: &Map<String, Value>,
-    name: &str,
+    path: &ClaimPath,
 ) -> Result<Vec<String>, ProviderError> {
+    let name = path.as_str();
     let unread = match read_claims.values(name) {
         Ok(values) => return Ok(values.map(str::to_owned).collect()),
         Err(unread) => unread,
@@ -124,7 +126,7 @@ fn groups(
             ..
         }
     );
-    match member_names(claims, name).filter(|_| is_object) {
+    match member_names(claims, path).filter(|_| is_object) {
         // Within the limits of claim values.
         Some(names) => {
             let bounded = ReadClaims::of(BTreeMap::from([(name.to_owned(), Ok(names))]));
@@ -140,12 +142,12 @@ fn values(read_claims: &ReadClaims, name: &str) -> Result<Vec<String>, ProviderE
 }
 
 /// The member names of an object whose members are all objects. A member of another type could be a negative statement.
-fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
-    let claim = match claims.get(name) {
+fn member_names(claims: &Map<String, Value>, path: &ClaimPath) -> Option<Vec<String>> {
+    let claim = match claims.get(path.as_str()) {
         Some(claim) => claim,
         None => {
-            let (first, rest) = first_step(name)?;
-            claims.get(&first)?.pointer(&format!("/{rest}"))?
+            let (first, rest) = path.nested()?;
+            claims.get(&first)?.pointer(rest)?
         }
     };
     let members = claim.as_object().filter(|members| !members.is_empty())?;
@@ -156,12 +158,6 @@ fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> 
     };
     let granted: Option<Vec<_>> = members.iter().map(granted).collect();
     Some(granted?.into_iter().flatten().collect())
-}
-
-/// The claim at which a JSON pointer with several steps starts, and the other steps (RFC 6901).
-fn first_step(pointer: &str) -> Option<(String, &str)> {
-    let (first, rest) = pointer.strip_prefix('/')?.split_once('/')?;
-    Some((first.replace("~1", "/").replace("~0", "~"), rest))
 }
 
 fn refused(error: InvalidClaims) -> ProviderError {
@@ -186,12 +182,12 @@ mod tests {
             asserted_at: DateTime::UNIX_EPOCH,
             auth_time: AuthTime::Unstated,
         };
-        identity(
-            settings,
-            verified,
-            &object(claims),
-            SecretText::new("x.y.z"),
-        )
+        let claims = object(claims);
+        let overage = groups_overage(&claims, settings);
+        let token = SecretText::new("x.y.z");
+        let verified = identity(settings, verified, &claims, token, overage)?;
+        verified.require_groups()?;
+        Ok(verified.identity)
     }
 
     fn reason(error: ProviderError) -> RejectReason {
@@ -206,8 +202,8 @@ mod tests {
     #[test]
     fn claims_are_found_by_name_or_pointer() {
         let mut settings = settings();
-        settings.claims.groups = "/realm_access/roles".to_owned();
-        settings.claims.name = "/name".to_owned();
+        settings.claims.groups = ClaimPath::parse("/realm_access/roles");
+        settings.claims.name = ClaimPath::parse("/name");
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
         let identity = made(
             &settings,
@@ -260,7 +256,7 @@ mod tests {
     #[test]
     fn role_without_granting_organization_is_omitted() {
         let mut settings = settings();
-        settings.claims.groups = "urn:zitadel:iam:org:project:roles".to_owned();
+        settings.claims.groups = ClaimPath::parse("urn:zitadel:iam:org:project:roles");
         let groups = |roles: Value| {
             let claims = json!({ "urn:zitadel:iam:org:project:roles": roles });
             made(&settings, claims).map(|identity| identity.groups)
@@ -290,11 +286,9 @@ mod tests {
             ),
         ] {
             let mut settings = settings();
-            settings.claims.groups = pointer.to_owned();
-            let error = refuse_overage(&object(claims.clone()), &settings).unwrap_err();
-            assert_eq!(reason(error), RejectReason::TooManyGroups, "{pointer}");
+            settings.claims.groups = ClaimPath::parse(pointer);
             let error = made(&settings, claims.clone()).unwrap_err();
-            assert_eq!(reason(error), RejectReason::Claims, "{pointer}");
+            assert_eq!(reason(error), RejectReason::TooManyGroups, "{pointer}");
             let mut here = object(claims);
             here.remove("_claim_names");
             let identity = made(&settings, Value::Object(here)).unwrap();
@@ -316,8 +310,8 @@ mod tests {
     }
 
     #[test]
-    fn groups_overage_is_rejected_in_every_form() {
-        let refused = |claims| refuse_overage(&object(claims), &settings());
+    fn groups_overage_is_found_in_every_form() {
+        let overage = |claims| groups_overage(&object(claims), &settings());
         for bad in [
             json!({"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example"}}}),
             json!({"_claim_names": "groups"}),
@@ -326,11 +320,9 @@ mod tests {
             json!({"groups:src1": "https://graph.example"}),
             json!({"groups": ["some"], "hasgroups": true}),
         ] {
-            assert_eq!(
-                reason(refused(bad.clone()).unwrap_err()),
-                RejectReason::TooManyGroups,
-                "{bad}"
-            );
+            assert!(overage(bad.clone()).is_some(), "{bad}");
+            let error = made(&settings(), bad.clone()).unwrap_err();
+            assert_eq!(reason(error), RejectReason::TooManyGroups, "{bad}");
         }
         for good in [
             json!({}),
@@ -342,13 +334,13 @@ mod tests {
                 .map(|_| json!({"groupssrc": 1}))
                 .unwrap(),
         ] {
-            assert!(refused(good.clone()).is_ok(), "{good}");
+            assert!(overage(good.clone()).is_none(), "{good}");
         }
         // With roles as groups claim, omitted groups do not matter.
         let mut roles = settings();
-        roles.claims.groups = "roles".to_owned();
+        roles.claims.groups = ClaimPath::parse("roles");
         assert!(
-            refuse_overage(&object(json!({"hasgroups": true, "roles": ["a"]})), &roles).is_ok()
+            groups_overage(&object(json!({"hasgroups": true, "roles": ["a"]})), &roles).is_none()
         );
     }
 

@@ -22,7 +22,10 @@ impl OidcProvider {
     ) -> Result<Identity, ProviderError> {
         jws::fits(claims)?;
         let verified = checks::Verified::supposed(claims, settings, now)?;
-        claims::refuse_overage(claims, settings)?;
-        claims::identity(settings, verified, claims, SecretText::new(""))
+        let overage = claims::groups_overage(claims, settings);
+        let token = SecretText::new("");
+        let verified = claims::identity(settings, verified, claims, token, overage)?;
+        verified.require_groups()?;
+        Ok(verified.identity)
     }
 }

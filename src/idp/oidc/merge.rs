@@ -3,7 +3,7 @@
 //! A claim of the ID token is never replaced. Related claims (`email` and `email_verified`) are taken from the same
 //! document.
 
-use rolecall_core::identity::{EmailAddress, ReadClaims, claim_name};
+use rolecall_core::identity::{ClaimPath, EmailAddress, ReadClaims};
 use serde_json::{Map, Value};
 
 use super::google;
@@ -49,7 +49,7 @@ impl MissingClaims {
     /// The missing claims, groups or e-mail address; `None` if both are present.
     pub fn of(claims: &Map<String, Value>, settings: &OidcSettings) -> Option<Self> {
         let read_claims = ReadClaims::from_json(claims);
-        let lacks = |name: &str| !read_claims.has(&claim_name(name));
+        let lacks = |path: &ClaimPath| !read_claims.has(path.as_str());
         let groups_elsewhere = google::is_google(&settings.issuer);
         let missing = Self {
             email: lacks(&settings.claims.email),
@@ -92,22 +92,22 @@ pub fn add_missing(
         }
     }
     merge_claim_names(claims, userinfo);
-    for name in [&names.email, &names.name, &names.groups] {
-        let name = claim_name(name);
-        if only_in_userinfo(&name) {
-            take_over(claims, userinfo, &name);
+    for path in [&names.email, &names.name, &names.groups] {
+        let name = path.as_str();
+        if only_in_userinfo(name) {
+            take_over(claims, userinfo, name);
         }
     }
     for (claim, flag) in VERIFIED {
         let claim = match claim {
-            "email" => claim_name(&names.email),
-            other => other.to_owned(),
+            "email" => names.email.as_str(),
+            other => other,
         };
-        let same = !userinfo_claims.has(&claim)
-            || same_value(signed.single(&claim), userinfo_claims.single(&claim));
+        let same = !userinfo_claims.has(claim)
+            || same_value(signed.single(claim), userinfo_claims.single(claim));
         let flag_value = userinfo.get(flag);
         let denied = flag_value.is_some_and(|flag_value| *flag_value != Value::Bool(true));
-        match (only_in_userinfo(&claim), flag_value) {
+        match (only_in_userinfo(claim), flag_value) {
             (true, Some(flag_value)) => drop(claims.insert(flag.to_owned(), flag_value.clone())),
             // `email_verified: true` in the ID token does not count if the ID token has no address.
             (true, None) if claims.get(flag) == Some(&Value::Bool(true)) => {

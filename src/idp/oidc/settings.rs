@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rolecall_core::access::UnsupportedFacts;
 use rolecall_core::base::secret::SecretText;
-use rolecall_core::identity::{EmailDomain, ProviderId};
+use rolecall_core::identity::{ClaimPath, EmailDomain, ProviderId};
 use url::Url;
 
 use super::auth_time::AuthTimeRule;
@@ -61,23 +61,23 @@ pub struct OidcSettings {
     pub endpoint_hosts: Vec<String>,
 }
 
-/// The claims to use, each a claim name or a JSON pointer (`/realm_access/roles`).
+/// The claims to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
-    /// Name of the claim with the e-mail address.
-    pub email: String,
-    /// Name of the claim with the display name.
-    pub name: String,
-    /// Name of the claim with the groups.
-    pub groups: String,
+    /// The claim with the e-mail address.
+    pub email: ClaimPath,
+    /// The claim with the display name.
+    pub name: ClaimPath,
+    /// The claim with the groups.
+    pub groups: ClaimPath,
 }
 
 impl Default for ClaimNames {
     fn default() -> Self {
         Self {
-            email: "email".to_owned(),
-            name: "name".to_owned(),
-            groups: "groups".to_owned(),
+            email: ClaimPath::parse("email"),
+            name: ClaimPath::parse("name"),
+            groups: ClaimPath::parse("groups"),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::identity::{AuthTime, Evidence, Identity, InvalidClaims, ReadClaims};
-use rolecall_core::sign_in::{ProviderError, RejectReason, ReplayKey, VerifiedSignIn};
+use rolecall_core::sign_in::{
+    GroupsOverage, ProviderError, RejectReason, ReplayKey, VerifiedSignIn,
+};
 
 use super::assertion::{Attribute, VerifiedAssertion, named, select_unambiguous};
 use super::settings::SamlSettings;
@@ -24,7 +26,7 @@ const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddr
 /// Builds the identity and its evidence.
 ///
 /// # Errors
-/// [`RejectReason::Subject`], [`RejectReason::TooManyGroups`], [`RejectReason::Claims`].
+/// [`RejectReason::Subject`], [`RejectReason::Claims`].
 pub fn verified_sign_in(
     settings: &SamlSettings,
     verified: VerifiedAssertion,
@@ -40,13 +42,11 @@ pub fn verified_sign_in(
              e-mail address, or set saml.subject_attribute",
         ));
     }
-    if !matches!(named(&verified.attributes, OVERAGE), Ok(None)) {
-        return Err(ProviderError::rejected(
-            RejectReason::TooManyGroups,
-            "the provider omitted the groups because there are too many; configure it to send only the groups assigned to this \
+    let is_overage = !matches!(named(&verified.attributes, OVERAGE), Ok(None));
+    let groups_overage = is_overage.then_some(GroupsOverage {
+        advice: "the provider omitted the groups because there are too many; configure it to send only the groups assigned to this \
              application (Entra ID: Attributes & Claims, group claim, \"Groups assigned to the application\")",
-        ));
-    }
+    });
     // The first of these attributes that has values.
     let first = |names: &[String]| -> Result<Vec<String>, InvalidClaims> {
         for name in names {
@@ -57,7 +57,11 @@ pub fn verified_sign_in(
         }
         Ok(Vec::new())
     };
-    let groups = first(&settings.attributes.groups).map_err(refused)?;
+    // Fewer groups must not be taken for all.
+    let groups = match &groups_overage {
+        Some(_) => Vec::new(),
+        None => first(&settings.attributes.groups).map_err(refused)?,
+    };
     let mut addresses = first(&settings.attributes.email).map_err(refused)?;
     // Trailing white space is not part of an address.
     for address in &mut addresses {
@@ -103,6 +107,7 @@ pub fn verified_sign_in(
             digest: verified.digest,
             until: verified.not_on_or_after,
         }),
+        groups_overage,
     })
 }
 
@@ -282,8 +287,14 @@ mod tests {
 
     #[test]
     fn groups_overage_is_rejected() {
-        let assertion = verified("x", vec![attribute(OVERAGE, None, &["https://graph"])]);
-        let error = verified_sign_in(&settings(), assertion).unwrap_err();
+        let some = attribute("groups", None, &["some"]);
+        let link = attribute(OVERAGE, None, &["https://graph"]);
+        let overage = verified_sign_in(&settings(), verified("x", vec![some, link])).unwrap();
+        assert!(
+            overage.identity.groups.is_empty(),
+            "incomplete groups are not used"
+        );
+        let error = overage.require_groups().unwrap_err();
         assert_eq!(reason(&error), "too_many_groups");
     }
 

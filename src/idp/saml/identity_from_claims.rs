@@ -73,7 +73,9 @@ pub fn identity_from_claims(
         session_not_on_or_after: None,
         authn_context: text("acr").map(|context| trimmed(context).to_owned()),
     };
-    Ok(identity::verified_sign_in(settings, identity)?.identity)
+    let verified = identity::verified_sign_in(settings, identity)?;
+    verified.require_groups()?;
+    Ok(verified.identity)
 }
 
 /// The values of an attribute; empty for an object or a nested array, which correspond to an XML element.
@@ -138,7 +140,9 @@ mod tests {
         let to = xml.find(end).unwrap();
         let xml = format!("{}{attributes}{}", &xml[..from], &xml[to..]);
         let verified = posted(&signed(&xml, Signed::Response), &trust())?;
-        Ok(identity::verified_sign_in(settings, verified)?.identity)
+        let verified = identity::verified_sign_in(settings, verified)?;
+        verified.require_groups()?;
+        Ok(verified.identity)
     }
 
     fn attribute(name: &str, values: &[&str]) -> String {

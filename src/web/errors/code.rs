@@ -70,10 +70,13 @@ impl Coded for ConsentError {
 pub struct Outcome(&'static str);
 
 impl Outcome {
+    /// It succeeded.
+    pub const OK: Self = Self("ok");
+
     /// `ok`, or the code of the error.
     pub fn of<T>(result: &Result<T, impl Coded>) -> Self {
         match result {
-            Ok(_) => Self("ok"),
+            Ok(_) => Self::OK,
             Err(error) => Self::failed(error),
         }
     }

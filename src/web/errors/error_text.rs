@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use actix_web::http::StatusCode;
 use rolecall_core::base::text;
+use rolecall_core::entitlements::FactsUnavailable;
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
 
@@ -169,6 +170,7 @@ fn limit_message(limit: LimitName) -> &'static str {
         LimitName::WaitingMessages => {
             "Too many identity provider messages from your network are waiting to be processed."
         }
+        LimitName::SamlForms => "Too many identity provider messages are being processed.",
         LimitName::SamlResponses => "Too many SAML responses were sent for this sign-in.",
         LimitName::Register => "Too many clients were registered from your network.",
         LimitName::DeviceAuthorization => {
@@ -177,6 +179,20 @@ fn limit_message(limit: LimitName) -> &'static str {
         LimitName::Credentials => "You requested credentials too many times.",
         LimitName::StsRate => "Too many credentials were requested for this account.",
         LimitName::UserCodes => "Too many incorrect codes were entered.",
+    }
+}
+
+impl From<&FactsUnavailable> for ErrorText {
+    fn from(error: &FactsUnavailable) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Gateway,
+            "unavailable",
+            "Your access cannot be determined right now, and nothing is issued without that. You stay signed in.",
+        )
+        .hint("Try again in a moment.")
+        .caused_by(error)
+        .retry_after(5)
     }
 }
 

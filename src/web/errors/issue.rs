@@ -44,6 +44,7 @@ impl From<&IssueError> for ErrorText {
                 .hint("Try again, or use credentials instead. A sign-in policy of the account may deny access from your network.")
                 .detail(error.to_string()),
             IssueError::RateLimited(exceeded) => exceeded.into(),
+            IssueError::FactsUnavailable(error) => error.into(),
             IssueError::Unavailable(error) => error.into(),
         }
     }
@@ -54,7 +55,9 @@ impl From<IssueError> for PageError {
         let title = match &error {
             IssueError::SessionEnded => return Self::sign_in_first("/", false),
             IssueError::RateLimited(exceeded) => return (*exceeded).into(),
-            IssueError::Unavailable(_) => "Rolecall is temporarily unavailable",
+            IssueError::FactsUnavailable(_) | IssueError::Unavailable(_) => {
+                "Rolecall is temporarily unavailable"
+            }
             IssueError::NotGranted => "This role is not available to you",
             IssueError::Locked { .. } => "Additional verification required",
             IssueError::Attributes(_) => "Required attribute missing",

@@ -6,6 +6,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rolecall_core::audit::ReferenceId;
+use rolecall_core::entitlements::FactsUnavailable;
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::LimitExceeded;
 use serde_json::json;
@@ -137,13 +138,6 @@ impl PageError {
         self
     }
 
-    /// Sets `Retry-After`, in seconds.
-    #[must_use]
-    pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.0.error_text.retry_after = Some(seconds);
-        self
-    }
-
     /// The texts of the page, for tests.
     #[cfg(test)]
     pub fn summary(&self) -> String {
@@ -214,6 +208,12 @@ impl From<RequestError> for PageError {
 impl From<LimitExceeded> for PageError {
     fn from(exceeded: LimitExceeded) -> Self {
         Self::with_text("Too many requests", &exceeded)
+    }
+}
+
+impl From<FactsUnavailable> for PageError {
+    fn from(error: FactsUnavailable) -> Self {
+        Self::with_text("Rolecall is temporarily unavailable", &error)
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rolecall_core::access::Remediation;
+use rolecall_core::entitlements::FactsUnavailable;
 use rolecall_core::issue::IssueError;
 use rolecall_core::record::StoreError;
 use rolecall_wire::sso::Exception;
@@ -52,6 +53,9 @@ pub enum SsoError {
     /// Credentials could not be issued for another reason.
     #[error(transparent)]
     Issue(IssueError),
+    /// The facts for the access policy are unavailable.
+    #[error(transparent)]
+    FactsUnavailable(#[from] FactsUnavailable),
     /// The session store is unavailable.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
@@ -111,6 +115,7 @@ impl SsoError {
             | IssueError::StsUnanswered { .. }
             | IssueError::Console(_)
             | IssueError::RateLimited(_)
+            | IssueError::FactsUnavailable(_)
             | IssueError::Unavailable(_)) => Self::Issue(other),
         }
     }
@@ -125,9 +130,10 @@ impl SsoError {
                 Exception::Unauthorized
             }
             Self::Forbidden { .. } => Exception::Forbidden,
-            Self::Issue(_) | Self::Unavailable(_) | Self::Request(_) => {
-                of_status(self.error_text().status)
-            }
+            Self::Issue(_)
+            | Self::FactsUnavailable(_)
+            | Self::Unavailable(_)
+            | Self::Request(_) => of_status(self.error_text().status),
         }
     }
 
@@ -152,6 +158,7 @@ impl SsoError {
                 hint,
             } => ErrorText::new(StatusCode::FORBIDDEN, Fault::Caller, code, message).hint(hint),
             Self::Issue(error) => error.into(),
+            Self::FactsUnavailable(error) => error.into(),
             Self::Unavailable(error) => error.into(),
             Self::Request(error) => error.error_text(),
         }

@@ -11,6 +11,7 @@ use actix_web::http::header;
 use chrono::TimeDelta;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, SessionSecret, SignOutTicket, TOKEN_CHARACTERS};
+use rolecall_core::sign_in::BrowserSecrets;
 
 /// The names of the cookies on this origin.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +42,21 @@ impl CookieNames {
         }
     }
 
+    /// The secrets of a request that starts or completes a sign-in.
+    pub fn secrets(&self, request: &HttpRequest) -> BrowserSecrets {
+        BrowserSecrets {
+            browser: self.browser(request),
+            session: self.session(request),
+        }
+    }
+
     /// The secret of the session. None if the cookie is repeated, because another site may have set one of them.
     pub fn session(&self, request: &HttpRequest) -> Option<SessionSecret> {
         single_value(request, self.session, SessionSecret::CHARACTERS).map(SessionSecret::new)
     }
 
     /// The secret of the pending sign-ins of this browser.
-    pub fn browser(&self, request: &HttpRequest) -> Option<BrowserSecret> {
+    fn browser(&self, request: &HttpRequest) -> Option<BrowserSecret> {
         single_value(request, self.browser, TOKEN_CHARACTERS).map(BrowserSecret::new)
     }
 

@@ -10,6 +10,7 @@ use rolecall_core::aws_login::LoginTokens;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleVisit, IssuedRole, ProofOutcome};
+use rolecall_core::record::rate_limit::Share;
 
 use super::extract::RequestScope;
 use crate::web::errors::code::{Coded, Outcome};
@@ -46,17 +47,35 @@ impl Delivery for ProofOutcome {
     }
 }
 
-/// Runs `work` to completion even if the client disconnects, and counts the inner result in the metrics. An outer error, such
-/// as an invalid access token, is not counted.
+/// Why detached work has no result: `E` is the error of the core, `F` that of the surface.
+#[derive(Debug)]
+pub enum DetachedError<E, F> {
+    /// The request was rejected before anything was requested from the core, or was interrupted. It is not counted.
+    Request(F),
+    /// The core rejected the request, or failed.
+    Failed(E),
+}
+
+impl<E: Into<F>, F> DetachedError<E, F> {
+    /// The error of the response.
+    pub fn into_surface(self) -> F {
+        match self {
+            Self::Request(error) => error,
+            Self::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// Runs `work` to completion even if the client disconnects, and counts the result in the metrics.
 ///
 /// # Errors
-/// The outer error of `work`, or [`RequestError::Internal`] if it did not complete. The inner result has its own error.
+/// [`DetachedError`].
 pub fn detached<T, E, F>(
     site: Data<Site>,
     context: RequestContext,
     delivery: &'static str,
-    work: impl Future<Output = Result<Result<T, E>, F>> + Send + 'static,
-) -> impl Future<Output = Result<Result<T, E>, F>>
+    work: impl Future<Output = Result<T, DetachedError<E, F>>> + Send + 'static,
+) -> impl Future<Output = Result<T, DetachedError<E, F>>>
 where
     T: Delivery + Send + 'static,
     E: Coded + Send + 'static,
@@ -68,10 +87,15 @@ where
     let pending = site.pending_work.begin();
     // Not an `async` block, which would store the future twice.
     let task = runtime.spawn(work.then(move |outcome| async move {
-        if let Ok(outcome) = &outcome {
-            site.metrics.issue(delivery, Outcome::of(outcome));
+        let counted = match &outcome {
+            Ok(_) => Some(Outcome::OK),
+            Err(DetachedError::Failed(error)) => Some(Outcome::failed(error)),
+            Err(DetachedError::Request(_)) => None,
+        };
+        if let Some(counted) = counted {
+            site.metrics.issue(delivery, counted);
         }
-        let is_issued = matches!(&outcome, Ok(Ok(delivery)) if delivery.is_issued());
+        let is_issued = matches!(&outcome, Ok(delivery) if delivery.is_issued());
         if is_issued && watched.strong_count() == 0 {
             undelivered(&site, &context, delivery).await;
         }
@@ -80,28 +104,31 @@ where
     }));
     task.map(move |outcome| {
         drop(client);
-        outcome.map_err(|error| RequestError::interrupted(&error))?
+        outcome.unwrap_or_else(|error| {
+            let interrupted = RequestError::interrupted(&error);
+            Err(DetachedError::Request(interrupted.into()))
+        })
     })
 }
 
 /// Handles a message of an identity provider to completion even if the client disconnects, so that a rejected sign-in is
-/// audited and a completed one releases its pending record.
+/// audited and a completed one releases its pending record. `room`, that of the message's
+/// form, is released afterwards.
 ///
 /// # Errors
 /// [`RequestError::Internal`] if the task did not complete.
 pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     scope: &RequestScope,
     provider: &ProviderId,
+    room: Option<Share>,
     work: impl FnOnce(Arc<Gateway>, RequestContext, ProviderId) -> F,
 ) -> Result<T, RequestError> {
     let site = &scope.site;
     let (gateway, context) = (Arc::clone(&site.gateway), scope.context.clone());
     let work = work(gateway, context, provider.clone());
     let pending = site.pending_work.begin();
-    let running = site
-        .runtime
-        .spawn(work.inspect(move |_| drop(pending)))
-        .await;
+    let work = work.inspect(move |_| drop((pending, room)));
+    let running = site.runtime.spawn(work).await;
     running.map_err(|error| RequestError::interrupted(&error))
 }
 

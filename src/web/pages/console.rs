@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::role::RoleFields;
 use super::{auto_post, format, portal};
 use crate::web::errors::page::PageError;
-use crate::web::http::detached::detached;
+use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::saml::via_provider;
@@ -152,20 +152,25 @@ pub async fn open_console(
         return Ok(console_response(json, url.as_str()));
     }
     let (site, context) = signed_in.scope.parts();
-    let visit = detached::<_, _, PageError>(site, context, "console", async move {
+    let visit = detached(site, context, "console", async move {
         let SignedIn { scope, session, .. } = signed_in;
-        let gateway = &scope.site.gateway;
-        let visit = gateway
-            .issuer()
-            .visit_console(&scope.context, &session, &role, &console);
-        Ok(visit.await)
-    })
-    .await?;
-    match visit {
-        Err(IssueError::AtProvider { start: Some(start) }) if !json => {
+        let (issuer, context) = (scope.site.gateway.issuer(), &scope.context);
+        let visit = if json {
+            let visit = issuer.visit_console_by_script(context, &session, &role, &console);
+            visit.await
+        } else {
+            issuer
+                .visit_console(context, &session, &role, &console)
+                .await
+        };
+        visit.map_err(DetachedError::Failed)
+    });
+    match visit.await {
+        Ok(visit) => visit_response(json, &visit),
+        Err(DetachedError::Failed(IssueError::AtProvider { start: Some(start) })) => {
             via_provider::redirect_to_provider(&start)
         }
-        visit => visit_response(json, &visit?),
+        Err(error) => Err(error.into_surface()),
     }
 }
 
@@ -179,16 +184,19 @@ pub async fn continue_to_console(
     ticket: Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let (site, context) = signed_in.scope.parts();
-    let outcome = detached::<_, _, PageError>(site, context, "console", async move {
+    let outcome = detached(site, context, "console", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let ticket = ConsoleTicket::new(ticket.into_inner());
         let gateway = &scope.site.gateway;
         let outcome = gateway
             .issuer()
             .continue_to_console(&scope.context, &session, &ticket);
-        Ok(outcome.await)
+        outcome.await.map_err(DetachedError::Failed)
     });
-    match outcome.await?? {
+    match outcome
+        .await
+        .map_err(DetachedError::<_, PageError>::into_surface)?
+    {
         ConsoleOutcome::Visit(visit) => visit_response(false, &visit),
         ConsoleOutcome::Spent => Err(PageError::bad_request(
             "This console link was already used, or has expired.",

@@ -12,7 +12,7 @@ use super::format;
 use super::layout::Viewer;
 use super::role::RoleFields;
 use crate::web::errors::page::PageError;
-use crate::web::http::detached::detached;
+use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::saml::via_provider;
@@ -31,17 +31,22 @@ pub async fn credentials(
     let json = reply::wants_json(&request);
     let viewer = (!json).then(|| signed_in.viewer());
     let (site, context) = signed_in.scope.parts();
-    let issued = detached::<_, _, PageError>(site.clone(), context, "credentials", async move {
+    let issued = detached(site.clone(), context, "credentials", async move {
         let SignedIn { scope, session, .. } = signed_in;
-        let issuer = scope.site.gateway.issuer();
-        Ok(issuer.credentials(&scope.context, &session, &role).await)
-    })
-    .await?;
-    let issued = match issued {
-        Err(IssueError::AtProvider { start: Some(start) }) if !json => {
+        let (issuer, context) = (scope.site.gateway.issuer(), &scope.context);
+        let issued = if json {
+            issuer.credentials(context, &session, &role).await
+        } else {
+            issuer.credentials_page(context, &session, &role).await
+        };
+        issued.map_err(DetachedError::Failed)
+    });
+    let issued = match issued.await {
+        Ok(issued) => issued,
+        Err(DetachedError::Failed(IssueError::AtProvider { start: Some(start) })) => {
             return via_provider::redirect_to_provider(&start);
         }
-        issued => issued?,
+        Err(error) => return Err(error.into_surface()),
     };
     if let Some(viewer) = viewer {
         return credentials_page(viewer, issued, site.gateway.now());

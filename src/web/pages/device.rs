@@ -37,11 +37,18 @@ pub async fn show(signed_in: SignedIn, link: Query<Link>) -> Result<HttpResponse
     compare(&signed_in, &link.user_code, None, None).await
 }
 
+/// The value of `typed` in the form in which the person types the whole code.
+const WHOLE_CODE: &str = "whole";
+
 /// What the pages of `/device` send.
 #[derive(Deserialize)]
 pub struct DeviceForm {
     #[serde(default)]
     user_code: String,
+    /// [`WHOLE_CODE`], or nothing: then the code may come from a link, and its second half is asked for.
+    #[serde(default)]
+    typed: String,
+    /// With an answer: the second half of the code.
     #[serde(default)]
     retyped: Option<String>,
     #[serde(flatten)]
@@ -55,9 +62,8 @@ pub struct DeviceForm {
 pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let Some(retyped) = form.retyped else {
-        // From the page that asks for the code: the person has typed all of it.
-        let typed = form.user_code.clone();
-        return compare(&signed_in, &form.user_code, Some(typed), None).await;
+        let typed = (form.typed == WHOLE_CODE).then(|| form.user_code.clone());
+        return compare(&signed_in, &form.user_code, typed, None).await;
     };
     let answer = DeviceConsent {
         user_code: form.user_code,

@@ -180,13 +180,12 @@ pub async fn start(
         let to = format!("/sign-in/{id}?{}", request.query_string());
         return forward_to_provider(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
     }
-    let browser = site.cookies.browser(&request);
-    let session = site.cookies.session(&request);
+    let secrets = site.cookies.secrets(&request);
     let wish = wish.into_inner().into();
     let begun = site
         .gateway
         .sign_ins()
-        .begin_sign_in(&scope.context, &id, browser, session.as_ref(), wish)
+        .begin_sign_in(&scope.context, &id, secrets, wish)
         .await?;
     let title = title(site, &id);
     let mut response = auto_post::challenge(begun.challenge, &title)?;
@@ -206,19 +205,19 @@ pub async fn callback(
 ) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let browser = scope.site.cookies.browser(&request);
+    let secrets = scope.site.cookies.secrets(&request);
     let returned = parse_callback(request.query_string());
-    let outcome = uninterrupted(&scope, &id, |gateway, context, provider| async move {
+    let outcome = uninterrupted(&scope, &id, None, |gateway, context, provider| async move {
         gateway
             .sign_ins()
-            .complete_sign_in(&context, &provider, browser.as_ref(), returned)
+            .complete_sign_in(&context, &provider, &secrets, returned)
             .await
     });
-    finish(&scope, &request, &id, outcome.await?).await
+    finish(&scope, &request, &id, outcome.await?)
 }
 
 /// Counts how a sign-in ended, and hands the browser its session.
-pub async fn finish(
+pub fn finish(
     scope: &RequestScope,
     request: &HttpRequest,
     id: &ProviderId,
@@ -230,12 +229,6 @@ pub async fn finish(
     let signed_in = outcome.map_err(|error| {
         PageError::from(error).action("Sign in again", format!("/sign-in/{id}"))
     })?;
-    if let Some(old) = site.cookies.session(request) {
-        site.gateway
-            .sign_ins()
-            .replace_session(&scope.context, &old)
-            .await?;
-    }
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
     set.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))?;

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::base::secret::{SamlResponse, State};
-use rolecall_core::sign_in::SignInError;
+use rolecall_core::sign_in::{AcceptedResponse, PostedResponse, SignInError};
 use serde::Deserialize;
 
 use super::form::SamlForm;
@@ -31,8 +31,8 @@ pub async fn metadata(scope: RequestScope, id: Path<String>) -> Result<HttpRespo
         .body(document))
 }
 
-/// `POST /sign-in/{provider}/acs`: the assertion consumer service (SAML Profiles 4.1.2). An answer to a sign-in of ours is
-/// kept for its browser; anything else nobody here asked for.
+/// `POST /sign-in/{provider}/acs`: the assertion consumer service (SAML Profiles 4.1.2). The core decides what the
+/// response is for ([`rolecall_core::sign_in::SignIns::accept_response`]).
 ///
 /// # Errors
 /// When the response is refused; see [`SignInError`].
@@ -44,35 +44,31 @@ pub async fn consume(
 ) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let state = form.state();
-    let response = form.response.ok_or(SignInError::Unreadable)?;
-    let response = SamlResponse::new(response);
-    let room = form.room;
-    let Some(state) = state else {
-        let outcome = uninterrupted(&scope, &id, |gateway, context, provider| async move {
-            let _room = room;
+    let secrets = scope.site.cookies.secrets(&request);
+    let posted = PostedResponse {
+        response: SamlResponse::new(form.response.ok_or(SignInError::Unreadable)?),
+        relay_state: form.relay_state,
+    };
+    let accepted = uninterrupted(
+        &scope,
+        &id,
+        form.room,
+        |gateway, context, provider| async move {
             gateway
                 .sign_ins()
-                .complete_unsolicited_sign_in(&context, &provider, response)
+                .accept_response(&context, &provider, &secrets, posted)
                 .await
-        });
-        return finish(&scope, &request, &id, outcome.await?).await;
-    };
-    let key = state.clone();
-    let held = uninterrupted(&scope, &id, |gateway, context, provider| async move {
-        let _room = room;
-        gateway
-            .sign_ins()
-            .hold_response(&context, &provider, &key, response)
-            .await
-    });
-    match held.await? {
-        Ok(()) => {
+        },
+    );
+    let outcome = match accepted.await? {
+        Ok(AcceptedResponse::Held(state)) => {
             let query = reply::query(&[("state", state.expose())]);
-            Ok(reply::see_other(&format!("/sign-in/{id}/continue?{query}")))
+            return Ok(reply::see_other(&format!("/sign-in/{id}/continue?{query}")));
         }
-        Err(error) => finish(&scope, &request, &id, Err(error)).await,
-    }
+        Ok(AcceptedResponse::SignedIn(completed)) => Ok(*completed),
+        Err(error) => Err(error),
+    };
+    finish(&scope, &request, &id, outcome)
 }
 
 /// Which sign-in goes on.
@@ -93,13 +89,13 @@ pub async fn resume(
 ) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let browser = scope.site.cookies.browser(&request);
+    let secrets = scope.site.cookies.secrets(&request);
     let state = State::new(continued.into_inner().state);
-    let outcome = uninterrupted(&scope, &id, |gateway, context, provider| async move {
+    let outcome = uninterrupted(&scope, &id, None, |gateway, context, provider| async move {
         gateway
             .sign_ins()
-            .complete_held_sign_in(&context, &provider, browser.as_ref(), state)
+            .complete_held_sign_in(&context, &provider, &secrets, state)
             .await
     });
-    finish(&scope, &request, &id, outcome.await?).await
+    finish(&scope, &request, &id, outcome.await?)
 }

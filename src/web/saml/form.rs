@@ -8,10 +8,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use rolecall_core::base::limits;
-use rolecall_core::base::secret::State;
 use rolecall_core::record::rate_limit::Share;
 
-use crate::web::errors::error_text::Fault;
 use crate::web::errors::page::PageError;
 use crate::web::errors::request::RequestError;
 use crate::web::http::address::known;
@@ -21,8 +19,6 @@ use crate::web::site::Site;
 
 /// Bytes of a whole form: the message with every `+`, `/` and `=` of it percent-encoded, and its `RelayState`.
 pub const FORM_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 8 * 9 + 8 * 1024;
-/// A `state` of ours: 256 bits in base64url.
-const STATE_CHARS: usize = 43;
 
 /// A form that another site's page sent: `SAMLRequest` or `SAMLResponse`, each at most once, and at most one `RelayState`.
 pub struct SamlForm {
@@ -73,18 +69,8 @@ fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let bytes = length.unwrap_or(FORM_BYTES_MAX).min(FORM_BYTES_MAX);
-    let room = site.form_room.take(known(request), bytes);
-    room.map(Some).ok_or_else(|| {
-        PageError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            Fault::Caller,
-            "rate_limited",
-            "Too many requests",
-            "Too many identity provider messages are being processed.",
-        )
-        .hint("Try again in 5 seconds.")
-        .retry_after(5)
-    })
+    let sign_ins = site.gateway.sign_ins();
+    Ok(Some(sign_ins.room_for_form(known(request), bytes)?))
 }
 
 impl SamlForm {
@@ -108,16 +94,6 @@ impl SamlForm {
             room: None,
         })
     }
-
-    /// The `state` of a sign-in that was begun here, if `RelayState` is one.
-    pub fn state(&self) -> Option<State> {
-        let state = self.relay_state.as_ref()?;
-        let ours = state.len() == STATE_CHARS
-            && state
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        ours.then(|| State::new(state.as_str()))
-    }
 }
 
 #[cfg(test)]
@@ -128,7 +104,8 @@ mod tests {
     fn each_field_is_there_once_at_most() {
         let one = SamlForm::parse(b"SAMLResponse=a%2Bb&RelayState=r&x=1").unwrap();
         assert_eq!(one.response.as_deref(), Some("a+b"));
-        assert!(one.request.is_none() && one.state().is_none());
+        assert!(one.request.is_none());
+        assert_eq!(one.relay_state.as_deref(), Some("r"));
         for twice in [
             "SAMLResponse=a&SAMLResponse=a",
             "RelayState=a&SAMLResponse=b&RelayState=a",
@@ -136,24 +113,5 @@ mod tests {
         ] {
             assert!(SamlForm::parse(twice.as_bytes()).is_none(), "{twice}");
         }
-    }
-
-    #[test]
-    fn only_what_looks_like_a_state_is_one() {
-        let state = |relay_state: &str| {
-            let form = SamlForm {
-                request: None,
-                response: None,
-                relay_state: Some(relay_state.to_owned()),
-                room: None,
-            };
-            form.state().is_some()
-        };
-        let ours = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-";
-        assert!(state(ours));
-        for other in ["", "/console", &ours[1..], &format!("{ours}A")] {
-            assert!(!state(other), "{other}");
-        }
-        assert!(!state(&ours.replace('-', "/")));
     }
 }

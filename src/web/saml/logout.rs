@@ -2,7 +2,7 @@
 
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::base::secret::{SecretText, State};
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::record::rate_limit::Share;
 use rolecall_core::sign_in::{LogoutMessage, OrderedBy, SignOutError};
@@ -31,7 +31,7 @@ pub async fn logout_by_redirect(
     let message = || LogoutMessage::Redirect(SecretText::new(query));
     match sent {
         Some(sent) if sent.request.is_none() && sent.response.is_some() => {
-            logout_response(&scope, &id, sent.state(), message(), None).await
+            logout_response(&scope, &id, sent.relay_state, message(), None).await
         }
         Some(sent) => logout_request(&scope, &id, sent.request.map(|_| message()), by, None).await,
         None => logout_request(&scope, &id, None, by, None).await,
@@ -50,14 +50,14 @@ pub async fn logout_by_form(
 ) -> Result<HttpResponse, PageError> {
     let by = ordered_by(&request)?;
     let id = provider_id(&id)?;
-    let state = form.state();
+    let relay_state = form.relay_state.clone();
     let message = |text| LogoutMessage::Post {
         message: SecretText::new(text),
         relay_state: form.relay_state,
     };
     match (form.request, form.response) {
         (None, Some(response)) => {
-            logout_response(&scope, &id, state, message(response), form.room).await
+            logout_response(&scope, &id, relay_state, message(response), form.room).await
         }
         (Some(request), None) => {
             logout_request(&scope, &id, Some(message(request)), by, form.room).await
@@ -83,8 +83,7 @@ async fn logout_request(
     by: OrderedBy,
     room: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
-    let outcome = uninterrupted(scope, id, |gateway, context, provider| async move {
-        let _room = room;
+    let outcome = uninterrupted(scope, id, room, |gateway, context, provider| async move {
         gateway
             .sign_ins()
             .sign_out_ordered(&context, &provider, message, by)
@@ -100,15 +99,14 @@ async fn logout_request(
 async fn logout_response(
     scope: &RequestScope,
     id: &ProviderId,
-    state: Option<State>,
+    relay_state: Option<String>,
     message: LogoutMessage,
     room: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
-    let outcome = uninterrupted(scope, id, |gateway, context, provider| async move {
-        let _room = room;
+    let outcome = uninterrupted(scope, id, room, |gateway, context, provider| async move {
         gateway
             .sign_ins()
-            .sign_out_answered(&context, &provider, state.as_ref(), message)
+            .sign_out_answered(&context, &provider, relay_state.as_deref(), message)
             .await
     });
     match outcome.await? {

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::form::SamlForm;
 use crate::web::errors::page::PageError;
-use crate::web::http::detached::{detached, uninterrupted};
+use crate::web::http::detached::{DetachedError, detached, uninterrupted};
 use crate::web::http::extract::{RequestScope, SignedIn};
 use crate::web::http::fetch_metadata::require_navigation;
 use crate::web::http::reply;
@@ -58,14 +58,17 @@ pub async fn receive(
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     let response = SamlResponse::new(form.response.ok_or(SignInError::Unreadable)?);
-    let room = form.room;
-    let received = uninterrupted(&scope, &id, |gateway, context, provider| async move {
-        let _room = room;
-        gateway
-            .issuer()
-            .receive_for_aws(&context, &provider, response)
-            .await
-    });
+    let received = uninterrupted(
+        &scope,
+        &id,
+        form.room,
+        |gateway, context, provider| async move {
+            gateway
+                .issuer()
+                .receive_for_aws(&context, &provider, response)
+                .await
+        },
+    );
     let ticket = received.await??;
     let path = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
     Ok(reply::see_other(&path))
@@ -82,16 +85,16 @@ pub async fn resume(
     let (_, ticket) = path.into_inner();
     let viewer = signed_in.viewer();
     let (site, context) = signed_in.scope.parts();
-    let outcome = detached::<_, _, PageError>(site.clone(), context, "provider", async move {
+    let outcome = detached(site.clone(), context, "provider", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let ticket = ProofTicket::new(ticket);
         let gateway = &scope.site.gateway;
         let outcome = gateway
             .issuer()
             .continue_with_proof(&scope.context, &session, &ticket);
-        Ok(outcome.await)
+        outcome.await.map_err(DetachedError::Failed)
     });
-    match outcome.await?? {
+    match outcome.await.map_err(DetachedError::<_, PageError>::into_surface)? {
         ProofOutcome::Visit(visit) => visit_response(false, &visit),
         ProofOutcome::Issued(issued) => credentials_page(viewer, *issued, site.gateway.now()),
         ProofOutcome::Spent => Err(PageError::bad_request(

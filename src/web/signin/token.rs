@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginGrant, LoginTokens};
+use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginTokenRequest, LoginTokens};
 use rolecall_core::base::json;
 use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
 use rolecall_wire::signin::{
@@ -18,27 +18,12 @@ use serde_json::Value;
 
 use crate::web::errors::request::RequestError;
 use crate::web::errors::signin::AwsSignInError;
-use crate::web::http::detached::detached;
+use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::RequestScope;
 
 /// A code, a verifier and a refresh token of AWS's own sizes fit.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a client asks for.
-enum TokenRequest {
-    Code(LoginExchange),
-    Refresh(LoginClient, RefreshToken),
-}
-
-impl TokenRequest {
-    fn shown(&self) -> LoginGrant<'_> {
-        match self {
-            Self::Code(exchange) => LoginGrant::Code(&exchange.code),
-            Self::Refresh(_, token) => LoginGrant::Refresh(token),
-        }
-    }
-}
 
 /// `POST /v1/token`
 ///
@@ -55,34 +40,11 @@ pub async fn token(
     let work = async move {
         let (gateway, context) = (&scope.site.gateway, &scope.context);
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let shown = asked.shown();
-        let exchange = async {
-            gateway.aws_logins().check_login(context, shown).await?;
-            let proof = gateway.aws_logins().login_proof(&proofs)?;
-            match &asked {
-                TokenRequest::Code(shown) => {
-                    gateway
-                        .aws_logins()
-                        .redeem_login(context, &proof, shown)
-                        .await
-                }
-                TokenRequest::Refresh(client, token) => {
-                    gateway
-                        .aws_logins()
-                        .refresh_login(context, &proof, *client, token)
-                        .await
-                }
-            }
-        };
-        Ok(match exchange.await {
-            Ok(tokens) => Ok(tokens),
-            Err(error) => Err(gateway
-                .aws_logins()
-                .count_login_refusal(context, shown, error)
-                .await),
-        })
+        let tokens = gateway.aws_logins().create_token(context, &proofs, &asked);
+        tokens.await.map_err(DetachedError::Failed)
     };
-    let tokens = detached::<_, _, AwsSignInError>(site, context, "aws_login", work).await??;
+    let tokens = detached(site, context, "aws_login", work).await;
+    let tokens = tokens.map_err(DetachedError::<_, AwsSignInError>::into_surface)?;
     Ok(HttpResponse::Ok().json(answer(&tokens)))
 }
 
@@ -94,7 +56,7 @@ fn proofs(request: &HttpRequest) -> Vec<String> {
         .collect()
 }
 
-async fn read(request: &HttpRequest, body: Payload) -> Result<TokenRequest, AwsSignInError> {
+async fn read(request: &HttpRequest, body: Payload) -> Result<LoginTokenRequest, AwsSignInError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -114,17 +76,17 @@ async fn read(request: &HttpRequest, body: Payload) -> Result<TokenRequest, AwsS
     asked(request.map_err(|_| invalid("The request body could not be read."))?)
 }
 
-fn asked(request: CreateOAuth2TokenRequestBody) -> Result<TokenRequest, AwsSignInError> {
+fn asked(request: CreateOAuth2TokenRequestBody) -> Result<LoginTokenRequest, AwsSignInError> {
     let client = LoginClient::parse(&text(request.client_id, "clientId")?);
     let client = client.ok_or_else(|| invalid("clientId is not the ID of a known AWS client."))?;
     match text(request.grant_type, "grantType")?.as_str() {
-        grant::AUTHORIZATION_CODE => Ok(TokenRequest::Code(LoginExchange {
+        grant::AUTHORIZATION_CODE => Ok(LoginTokenRequest::Code(LoginExchange {
             client,
             code: AuthorizationCode::new(text(request.code, "code")?),
             code_verifier: SecretText::new(text(request.code_verifier, "codeVerifier")?),
             redirect_uri: text(request.redirect_uri, "redirectUri")?,
         })),
-        grant::REFRESH_TOKEN => Ok(TokenRequest::Refresh(
+        grant::REFRESH_TOKEN => Ok(LoginTokenRequest::Refresh(
             client,
             RefreshToken::new(text(request.refresh_token, "refreshToken")?),
         )),

@@ -10,8 +10,8 @@ use rolecall_core::access::Grants;
 use rolecall_core::audit::RequestContext;
 use rolecall_core::aws::AccountId;
 use rolecall_core::base::secret::AccessToken;
-use rolecall_core::record::StoreError;
-use rolecall_core::session::ClientSession;
+use rolecall_core::entitlements::FactsUnavailable;
+use rolecall_core::session::{AccessTokenError, ClientSession};
 use rolecall_wire::sso::BEARER_TOKEN;
 
 use crate::web::errors::sso::SsoError;
@@ -31,7 +31,7 @@ impl Bearer {
     ///
     /// # Errors
     /// When it cannot be told.
-    pub async fn grants(&self) -> Result<Grants, StoreError> {
+    pub async fn grants(&self) -> Result<Grants, FactsUnavailable> {
         let RequestScope { site, context } = &self.scope;
         site.gateway
             .entitlements()
@@ -43,7 +43,7 @@ impl Bearer {
     ///
     /// # Errors
     /// When it cannot be told.
-    pub async fn grants_in(&self, account: &AccountId) -> Result<Grants, StoreError> {
+    pub async fn grants_in(&self, account: &AccountId) -> Result<Grants, FactsUnavailable> {
         let RequestScope { site, context } = &self.scope;
         let gateway = &site.gateway;
         gateway
@@ -59,9 +59,6 @@ pub fn token(request: &HttpRequest) -> Option<AccessToken> {
     let token = values.next()?.to_str().ok()?;
     values.next().is_none().then(|| AccessToken::new(token))
 }
-
-/// How access tokens of AWS IAM Identity Center begin (CreateToken, example response).
-const AWS_TOKEN_PREFIX: &str = "aoa";
 
 /// An access token that has not been looked up. GetRoleCredentials looks it up in the same visit to the runtime in which it
 /// waits for AWS, so that the worker is woken once.
@@ -83,14 +80,16 @@ impl BearerToken {
     /// AWS's own; 5xx when the store does not answer.
     pub async fn verify(self) -> Result<Bearer, SsoError> {
         let Self { scope, token } = self;
-        if token.handle().is_none() {
-            return Err(SsoError::ForeignAccessToken {
+        let sessions = scope.site.gateway.sessions();
+        let session = sessions.verify_access_token(&token).await;
+        let session = session.map_err(|error| match error {
+            AccessTokenError::NotIssuedHere { of_aws } => SsoError::ForeignAccessToken {
                 origin: scope.site.origin().to_owned(),
-                of_aws: token.expose().starts_with(AWS_TOKEN_PREFIX),
-            });
-        }
-        let session = scope.site.gateway.sessions().client_session(&token).await?;
-        let session = session.ok_or(SsoError::SessionEnded)?;
+                of_aws,
+            },
+            AccessTokenError::SessionEnded => SsoError::SessionEnded,
+            AccessTokenError::Unavailable(error) => error.into(),
+        })?;
         Ok(Bearer { scope, session })
     }
 }

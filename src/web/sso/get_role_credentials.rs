@@ -6,12 +6,13 @@
 use actix_web::HttpResponse;
 use actix_web::web::Query;
 use rolecall_core::access::RoleRequest;
+use rolecall_core::issue::IssueError;
 use rolecall_wire::sso::{GetRoleCredentialsRequest, GetRoleCredentialsResponse, RoleCredentials};
 
 use super::account;
 use super::bearer::{Bearer, BearerToken};
 use crate::web::errors::sso::{RequestedRole, SsoError};
-use crate::web::http::detached::detached;
+use crate::web::http::detached::{DetachedError, detached};
 
 /// The maximum length of a role name in bytes: 64 for the permission set, `@`, and 32 for the variant.
 const ROLE_NAME_BYTES_MAX: usize = 97;
@@ -39,17 +40,17 @@ pub async fn get_role_credentials(
     let role = parse(&request);
     let (site, context) = token.parts();
     let work = async move {
-        let Bearer { scope, session } = token.verify().await?;
-        let role = role?;
-        let gateway = &scope.site.gateway;
-        Ok(gateway
-            .issuer()
-            .credentials(&scope.context, &session, &role)
-            .await)
+        let early = DetachedError::<IssueError, _>::Request;
+        let Bearer { scope, session } = token.verify().await.map_err(early)?;
+        let role = role.map_err(early)?;
+        let issuer = scope.site.gateway.issuer();
+        let issued = issuer.credentials(&scope.context, &session, &role).await;
+        issued.map_err(DetachedError::Failed)
     };
-    let issued = detached::<_, _, SsoError>(site.clone(), context, "client", work)
-        .await?
-        .map_err(|error| {
+    let issued = detached(site.clone(), context, "client", work).await;
+    let issued = issued.map_err(|error| match error {
+        DetachedError::Request(error) => error,
+        DetachedError::Failed(error) => {
             let requested = RequestedRole {
                 account_id: &request.account_id,
                 role_name: &request.role_name,
@@ -57,7 +58,8 @@ pub async fn get_role_credentials(
                 contact: site.settings.contact.as_deref(),
             };
             SsoError::of_issue(error, &requested)
-        })?;
+        }
+    })?;
     let credentials = &issued.credentials;
     Ok(HttpResponse::Ok().json(GetRoleCredentialsResponse {
         role_credentials: RoleCredentials {

@@ -192,21 +192,3 @@ async fn missing_account_setup_is_reported() -> Result<()> {
     );
     Ok(())
 }
-
-#[tokio::test]
-async fn role_of_another_partition_is_rejected() -> Result<()> {
-    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
-    let mut request = fixture.request().await?;
-    let role = &mut session(&mut request).role;
-    *role = rolecall_core::aws::RoleArn::new(
-        rolecall_core::aws::Partition::China,
-        role.account().clone(),
-        role.role().clone(),
-    );
-    assert_eq!(
-        refusal(fixture.sts()?.assume(&request).await)?,
-        StsRefusal::Other
-    );
-    assert!(fixture.aws.requests().is_empty());
-    Ok(())
-}

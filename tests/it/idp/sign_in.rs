@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use chrono::TimeDelta;
 use rolecall_core::base::secret::SecretText;
-use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity};
+use rolecall_core::identity::{ClaimPath, EmailAddress, EmailDomain, Evidence, Identity};
 use rolecall_core::sign_in::{
     AuthnRequirements, Callback, IdentityProvider as _, ProviderError, RejectReason,
 };
@@ -60,7 +60,7 @@ async fn groups_can_be_in_a_nested_claim() -> Result<()> {
     let roles = json!({"roles": ["reader", "writer"]});
     let mut fixture = Fixture::with(
         |upstream| upstream.people = vec![Person::new("dora").claim("realm_access", roles)],
-        |adapter| adapter.claims.groups = "/realm_access/roles".to_owned(),
+        |adapter| adapter.claims.groups = ClaimPath::parse("/realm_access/roles"),
     )?;
     ensure!(fixture.sign_in("dora").await?.groups == ["reader", "writer"]);
     Ok(())

@@ -98,14 +98,6 @@ impl Trust {
         }
     }
 
-    /// Default `aud` of the token, or default `Audience` of the SAML response.
-    pub fn audience(&self, partition: Partition) -> &'static str {
-        match self {
-            Self::GatewayOidc => TOKEN_AUDIENCE,
-            Self::GatewaySaml(_) | Self::ProviderSaml(_) => partition.saml_audience(),
-        }
-    }
-
     /// Whether the gateway signs a token for each issue.
     pub fn mints_token(&self) -> bool {
         match self {
@@ -201,10 +193,19 @@ pub struct Account {
 }
 
 impl Account {
-    /// `aud` of the tokens, or `Audience` of the SAML responses: the configured value, or the default of the trust.
-    pub fn audience(&self, partition: Partition) -> &str {
-        let own = self.audience.as_ref().map(Audience::as_str);
-        own.unwrap_or_else(|| self.trust.audience(partition))
+    /// `aud` of the tokens: the configured value, or the default of AWS's documentation. The [`Trust`] decides whether a role
+    /// requires a token, a SAML response or neither.
+    pub fn token_audience(&self) -> &str {
+        self.own_audience().unwrap_or(TOKEN_AUDIENCE)
+    }
+
+    /// `Audience` of the SAML responses: the configured value, or AWS's entity id in the partition.
+    pub fn saml_audience(&self, partition: Partition) -> &str {
+        self.own_audience().unwrap_or(partition.saml_audience())
+    }
+
+    fn own_audience(&self) -> Option<&str> {
+        self.audience.as_ref().map(Audience::as_str)
     }
 }
 
@@ -298,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trust_has_audience_browser_need_and_provider() {
+    fn trust_has_browser_need_and_provider() {
         let arn = "arn:aws:iam::111122223333:saml-provider/rolecall";
         let provider = SamlProviderArn::parse(arn).unwrap();
         let gateway_saml = |console| {
@@ -308,19 +309,10 @@ mod tests {
                 recipient: None,
             })
         };
-        let entity_id = "urn:amazon:webservices";
-        for (trust, audience, browser, provider, signs, posts) in [
-            (
-                Trust::GatewayOidc,
-                "sts.amazonaws.com",
-                false,
-                None,
-                false,
-                false,
-            ),
+        for (trust, browser, provider, signs, posts) in [
+            (Trust::GatewayOidc, false, None, false, false),
             (
                 gateway_saml(ConsoleMethod::Federation),
-                entity_id,
                 false,
                 Some(arn),
                 true,
@@ -328,7 +320,6 @@ mod tests {
             ),
             (
                 gateway_saml(ConsoleMethod::SamlPost),
-                entity_id,
                 false,
                 Some(arn),
                 true,
@@ -336,21 +327,41 @@ mod tests {
             ),
             (
                 Trust::ProviderSaml(provider.clone()),
-                entity_id,
                 true,
                 Some(arn),
                 false,
                 false,
             ),
         ] {
-            assert_eq!(trust.audience(Partition::Aws), audience, "{trust}");
             assert_eq!(trust.needs_browser(), browser, "{trust}");
             let trusted = trust.saml_provider().map(SamlProviderArn::as_str);
             assert_eq!(trusted, provider, "{trust}");
             assert_eq!(trust.gateway_saml().is_some(), signs, "{trust}");
             assert_eq!(trust.console_post().is_some(), posts, "{trust}");
         }
-        let china = Trust::ProviderSaml(provider).audience(Partition::China);
-        assert_eq!(china, Partition::China.saml_audience());
+    }
+
+    #[test]
+    fn each_proof_has_its_own_audience() {
+        let mut account = Account {
+            id: AccountId::parse("111122223333").unwrap(),
+            name: AccountName::parse("prod").unwrap(),
+            description: None,
+            ou: None,
+            tags: BTreeMap::new(),
+            trust: Trust::GatewayOidc,
+            audience: None,
+            sts_region: None,
+        };
+        assert_eq!(account.token_audience(), "sts.amazonaws.com");
+        for (partition, audience) in [
+            (Partition::Aws, "urn:amazon:webservices"),
+            (Partition::China, Partition::China.saml_audience()),
+        ] {
+            assert_eq!(account.saml_audience(partition), audience);
+        }
+        account.audience = Audience::parse("own").ok();
+        assert_eq!(account.token_audience(), "own");
+        assert_eq!(account.saml_audience(Partition::Aws), "own");
     }
 }

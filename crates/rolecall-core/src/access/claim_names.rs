@@ -5,21 +5,20 @@ use std::collections::{BTreeSet, HashMap};
 use crate::access::catalog::PermissionSet;
 use crate::access::template::{Placeholder, Template};
 use crate::access::who::Who;
-use crate::identity::ProviderId;
+use crate::identity::{ClaimPath, ProviderId};
 
-/// Names of claims, in the form of [`crate::identity::Claims`].
 #[derive(Debug, Default)]
 pub(super) struct ClaimNames {
-    in_rules: BTreeSet<String>,
-    in_rules_of: HashMap<ProviderId, BTreeSet<String>>,
-    in_templates: BTreeSet<String>,
+    in_rules: BTreeSet<ClaimPath>,
+    in_rules_of: HashMap<ProviderId, BTreeSet<ClaimPath>>,
+    in_templates: BTreeSet<ClaimPath>,
 }
 
 impl ClaimNames {
     pub(super) fn new<'p>(rules: impl Iterator<Item = &'p Who>, sets: &[PermissionSet]) -> Self {
         let mut names = Self::default();
         for who in rules {
-            let of_rule = who.claim_names().map(str::to_owned);
+            let of_rule = who.claim_paths().cloned();
             match &who.provider {
                 Some(provider) => {
                     let mut of_rule = of_rule.peekable();
@@ -36,7 +35,7 @@ impl ClaimNames {
         names
             .in_templates
             .extend(placeholders.filter_map(|one| match one {
-                Placeholder::Claim(name) => Some(name.clone()),
+                Placeholder::Claim(path) => Some(path.clone()),
                 Placeholder::Email
                 | Placeholder::Name
                 | Placeholder::Subject
@@ -48,12 +47,12 @@ impl ClaimNames {
     /// The claims that rules for people of this provider use.
     pub(super) fn in_rules_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
         let own = self.in_rules_of.get(provider).into_iter().flatten();
-        self.in_rules.iter().chain(own).map(String::as_str)
+        self.in_rules.iter().chain(own).map(ClaimPath::as_str)
     }
 
     /// The claims that rules and templates use for people of this provider.
     pub(super) fn needed_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
-        let in_templates = self.in_templates.iter().map(String::as_str);
+        let in_templates = self.in_templates.iter().map(ClaimPath::as_str);
         self.in_rules_for(provider).chain(in_templates)
     }
 }

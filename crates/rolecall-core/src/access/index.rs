@@ -155,6 +155,7 @@ mod tests {
     use super::*;
     use crate::access::who::Who;
     use crate::caller::{Circumstances, Facts};
+    use crate::identity::ClaimPath;
 
     fn groups(groups: &[&str], provider: Option<&str>) -> Who {
         Who {
@@ -173,7 +174,7 @@ mod tests {
         all.push(groups(&["b"], Some("google")));
         all.push(groups(&["b"], None));
         all.push(Who {
-            claims: vec![("dept".to_owned(), vec!["x".to_owned()])],
+            claims: vec![(ClaimPath::parse("dept"), vec!["x".to_owned()])],
             ..Who::default()
         });
         all.push(groups(&[], None));

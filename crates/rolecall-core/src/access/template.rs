@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::identity::{EmailAddress, Identity, claim_name};
+use crate::identity::{ClaimPath, EmailAddress, Identity};
 
 /// A text with placeholders. `{{` and `}}` are literal braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Placeholder {
     /// `{provider}`: the ID of the provider.
     Provider,
     /// `{claims.NAME}`; NAME is the name of a claim or a JSON pointer.
-    Claim(String),
+    Claim(ClaimPath),
 }
 
 /// Why a template is invalid.
@@ -204,7 +204,8 @@ impl Placeholder {
         match self {
             Self::Email | Self::Subject => true,
             Self::Name | Self::Provider => false,
-            Self::Claim(name) => {
+            Self::Claim(path) => {
+                let name = path.as_str();
                 let last = name.rsplit('/').next().unwrap_or(name);
                 IDENTIFYING_CLAIMS.contains(&&*last.to_ascii_lowercase())
             }
@@ -215,7 +216,7 @@ impl Placeholder {
     pub(super) fn distinguishes_providers(&self) -> bool {
         match self {
             Self::Email | Self::Provider => true,
-            Self::Claim(name) => name == "email",
+            Self::Claim(path) => path.as_str() == "email",
             Self::Name | Self::Subject => false,
         }
     }
@@ -229,7 +230,7 @@ impl Placeholder {
             _ => name
                 .strip_prefix("claims.")
                 .filter(|claim| !claim.is_empty())
-                .map(|claim| Self::Claim(claim_name(claim)))
+                .map(|claim| Self::Claim(ClaimPath::parse(claim)))
                 .ok_or_else(|| InvalidTemplate::Placeholder(name.to_owned())),
         }
     }
@@ -240,8 +241,8 @@ impl Placeholder {
             Self::Name => identity.name.as_deref(),
             Self::Subject => Some(identity.subject.as_str()),
             Self::Provider => Some(identity.provider.as_str()),
-            Self::Claim(name) => {
-                let mut values = identity.claims.values(name);
+            Self::Claim(path) => {
+                let mut values = identity.claims.values(path.as_str());
                 if values.len() > 1 {
                     return Err(RenderError::Several(self.clone()));
                 }
@@ -261,7 +262,7 @@ impl fmt::Display for Placeholder {
             Self::Name => f.write_str("name"),
             Self::Subject => f.write_str("subject"),
             Self::Provider => f.write_str("provider"),
-            Self::Claim(name) => write!(f, "claims.{name}"),
+            Self::Claim(path) => write!(f, "claims.{path}"),
         }
     }
 }

@@ -10,7 +10,9 @@ use std::fmt;
 use regex::Regex;
 
 use crate::caller::Facts;
-use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId, Subject, UntrustedEmail};
+use crate::identity::{
+    ClaimPath, EmailAddress, EmailDomain, Identity, ProviderId, Subject, UntrustedEmail,
+};
 
 /// The people whom a rule matches.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +22,8 @@ pub struct Who {
     pub(super) users: Vec<EmailAddress>,
     pub(super) subjects: Vec<Subject>,
     pub(super) groups: Vec<String>,
-    pub(super) claims: Vec<(String, Vec<String>)>,
-    pub(super) claims_matching: Vec<(String, AnchoredPattern)>,
+    pub(super) claims: Vec<(ClaimPath, Vec<String>)>,
+    pub(super) claims_matching: Vec<(ClaimPath, AnchoredPattern)>,
 }
 
 /// The effect of a match. Unknown facts do not match a rule that grants, and match a rule that denies.
@@ -171,14 +173,16 @@ impl Who {
         }
         let presumed =
             |name: &str| usage == WhoUse::Denying && identity.unread_claim(name).is_some();
-        for (name, wanted) in &self.claims {
+        for (path, wanted) in &self.claims {
+            let name = path.as_str();
             let mut values = identity.claims.values(name);
             let holds = values.any(|value| wanted.iter().any(|wanted| wanted == value));
             if !holds && !presumed(name) {
                 return Some(UnmetCondition::Claim(name, wanted));
             }
         }
-        for (name, pattern) in &self.claims_matching {
+        for (path, pattern) in &self.claims_matching {
+            let name = path.as_str();
             let mut values = identity.claims.values(name);
             if !values.any(|value| pattern.matches(value)) && !presumed(name) {
                 return Some(UnmetCondition::ClaimMatching(name, &pattern.written));
@@ -204,10 +208,10 @@ impl Who {
     }
 
     /// The claims that it uses.
-    pub(super) fn claim_names(&self) -> impl Iterator<Item = &str> {
-        let exact = self.claims.iter().map(|(name, _)| name.as_str());
+    pub(super) fn claim_paths(&self) -> impl Iterator<Item = &ClaimPath> {
+        let exact = self.claims.iter().map(|(path, _)| path);
         let patterns = self.claims_matching.iter();
-        exact.chain(patterns.map(|(name, _)| name.as_str()))
+        exact.chain(patterns.map(|(path, _)| path))
     }
 
     /// Whether it matches everyone whom `other` matches, as far as the keys tell.
@@ -215,11 +219,11 @@ impl Who {
         fn within<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
             wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|one| wide.contains(one)))
         }
-        let claim = |(name, wide): &(String, Vec<String>)| {
+        let claim = |(name, wide): &(ClaimPath, Vec<String>)| {
             let mut same = other.claims.iter().filter(|(narrow, _)| narrow == name);
             same.any(|(_, narrow)| within(wide, narrow))
         };
-        let pattern = |(name, wide): &(String, AnchoredPattern)| {
+        let pattern = |(name, wide): &(ClaimPath, AnchoredPattern)| {
             let mut same = other
                 .claims_matching
                 .iter()

@@ -9,6 +9,7 @@ use crate::base::limits;
 use crate::base::secret::{AuthorizationCode, random_token};
 use crate::caller::{Caller, ClientInfo, Flow};
 use crate::clients::Freshness;
+use crate::entitlements::FactsUnavailable;
 use crate::issue::IssueError;
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
@@ -75,7 +76,7 @@ impl AwsLogins {
         session: &Session,
         client: LoginClient,
         origin: &ClientInfo,
-    ) -> Result<Grants, StoreError> {
+    ) -> Result<Grants, FactsUnavailable> {
         let caller = Caller {
             flow: Some(client.flow()),
             ..Caller::from(session)

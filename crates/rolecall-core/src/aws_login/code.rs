@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::access::RoleRequest;
-use crate::aws_login::{LoginClient, LoginExchange, LoginRequest};
+use crate::aws_login::{AwsLogins, LoginClient, LoginError, LoginExchange, LoginRequest};
 use crate::base::secret::SecretDigest;
 use crate::caller::SessionId;
 use crate::clients::{CodeChallenge, CodeState};
-use crate::record::Record;
+use crate::record::{Record, StoreError, VersionedRecord};
 use crate::session::Approval;
 
 /// An issued code, stored under its digest: unused, then redeemed or invalidated.
@@ -118,6 +118,83 @@ impl UnusedLoginCode {
     /// The code as it was, for a retry after an outage.
     pub(super) fn restored(self) -> LoginCode {
         self.0
+    }
+}
+
+/// A code that this request redeemed and no other, for the client session at this key.
+pub(super) struct RedeemedLoginCode {
+    code: UnusedLoginCode,
+    session: SecretDigest,
+}
+
+impl RedeemedLoginCode {
+    /// The code as it was.
+    pub(super) fn code(&self) -> &UnusedLoginCode {
+        &self.code
+    }
+
+    /// The key of the client session.
+    pub(super) fn session(&self) -> SecretDigest {
+        self.session
+    }
+}
+
+impl AwsLogins {
+    /// Redeems a code for the client session at this key. Of concurrent requests with one code, one succeeds.
+    ///
+    /// # Errors
+    /// [`LoginError::CodeSpent`], [`LoginError::Unavailable`].
+    pub(super) async fn redeem_code(
+        &self,
+        digest: SecretDigest,
+        seen: &VersionedRecord<LoginCode>,
+        code: UnusedLoginCode,
+        session: SecretDigest,
+    ) -> Result<RedeemedLoginCode, LoginError> {
+        let redeemed = code.clone().redeemed(session);
+        self.replace_code(digest, seen, redeemed).await?;
+        Ok(RedeemedLoginCode { code, session })
+    }
+
+    /// Invalidates a code that was presented with wrong parameters.
+    ///
+    /// # Errors
+    /// As [`AwsLogins::redeem_code`].
+    pub(super) async fn invalidate_code(
+        &self,
+        digest: SecretDigest,
+        seen: &VersionedRecord<LoginCode>,
+        code: UnusedLoginCode,
+    ) -> Result<(), LoginError> {
+        self.replace_code(digest, seen, code.invalidated()).await
+    }
+
+    /// Restores a redeemed code, after an outage.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub(super) async fn restore_code(
+        &self,
+        digest: SecretDigest,
+        until: DateTime<Utc>,
+        redeemed: RedeemedLoginCode,
+    ) -> Result<(), StoreError> {
+        let unused = |_: Option<LoginCode>| (redeemed.code.clone().restored(), until, ());
+        self.records.update(digest, unused).await
+    }
+
+    async fn replace_code(
+        &self,
+        digest: SecretDigest,
+        seen: &VersionedRecord<LoginCode>,
+        code: LoginCode,
+    ) -> Result<(), LoginError> {
+        let records = &self.records;
+        match records.replace(digest, seen, &code, seen.expires_at).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict | StoreError::Exists) => Err(LoginError::CodeSpent),
+            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! DPoP (RFC 9449): proof that the caller holds the key to which its code or token is bound.
 //!
 //! A token that is copied from a log or a cache file is useless without the key. Only ES256 (P-256) is supported, which
-//! AWS's clients use. [`DpopProof::verify`] does the stateless checks of section 4.3; the store ensures by
-//! [`DpopProof::replay_key`] that a proof is used once.
+//! AWS's clients use. [`DpopProof::verify`] does the stateless checks of section 4.3; the token endpoint
+//! records each proof under [`DpopProof::replay_key`], so that it is used once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

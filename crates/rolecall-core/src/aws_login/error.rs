@@ -55,6 +55,7 @@ impl LoginError {
                 | IssueError::StsUnavailable(_)
                 | IssueError::StsUnanswered { .. }
                 | IssueError::RateLimited(_)
+                | IssueError::FactsUnavailable(_)
                 | IssueError::Unavailable(_) => true,
                 IssueError::Refused(refused) => refused.refusal.is_transient(),
                 IssueError::NotGranted

@@ -1,54 +1,54 @@
 //! Rate limit for refusals at the token endpoint of `aws login`.
 
 use crate::audit::RequestContext;
-use crate::base::secret::{AuthorizationCode, RefreshToken};
 use crate::record::rate_limit::LimitName;
 use crate::record::{StoreError, VersionedRecord};
 
-use super::{AwsLogins, LoginCode, LoginError};
+use super::{AwsLogins, LoginCode, LoginError, LoginTokenRequest};
 
-/// The secret in a request to the token endpoint of `aws login`.
-#[derive(Clone, Copy, Debug)]
-pub enum LoginGrant<'a> {
-    /// `code`
-    Code(&'a AuthorizationCode),
-    /// `refreshToken`
-    Refresh(&'a RefreshToken),
+/// A request to the token endpoint whose address may have it evaluated.
+pub(super) struct AdmittedRequest<'r>(&'r LoginTokenRequest);
+
+impl<'r> AdmittedRequest<'r> {
+    /// The request.
+    pub(super) fn into_request(self) -> &'r LoginTokenRequest {
+        self.0
+    }
 }
 
 impl AwsLogins {
-    /// Rejects a request to the token endpoint of `aws login`, before its proof is verified, if its address has
-    /// exceeded the limit of refusals and its secret is not valid.
+    /// Admits a request to the token endpoint of `aws login`, before its proof is verified, unless its address has exceeded
+    /// the limit of refusals and its secret is not valid.
     ///
     /// # Errors
     /// [`LoginError::RateLimited`], [`LoginError::Unavailable`].
-    pub async fn check_login(
+    pub(super) async fn admit_request<'r>(
         &self,
         context: &RequestContext,
-        shown: LoginGrant<'_>,
-    ) -> Result<(), LoginError> {
+        request: &'r LoginTokenRequest,
+    ) -> Result<AdmittedRequest<'r>, LoginError> {
         match self
             .rates
             .known_refusals(context.origin.address, LimitName::Failures)
         {
-            Some(exceeded) if !self.is_live_login(shown).await? => Err(exceeded.into()),
-            Some(_) | None => Ok(()),
+            Some(exceeded) if !self.is_live_login(request).await? => Err(exceeded.into()),
+            Some(_) | None => Ok(AdmittedRequest(request)),
         }
     }
 
     /// Counts a refusal at the token endpoint of `aws login` if the secret is not valid. Returns the error for the
     /// response.
-    pub async fn count_login_refusal(
+    pub(super) async fn count_login_refusal(
         &self,
         context: &RequestContext,
-        shown: LoginGrant<'_>,
+        request: &LoginTokenRequest,
         error: LoginError,
     ) -> LoginError {
         let counts = match &error {
             LoginError::Proof(_)
             | LoginError::CodeSpent
             | LoginError::OtherRequest
-            | LoginError::SessionOver => self.is_live_login(shown).await.is_ok_and(|live| !live),
+            | LoginError::SessionOver => self.is_live_login(request).await.is_ok_and(|live| !live),
             LoginError::Issue(_) | LoginError::RateLimited(_) | LoginError::Unavailable(_) => false,
         };
         match counts {
@@ -61,14 +61,14 @@ impl AwsLogins {
         }
     }
 
-    async fn is_live_login(&self, shown: LoginGrant<'_>) -> Result<bool, StoreError> {
-        match shown {
-            LoginGrant::Code(code) => {
+    async fn is_live_login(&self, request: &LoginTokenRequest) -> Result<bool, StoreError> {
+        match request {
+            LoginTokenRequest::Code(exchange) => {
                 let seen: Option<VersionedRecord<LoginCode>> =
-                    self.records.get(code.digest()).await?;
+                    self.records.get(exchange.code.digest()).await?;
                 Ok(seen.is_some())
             }
-            LoginGrant::Refresh(token) => match token.handle() {
+            LoginTokenRequest::Refresh(_, token) => match token.handle() {
                 Some(handle) => Ok(self.sessions.live_client_session(handle).await?.is_some()),
                 None => Ok(false),
             },

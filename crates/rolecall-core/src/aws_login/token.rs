@@ -4,46 +4,61 @@
 //! Each request evaluates the current policy. Credentials are issued before a refresh token is replaced, and a code is
 //! restored after an outage before anything was issued. An outage therefore invalidates no token.
 
-use chrono::{DateTime, Utc};
-
 use super::LoginError;
-use super::code::UnusedLoginCode;
+use super::code::{RedeemedLoginCode, UnusedLoginCode};
+use super::proof::{ConsumedProof, VerifiedProof};
 use crate::access::{Grant, RoleRequest};
 use crate::audit::{CredentialDelivery, RequestContext};
 use crate::aws::{Credentials, LoginTokenClaims, RoleSessionDuration, RoleSessionName};
-use crate::aws_login::dpop::{DpopError, DpopProof, UsedProof};
-use crate::aws_login::{AwsLogins, LoginClient, LoginCode, LoginExchange, LoginTokens};
+use crate::aws_login::{
+    AwsLogins, LoginClient, LoginCode, LoginExchange, LoginTokenRequest, LoginTokens,
+};
 use crate::base::limits;
 use crate::base::secret::{RefreshToken, SecretDigest};
 use crate::caller::{Caller, SessionId};
 use crate::clients::{CodeState, TokenError};
 use crate::issue::{IssueError, IssueRequest};
+use crate::record::VersionedRecord;
 use crate::record::rate_limit::{LimitExceeded, LimitName};
-use crate::record::{StoreError, VersionedRecord};
 use crate::session::{
     Approval, CODE_REPLAYED, ClientSession, LoginBinding, NewClientSession, RefreshResult,
 };
 
 impl AwsLogins {
-    /// Verifies the `DPoP` headers of a request to the token endpoint. Does not check whether the proof was used.
+    /// Issues credentials for a request to the token endpoint (`CreateOAuth2Token`). `unverified_headers` are the values of
+    /// all its `DPoP` headers. A refusal counts against the address where the code or token of the request is not valid.
     ///
     /// # Errors
-    /// [`LoginError::Proof`].
-    pub fn login_proof(&self, unverified_headers: &[&str]) -> Result<DpopProof, LoginError> {
-        let url = self.issuing.own_url("/v1/token");
-        let now = self.clock.now();
-        Ok(DpopProof::verify(unverified_headers, "POST", &url, now)?)
+    /// [`LoginError`].
+    pub async fn create_token(
+        &self,
+        context: &RequestContext,
+        unverified_headers: &[&str],
+        request: &LoginTokenRequest,
+    ) -> Result<LoginTokens, LoginError> {
+        let outcome = async {
+            let admitted = self.admit_request(context, request).await?;
+            match self.verify_proof(admitted, unverified_headers)? {
+                (LoginTokenRequest::Code(exchange), proof) => {
+                    self.redeem_login(context, proof, exchange).await
+                }
+                (LoginTokenRequest::Refresh(client, token), proof) => {
+                    self.refresh_login(context, proof, *client, token).await
+                }
+            }
+        };
+        match outcome.await {
+            Ok(tokens) => Ok(tokens),
+            Err(error) => Err(self.count_login_refusal(context, request, error).await),
+        }
     }
 
     /// Redeems a code for the first credentials and a session that is bound to the key of the proof. A code with wrong
     /// parameters is invalidated; a replayed code ends its session (RFC 9700 2.1.1).
-    ///
-    /// # Errors
-    /// [`LoginError`].
-    pub async fn redeem_login(
+    async fn redeem_login(
         &self,
         context: &RequestContext,
-        proof: &DpopProof,
+        proof: VerifiedProof,
         shown: &LoginExchange,
     ) -> Result<LoginTokens, LoginError> {
         let digest = shown.code.digest();
@@ -55,25 +70,22 @@ impl AwsLogins {
             Err(CodeState::Redeemed(session)) => return self.code_replayed(context, session).await,
         };
         if !code.matches(shown) {
-            self.mark_code(digest, &seen, code.invalidated()).await?;
+            self.invalidate_code(digest, &seen, code).await?;
             return Err(LoginError::OtherRequest);
         }
-        self.consume_proof(proof).await?;
+        let proof = self.consume_proof(proof.bound_to_new_session()).await?;
         let outcome = self
-            .redeem_valid(context, proof, (digest, &seen), code)
+            .redeem_valid(context, &proof, (digest, &seen), code)
             .await;
-        self.release_proof_if_transient(proof, &outcome).await;
+        self.release_after_outage(proof, &outcome).await;
         outcome
     }
 
     /// Issues the next credentials for a refresh token and a proof of its key (RFC 9449 5).
-    ///
-    /// # Errors
-    /// [`LoginError`].
-    pub async fn refresh_login(
+    async fn refresh_login(
         &self,
         context: &RequestContext,
-        proof: &DpopProof,
+        proof: VerifiedProof,
         client: LoginClient,
         presented: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
@@ -83,7 +95,7 @@ impl AwsLogins {
         let login = session.login.as_ref();
         let login = login.filter(|_| session.client == client.key());
         let login = login.ok_or(LoginError::SessionOver)?;
-        proof.check_key(login.key)?;
+        let proof = proof.bound_to(login.key)?;
         let (now, life) = (self.clock.now(), self.rules.access_token);
         let entropy = self.entropy.as_ref();
         let mut foreseen = session.clone();
@@ -102,21 +114,24 @@ impl AwsLogins {
                 return Err(LoginError::SessionOver);
             }
         }
-        self.consume_proof(proof).await?;
-        let outcome = self.renew_login(context, &session, login, presented).await;
-        self.release_proof_if_transient(proof, &outcome).await;
+        let proof = self.consume_proof(proof).await?;
+        let outcome = self
+            .renew_login(context, &proof, &session, login, presented)
+            .await;
+        self.release_after_outage(proof, &outcome).await;
         outcome
     }
 
     async fn renew_login(
         &self,
         context: &RequestContext,
+        proof: &ConsumedProof,
         session: &ClientSession,
         login: &LoginBinding,
         presented: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
         let (_, credentials) = self
-            .login_credentials(context, session.into(), &login.role)
+            .login_credentials(context, proof, session.into(), &login.role)
             .await?;
         match self
             .clients
@@ -134,7 +149,7 @@ impl AwsLogins {
     async fn redeem_valid(
         &self,
         context: &RequestContext,
-        proof: &DpopProof,
+        proof: &ConsumedProof,
         (digest, seen): (SecretDigest, &VersionedRecord<LoginCode>),
         code: UnusedLoginCode,
     ) -> Result<LoginTokens, LoginError> {
@@ -143,18 +158,20 @@ impl AwsLogins {
             return Err(LoginError::CodeSpent);
         };
         let key = prepared.key;
-        let redeemed = code.clone().redeemed(key);
-        if let Err(error) = self.mark_code(digest, seen, redeemed).await {
-            self.sessions.discard_client_session(prepared).await?;
-            return Err(error);
-        }
+        let code = match self.redeem_code(digest, seen, code, key).await {
+            Ok(code) => code,
+            Err(error) => {
+                self.sessions.discard_client_session(prepared).await?;
+                return Err(error);
+            }
+        };
         let begun = self
             .sessions
             .confirm_client_session(context, prepared)
             .await;
         let outcome = match begun {
             Ok(Some(tokens)) => {
-                self.first_credentials(context, key, &code, tokens.refresh_token)
+                self.first_credentials(context, proof, &code, tokens.refresh_token)
                     .await
             }
             Ok(None) => Err(LoginError::CodeSpent),
@@ -165,7 +182,7 @@ impl AwsLogins {
                 .end_client_at(context, key, "no_credentials")
                 .await?;
             if error.is_transient() {
-                self.restore_code(digest, seen.expires_at, &code).await?;
+                self.restore_code(digest, seen.expires_at, code).await?;
             }
         }
         outcome
@@ -174,10 +191,11 @@ impl AwsLogins {
     async fn first_credentials(
         &self,
         context: &RequestContext,
-        key: SecretDigest,
-        code: &UnusedLoginCode,
+        proof: &ConsumedProof,
+        redeemed: &RedeemedLoginCode,
         refresh_token: RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
+        let (code, key) = (redeemed.code(), redeemed.session());
         let approval = code.approval();
         let identity = &approval.identity;
         let caller = Caller {
@@ -187,7 +205,9 @@ impl AwsLogins {
             ends_at: approval.ends_at,
             flow: Some(code.client().flow()),
         };
-        let (grant, credentials) = self.login_credentials(context, caller, code.role()).await?;
+        let (grant, credentials) = self
+            .login_credentials(context, proof, caller, code.role())
+            .await?;
         // The client caches credentials under this name. It differs per role and is the same at each sign-in.
         let session_arn = format!(
             "arn:{}:sts::{}:assumed-role/{}/{}",
@@ -216,9 +236,11 @@ impl AwsLogins {
         })
     }
 
+    /// Credentials of the role. The proof is required to be consumed by then.
     async fn login_credentials(
         &self,
         context: &RequestContext,
+        _: &ConsumedProof,
         caller: Caller<'_>,
         role: &RoleRequest,
     ) -> Result<(Grant, Credentials), LoginError> {
@@ -253,66 +275,11 @@ impl AwsLogins {
             .await?;
         Err(LoginError::CodeSpent)
     }
-
-    /// Saves the state of a code, unless another request did.
-    async fn mark_code(
-        &self,
-        digest: SecretDigest,
-        seen: &VersionedRecord<LoginCode>,
-        marked: LoginCode,
-    ) -> Result<(), LoginError> {
-        let records = &self.records;
-        match records
-            .replace(digest, seen, &marked, seen.expires_at)
-            .await
-        {
-            Ok(()) => Ok(()),
-            Err(StoreError::Conflict | StoreError::Exists) => Err(LoginError::CodeSpent),
-            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
-        }
-    }
-
-    async fn restore_code(
-        &self,
-        digest: SecretDigest,
-        until: DateTime<Utc>,
-        code: &UnusedLoginCode,
-    ) -> Result<(), StoreError> {
-        let unused = |_: Option<LoginCode>| (code.clone().restored(), until, ());
-        self.records.update(digest, unused).await
-    }
-
-    /// Marks a proof as used (RFC 9449 11.1).
-    async fn consume_proof(&self, proof: &DpopProof) -> Result<(), LoginError> {
-        let mark = UsedProof {};
-        let until = proof.replay_until();
-        let records = &self.records;
-        match records.insert(proof.replay_key(), &mark, until).await {
-            Ok(()) => Ok(()),
-            Err(StoreError::Exists | StoreError::Conflict) => Err(DpopError::Replayed.into()),
-            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
-        }
-    }
-
-    /// AWS's clients retry with the same proof after an outage.
-    async fn release_proof_if_transient<T>(
-        &self,
-        proof: &DpopProof,
-        outcome: &Result<T, LoginError>,
-    ) {
-        if outcome.as_ref().is_err_and(LoginError::is_transient) {
-            let records = &self.records;
-            match records.take::<UsedProof>(proof.replay_key()).await {
-                // If this fails, the next attempt fails as well, and the one after it has a new proof.
-                Ok(_) | Err(_) => {}
-            }
-        }
-    }
 }
 
 fn new_session(
     context: &RequestContext,
-    proof: &DpopProof,
+    proof: &ConsumedProof,
     code: &UnusedLoginCode,
 ) -> NewClientSession {
     let Approval {
@@ -332,7 +299,7 @@ fn new_session(
         flow: code.client().flow(),
         login: Some(LoginBinding {
             role: code.role().clone(),
-            key: proof.key,
+            key: proof.key(),
         }),
         renews: true,
     }

@@ -296,14 +296,6 @@ fn unread_reason(claims: &Claims, unread: &UnreadClaims, name: &str) -> Option<U
         .or_else(not_named)
 }
 
-/// The name under which [`Claims`] keep a claim: a JSON pointer (RFC 6901) of one segment is the claim itself.
-pub fn claim_name(written: &str) -> String {
-    match written.strip_prefix('/') {
-        Some(step) if !step.contains('/') => step.replace("~1", "/").replace("~0", "~"),
-        Some(_) | None => written.to_owned(),
-    }
-}
-
 /// The JSON pointer of a claim, from its name in [`Claims`].
 fn pointer(name: &str) -> String {
     let is_pointer = name

@@ -90,7 +90,23 @@ impl Issuer {
         })
     }
 
-    /// Issues a console sign-in.
+    /// Issues a console sign-in to a script of the portal, which cannot visit the identity provider.
+    ///
+    /// # Errors
+    /// [`IssueError`]; [`IssueError::AtProvider`] names no address.
+    pub async fn visit_console_by_script(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        role: &RoleRequest,
+        request: &ConsoleRequest,
+    ) -> Result<ConsoleVisit, IssueError> {
+        let issue = IssueRequest::new(role, CredentialDelivery::Console);
+        self.visit(context, session, issue, request).await
+    }
+
+    /// Issues a console sign-in. If the account's trust requires the identity provider, the browser
+    /// goes there and the request is kept until it is back.
     ///
     /// # Errors
     /// [`IssueError`].

@@ -5,6 +5,7 @@ use url::Url;
 use crate::access::{AttributeError, Unmet};
 use crate::aws::{Advice, ConsoleSignInError, StsRefusal};
 use crate::base::Source;
+use crate::entitlements::FactsUnavailable;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
@@ -63,6 +64,9 @@ pub enum IssueError {
     /// Too many requests of this person, or too many STS calls for this account.
     #[error(transparent)]
     RateLimited(#[from] LimitExceeded),
+    /// What the policy depends on is not known.
+    #[error(transparent)]
+    FactsUnavailable(#[from] FactsUnavailable),
     /// The store or the audit trail is unavailable.
     #[error("credentials cannot be issued now")]
     Unavailable(#[from] StoreError),
@@ -100,7 +104,7 @@ impl IssueError {
             Self::Console(ConsoleSignInError::Refused { .. }) => "console_refused",
             Self::Console(ConsoleSignInError::Unavailable(_)) => "console_unavailable",
             Self::RateLimited(_) => "rate_limited",
-            Self::Unavailable(_) => "unavailable",
+            Self::FactsUnavailable(_) | Self::Unavailable(_) => "unavailable",
         }
     }
 }

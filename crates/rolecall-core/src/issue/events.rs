@@ -90,6 +90,7 @@ fn failed(error: &IssueError) -> AuditEventKind {
         | IssueError::StsUnanswered { .. }
         | IssueError::Console(_)
         | IssueError::RateLimited(_)
+        | IssueError::FactsUnavailable(_)
         | IssueError::Unavailable(_) => None,
     };
     let unanswered = if let IssueError::StsUnanswered { tries, .. } = error {

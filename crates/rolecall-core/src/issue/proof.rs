@@ -22,9 +22,28 @@ impl Issuer {
         let size = packed::size(&grant, &prepared.attributes);
         let request = self.sts_request(caller.identity, prepared).await?;
         self.check_session(caller).await?;
-        let answer = self.sts.assume(&request).await;
+        let answer = match self.check_partition(&request) {
+            Ok(()) => self.sts.assume(&request).await,
+            Err(error) => Err(error),
+        };
         self.learn_size(&grant, size, &answer);
         answer.map_err(|error| self.with_advice(error, &request, &grant))
+    }
+
+    /// Refuses a role of another partition than the gateway's: credentials never cross partitions, and STS is not asked.
+    fn check_partition(&self, request: &StsRequest) -> Result<(), StsError> {
+        let (role, own) = (request.session().role.partition(), self.partition);
+        if role == own {
+            return Ok(());
+        }
+        Err(StsError::Refused {
+            refusal: StsRefusal::Other,
+            code: "WrongPartition".to_owned(),
+            message: format!(
+                "the role is in the partition {role}, but this gateway is configured for {own}"
+            ),
+            request_id: None,
+        })
     }
 
     /// The only place that creates requests to STS. The trust of the account determines the operation.
@@ -79,7 +98,7 @@ impl Issuer {
             token_id: prepared.token_id,
             role: self.role_claim.then(|| grant.role().clone()),
             subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
-            audience: self.audience(grant).to_owned(),
+            audience: grant.account().token_audience().to_owned(),
             tags: prepared.attributes.tags,
             source_identity: prepared.attributes.source_identity,
         };
@@ -103,7 +122,7 @@ impl Issuer {
             authenticated_at: identity.asserted_at,
             session_name: prepared.session_name,
             duration: prepared.duration,
-            audience: self.audience(grant).to_owned(),
+            audience: grant.account().saml_audience(self.partition).to_owned(),
             recipient: saml.recipient.clone(),
             region: grant.account().sts_region.clone(),
             tags: prepared.attributes.tags,
@@ -111,10 +130,6 @@ impl Issuer {
         };
         let minted = self.saml.respond(&claims).await;
         minted.map_err(IssueError::Token)
-    }
-
-    fn audience<'g>(&self, grant: &'g Grant) -> &'g str {
-        grant.account().audience(self.partition)
     }
 
     fn with_advice(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
@@ -131,14 +146,16 @@ impl Issuer {
                 request_id,
             } => (refusal, code, message, request_id),
         };
-        let audience = self.audience(grant);
+        let account = grant.account();
         let facts = AdviceFacts {
             issuer: &self.public_url,
             proof: match request {
-                StsRequest::AssumeRoleWithWebIdentity(_) => ProofFacts::WebIdentity { audience },
+                StsRequest::AssumeRoleWithWebIdentity(_) => ProofFacts::WebIdentity {
+                    audience: account.token_audience(),
+                },
                 StsRequest::AssumeRoleWithSaml(request) => ProofFacts::Saml {
                     provider: &request.principal,
-                    audience,
+                    audience: account.saml_audience(self.partition),
                 },
             },
             role: grant.role(),

@@ -135,6 +135,8 @@ pub enum LimitName {
     UnverifiedMessages,
     /// [`limits::MESSAGES_WAITING_OF_ADDRESS_MAX`]
     WaitingMessages,
+    /// [`limits::SAML_FORMS_BYTES_MAX`]
+    SamlForms,
     /// Same as [`LimitName::UnverifiedMessages`], for messages in a frame: any page can cause them, so they are counted
     /// separately.
     UnverifiedFrames,
@@ -169,6 +171,7 @@ impl LimitName {
             Self::Failures => "failures",
             Self::UnverifiedMessages => "unverified_messages",
             Self::WaitingMessages => "waiting_messages",
+            Self::SamlForms => "saml_forms",
             Self::UnverifiedFrames => "unverified_frames",
             Self::RefusedSignIns => "refused_sign_ins",
             Self::SamlResponses => "saml_responses",

@@ -9,8 +9,8 @@ use crate::base::secret::{AccessToken, SecretDigest};
 use crate::caller::SessionId;
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::{
-    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, NewClientSession, Session,
-    Sessions, TokenHandle,
+    AccessTokenError, ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens,
+    NewClientSession, Session, Sessions, TokenHandle,
 };
 use chrono::{DateTime, Utc};
 
@@ -40,24 +40,6 @@ impl Sessions {
         session.ends_at.min(longest)
     }
 
-    /// The live session with this access token. One round trip to the store.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`]: an outage, which invalidates no token.
-    pub async fn client_session(
-        &self,
-        token: &AccessToken,
-    ) -> Result<Option<ClientSession>, StoreError> {
-        let Some(handle) = token.handle() else {
-            return Ok(None);
-        };
-        let found = self.live_client_session(handle).await?;
-        let now = self.clock.now();
-        Ok(found
-            .map(|seen| seen.record)
-            .filter(|session| session.is_opened_by(token, now)))
-    }
-
     /// Ends the session of this access token with all its tokens. An invalid token has no effect.
     ///
     /// # Errors
@@ -67,12 +49,13 @@ impl Sessions {
         context: &RequestContext,
         token: &AccessToken,
     ) -> Result<(), StoreError> {
-        match (token.handle(), self.client_session(token).await?) {
-            (Some(handle), Some(session)) => {
+        match self.opened_by(token).await {
+            Ok((handle, session)) => {
                 self.end_client(context, &session, handle.key, "client_sign_out")
                     .await
             }
-            (_, None) | (None, Some(_)) => Ok(()),
+            Err(AccessTokenError::NotIssuedHere { .. } | AccessTokenError::SessionEnded) => Ok(()),
+            Err(AccessTokenError::Unavailable(error)) => Err(error),
         }
     }
 

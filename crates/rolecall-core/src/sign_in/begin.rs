@@ -31,6 +31,24 @@ pub struct CallbackParams {
     pub callback: Callback,
 }
 
+/// The secrets that a browser sent with its request.
+#[derive(Clone, Debug, Default)]
+pub struct BrowserSecrets {
+    /// Binds sign-ins in progress to the browser.
+    pub browser: Option<BrowserSecret>,
+    /// Of its session, which a completed sign-in replaces.
+    pub session: Option<SessionSecret>,
+}
+
+/// How a verified sign-in goes on.
+pub(super) struct Continuation<'b> {
+    pub(super) return_to: ReturnTo,
+    /// Whether the provider started it (SAML Profiles 4.1.5).
+    pub(super) unsolicited: bool,
+    /// The session that the new one replaces.
+    pub(super) replaces: Option<&'b SessionSecret>,
+}
+
 /// A sign-in that has begun.
 #[derive(Debug)]
 pub struct SignInStarted {
@@ -118,8 +136,8 @@ impl From<RateLimitError> for SignInError {
 
 impl SignIns {
     /// Begins a sign-in at `provider`, unless it could not end because the audit trail takes no events. A browser that holds
-    /// a secret already keeps it, so that several tabs can sign in at once. `session` is the one that the browser shows: a
-    /// live one gets in where its address has no place left.
+    /// a secret already keeps it, so that several tabs can sign in at once. A live session gets in where its address has no place
+    /// left.
     ///
     /// # Errors
     /// [`SignInError::UnknownProvider`], [`SignInError::RateLimited`], [`SignInError::Unavailable`], and
@@ -128,17 +146,18 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        browser: Option<BrowserSecret>,
-        session: Option<&SessionSecret>,
+        secrets: BrowserSecrets,
         wish: SignInRequest,
     ) -> Result<SignInStarted, SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
         self.journal.accepts().await?;
-        let begun_from = self.admit_sign_in(context, session).await?;
+        let begun_from = self
+            .admit_sign_in(context, secrets.session.as_ref())
+            .await?;
         let begun = self
-            .begin_at(adapter.as_ref(), browser, wish, begun_from.clone())
+            .begin_at(adapter.as_ref(), secrets.browser, wish, begun_from.clone())
             .await;
         if let Err(error) = &begun {
             // Nothing was begun, and that is not the visitor's doing.
@@ -176,8 +195,8 @@ impl SignIns {
     }
 
     /// Ends a sign-in; `returned` is nothing when it could not be read. The pending record is taken out of the store
-    /// before the provider is asked anything, and the sign-in is in the trail before there is a session. A session that
-    /// this browser held before is for [`SignIns::replace_session`] to end.
+    /// before the provider is asked anything, and the sign-in is in the trail before there is a session. The session that
+    /// the browser held before is ended.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -185,10 +204,10 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        browser: Option<&BrowserSecret>,
+        secrets: &BrowserSecrets,
         returned: Option<CallbackParams>,
     ) -> Result<SignInCompleted, SignInError> {
-        let browser = match (browser, &returned) {
+        let browser = match (&secrets.browser, &returned) {
             (Some(browser), _) => browser,
             (None, returned) => {
                 return self
@@ -203,7 +222,14 @@ impl SignIns {
         let begun_from = pending.begun_from.clone();
         let verified = self.verify_sign_in(provider, browser, pending, callback);
         let signed_in = match verified.await {
-            Ok((vouched, return_to)) => self.vouched_for(context, vouched, return_to, false).await,
+            Ok((vouched, return_to)) => {
+                let continuation = Continuation {
+                    return_to,
+                    unsolicited: false,
+                    replaces: secrets.session.as_ref(),
+                };
+                self.vouched_for(context, vouched, continuation).await
+            }
             Err(error) => Err(error),
         };
         match signed_in {
@@ -242,28 +268,33 @@ impl SignIns {
         }
     }
 
-    /// Spends what vouched for the person and begins their session. In this order no document signs in twice, on however
-    /// many replicas it is shown at once. The caller audits a refusal.
+    /// Spends what vouched for the person, begins their session and ends the one that it replaces. In this order no document
+    /// signs in twice, on however many replicas it is shown at once. The caller audits a refusal.
     pub(super) async fn vouched_for(
         &self,
         context: &RequestContext,
         vouched: VerifiedSignIn,
-        return_to: ReturnTo,
-        unsolicited: bool,
+        continuation: Continuation<'_>,
     ) -> Result<SignInCompleted, SignInError> {
-        let VerifiedSignIn { mut identity, once } = vouched;
+        vouched.require_groups()?;
+        let VerifiedSignIn {
+            mut identity, once, ..
+        } = vouched;
         if let Err(why) = self.entitlements.policy().check_claims(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());
         }
         match self.consume_once(&identity.provider, once).await {
-            Ok(()) => {
-                self.begin_session(context, identity, return_to, unsolicited)
-                    .await
-            }
-            Err(StoreError::Exists) => Err(SignInError::Replayed),
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(StoreError::Exists) => return Err(SignInError::Replayed),
+            Err(error) => return Err(error.into()),
         }
+        let replaced = continuation.replaces;
+        let signed_in = self.begin_session(context, identity, continuation).await?;
+        if let Some(replaced) = replaced {
+            self.replace_session(context, replaced).await?;
+        }
+        Ok(signed_in)
     }
 
     /// Takes the sign-in of this `state` out of the store; whatever fails before that shows nothing of ours.
@@ -304,8 +335,7 @@ impl SignIns {
         &self,
         context: &RequestContext,
         identity: Identity,
-        return_to: ReturnTo,
-        unsolicited: bool,
+        continuation: Continuation<'_>,
     ) -> Result<SignInCompleted, SignInError> {
         let now = self.clock.now();
         let secret = SessionSecret::generate(self.entropy.as_ref(), identity.key());
@@ -335,7 +365,7 @@ impl SignIns {
             actor: Actor::from(&session.identity),
             session: id.to_string(),
             mfa: session.identity.mfa,
-            unsolicited,
+            unsolicited: continuation.unsolicited,
         };
         self.journal.append(context, signed_in).await?;
         self.records
@@ -361,7 +391,7 @@ impl SignIns {
         Ok(SignInCompleted {
             secret,
             session,
-            return_to,
+            return_to: continuation.return_to,
         })
     }
 }

@@ -10,12 +10,32 @@ use crate::base::secret::{BrowserSecret, SamlResponse, SecretDigest, State};
 use crate::identity::ProviderId;
 use crate::record::rate_limit::RateLimitError;
 use crate::record::{Record, StoreError};
+use crate::sign_in::begin::Continuation;
 use crate::sign_in::held::Room;
 use crate::sign_in::{
-    Callback, CallbackParams, HeldResponse, Message, OrderedBy, PackedResponse, PendingSignIn,
-    ProviderError, RejectReason, ReplayKey, ReturnTo, SamlServiceProvider, SignInCompleted,
-    SignInError, SignIns,
+    BrowserSecrets, Callback, CallbackParams, HeldResponse, Message, OrderedBy, PackedResponse,
+    PendingSignIn, ProviderError, RejectReason, ReplayKey, ReturnTo, SamlServiceProvider,
+    SignInCompleted, SignInError, SignIns, relay_state,
 };
+
+/// A response as another site's page posted it (SAML Bindings 3.5.4): untrusted.
+#[derive(Clone, Debug)]
+pub struct PostedResponse {
+    /// `SAMLResponse`
+    pub response: SamlResponse,
+    /// `RelayState`
+    pub relay_state: Option<String>,
+}
+
+/// What became of a response that was posted.
+#[derive(Debug)]
+pub enum AcceptedResponse {
+    /// It answers the sign-in of this state, and is held until the browser comes for its session
+    /// ([`SignIns::complete_held_sign_in`]).
+    Held(State),
+    /// The provider started the sign-in, and it is complete.
+    SignedIn(Box<SignInCompleted>),
+}
 
 /// A document that has been used: of this kind and digest there is one, until it would be too old.
 #[derive(Serialize, Deserialize)]
@@ -45,12 +65,40 @@ impl SignIns {
         Ok(self.saml(provider)?.metadata()?)
     }
 
-    /// Keeps a response until its browser fetches the session with [`SignIns::complete_held_sign_in`]. It must be the answer
-    /// to a sign-in under way, which holds one; few are verified for each.
+    /// Accepts a response that was posted. Its `RelayState` decides what it is for: with the `state` of a sign-in it is held
+    /// for the browser that began it, and without one it is unsolicited, a sign-in that the provider started (SAML Profiles
+    /// 4.1.5).
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
-    pub async fn hold_response(
+    pub async fn accept_response(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        secrets: &BrowserSecrets,
+        posted: PostedResponse,
+    ) -> Result<AcceptedResponse, SignInError> {
+        let PostedResponse {
+            response,
+            relay_state,
+        } = posted;
+        match relay_state::state(relay_state.as_deref()) {
+            Some(state) => {
+                self.hold_response(context, provider, &state, response)
+                    .await?;
+                Ok(AcceptedResponse::Held(state))
+            }
+            None => {
+                let completed =
+                    self.complete_unsolicited_sign_in(context, provider, secrets, response);
+                Ok(AcceptedResponse::SignedIn(Box::new(completed.await?)))
+            }
+        }
+    }
+
+    /// Keeps a response until its browser fetches the session with [`SignIns::complete_held_sign_in`]. It must be the answer
+    /// to a sign-in under way, which holds one; few are verified for each.
+    async fn hold_response(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
@@ -181,7 +229,7 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        browser: Option<&BrowserSecret>,
+        secrets: &BrowserSecrets,
         state: State,
     ) -> Result<SignInCompleted, SignInError> {
         let key = state.digest();
@@ -189,7 +237,8 @@ impl SignIns {
         let Some(pending) = pending else {
             return self.refuse_stranger(context, SignInError::Expired).await;
         };
-        if browser.is_none_or(|browser| browser.digest() != pending.record.browser) {
+        let own = pending.record.browser;
+        if secrets.browser.as_ref().map(BrowserSecret::digest) != Some(own) {
             let error = SignInError::OtherBrowser;
             return self.refuse_sign_in(context, provider, error).await;
         }
@@ -203,22 +252,21 @@ impl SignIns {
         };
         let callback = Callback::Saml(response);
         let returned = CallbackParams { state, callback };
-        self.complete_sign_in(context, provider, browser, Some(returned))
+        self.complete_sign_in(context, provider, secrets, Some(returned))
             .await
     }
 
     /// Ends a sign-in that the provider began (SAML Profiles 4.1.5), where it may. Such a sign-in is bound to no browser;
     /// it goes to the portal, whatever it says.
-    ///
-    /// # Errors
-    /// [`SignInError`]; every refusal is audited with its reason.
-    pub async fn complete_unsolicited_sign_in(
+    async fn complete_unsolicited_sign_in(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
+        secrets: &BrowserSecrets,
         response: SamlResponse,
     ) -> Result<SignInCompleted, SignInError> {
-        match self.try_unsolicited(context, provider, response).await {
+        let completed = self.try_unsolicited(context, provider, secrets, response);
+        match completed.await {
             Ok(signed_in) => Ok(signed_in),
             // The end of its session is in the trail already.
             Err(error @ SignInError::EndedByProvider) => Err(error),
@@ -242,6 +290,7 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
+        secrets: &BrowserSecrets,
         response: SamlResponse,
     ) -> Result<SignInCompleted, SignInError> {
         let saml = self.saml(provider)?;
@@ -253,8 +302,12 @@ impl SignIns {
             let again = "a response that nobody asked for must count once";
             return Err(ProviderError::rejected(RejectReason::Unsolicited, again).into());
         }
-        self.vouched_for(context, vouched, ReturnTo::portal(), true)
-            .await
+        let continuation = Continuation {
+            return_to: ReturnTo::portal(),
+            unsolicited: true,
+            replaces: secrets.session.as_ref(),
+        };
+        self.vouched_for(context, vouched, continuation).await
     }
 
     pub(crate) fn saml(

@@ -9,6 +9,7 @@ use crate::record::rate_limit::{LimitExceeded, LimitName};
 use crate::session::{RemainingClients, Session};
 use crate::sign_in::{
     Challenge, LogoutMessage, Message, OrderedBy, PendingSignOut, ProviderError, SignIns,
+    relay_state,
 };
 
 /// Why a provider's word on a sign-out had no effect.
@@ -145,9 +146,10 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        state: Option<&State>,
+        relay_state: Option<&str>,
         message: LogoutMessage,
     ) -> Result<(), SignOutError> {
+        let state = relay_state::state(relay_state);
         let answered = self.try_answered(context, provider, state, message).await;
         if let Err(error) = &answered
             && !matches!(
@@ -165,7 +167,7 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        state: Option<&State>,
+        state: Option<State>,
         message: LogoutMessage,
     ) -> Result<(), SignOutError> {
         let saml = self
@@ -244,11 +246,11 @@ impl SignIns {
         Ok(saml.logout_done(&order, by).await)
     }
 
-    /// Ends the session this browser held before a new sign-in.
+    /// Ends the session that the browser held before a new sign-in.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn replace_session(
+    pub(super) async fn replace_session(
         &self,
         context: &RequestContext,
         old: &SessionSecret,

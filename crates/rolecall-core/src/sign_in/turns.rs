@@ -4,13 +4,14 @@
 //! addresses take turns: one that sends many messages holds up its own. Which of them are the provider's is known only
 //! afterwards.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::audit::RequestContext;
 use crate::base::limits;
-use crate::record::rate_limit::{AddressShares, LimitExceeded, LimitName, ShareBounds};
+use crate::record::rate_limit::{AddressShares, LimitExceeded, LimitName, Share, ShareBounds};
 use crate::sign_in::{OrderedBy, SignIns, Turn};
 
 /// How many messages of one kind may be verified or wait for it at the same time.
@@ -20,6 +21,17 @@ const BOUNDS: ShareBounds = ShareBounds {
     reserved: limits::MESSAGES_WAITING_RESERVED,
     ceiling: 2 * limits::MESSAGES_WAITING_MAX,
 };
+
+/// The bytes of SAML forms that may be read or looked at, at the same time.
+const FORM_BOUNDS: ShareBounds = ShareBounds {
+    all: limits::SAML_FORMS_BYTES_MAX,
+    each: limits::SAML_FORMS_BYTES_MAX / 8,
+    reserved: limits::SAML_FORMS_RESERVED_BYTES,
+    ceiling: 2 * limits::SAML_FORMS_BYTES_MAX,
+};
+
+/// When a form may be sent again for which there is no room.
+const FORM_RETRY_AFTER: TimeDelta = TimeDelta::seconds(5);
 
 /// When a message may be sent again whose address has too many that wait.
 const RETRY_AFTER: TimeDelta = limits::SAML_VERIFICATION_WAIT_MAX;
@@ -31,6 +43,8 @@ pub(crate) struct WaitingMessages {
     answers: Arc<AddressShares>,
     unasked: Arc<AddressShares>,
     frames: Arc<AddressShares>,
+    /// The bytes of the forms that hold messages.
+    forms: Arc<AddressShares>,
 }
 
 /// How a message came.
@@ -49,11 +63,29 @@ impl Default for WaitingMessages {
             answers: shares(),
             unasked: shares(),
             frames: shares(),
+            forms: AddressShares::new(FORM_BOUNDS),
         }
     }
 }
 
 impl SignIns {
+    /// Room for a form of so many bytes that another site's page sends, before a byte of it is read. The room is to be kept
+    /// until the form is not looked at any more.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`], when this address, or all together, have no room left.
+    pub fn room_for_form(
+        &self,
+        address: Option<IpAddr>,
+        bytes: usize,
+    ) -> Result<Share, LimitExceeded> {
+        let share = self.waiting.forms.take(address, bytes);
+        share.ok_or(LimitExceeded {
+            limit: LimitName::SamlForms,
+            retry_after: FORM_RETRY_AFTER,
+        })
+    }
+
     /// The place of a message of this address among those that wait.
     ///
     /// # Errors

@@ -67,6 +67,14 @@ fn errors_in_accounts() {
             "invalid `recipient` | a recipient is the SAML address of AWS's sign-in endpoint in the partition, such as https://signin.aws.amazon.com/saml or https://eu-west-1.signin.aws.amazon.com/saml",
         ),
         (
+            "id = \"000000000001\", name = \"x\", trust = \"provider-saml\", saml_provider_arn = \"arn:aws:iam::000000000001:saml-provider/r\", recipient = <\"https://signin.aws.amazon.com/saml\"",
+            "invalid `recipient` | it belongs to trust = \"gateway-saml\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = <\"provider-saml\"",
+            "trust = \"provider-saml\" needs `saml_provider_arn` | add saml_provider_arn = \"arn:aws:iam::000000000001:saml-provider/rolecall\"",
+        ),
+        (
             "id = \"000000000001\", name = \"x\", trust = <\"gateway-oicd\"",
             "unknown trust \"gateway-oicd\" | did you mean \"gateway-oidc\"?",
         ),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rolecall_core::access::{InvalidTemplate, Placeholder, Template};
 use rolecall_core::base::limits;
+use rolecall_core::identity::ClaimPath;
 
 use crate::support::{facts, granted, in_groups, parse, person, policy, with_claims};
 
@@ -168,7 +169,7 @@ fn templates_round_trip_or_are_rejected() {
         ("{email|aws|aws}", filter("aws|aws", Placeholder::Email)),
         (
             "{claims.x|lower}",
-            filter("lower", Placeholder::Claim("x".to_owned())),
+            filter("lower", Placeholder::Claim(ClaimPath::parse("x"))),
         ),
         ("", InvalidTemplate::Empty),
     ] {

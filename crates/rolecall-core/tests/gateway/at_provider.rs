@@ -30,7 +30,10 @@ pub(crate) fn said(person: &str, assertion: &str) -> String {
 impl Fixture {
     /// Requests credentials for the role, which requires a visit to the provider.
     pub(crate) async fn sent_away(&self, session: &Session) {
-        let error = self.issue(session, &developer()).await.unwrap_err();
+        let role = developer();
+        let issuer = self.gateway.issuer();
+        let issued = issuer.credentials_page(&context(), session, &role).await;
+        let error = issued.unwrap_err();
         let IssueError::AtProvider { start: Some(start) } = error else {
             panic!("{error}");
         };
@@ -99,6 +102,28 @@ async fn provider_response_yields_credentials() {
         fixture.continue_with(&alice, &ticket).await.unwrap(),
         ProofOutcome::Spent
     ));
+}
+
+#[tokio::test]
+async fn script_is_not_sent_to_the_provider() {
+    let fixture = fixture();
+    let alice = fixture.session_of("alice").await;
+    let request = ConsoleRequest {
+        destination: None,
+        return_to: ReturnTo::portal(),
+    };
+    let (issuer, role) = (fixture.gateway.issuer(), developer());
+    let context = context();
+    let visit = issuer.visit_console_by_script(&context, &alice, &role, &request);
+    for error in [
+        visit.await.unwrap_err(),
+        fixture.issue(&alice, &role).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, IssueError::AtProvider { start: None }));
+    }
+    assert!(fixture.store.keys("at-provider").is_empty());
+    fixture.sent_away(&alice).await;
+    assert_eq!(fixture.store.keys("at-provider").len(), 1);
 }
 
 #[tokio::test]

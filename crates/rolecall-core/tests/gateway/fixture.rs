@@ -28,16 +28,18 @@ use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::session::{ClientRules, Lifetimes, Session};
 use rolecall_core::sign_in::{
-    AuthnRequirements, Callback, CallbackParams, Challenge, ReturnTo, SignInCompleted, SignInError,
-    SignInRequest,
+    AuthnRequirements, BrowserSecrets, Callback, CallbackParams, Challenge, ReturnTo,
+    SignInCompleted, SignInError, SignInRequest,
 };
 
 pub use aws::{Aws, LinkRequest};
 pub use call_log::CallLog;
 pub use gate::Gate;
-pub use policy::{ACCESS, NO_DELETE, policy};
+pub use policy::{ACCESS, NO_DELETE, parse, policy};
 pub use provider::Provider;
-pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, UNSIGNED, logout, saml, saml_callback};
+pub use saml::{
+    ASSERTION_LIFE, PROVIDER_SESSION, PostResponse, UNSIGNED, logout, saml, saml_callback,
+};
 pub use store::Store;
 pub use time::{CounterEntropy, ManualClock};
 pub use trail::{Trail, event_name};
@@ -50,6 +52,16 @@ pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
 pub struct StartedSignIn {
     pub state: State,
     pub browser: BrowserSecret,
+}
+
+impl StartedSignIn {
+    /// What its browser sends when it has no session.
+    pub fn secrets(&self) -> BrowserSecrets {
+        BrowserSecrets {
+            browser: Some(self.browser.clone()),
+            session: None,
+        }
+    }
 }
 
 /// A gateway with scripted ports. Both providers know alice (payments-dev, one factor) and bob (no group), with the
@@ -181,16 +193,14 @@ impl Fixture {
         browser: Option<BrowserSecret>,
     ) -> Result<StartedSignIn, SignInError> {
         let return_to = ReturnTo::parse("/console?account=777788889999").unwrap();
+        let secrets = BrowserSecrets {
+            browser,
+            session: None,
+        };
         let begun = self
             .gateway
             .sign_ins()
-            .begin_sign_in(
-                context,
-                &id(provider),
-                browser,
-                None,
-                sign_in_request(return_to),
-            )
+            .begin_sign_in(context, &id(provider), secrets, sign_in_request(return_to))
             .await?;
         let Challenge::Redirect(url) = begun.challenge else {
             panic!("the scripted provider redirects");
@@ -209,13 +219,12 @@ impl Fixture {
         begun: &StartedSignIn,
         person: &str,
     ) -> Result<SignInCompleted, SignInError> {
-        let browser = Some(&begun.browser);
         self.gateway
             .sign_ins()
             .complete_sign_in(
                 &context(),
                 &id(provider),
-                browser,
+                &begun.secrets(),
                 callback_params(&begun.state, code(person)),
             )
             .await

@@ -1,10 +1,10 @@
 //! Failures while issuing: every intent has one outcome, and nothing is delivered without an event.
 
 use rolecall_core::audit::AuditEventKind;
-use rolecall_core::aws::StsRefusal;
+use rolecall_core::aws::{Partition, StsRefusal};
 use rolecall_core::issue::IssueError;
 
-use crate::fixture::{Fixture, developer, plain};
+use crate::fixture::{ACCESS, Fixture, developer, parse, plain};
 
 /// Checks that the audit trail has an intent and a failure with the same reference, this reason and this code of AWS.
 #[track_caller]
@@ -168,4 +168,32 @@ async fn store_outage_blocks_issuing() {
         .map(crate::fixture::event_name)
         .collect();
     assert_eq!(words, ["issue_intended", "issue_done", "issue_undelivered"]);
+}
+
+#[tokio::test]
+async fn sts_is_not_asked_for_a_role_of_another_partition() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let access = ACCESS.replace("console.aws.amazon.com", "console.amazonaws.cn");
+    let access = access.replace("eu-central-1", "cn-north-1");
+    let access = access.replace("arn:aws:", "arn:aws-cn:");
+    let other = parse(&access, Partition::China);
+    let digest = "d2".to_owned();
+    let entitlements = fixture.gateway.entitlements();
+    entitlements.replace_policy(other, digest).await.unwrap();
+    fixture.trail.take();
+    let error = fixture.issue(&alice, &plain()).await.unwrap_err();
+    let IssueError::Refused(refused) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(refused.code, "WrongPartition");
+    assert!(fixture.aws.take_requests().is_empty());
+    let events = fixture.trail.take();
+    let failed = AuditEventKind::IssueFailed {
+        reason: "other".to_owned(),
+        aws_code: Some("WrongPartition".to_owned()),
+        request_id: None,
+        unanswered: 0,
+    };
+    assert_eq!(events.last(), Some(&failed));
 }

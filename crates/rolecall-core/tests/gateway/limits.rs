@@ -9,11 +9,11 @@ use rolecall_core::audit::RequestContext;
 use rolecall_core::base::secret::{BrowserSecret, SessionSecret, State};
 use rolecall_core::gateway::Gateway;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName, RateLimits};
-use rolecall_core::sign_in::{OrderedBy, ReturnTo, SignInError, SignOutError};
+use rolecall_core::sign_in::{BrowserSecrets, OrderedBy, ReturnTo, SignInError, SignOutError};
 
 use crate::fixture::{
-    Fixture, UNSIGNED, callback_params, code, context_from, id, logout, plain, saml,
-    sign_in_request,
+    Fixture, PostResponse as _, UNSIGNED, callback_params, code, context_from, id, logout, plain,
+    saml, sign_in_request,
 };
 
 pub const OFFICE: &str = "198.51.100.7";
@@ -27,13 +27,16 @@ pub async fn begin(
     context: &RequestContext,
     session: Option<&SessionSecret>,
 ) -> Result<(), SignInError> {
+    let secrets = BrowserSecrets {
+        browser: None,
+        session: session.cloned(),
+    };
     let begun = gateway
         .sign_ins()
         .begin_sign_in(
             context,
             &id("okta"),
-            None,
-            session,
+            secrets,
             sign_in_request(ReturnTo::portal()),
         )
         .await;
@@ -42,11 +45,14 @@ pub async fn begin(
 
 /// A callback with an unknown `state`.
 pub async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
-    let browser = BrowserSecret::new("somebody's");
+    let secrets = BrowserSecrets {
+        browser: Some(BrowserSecret::new("somebody's")),
+        session: None,
+    };
     let returned = callback_params(&State::new("invented"), code("alice"));
     gateway
         .sign_ins()
-        .complete_sign_in(context, &id("okta"), Some(&browser), returned)
+        .complete_sign_in(context, &id("okta"), &secrets, returned)
         .await
         .unwrap_err()
 }
@@ -178,12 +184,12 @@ async fn completed_saml_sign_in_releases_its_slot() {
         let (gateway, okta) = (&fixture.gateway, id("okta"));
         gateway
             .sign_ins()
-            .hold_response(&office, &okta, &begun.state, response)
+            .post_response(&office, &okta, &begun.state, response)
             .await
             .unwrap();
         gateway
             .sign_ins()
-            .complete_held_sign_in(&office, &okta, Some(&begun.browser), begun.state.clone())
+            .complete_held_sign_in(&office, &okta, &begun.secrets(), begun.state.clone())
             .await
             .unwrap();
     }
@@ -226,20 +232,19 @@ async fn live_session_is_never_rate_limited() {
         .complete_sign_in(
             &office,
             &okta,
-            Some(&begun.browser),
+            &begun.secrets(),
             callback_params(&begun.state, code("alice")),
         )
         .await;
     assert!(live.is_ok(), "a callback with a live state");
     let held = gateway
         .sign_ins()
-        .hold_response(&office, &okta, &by_saml.state, saml("bob a1 s1"))
+        .post_response(&office, &okta, &by_saml.state, saml("bob a1 s1"))
         .await;
     assert!(held.is_ok(), "an ACS post with a live state");
-    let browser = Some(&by_saml.browser);
     let fetched = gateway
         .sign_ins()
-        .complete_held_sign_in(&office, &okta, browser, by_saml.state.clone())
+        .complete_held_sign_in(&office, &okta, &by_saml.secrets(), by_saml.state.clone())
         .await;
     assert!(fetched.is_ok());
     let issued = gateway

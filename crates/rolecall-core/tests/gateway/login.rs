@@ -11,9 +11,10 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::StsRefusal;
-use rolecall_core::aws_login::dpop::{DpopError, DpopProof};
+use rolecall_core::aws_login::dpop::DpopError;
 use rolecall_core::aws_login::{
-    AllowLoginError, LoginClient, LoginError, LoginExchange, LoginForm, LoginRequest, LoginTokens,
+    AllowLoginError, LoginClient, LoginError, LoginExchange, LoginForm, LoginRequest,
+    LoginTokenRequest, LoginTokens,
 };
 use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
 use rolecall_core::issue::IssueError;
@@ -28,7 +29,7 @@ static PROOFS: AtomicU32 = AtomicU32::new(0);
 
 /// A client with its own key.
 pub(crate) struct Program {
-    client: LoginClient,
+    pub(crate) client: LoginClient,
     key: SigningKey,
 }
 
@@ -66,7 +67,7 @@ impl Program {
     }
 
     /// A new proof.
-    pub(crate) fn proof(&self, fixture: &Fixture) -> DpopProof {
+    pub(crate) fn proof(&self, fixture: &Fixture) -> String {
         let number = PROOFS.fetch_add(1, Ordering::Relaxed);
         let point = self.key.verifying_key().to_sec1_point(false);
         let (x, y) = point.as_bytes()[1..].split_at(32);
@@ -82,8 +83,7 @@ impl Program {
         let input = format!("{header}.{claims}");
         let signature: Signature = self.key.sign(input.as_bytes());
         let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
-        let whole = format!("{input}.{signature}");
-        fixture.gateway.aws_logins().login_proof(&[&whole]).unwrap()
+        format!("{input}.{signature}")
     }
 
     pub(crate) async fn allowed(
@@ -118,12 +118,8 @@ impl Program {
         fixture: &Fixture,
         shown: &LoginExchange,
     ) -> Result<LoginTokens, LoginError> {
-        let proof = self.proof(fixture);
-        fixture
-            .gateway
-            .aws_logins()
-            .redeem_login(&context(), &proof, shown)
-            .await
+        let request = LoginTokenRequest::Code(shown.clone());
+        create_token(fixture, &self.proof(fixture), &request).await
     }
 
     pub(crate) async fn refresh(
@@ -131,13 +127,18 @@ impl Program {
         fixture: &Fixture,
         token: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
-        let proof = self.proof(fixture);
-        let gateway = &fixture.gateway;
-        gateway
-            .aws_logins()
-            .refresh_login(&context(), &proof, self.client, token)
-            .await
+        let request = LoginTokenRequest::Refresh(self.client, token.clone());
+        create_token(fixture, &self.proof(fixture), &request).await
     }
+}
+
+pub(crate) async fn create_token(
+    fixture: &Fixture,
+    proof: &str,
+    request: &LoginTokenRequest,
+) -> Result<LoginTokens, LoginError> {
+    let logins = fixture.gateway.aws_logins();
+    logins.create_token(&context(), &[proof], request).await
 }
 
 #[tokio::test]
@@ -220,13 +221,8 @@ async fn aws_outage_consumes_nothing() {
     let program = Program::here();
     let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
     let proof = program.proof(&fixture);
-    let context = context();
-    let redeem = || {
-        fixture
-            .gateway
-            .aws_logins()
-            .redeem_login(&context, &proof, &shown)
-    };
+    let request = LoginTokenRequest::Code(shown);
+    let redeem = || create_token(&fixture, &proof, &request);
     fixture.aws.fail_sts_once();
     let down = redeem().await;
     assert!(matches!(
@@ -244,13 +240,9 @@ async fn aws_outage_consumes_nothing() {
     let tokens = redeem().await.unwrap();
 
     let proof = program.proof(&fixture);
-    let refresh = || {
-        let client = LoginClient::SameDevice;
-        let gateway = &fixture.gateway;
-        gateway
-            .aws_logins()
-            .refresh_login(&context, &proof, client, &tokens.refresh_token)
-    };
+    let token = tokens.refresh_token.clone();
+    let request = LoginTokenRequest::Refresh(LoginClient::SameDevice, token);
+    let refresh = || create_token(&fixture, &proof, &request);
     fixture.aws.fail_sts_once();
     assert!(refresh().await.unwrap_err().is_transient());
     assert!(refresh().await.is_ok());

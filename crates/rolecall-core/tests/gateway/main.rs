@@ -22,6 +22,7 @@ mod issue_limits;
 mod limits;
 mod listing;
 mod login;
+mod login_proof;
 mod outages;
 mod packed;
 mod properties;

@@ -4,17 +4,18 @@ use futures_util::future::{join, join_all};
 use rolecall_core::audit::RequestContext;
 use rolecall_core::base::limits::{
     EARLY_POLLS_MAX, MESSAGES_WAITING_MAX, MESSAGES_WAITING_OF_ADDRESS_MAX,
-    MESSAGES_WAITING_RESERVED, REFUSAL_EVENTS_MAX, REFUSALS_WINDOW,
+    MESSAGES_WAITING_RESERVED, REFUSAL_EVENTS_MAX, REFUSALS_WINDOW, SAML_FORMS_BYTES_MAX,
 };
 use rolecall_core::base::secret::BrowserSecret;
 use rolecall_core::clients::TokenError;
 use rolecall_core::gateway::Gateway;
-use rolecall_core::record::rate_limit::RateLimits;
-use rolecall_core::sign_in::{OrderedBy, ProviderError};
+use rolecall_core::record::rate_limit::{LimitName, RateLimits};
+use rolecall_core::sign_in::{BrowserSecrets, OrderedBy, ProviderError};
 
 use crate::clients::{poll, register, start};
 use crate::fixture::{
-    Fixture, UNSIGNED, callback_params, code, context, context_from, id, logout, saml,
+    Fixture, PostResponse as _, UNSIGNED, callback_params, code, context, context_from, id, logout,
+    saml,
 };
 use crate::limits::{OFFICE, begin, stray, unsigned_order};
 
@@ -81,7 +82,7 @@ async fn exceeded_limits_keep_the_share_of_others() {
             let okta = id("okta");
             let completed = gateway
                 .sign_ins()
-                .complete_unsolicited_sign_in(&office, &okta, response);
+                .post_unsolicited(&office, &okta, response);
             completed.await.map(drop)
         });
         join_all(sent).await
@@ -117,10 +118,9 @@ async fn cheap_refusals_do_not_queue() {
             .sign_out_ordered(&office, &absent, order, by)
             .await;
         let response = || saml("alice a1 s1");
-        let unsolicited =
-            gateway
-                .sign_ins()
-                .complete_unsolicited_sign_in(&office, &absent, response());
+        let unsolicited = gateway
+            .sign_ins()
+            .post_unsolicited(&office, &absent, response());
         let for_aws = gateway
             .issuer()
             .receive_for_aws(&office, &absent, response());
@@ -142,21 +142,19 @@ async fn exceeded_limit_accepts_provider_responses() {
     let gateway = &fixture.gateway;
     let (office, okta) = (context_from(OFFICE), id("okta"));
     for _ in 0..2 * RateLimits::default().failures.max() {
-        let unsigned =
-            gateway
-                .sign_ins()
-                .complete_unsolicited_sign_in(&office, &okta, saml(UNSIGNED));
+        let unsigned = gateway
+            .sign_ins()
+            .post_unsolicited(&office, &okta, saml(UNSIGNED));
         assert!(unsigned.await.is_err());
         let begun = fixture.begin_from("okta", &office, None).await.unwrap();
         let held = gateway
             .sign_ins()
-            .hold_response(&office, &okta, &begun.state, saml(UNSIGNED));
+            .post_response(&office, &okta, &begun.state, saml(UNSIGNED));
         assert!(held.await.is_err());
     }
-    let unsolicited =
-        gateway
-            .sign_ins()
-            .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+    let unsolicited = gateway
+        .sign_ins()
+        .post_unsolicited(&office, &okta, saml("alice a1 s1"));
     unsolicited.await.unwrap();
     let for_aws = saml("alice a2 arn:aws:iam::1:role/x,arn:aws:iam::1:saml-provider/y");
     gateway
@@ -167,7 +165,7 @@ async fn exceeded_limit_accepts_provider_responses() {
     let begun = fixture.begin_from("okta", &office, None).await.unwrap();
     let held = gateway
         .sign_ins()
-        .hold_response(&office, &okta, &begun.state, saml("bob a3 s3"));
+        .post_response(&office, &okta, &begun.state, saml("bob a3 s3"));
     held.await.unwrap();
 }
 
@@ -189,16 +187,14 @@ async fn cheap_refusals_do_not_delay_provider_messages() {
         fixture
             .okta
             .fail_once(|| ProviderError::Unavailable("down".into()));
-        let outage =
-            gateway
-                .sign_ins()
-                .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+        let outage = gateway
+            .sign_ins()
+            .post_unsolicited(&office, &okta, saml("alice a1 s1"));
         assert_eq!(outage.await.unwrap_err().code(), "provider_unavailable");
     }
-    let unsolicited =
-        gateway
-            .sign_ins()
-            .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+    let unsolicited = gateway
+        .sign_ins()
+        .post_unsolicited(&office, &okta, saml("alice a1 s1"));
     unsolicited.await.unwrap();
     let order = Some(logout("subject-alice r1"));
     let ordered = gateway
@@ -216,7 +212,7 @@ async fn state_allows_three_verifications() {
         let held = fixture
             .gateway
             .sign_ins()
-            .hold_response(&context(), &okta, &begun.state, saml(UNSIGNED))
+            .post_response(&context(), &okta, &begun.state, saml(UNSIGNED))
             .await;
         assert!(held.is_err());
     }
@@ -233,7 +229,7 @@ async fn unavailable_verification_is_not_counted() {
         async {
             gateway
                 .sign_ins()
-                .hold_response(&context(), &okta, state, saml("alice a1 s1"))
+                .post_response(&context(), &okta, state, saml("alice a1 s1"))
                 .await
         }
     };
@@ -252,13 +248,15 @@ async fn refused_sign_in_events_are_bounded() {
     let refuse = async |context: &RequestContext| {
         let begun = fixture.begin_from("okta", context, None).await.unwrap();
         let returned = callback_params(&begun.state, code("alice"));
-        let other = BrowserSecret::new("of another browser");
-        let browser = Some(&other);
+        let secrets = BrowserSecrets {
+            browser: Some(BrowserSecret::new("of another browser")),
+            session: None,
+        };
         let okta = id("okta");
         let completed = fixture
             .gateway
             .sign_ins()
-            .complete_sign_in(context, &okta, browser, returned);
+            .complete_sign_in(context, &okta, &secrets, returned);
         assert!(completed.await.is_err());
     };
     let office = context_from(OFFICE);
@@ -316,4 +314,19 @@ async fn polls_of_denied_device_write_nothing() {
     }
     let verbs = fixture.store.take_calls();
     assert!(verbs.keys().eq(&["get"]), "{verbs:?}");
+}
+
+#[tokio::test]
+async fn a_form_without_room_exceeds_a_limit_by_name() {
+    let fixture = Fixture::new();
+    let sign_ins = fixture.gateway.sign_ins();
+    let [office, other] = [OFFICE, "203.0.113.9"].map(|address| address.parse().ok());
+    let share = SAML_FORMS_BYTES_MAX / 8;
+    let room = sign_ins.room_for_form(office, share).unwrap();
+    let exceeded = sign_ins.room_for_form(office, 1).unwrap_err();
+    assert_eq!(exceeded.limit, LimitName::SamlForms);
+    assert_eq!(exceeded.retry_after_seconds(), 5);
+    assert!(sign_ins.room_for_form(other, share).is_ok());
+    drop(room);
+    assert!(sign_ins.room_for_form(office, share).is_ok());
 }

@@ -7,12 +7,15 @@ use chrono::TimeDelta;
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, State};
-use rolecall_core::sign_in::{ProviderError, RejectReason, SignInCompleted, SignInError};
+use rolecall_core::sign_in::{
+    AcceptedResponse, BrowserSecrets, PostedResponse, ProviderError, RejectReason, SignInCompleted,
+    SignInError,
+};
 use tokio::task::JoinSet;
 
 use crate::fixture::{
-    ABSOLUTE, ASSERTION_LIFE, Fixture, PROVIDER_SESSION, StartedSignIn, UNSIGNED, callback_params,
-    context, id, saml, saml_callback,
+    ABSOLUTE, ASSERTION_LIFE, Fixture, PROVIDER_SESSION, PostResponse as _, StartedSignIn,
+    UNSIGNED, callback_params, context, id, saml, saml_callback,
 };
 
 /// Small limit for held responses, in bytes. The unit tests of the limit use the default.
@@ -22,7 +25,7 @@ impl Fixture {
     async fn hold(&self, begun: &StartedSignIn, response: &str) -> Result<(), SignInError> {
         self.gateway
             .sign_ins()
-            .hold_response(&context(), &id("okta"), &begun.state, saml(response))
+            .post_response(&context(), &id("okta"), &begun.state, saml(response))
             .await
     }
 
@@ -32,16 +35,37 @@ impl Fixture {
             .complete_held_sign_in(
                 &context(),
                 &id("okta"),
-                Some(&begun.browser),
+                &begun.secrets(),
                 begun.state.clone(),
             )
             .await
     }
 
+    /// Posts a response of alice with this `RelayState`, from a browser that has a session.
+    async fn post_over(
+        &self,
+        relay_state: Option<&str>,
+        response: &str,
+        session: &SignInCompleted,
+    ) -> AcceptedResponse {
+        let secrets = BrowserSecrets {
+            browser: None,
+            session: Some(session.secret.clone()),
+        };
+        let posted = PostedResponse {
+            response: saml(response),
+            relay_state: relay_state.map(str::to_owned),
+        };
+        let sign_ins = self.gateway.sign_ins();
+        let (context, okta) = (context(), id("okta"));
+        let accepted = sign_ins.accept_response(&context, &okta, &secrets, posted);
+        accepted.await.unwrap()
+    }
+
     async fn unsolicited(&self, response: &str) -> Result<SignInCompleted, SignInError> {
         self.gateway
             .sign_ins()
-            .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
+            .post_unsolicited(&context(), &id("okta"), saml(response))
             .await
     }
 
@@ -122,7 +146,7 @@ async fn held_response_completes_in_its_browser() {
 async fn response_without_pending_sign_in_is_not_stored() {
     let fixture = Fixture::new();
     let unknown = StartedSignIn {
-        state: State::new("invented"),
+        state: State::new("i".repeat(43)),
         browser: BrowserSecret::new("b"),
     };
     assert!(fixture.hold(&unknown, "alice a1 s1").await.is_err());
@@ -138,7 +162,7 @@ async fn response_without_pending_sign_in_is_not_stored() {
     let google = fixture
         .gateway
         .sign_ins()
-        .hold_response(&context(), &id("google"), &begun.state, saml("alice a1 s1"))
+        .post_response(&context(), &id("google"), &begun.state, saml("alice a1 s1"))
         .await;
     assert!(matches!(google, Err(SignInError::UnknownProvider)));
     assert_eq!(fixture.refusal().await, "unknown_provider");
@@ -167,10 +191,11 @@ async fn response_in_another_browser_is_rejected() {
         Err(SignInError::OtherBrowser)
     ));
     assert_eq!(fixture.refusal().await, "other_browser");
+    let no_secrets = BrowserSecrets::default();
     let none = fixture
         .gateway
         .sign_ins()
-        .complete_held_sign_in(&context(), &id("okta"), None, begun.state.clone())
+        .complete_held_sign_in(&context(), &id("okta"), &no_secrets, begun.state.clone())
         .await;
     assert!(matches!(none, Err(SignInError::OtherBrowser)));
     assert_eq!(fixture.refusal().await, "other_browser");
@@ -208,12 +233,11 @@ async fn assertion_is_single_use() {
     for _ in 0..2 {
         let begun = fixture.begin("okta").await;
         let returned = callback_params(&begun.state, saml_callback("alice a1 s1"));
-        let browser = Some(&begun.browser);
-        let gateway = &fixture.gateway;
+        let (secrets, gateway) = (begun.secrets(), &fixture.gateway);
         ends.push(
             gateway
                 .sign_ins()
-                .complete_sign_in(&context(), &id("okta"), browser, returned)
+                .complete_sign_in(&context(), &id("okta"), &secrets, returned)
                 .await,
         );
     }
@@ -273,7 +297,7 @@ async fn disallowed_unsolicited_sign_in_is_rejected() {
     let google = fixture
         .gateway
         .sign_ins()
-        .complete_unsolicited_sign_in(&context(), &id("google"), saml("alice a1 s1"))
+        .post_unsolicited(&context(), &id("google"), saml("alice a1 s1"))
         .await;
     assert!(matches!(google, Err(SignInError::UnknownProvider)));
     assert_eq!(fixture.refusal().await, "unknown_provider");
@@ -327,4 +351,42 @@ async fn held_response_is_in_the_store() {
     // Its browser continues immediately.
     fixture.fetch(&begun).await.unwrap();
     drop(first);
+}
+
+#[tokio::test]
+async fn relay_state_decides_between_held_and_unsolicited() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    let old = fixture.sign_in("okta", "alice").await;
+    let state = begun.state.expose();
+    let held = fixture.post_over(Some(state), "alice a1 s1", &old).await;
+    assert!(matches!(held, AcceptedResponse::Held(held) if held.expose() == state));
+    assert!(fixture.is_live(&old).await, "nothing is completed yet");
+    fixture.fetch(&begun).await.unwrap();
+    for (relay_state, response) in [
+        (None, "alice a2 s1"),
+        (Some("https://sso.example.com/"), "alice a3 s1"),
+        (Some(&state[1..]), "alice a4 s1"),
+    ] {
+        let old = fixture.sign_in("okta", "alice").await;
+        let accepted = fixture.post_over(relay_state, response, &old).await;
+        assert!(
+            matches!(accepted, AcceptedResponse::SignedIn(_)),
+            "{relay_state:?}"
+        );
+        assert!(!fixture.is_live(&old).await, "the new session replaces it");
+    }
+}
+
+#[tokio::test]
+async fn groups_overage_is_refused_and_spends_no_assertion() {
+    let fixture = Fixture::new();
+    fixture.okta.leave_groups_out();
+    assert!(fixture.unsolicited("alice a1 s1").await.is_err());
+    assert_eq!(fixture.refusal().await, "too_many_groups");
+    let begun = fixture.begin("okta").await;
+    let ended = fixture.complete("okta", &begun, "alice").await;
+    assert!(!ended.unwrap_err().to_string().contains("canary"));
+    assert_eq!(fixture.refusal().await, "too_many_groups");
+    assert!(fixture.store.keys("spent").is_empty());
 }

@@ -262,7 +262,7 @@ async fn concurrent_sign_ins_are_listed() {
                 crate::fixture::callback_params(&one.state, crate::fixture::code("alice"));
             gateway
                 .sign_ins()
-                .complete_sign_in(&context(), &at, Some(&one.browser), returned)
+                .complete_sign_in(&context(), &at, &one.secrets(), returned)
                 .await
                 .unwrap()
         });

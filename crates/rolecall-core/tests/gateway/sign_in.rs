@@ -6,7 +6,7 @@ use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, State};
 use rolecall_core::identity::ReadClaims;
 use rolecall_core::sign_in::{
-    Callback, ProviderError, RejectReason, ReturnTo, SignInCompleted, SignInError,
+    BrowserSecrets, Callback, ProviderError, RejectReason, ReturnTo, SignInCompleted, SignInError,
 };
 use tokio::task::JoinSet;
 
@@ -93,8 +93,7 @@ async fn unknown_provider_is_rejected() {
         .begin_sign_in(
             &context(),
             &unknown,
-            None,
-            None,
+            BrowserSecrets::default(),
             sign_in_request(ReturnTo::portal()),
         )
         .await;
@@ -156,7 +155,7 @@ async fn missing_cookie_keeps_the_state() {
         .complete_sign_in(
             &context(),
             &id("okta"),
-            None,
+            &BrowserSecrets::default(),
             callback_params(&begun.state, code("alice")),
         )
         .await;
@@ -266,7 +265,7 @@ async fn cancelled_sign_in_keeps_provider_error() {
         .complete_sign_in(
             &context(),
             &id("okta"),
-            Some(&begun.browser),
+            &begun.secrets(),
             callback_params(&begun.state, cancelled),
         )
         .await;
@@ -293,13 +292,13 @@ async fn only_one_of_100_callbacks_succeeds() {
     for _ in 0..100 {
         let (gateway, begun) = (fixture.gateway.clone(), begun.clone());
         callbacks.spawn(async move {
-            let (at, browser) = (id("okta"), Some(&begun.browser));
+            let (at, secrets) = (id("okta"), begun.secrets());
             gateway
                 .sign_ins()
                 .complete_sign_in(
                     &context(),
                     &at,
-                    browser,
+                    &secrets,
                     callback_params(&begun.state, code("alice")),
                 )
                 .await

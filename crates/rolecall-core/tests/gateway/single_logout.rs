@@ -10,13 +10,13 @@ use rolecall_core::sign_in::{
 };
 
 use crate::clients;
-use crate::fixture::{Fixture, context, event_name, id, logout, saml};
+use crate::fixture::{Fixture, PostResponse as _, context, event_name, id, logout, saml};
 
 impl Fixture {
     async fn by_saml(&self, response: &str) -> SignInCompleted {
         self.gateway
             .sign_ins()
-            .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
+            .post_unsolicited(&context(), &id("okta"), saml(response))
             .await
             .unwrap()
     }
@@ -190,7 +190,7 @@ async fn logout_request_ends_late_assertions() {
             let response = saml(&format!("alice {assertion} s1"));
             let late = gateway
                 .sign_ins()
-                .complete_unsolicited_sign_in(&context, &id("okta"), response)
+                .post_unsolicited(&context, &id("okta"), response)
                 .await;
             assert!(
                 matches!(late, Err(SignInError::EndedByProvider)),
@@ -296,10 +296,15 @@ async fn logout_response_is_single_use() {
     let answer = async |provider: &str, state: &State| {
         gateway
             .sign_ins()
-            .sign_out_answered(&context(), &id(provider), Some(state), logout("ok"))
+            .sign_out_answered(
+                &context(),
+                &id(provider),
+                Some(state.expose()),
+                logout("ok"),
+            )
             .await
     };
-    let strange = State::new("invented");
+    let strange = State::new("i".repeat(43));
     assert!(matches!(
         answer("okta", &strange).await,
         Err(SignOutError::Expired)
@@ -327,7 +332,12 @@ async fn failed_logout_response_is_reported() {
     });
     let heard = gateway
         .sign_ins()
-        .sign_out_answered(&context(), &id("okta"), Some(&state), logout("partly"))
+        .sign_out_answered(
+            &context(),
+            &id("okta"),
+            Some(state.expose()),
+            logout("partly"),
+        )
         .await;
     assert_eq!(heard.unwrap_err().code(), "partial_logout");
     assert!(

@@ -28,7 +28,7 @@ fn userinfo_adds_claims_but_never_replaces_them() {
 #[test]
 fn null_and_missing_members_are_filled() {
     let names = ClaimNames {
-        groups: "/realm_access/roles".to_owned(),
+        groups: ClaimPath::parse("/realm_access/roles"),
         ..ClaimNames::default()
     };
     let userinfo =
@@ -58,7 +58,7 @@ fn null_and_missing_members_are_filled() {
         json!([])
     );
     let namespaced = ClaimNames {
-        groups: "https://example.com/groups".to_owned(),
+        groups: ClaimPath::parse("https://example.com/groups"),
         ..ClaimNames::default()
     };
     let userinfo = json!({"https://example.com/groups": ["a"]});
@@ -69,7 +69,7 @@ fn null_and_missing_members_are_filled() {
 #[test]
 fn email_and_email_verified_come_from_one_document() {
     let upn = ClaimNames {
-        email: "upn".to_owned(),
+        email: ClaimPath::parse("upn"),
         ..ClaimNames::default()
     };
     let default = ClaimNames::default();

@@ -11,6 +11,7 @@ use rolecall_core::base::Entropy;
 use rolecall_core::clients::{
     DeviceError, InvalidRedirectUri, InvalidRegistration, StartUrls, TokenError,
 };
+use rolecall_core::entitlements::FactsUnavailable;
 use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
@@ -100,6 +101,7 @@ pub fn issue_errors() -> Vec<IssueError> {
         ]
         .map(refused),
     );
+    errors.push(IssueError::FactsUnavailable(FactsUnavailable(source())));
     errors
 }
 
@@ -202,7 +204,7 @@ pub fn login_errors() -> Vec<LoginError> {
     errors
 }
 
-pub const LIMITS: [LimitName; 15] = [
+pub const LIMITS: [LimitName; 16] = [
     LimitName::SignIn,
     LimitName::Failures,
     LimitName::UnverifiedMessages,
@@ -218,6 +220,7 @@ pub const LIMITS: [LimitName; 15] = [
     LimitName::StsRate,
     LimitName::DeviceAuthorization,
     LimitName::UserCodes,
+    LimitName::SamlForms,
 ];
 
 /// Statuses that the framework returns by itself.

@@ -1,5 +1,7 @@
 //! Claims with other types than in the standards.
 
+use rolecall_core::identity::ClaimPath;
+
 use super::*;
 
 fn claims(claims: Value) -> Variation {
@@ -188,7 +190,7 @@ async fn additional_audiences_must_be_configured() -> Result<()> {
 #[tokio::test]
 async fn roles_as_member_names_are_groups() -> Result<()> {
     let roles_in = |name: &'static str| {
-        move |settings: &mut OidcSettings| settings.claims.groups = name.to_owned()
+        move |settings: &mut OidcSettings| settings.claims.groups = ClaimPath::parse(name)
     };
     const PROJECT: &str = "urn:zitadel:iam:org:project:roles";
     if let Some(case) = corpus("U2")? {

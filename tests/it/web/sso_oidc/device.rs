@@ -158,6 +158,8 @@ async fn link_requires_retyping_the_code() -> Result<()> {
         !page.contains("Access granted. Return to your terminal."),
         "{page}"
     );
+    // The form does not say that the code was typed: its second half is requested.
+    ensure!(page.contains("id=\"retyped\""), "{page}");
     let get = fixture.get(&format!(
         "{}&decision=allow&retyped={}",
         shown(&code),

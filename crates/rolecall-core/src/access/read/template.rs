@@ -39,7 +39,7 @@ fn parse<'d>(value: &Value<'d>, context: &PolicyContext<'_>) -> Option<At<'d, Te
                 "no identity provider is trusted for any mail domain, so {email} is always missing",
                 "set `domains` of a [[provider]] in rolecall.toml",
             ),
-            Placeholder::Claim(name) if name == "email" => template.spot.warning(
+            Placeholder::Claim(path) if path.as_str() == "email" => template.spot.warning(
                 "{claims.email} is not verified and can be of any domain",
                 "use {email}, which requires that the provider is trusted for the domain",
             ),

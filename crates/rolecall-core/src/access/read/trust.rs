@@ -1,60 +1,131 @@
-//! How the roles of an account are convinced: `trust` and the keys that belong to it.
+//! `trust` of an `[[account]]` and the keys that belong to it.
+//!
+//! [`KINDS`] lists the kinds of trust with their keys. Missing and misplaced keys are reported from the table, so a new kind is
+//! an entry there, a function that reads its keys, and a variant of [`Trust`].
 
 use super::PolicyContext;
 use crate::access::catalog::{ConsoleMethod, GatewaySaml, Trust};
 use crate::aws::{AccountId, Recipient, SamlProviderArn};
 use crate::config_file::{Reader, Value, quoted, suggest};
 
-const GATEWAY_OIDC: &str = "gateway-oidc";
-const GATEWAY_SAML: &str = "gateway-saml";
-const PROVIDER_SAML: &str = "provider-saml";
-/// What `trust` can be.
-const WORDS: [&str; 3] = [GATEWAY_OIDC, GATEWAY_SAML, PROVIDER_SAML];
-/// What it may become.
+/// A key of `[[account]]` that belongs to one or several kinds of trust.
+struct Key {
+    name: &'static str,
+    /// A value as it is written in TOML, for hints. `{partition}` and `{account}` are those of the account.
+    example: &'static str,
+}
+
+static SAML_PROVIDER_ARN: Key = Key {
+    name: "saml_provider_arn",
+    example: "\"arn:{partition}:iam::{account}:saml-provider/rolecall\"",
+};
+static CONSOLE: Key = Key {
+    name: "console",
+    example: "\"saml-post\"",
+};
+static RECIPIENT: Key = Key {
+    name: "recipient",
+    example: "\"https://signin.aws.amazon.com/saml\"",
+};
+/// Every key, in the order in which messages list them.
+static KEYS: [&Key; 3] = [&SAML_PROVIDER_ARN, &CONSOLE, &RECIPIENT];
+
+/// A kind of trust.
+struct Kind {
+    /// The value of `trust`.
+    name: &'static str,
+    required: &'static [&'static Key],
+    optional: &'static [&'static Key],
+    /// Reads the keys; none when one of them is missing or invalid.
+    read: fn(&Fields<'_, '_>) -> Option<Trust>,
+}
+
+/// The kinds of trust. The first is that of accounts without `trust`.
+static KINDS: [Kind; 3] = [
+    Kind {
+        name: "gateway-oidc",
+        required: &[],
+        optional: &[],
+        read: |_| Some(Trust::GatewayOidc),
+    },
+    Kind {
+        name: "gateway-saml",
+        required: &[&SAML_PROVIDER_ARN],
+        optional: &[&CONSOLE, &RECIPIENT],
+        read: gateway_saml,
+    },
+    Kind {
+        name: "provider-saml",
+        required: &[&SAML_PROVIDER_ARN],
+        optional: &[],
+        read: |fields| Some(Trust::ProviderSaml(fields.saml_provider_arn()?)),
+    },
+];
+/// Kinds that a later version may support.
 const LATER: [&str; 3] = ["provider-oidc", "caller", "federation-token"];
 const OTHERWISE: &str = "use trust = \"gateway-oidc\", \"gateway-saml\" or \"provider-saml\"";
 
-/// Reads `trust` and what goes with it; none when there is a mistake in it. `account` is none when its id has one.
+impl Kind {
+    fn takes(&self, key: &Key) -> bool {
+        let mut keys = self.required.iter().chain(self.optional);
+        keys.any(|taken| taken.name == key.name)
+    }
+}
+
+/// The values of an account's keys for trust, and what they are checked against.
+struct Fields<'d, 'c> {
+    values: Vec<(&'static str, Value<'d>)>,
+    /// None when the account's id is invalid.
+    account: Option<&'c AccountId>,
+    context: &'c PolicyContext<'c>,
+}
+
+/// Reads `trust` and the keys that belong to it; none when one of them is missing or invalid. `account` is none when its id
+/// is invalid.
 pub(super) fn read(
     reader: &Reader<'_>,
     account: Option<&AccountId>,
     context: &PolicyContext<'_>,
 ) -> Option<Trust> {
     let trust = reader.value("trust");
-    let provider = reader.value("saml_provider_arn");
-    let console = reader.value("console");
-    let recipient = reader.value("recipient");
-    let word = match &trust {
-        None => GATEWAY_OIDC,
-        Some(value) => known_word(value)?,
+    let values = KEYS
+        .iter()
+        .filter_map(|key| Some((key.name, reader.value(key.name)?)));
+    let fields = Fields {
+        values: values.collect(),
+        account,
+        context,
     };
-    if word == GATEWAY_OIDC {
-        if let Some(value) = provider {
-            value.invalid("it belongs to trust = \"gateway-saml\" or trust = \"provider-saml\"");
+    let kind = match &trust {
+        None => &KINDS[0],
+        Some(value) => known_kind(value)?,
+    };
+    for key in KEYS {
+        if let Some(value) = fields.value(key)
+            && !kind.takes(key)
+        {
+            value.invalid(belongs_to(key));
         }
-        for value in [console, recipient].into_iter().flatten() {
-            value.invalid("it belongs to trust = \"gateway-saml\"");
-        }
-        return Some(Trust::GatewayOidc);
     }
-    if word == PROVIDER_SAML {
-        for value in [console, recipient].into_iter().flatten() {
-            value.invalid("it belongs to trust = \"gateway-saml\"");
+    for key in kind.required {
+        if let (None, Some(trust)) = (fields.value(key), &trust) {
+            let message = format!("trust = \"{}\" needs `{}`", kind.name, key.name);
+            trust.spot().error(message, fields.add(key));
         }
-        missing_provider(&provider, trust.as_ref(), word, account, context);
-        let provider = read_provider(&provider?, account, context)?;
-        return Some(Trust::ProviderSaml(provider));
     }
-    missing_provider(&provider, trust.as_ref(), word, account, context);
-    let provider = provider.and_then(|value| read_provider(&value, account, context));
-    let console = match &console {
+    (kind.read)(&fields)
+}
+
+fn gateway_saml(fields: &Fields<'_, '_>) -> Option<Trust> {
+    let provider = fields.saml_provider_arn();
+    let console = match fields.value(&CONSOLE) {
         None => Some(ConsoleMethod::default()),
         Some(value) => read_console(value),
     };
-    let recipient = match &recipient {
+    let recipient = match fields.value(&RECIPIENT) {
         None => Some(None),
         Some(value) => value
-            .parse_with(|text| Recipient::parse(text, context.partition))
+            .parse_with(|text| Recipient::parse(text, fields.context.partition))
             .map(|at| Some(at.value)),
     };
     Some(Trust::GatewaySaml(GatewaySaml {
@@ -64,35 +135,46 @@ pub(super) fn read(
     }))
 }
 
-fn missing_provider(
-    provider: &Option<Value<'_>>,
-    trust: Option<&Value<'_>>,
-    word: &str,
-    account: Option<&AccountId>,
-    context: &PolicyContext<'_>,
-) {
-    if let (None, Some(trust)) = (provider, trust) {
-        let id = account.map_or("111122223333", AccountId::as_str);
-        trust.spot().error(
-            format!("trust = \"{word}\" needs `saml_provider_arn`"),
-            format!(
-                "add saml_provider_arn = \"arn:{}:iam::{id}:saml-provider/rolecall\"",
-                context.partition
-            ),
-        );
+impl<'d> Fields<'d, '_> {
+    fn value(&self, key: &Key) -> Option<&Value<'d>> {
+        let mut values = self.values.iter();
+        values.find_map(|(name, value)| (*name == key.name).then_some(value))
+    }
+
+    fn saml_provider_arn(&self) -> Option<SamlProviderArn> {
+        read_provider(self.value(&SAML_PROVIDER_ARN)?, self.account, self.context)
+    }
+
+    /// The hint for a key that is missing.
+    fn add(&self, key: &Key) -> String {
+        let id = self.account.map_or("111122223333", AccountId::as_str);
+        let example = key
+            .example
+            .replace("{partition}", self.context.partition.as_str())
+            .replace("{account}", id);
+        format!("add {} = {example}", key.name)
     }
 }
 
-fn known_word(value: &Value<'_>) -> Option<&'static str> {
+/// The hint for a key under another kind of trust.
+fn belongs_to(key: &Key) -> String {
+    let kinds = KINDS.iter().filter(|kind| kind.takes(key));
+    let kinds = kinds.map(|kind| format!("trust = \"{}\"", kind.name));
+    let kinds: Vec<String> = kinds.collect();
+    format!("it belongs to {}", kinds.join(" or "))
+}
+
+fn known_kind(value: &Value<'_>) -> Option<&'static Kind> {
     let word = value.string()?.value;
-    if let Some(known) = WORDS.into_iter().find(|known| *known == word) {
+    if let Some(known) = KINDS.iter().find(|known| known.name == word) {
         return Some(known);
     }
     if LATER.contains(&word) {
         let message = format!("this version of Rolecall does not support trust = {word:?} yet");
         value.spot().error(message, OTHERWISE);
     } else {
-        let hint = suggest::hint(word, WORDS, OTHERWISE);
+        let names = KINDS.iter().map(|kind| kind.name);
+        let hint = suggest::hint(word, names, OTHERWISE);
         let message = format!("unknown trust {}", quoted(word));
         value.spot().error(message, hint);
     }
@@ -131,4 +213,24 @@ fn read_console(value: &Value<'_>) -> Option<ConsoleMethod> {
         value.invalid(hint);
     }
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_belongs_to_a_kind_and_each_kind_has_a_name() {
+        for key in KEYS {
+            assert!(KINDS.iter().any(|kind| kind.takes(key)), "{}", key.name);
+        }
+        for kind in &KINDS {
+            let keys = kind.required.iter().chain(kind.optional);
+            for key in keys {
+                assert!(KEYS.iter().any(|known| known.name == key.name));
+            }
+            assert!(OTHERWISE.contains(kind.name), "{}", kind.name);
+            assert!(!LATER.contains(&kind.name), "{}", kind.name);
+        }
+    }
 }

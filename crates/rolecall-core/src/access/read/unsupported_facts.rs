@@ -4,7 +4,7 @@ use super::{PolicyContext, ProviderFacts, UnsupportedFacts};
 use crate::access::condition::Condition;
 use crate::access::who::{Who, WhoUse};
 use crate::config_file::Spot;
-use crate::identity::EmailAddress;
+use crate::identity::{ClaimPath, EmailAddress};
 
 /// The people whom a rule can never match, and the provider that does not report the fact.
 struct Unsatisfiable<'p> {
@@ -80,7 +80,7 @@ pub(super) fn warn_of_people(
             "name users or claims instead, or use another provider for people whose access depends on groups",
         );
     }
-    for claim in who.claim_names() {
+    for claim in who.claim_paths().map(ClaimPath::as_str) {
         let is_unsupported = |unsupported: &UnsupportedFacts| unsupported.claims.contains(&claim);
         if let Some(unsatisfiable) = Unsatisfiable::find(who, usage, context, is_unsupported) {
             let (id, about) = (&unsatisfiable.provider.id, unsatisfiable.about());

@@ -6,7 +6,7 @@ use super::ProviderFacts;
 use super::shared_domain::SharedDomain;
 use crate::access::who::{AnchoredPattern, Who, WhoUse};
 use crate::config_file::{At, Reader, Spot, Value, quoted, suggest};
-use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
+use crate::identity::{ClaimPath, EmailAddress, ProviderId, Subject};
 
 /// The keys that select people.
 const NAMING: [&str; 5] = ["users", "subjects", "groups", "claims", "claims_matching"];
@@ -137,23 +137,26 @@ fn warn_of_shared_domains(users: &[At<'_, EmailAddress>], providers: &[ProviderF
     }
 }
 
-fn read_claims(reader: &Reader<'_>) -> Vec<(String, Vec<String>)> {
+fn read_claims(reader: &Reader<'_>) -> Vec<(ClaimPath, Vec<String>)> {
     let table = reader.table("claims");
     check_not_empty(table.as_ref());
     let entries = table.iter().flat_map(Reader::entries);
     entries
-        .map(|(name, value)| (claim_name(name.value), values(members_of(&value, text))))
+        .map(|(name, value)| {
+            let values = values(members_of(&value, text));
+            (ClaimPath::parse(name.value), values)
+        })
         .collect()
 }
 
-fn read_patterns(reader: &Reader<'_>) -> Vec<(String, AnchoredPattern)> {
+fn read_patterns(reader: &Reader<'_>) -> Vec<(ClaimPath, AnchoredPattern)> {
     let table = reader.table("claims_matching");
     check_not_empty(table.as_ref());
     let entries = table.iter().flat_map(Reader::entries);
     entries
         .filter_map(|(name, value)| {
             let pattern = value.parse_with(AnchoredPattern::parse)?;
-            Some((claim_name(name.value), pattern.value))
+            Some((ClaimPath::parse(name.value), pattern.value))
         })
         .collect()
 }

@@ -3,10 +3,12 @@
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
+use rolecall_core::base::secret::AccessToken;
+use rolecall_core::session::AccessTokenError;
 use rolecall_core::sign_in::OrderedBy;
 
 use super::*;
-use crate::fixture::{id, logout, saml};
+use crate::fixture::{PostResponse as _, id, logout, saml};
 
 #[tokio::test]
 async fn owner_lists_and_ends_client_sessions() {
@@ -226,7 +228,7 @@ async fn provider_logout_ends_client_sessions() {
         async move {
             let signed_in = gateway
                 .sign_ins()
-                .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
+                .post_unsolicited(&context(), &id("okta"), saml(response))
                 .await;
             signed_in.unwrap().session
         }
@@ -286,4 +288,34 @@ async fn administrator_ends_all_sessions_of_a_person() {
             .is_live(&fixture.sign_in("okta", "alice").await)
             .await
     );
+}
+
+#[tokio::test]
+async fn access_token_error_tells_foreign_from_ended() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let own = by_device(&fixture, &known, &alice).await.access_token;
+    let sessions = fixture.gateway.sessions();
+    let verify = async |token: &str| sessions.verify_access_token(&AccessToken::new(token)).await;
+    let found = verify(own.expose()).await.unwrap();
+    assert_eq!(found.identity.key(), alice.identity.key());
+    for (foreign, is_of_aws) in [("aoaAAAAAGlOsBcExample", true), ("rca_short", false)] {
+        assert!(
+            matches!(
+                verify(foreign).await,
+                Err(AccessTokenError::NotIssuedHere { of_aws }) if of_aws == is_of_aws
+            ),
+            "{foreign}"
+        );
+    }
+    fixture.store.outage.fail_after(0);
+    let outage = verify(own.expose()).await;
+    assert!(matches!(outage, Err(AccessTokenError::Unavailable(_))));
+    fixture.store.outage.repair();
+    sessions.end_client_session(&context(), &own).await.unwrap();
+    let ended = verify(own.expose()).await;
+    assert!(matches!(ended, Err(AccessTokenError::SessionEnded)));
 }

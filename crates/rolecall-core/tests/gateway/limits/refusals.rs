@@ -3,7 +3,7 @@
 use rolecall_core::audit::AuditEventKind;
 
 use super::*;
-use crate::fixture::{context, event_name};
+use crate::fixture::{PostResponse as _, context, event_name};
 
 #[tokio::test]
 async fn refusals_without_state_are_free() {
@@ -16,7 +16,7 @@ async fn refusals_without_state_are_free() {
         let unsolicited = fixture
             .gateway
             .sign_ins()
-            .complete_unsolicited_sign_in(&office, &id("okta"), saml(UNSIGNED))
+            .post_unsolicited(&office, &id("okta"), saml(UNSIGNED))
             .await;
         assert!(exceeded(&unsolicited.unwrap_err()).is_some());
         for by in [OrderedBy::Navigation, OrderedBy::Frame] {
@@ -62,7 +62,7 @@ async fn refusals_without_state_are_summarized() {
     let unreadable = fixture
         .gateway
         .sign_ins()
-        .complete_sign_in(&context(), &id("okta"), None, None)
+        .complete_sign_in(&context(), &id("okta"), &BrowserSecrets::default(), None)
         .await;
     assert!(unreadable.is_err());
     let ordered = fixture
@@ -150,12 +150,13 @@ async fn foreign_browser_refusals_are_audited_up_to_limit() {
     let fixture = Fixture::new();
     let begun = fixture.begin("okta").await;
     let max = u64::from(RateLimits::default().failures.max());
+    let no_secrets = BrowserSecrets::default();
     for _ in 0..2 * max {
         let returned = callback_params(&begun.state, code("alice"));
         let refused = fixture
             .gateway
             .sign_ins()
-            .complete_sign_in(&context(), &id("okta"), None, returned)
+            .complete_sign_in(&context(), &id("okta"), &no_secrets, returned)
             .await;
         assert!(
             matches!(refused, Err(SignInError::OtherBrowser)),

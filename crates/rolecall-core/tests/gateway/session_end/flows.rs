@@ -19,7 +19,7 @@ use super::flow::Flow;
 use super::results::FlowResults;
 use crate::at_provider;
 use crate::clients::{self, Known};
-use crate::fixture::{Fixture, context, id, plain, saml};
+use crate::fixture::{Fixture, PostResponse as _, context, id, plain, saml};
 use crate::login::Program;
 
 /// A person, and an attacker with a copy of the cookie of the person's other browser.
@@ -72,7 +72,7 @@ impl Stage {
         let stolen = fixture
             .gateway
             .sign_ins()
-            .complete_unsolicited_sign_in(&context(), &id("okta"), saml(&response))
+            .post_unsolicited(&context(), &id("okta"), saml(&response))
             .await
             .unwrap();
         let called = if flow == Flow::SignIn {
@@ -309,7 +309,7 @@ impl Flow {
                 let response = saml(&format!("alice {called} {index} {called}"));
                 let signed_in = gateway
                     .sign_ins()
-                    .complete_unsolicited_sign_in(&context, &id("okta"), response)
+                    .post_unsolicited(&context, &id("okta"), response)
                     .await;
                 results.secrets.extend(signed_in.map(|new| new.secret));
             }

@@ -235,6 +235,7 @@ fn pending(limit: LimitName) -> Option<LimitName> {
         | LimitName::UnverifiedMessages
         | LimitName::UnverifiedFrames
         | LimitName::WaitingMessages
+        | LimitName::SamlForms
         | LimitName::RefusedSignIns
         | LimitName::SamlResponses
         | LimitName::PendingSignIns
