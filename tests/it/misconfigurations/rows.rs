@@ -205,7 +205,7 @@ pub(super) const MISCONFIGURATIONS: [Misconfiguration; 15] = [
         visit: SIGN_IN,
         later: None,
         expected: &[
-            (Page, "Your groups None that Example ID told us about"),
+            (Page, "Groups Example ID sent no groups"),
             (Page, "Claims received amr, at_hash"),
         ],
         next: (

@@ -59,7 +59,7 @@ fn expiring_metadata_causes_a_warning() {
     assert!(!warnings(&until, -1).contains("was valid until"));
     let trust = SamlTrust::parse(&good, &TrustOptions::default()).unwrap();
     let end = (trust.keys().not_after().unwrap() - now()).num_days();
-    assert!(warnings(&good, end - 29).contains("signing certificate expires on"));
+    assert!(warnings(&good, end - 29).contains("signing certificate of the provider expires on"));
     assert_eq!(warnings(&good, end - 32), "");
 }
 
