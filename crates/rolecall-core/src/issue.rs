@@ -175,7 +175,7 @@ impl Issuer {
         };
         let proven = match issue.proven {
             _ if !grant.trust().needs_browser() => None,
-            None => return Err(self.go_to_provider(caller, &issue).await),
+            None => return Err(self.redirect_to_provider(caller, &issue).await),
             Some(proven) => match proven.fits(&grant, &attributes) {
                 Ok(()) => Some(proven),
                 Err(mismatch) => {

@@ -1,7 +1,8 @@
-//! Signing in: one port for every kind of identity provider, and what is remembered while the person is there.
+//! Sign-in: one port for every kind of identity provider, and the records of sign-ins in progress.
 //!
-//! A sign-in begins in one browser at one provider and ends there; its record is taken out of the store before the
-//! provider is asked anything, so it ends at most once. It returns to the `return_to` that was fixed when it began.
+//! A sign-in starts and completes in the same browser at the same provider. Its record is removed from the store before
+//! the provider is called, so it completes at most once. The browser returns to the `return_to` that was fixed when it
+//! started.
 
 mod admission;
 mod begin;
@@ -50,7 +51,7 @@ pub use saml_response::{AcceptedResponse, PostedResponse};
 pub use sign_out::{SignOutError, SignedOut};
 pub use verified::{GroupsOverage, ReplayKey, VerifiedSignIn};
 
-/// Signing in and out at the configured providers.
+/// Sign-in and sign-out at the configured providers.
 pub struct SignIns {
     pub(crate) providers: Vec<Arc<dyn IdentityProvider>>,
     pub(crate) records: Records,
@@ -65,24 +66,25 @@ pub struct SignIns {
     pub(crate) waiting: WaitingMessages,
 }
 
-/// What we send a browser to the provider with.
+/// Message with which the gateway sends a browser to the provider.
 #[derive(Clone, Debug)]
 pub enum Challenge {
     /// A redirect: the authorization request (RFC 6749 4.1.1), or SAML's HTTP-Redirect binding (Bindings 3.4).
     Redirect(Url),
     /// A form that the browser posts (SAML Bindings 3.5).
     PostForm {
-        /// Where to.
+        /// URL of the form.
         action: Url,
         /// Name and value of each field.
         fields: Vec<(&'static str, String)>,
     },
 }
 
-/// What came back with the browser: untrusted until [`IdentityProvider::complete`] has looked at it.
+/// Response of the provider as the browser delivered it: untrusted until [`IdentityProvider::complete`] has verified
+/// it.
 #[derive(Clone, Debug)]
 pub enum Callback {
-    /// An authorization response (RFC 6749 4.1.2), with `iss` of RFC 9207 where there was one.
+    /// An authorization response (RFC 6749 4.1.2), with `iss` of RFC 9207 if present.
     Code {
         /// `code`
         code: SecretText,
@@ -102,8 +104,8 @@ pub enum Callback {
     Saml(SamlResponse),
 }
 
-/// What the provider's adapter needs to remember between `begin` and `complete` (nonce, PKCE verifier …), in the
-/// adapter's own words. It is kept sealed.
+/// State of the provider's adapter between `begin` and `complete` (nonce, PKCE verifier …), in the adapter's format.
+/// It is stored sealed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Correlation(pub serde_json::Value);
 
@@ -113,79 +115,78 @@ impl std::fmt::Debug for Correlation {
     }
 }
 
-/// What a sign-in is asked to prove beyond who the person is.
+/// Requirements for a sign-in beyond the identity of the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthnRequirements {
-    /// The provider shall ask the person again even if it remembers them (`prompt=login`, `ForceAuthn`), and what it
-    /// answers must be fresh.
+    /// The provider must authenticate the person again, even in an existing session (`prompt=login`, `ForceAuthn`), and
+    /// the response must be fresh.
     pub fresh: bool,
-    /// The provider shall ask for a second factor (`acr_values`, `RequestedAuthnContext`), where it is configured how one
-    /// is called.
+    /// The provider must require a second factor (`acr_values`, `RequestedAuthnContext`), if its name is configured.
     pub second_factor: bool,
-    /// Whom to suggest (`login_hint`, OIDC Core 3.1.2.1).
+    /// Suggested account (`login_hint`, OIDC Core 3.1.2.1).
     pub login_hint: Option<EmailAddress>,
 }
 
-/// Why a provider's answer was refused; the audit trail keeps [`RejectReason::code`].
+/// Reason why the response of a provider is rejected; the audit trail contains [`RejectReason::code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RejectReason {
     /// `iss` of the token, or of the authorization response (RFC 9207), is not the configured issuer.
     Issuer,
-    /// `aud` or `azp` is not for us alone.
+    /// `aud` or `azp` contains other audiences than the gateway.
     Audience,
-    /// The signature does not verify, or no key fits.
+    /// The signature does not verify, or no key matches.
     Signature,
-    /// The algorithm is not one of those allowed.
+    /// The algorithm is not allowed.
     Algorithm,
     /// Not three base64url parts, duplicate members, wrong types, encrypted, too large.
     Malformed,
-    /// `nonce` is not ours.
+    /// `nonce` does not match the request.
     Nonce,
     /// `exp` has passed.
     Expired,
-    /// `nbf` or `iat` lies in the future.
+    /// `nbf` or `iat` is in the future.
     NotYetValid,
-    /// `sub` is missing or unusable, or userinfo speaks of someone else.
+    /// `sub` is missing or invalid, or userinfo has another `sub`.
     Subject,
-    /// The userinfo endpoint refused our request, so claims that it would have sent are missing.
+    /// The userinfo endpoint refused the request, so its claims are missing.
     Userinfo,
-    /// `at_hash` does not fit the access token.
+    /// `at_hash` does not match the access token.
     AccessTokenHash,
     /// `hd` is not the configured Google Workspace domain.
     HostedDomain,
-    /// The sign-in should have been fresh and is not.
+    /// The provider did not authenticate the person again although the request required it.
     NotFresh,
-    /// More groups than the provider puts into a token ("overage"); fewer are never taken instead.
+    /// The person has more groups than the provider includes in a token ("overage"). A partial list is never accepted.
     TooManyGroups,
-    /// A claim or attribute on which access depends cannot be read, lies beyond a limit, or is missing from a response for
+    /// A claim or attribute that determines access is unreadable, exceeds a limit, or is missing from a response for
     /// AWS.
     Claims,
     /// The token endpoint refused the code.
     Code,
-    /// A response that nobody here asked for, where none is taken.
+    /// An unsolicited response, from a provider that may not send any.
     Unsolicited,
     /// Neither the SAML response nor the assertion in it is signed as configured.
     Unsigned,
-    /// Assertions or signatures are not where SAML puts them: the mark of a wrapped or doctored document.
+    /// Assertions or signatures are in unexpected positions, as in signature wrapping attacks.
     Structure,
-    /// The assertion could not be decrypted. Nothing says why.
+    /// The assertion could not be decrypted. The cause is not disclosed.
     Decryption,
     /// `Status` is not success.
     Status,
-    /// `Destination` is not our address.
+    /// `Destination` is not the URL of the gateway.
     Destination,
-    /// `InResponseTo` is not the request we sent.
+    /// `InResponseTo` does not match the request.
     InResponseTo,
-    /// `Conditions` are missing, or one of them is not known.
+    /// `Conditions` are missing, or contain an unknown condition.
     Conditions,
-    /// No bearer confirmation for our address and in time.
+    /// No bearer confirmation is valid for the gateway's URL at this time.
     Confirmation,
-    /// There is no `AuthnStatement`: the provider does not say that anybody signed in.
+    /// The assertion has no `AuthnStatement`, so it does not state an authentication.
     AuthnStatement,
 }
 
 impl RejectReason {
-    /// A stable word for the audit trail and for metrics.
+    /// Stable code for the audit trail and for metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::Issuer => "issuer",
@@ -218,37 +219,37 @@ impl RejectReason {
     }
 }
 
-/// What a provider's side of a sign-in can end in.
+/// Errors of an identity provider during sign-in.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// The provider or the request was denied (`access_denied` and its like).
-    #[error("the identity provider refused: {error}")]
+    /// The provider denied the request, or the person canceled (`access_denied` and similar).
+    #[error("the identity provider returned an error: {error}")]
     Refused {
-        /// `error` of the authorization response, one of the registered words or `other`.
+        /// `error` of the authorization response: a registered code or `other`.
         error: &'static str,
-        /// What the provider said about it (`error_description`, `StatusMessage`), as [`crate::base::text::one_line`], for the
-        /// operator's log; never for the page, since a browser brought it.
+        /// Explanation of the provider (`error_description`, `StatusMessage`), as [`crate::base::text::one_line`]. Only
+        /// for the operator's log, because a browser delivered it.
         explanation: Option<String>,
     },
-    /// The provider's answer did not convince us. The detail is for the operator's log, never for the page.
-    #[error("the identity provider's answer was not accepted ({})", reason.code())]
+    /// The response of the provider was rejected. The detail is for the operator's log, never for the page.
+    #[error("the identity provider's response was rejected ({})", reason.code())]
     Rejected {
-        /// Which check.
+        /// Failed check.
         reason: RejectReason,
-        /// What exactly, without secrets.
+        /// Details, without secrets.
         detail: String,
     },
-    /// The provider and our settings for it do not fit together: nobody can sign in until an administrator has mended that.
-    /// What exactly is for the operator's log.
-    #[error("the identity provider is not set up correctly")]
+    /// The configuration of the provider does not match that of the gateway: sign-in fails until an administrator
+    /// corrects it. Details are in the operator's log.
+    #[error("the identity provider is not configured correctly")]
     Misconfigured(#[source] Source),
-    /// The provider cannot be reached or answers nonsense.
+    /// The provider is unreachable or its response is malformed.
     #[error("the identity provider is unavailable")]
     Unavailable(#[source] Source),
 }
 
 impl ProviderError {
-    /// A rejection with its detail.
+    /// Creates a rejection with its detail.
     pub fn rejected(reason: RejectReason, detail: impl Into<String>) -> Self {
         Self::Rejected {
             reason,
@@ -257,20 +258,20 @@ impl ProviderError {
     }
 }
 
-/// An upstream identity provider, OIDC or SAML. [`IdentityProvider::begin`] and [`IdentityProvider::complete`] are a sign-in,
-/// whose result holds one [`Identity`].
+/// An upstream identity provider, OIDC or SAML. A sign-in consists of [`IdentityProvider::begin`] and
+/// [`IdentityProvider::complete`], and results in one [`Identity`].
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
-    /// Its id in the configuration.
+    /// Id of the provider in the configuration.
     fn id(&self) -> &ProviderId;
 
-    /// How people know it.
+    /// Display name.
     fn title(&self) -> &str;
 
-    /// The mail domains whose people are sent here, and about which it is believed.
+    /// E-mail domains for which the provider is authoritative, and whose users are sent to it.
     fn domains(&self) -> &[EmailDomain];
 
-    /// Begins a sign-in. `state` comes back verbatim with the browser.
+    /// Starts a sign-in. The browser returns `state` verbatim.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
@@ -280,7 +281,7 @@ pub trait IdentityProvider: Send + Sync {
         demand: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError>;
 
-    /// Ends a sign-in: consumes what `begin` remembered and verifies everything the provider said.
+    /// Completes a sign-in: consumes the state of `begin` and verifies the response of the provider.
     ///
     /// # Errors
     /// [`ProviderError`].
@@ -290,31 +291,31 @@ pub trait IdentityProvider: Send + Sync {
         callback: Callback,
     ) -> Result<VerifiedSignIn, ProviderError>;
 
-    /// What to send the browser with after the session here has ended, so that it ends at the provider too (OIDC
-    /// RP-Initiated Logout 1.0, SAML Profiles 4.4); none where the provider has no such place. What is to be remembered
-    /// for its answer comes along, where the answer is looked at. `state` comes back with the browser.
+    /// Returns the message that ends the session at the provider after the session here has ended (OIDC RP-Initiated
+    /// Logout 1.0, SAML Profiles 4.4); none if the provider has no logout endpoint. The correlation is returned if the
+    /// provider's response is verified. The browser returns `state`.
     async fn begin_sign_out(
         &self,
         identity: &Identity,
         state: &State,
     ) -> Option<(Challenge, Option<Correlation>)>;
 
-    /// What only SAML can; none for any other kind of provider.
+    /// Operations of SAML providers; none for other kinds.
     fn saml(&self) -> Option<&dyn SamlServiceProvider>;
 }
 
-/// A sign-in under way, found by the digest of its `state`.
+/// Sign-in in progress, stored under the digest of its `state`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingSignIn {
-    /// At which provider: a callback elsewhere is refused (mix-up, RFC 9700 4.4).
+    /// Provider: a callback of another provider is rejected (mix-up, RFC 9700 4.4).
     pub provider: ProviderId,
-    /// In which browser.
+    /// Digest of the browser's secret.
     pub browser: SecretDigest,
-    /// What the adapter remembers.
+    /// State of the adapter.
     pub correlation: Correlation,
-    /// Where it goes on.
+    /// Page to which the browser returns.
     pub return_to: ReturnTo,
-    /// The places that it took of the limit on sign-ins.
+    /// Slots of the sign-in limit that this sign-in acquired.
     #[serde(default)]
     pub begun_from: Option<AddressSlots>,
 }
@@ -323,12 +324,12 @@ impl Record for PendingSignIn {
     const KIND: &'static str = "sign-in";
 }
 
-/// A sign-out under way at a provider, found by the digest of its `state`.
+/// Sign-out in progress at a provider, stored under the digest of its `state`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingSignOut {
-    /// At which provider.
+    /// Id of the provider.
     pub provider: ProviderId,
-    /// What the adapter remembers.
+    /// State of the adapter.
     pub correlation: Correlation,
 }
 

@@ -1,4 +1,4 @@
-//! What the audit trail is told of an issue: the intent before, the outcome after.
+//! Audit events of an issue: the intent before, the outcome after.
 
 use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
 use crate::aws::{AssumedRole, MintedSaml};
@@ -20,7 +20,7 @@ pub(crate) fn intent(
         duration_reason: _,
         proven,
     } = prepared;
-    // What the provider says to AWS, where it is the provider that speaks.
+    // The provider's response determines these values if it is used.
     let said = proven.as_ref().map(|proven| &proven.said);
     let own_source = || attributes.source_identity.as_ref().map(ToString::to_string);
     let own_tags = || {

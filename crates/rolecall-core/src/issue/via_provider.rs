@@ -127,7 +127,7 @@ fn waiting(session: SessionId) -> SecretDigest {
 impl Issuer {
     /// Stores the request. Returns the reason why nothing is issued yet: the browser must fetch the provider's response
     /// first, cannot fetch it, or the store is unavailable.
-    pub(super) async fn go_to_provider(
+    pub(super) async fn redirect_to_provider(
         &self,
         caller: Caller<'_>,
         issue: &IssueRequest<'_>,
@@ -167,7 +167,7 @@ impl Issuer {
     ) -> Result<ProofTicket, SignInError> {
         match self.try_receive(context, provider, response).await {
             Ok(ticket) => Ok(ticket),
-            Err(error) => self.sign_ins.refuse_stranger(context, error).await,
+            Err(error) => self.sign_ins.refuse_without_state(context, error).await,
         }
     }
 
@@ -180,7 +180,7 @@ impl Issuer {
         let saml = self.sign_ins.saml(provider)?;
         let turn = self
             .sign_ins
-            .turn(context, Message::Unasked(OrderedBy::Navigation))?;
+            .turn(context, Message::Unsolicited(OrderedBy::Navigation))?;
         let said = saml.verify_for_aws(response.clone(), &turn).await?;
         drop(turn);
         let packed = saml.pack(&response)?;

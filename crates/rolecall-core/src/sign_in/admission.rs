@@ -38,7 +38,7 @@ impl SignIns {
     }
 
     /// Releases the slots of a sign-in that could not start.
-    pub(super) async fn give_sign_in_back(&self, begun: Option<&AddressSlots>) {
+    pub(super) async fn release_sign_in(&self, begun: Option<&AddressSlots>) {
         let Some(taken) = begun else {
             return;
         };
@@ -73,7 +73,7 @@ impl SignIns {
     }
 
     /// Releases the slot of a response that could not be verified because the provider or the store was unavailable.
-    pub(super) async fn give_response_back(&self, state: SecretDigest) {
+    pub(super) async fn release_response(&self, state: SecretDigest) {
         let bucket = state.to_string();
         let slot = RateLimitSlot::new(LimitName::SamlResponses, SAML_RESPONSES, &bucket);
         // Without the release, one response less is verified.

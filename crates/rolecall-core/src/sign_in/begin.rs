@@ -1,4 +1,4 @@
-//! Signing in: one sign-in, one browser, one provider, once.
+//! Starts and completes sign-ins: each in one browser, at one provider, once.
 
 use crate::audit::{Actor, AuditEventKind, Refusals, RequestContext};
 use crate::base::limits;
@@ -13,21 +13,21 @@ use crate::sign_in::{
     RejectReason, ReturnTo, SignIns, VerifiedSignIn, single_logout,
 };
 
-/// What a person wants of a sign-in.
+/// Request to sign in.
 #[derive(Clone, Debug)]
 pub struct SignInRequest {
-    /// What it shall prove.
+    /// Requirements for the authentication.
     pub demand: AuthnRequirements,
-    /// Where it goes on.
+    /// Page to which the browser returns.
     pub return_to: ReturnTo,
 }
 
-/// What a browser brought back from a provider: untrusted.
+/// Parameters of a provider's callback: untrusted.
 #[derive(Clone, Debug)]
 pub struct CallbackParams {
     /// `state`
     pub state: State,
-    /// The rest.
+    /// Response of the provider.
     pub callback: Callback,
 }
 
@@ -36,11 +36,11 @@ pub struct CallbackParams {
 pub struct BrowserSecrets {
     /// Binds sign-ins in progress to the browser.
     pub browser: Option<BrowserSecret>,
-    /// Of its session, which a completed sign-in replaces.
+    /// Session secret; a completed sign-in replaces this session.
     pub session: Option<SessionSecret>,
 }
 
-/// How a verified sign-in goes on.
+/// How to complete a verified sign-in.
 pub(super) struct Continuation<'b> {
     pub(super) return_to: ReturnTo,
     /// Whether the provider started it (SAML Profiles 4.1.5).
@@ -49,63 +49,63 @@ pub(super) struct Continuation<'b> {
     pub(super) replaces: Option<&'b SessionSecret>,
 }
 
-/// A sign-in that has begun.
+/// A sign-in that has started.
 #[derive(Debug)]
 pub struct SignInStarted {
-    /// What to send the browser to the provider with.
+    /// Message with which the browser is sent to the provider.
     pub challenge: Challenge,
-    /// What the browser shall hold until it is back.
+    /// Secret that the browser stores until the callback.
     pub browser: BrowserSecret,
 }
 
-/// A sign-in that has succeeded.
+/// A successful sign-in.
 #[derive(Debug)]
 pub struct SignInCompleted {
-    /// What the browser shall hold from now on.
+    /// New session secret of the browser.
     pub secret: SessionSecret,
-    /// The session.
+    /// The new session.
     pub session: Session,
-    /// Where it goes on.
+    /// Page to which the browser returns.
     pub return_to: ReturnTo,
 }
 
-/// Why nobody was signed in.
+/// Reason why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// No provider of this id is configured.
-    #[error("there is no such identity provider")]
+    /// No provider with this id is configured.
+    #[error("unknown identity provider")]
     UnknownProvider,
-    /// What came back with the browser is no authorization response.
-    #[error("what the identity provider sent cannot be read")]
+    /// The parameters of the callback are not a valid response.
+    #[error("the identity provider's response is malformed")]
     Unreadable,
-    /// No sign-in of this `state` is under way: it took too long, or has ended already.
-    #[error("this sign-in has expired or was used already")]
+    /// No sign-in with this `state` is in progress: it has expired or is complete.
+    #[error("this sign-in has expired or is already complete")]
     Expired,
-    /// It was begun in another browser, or this one does not keep cookies.
-    #[error("this sign-in was begun in another browser")]
+    /// The sign-in was started in another browser, or this browser does not store cookies.
+    #[error("this sign-in was started in another browser")]
     OtherBrowser,
-    /// It was begun at another provider.
-    #[error("this sign-in was begun at another identity provider")]
+    /// The sign-in was started at another provider.
+    #[error("this sign-in was started at another identity provider")]
     OtherProvider,
-    /// What the provider sent has signed somebody in already (SAML Profiles 4.1.4.5).
-    #[error("the identity provider's answer was used already")]
+    /// The response was used before (SAML Profiles 4.1.4.5).
+    #[error("the identity provider's response was already used")]
     Replayed,
-    /// The provider has ended the session that its response is about.
+    /// The provider has ended the session that the response belongs to.
     #[error("the identity provider has ended this session")]
     EndedByProvider,
-    /// The provider's side.
+    /// Error of the provider.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// Too many sign-ins, or too many refusals, from this address.
+    /// Too many sign-ins or too many refusals from this address.
     #[error(transparent)]
     RateLimited(#[from] LimitExceeded),
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("sign-in is unavailable")]
     Unavailable(#[from] StoreError),
 }
 
 impl SignInError {
-    /// A stable word for the audit trail and for metrics.
+    /// Stable code for the audit trail and for metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownProvider => "unknown_provider",
@@ -135,9 +135,9 @@ impl From<RateLimitError> for SignInError {
 }
 
 impl SignIns {
-    /// Begins a sign-in at `provider`, unless it could not end because the audit trail takes no events. A browser that holds
-    /// a secret already keeps it, so that several tabs can sign in at once. A live session gets in where its address has no place
-    /// left.
+    /// Starts a sign-in at `provider`, unless the audit trail is not writable, so that the sign-in could not complete.
+    /// A browser keeps an existing secret, so several tabs can sign in at once. A live session is admitted if its
+    /// address has no slot left.
     ///
     /// # Errors
     /// [`SignInError::UnknownProvider`], [`SignInError::RateLimited`], [`SignInError::Unavailable`], and
@@ -160,8 +160,8 @@ impl SignIns {
             .begin_at(adapter.as_ref(), secrets.browser, wish, begun_from.clone())
             .await;
         if let Err(error) = &begun {
-            // Nothing was begun, and that is not the visitor's doing.
-            self.give_sign_in_back(begun_from.as_ref()).await;
+            // Nothing was started, for a reason that is not the user's.
+            self.release_sign_in(begun_from.as_ref()).await;
             if let SignInError::Provider(_) = error {
                 self.journal
                     .count_refusal(Refusals::SignIn, context, error.code());
@@ -194,9 +194,9 @@ impl SignIns {
         Ok(SignInStarted { challenge, browser })
     }
 
-    /// Ends a sign-in; `returned` is nothing when it could not be read. The pending record is taken out of the store
-    /// before the provider is asked anything, and the sign-in is in the trail before there is a session. The session that
-    /// the browser held before is ended.
+    /// Completes a sign-in; `returned` is none if the response could not be parsed. The pending record is removed from
+    /// the store before the provider is called, and the sign-in is in the audit trail before a session exists. The
+    /// previous session of the browser is ended.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -217,18 +217,18 @@ impl SignIns {
         };
         let (pending, callback) = match self.take_pending(provider, returned).await {
             Ok(taken) => taken,
-            Err(error) => return self.refuse_stranger(context, error).await,
+            Err(error) => return self.refuse_without_state(context, error).await,
         };
         let begun_from = pending.begun_from.clone();
         let verified = self.verify_sign_in(provider, browser, pending, callback);
         let signed_in = match verified.await {
-            Ok((vouched, return_to)) => {
+            Ok((verified, return_to)) => {
                 let continuation = Continuation {
                     return_to,
                     unsolicited: false,
                     replaces: secrets.session.as_ref(),
                 };
-                self.vouched_for(context, vouched, continuation).await
+                self.finish_verified(context, verified, continuation).await
             }
             Err(error) => Err(error),
         };
@@ -237,13 +237,13 @@ impl SignIns {
                 self.sign_in_completed(begun_from.as_ref()).await;
                 Ok(signed_in)
             }
-            // The end of its session is in the trail already.
+            // The audit trail already contains the end of its session.
             Err(error @ (SignInError::Unavailable(_) | SignInError::EndedByProvider)) => Err(error),
             Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
     }
 
-    /// Refuses a browser that shows no secret of ours. The sign-in itself goes on in its own browser.
+    /// Refuses a browser without a valid secret. The sign-in can still complete in its own browser.
     async fn refuse_without_browser(
         &self,
         context: &RequestContext,
@@ -251,7 +251,9 @@ impl SignIns {
         returned: &Option<CallbackParams>,
     ) -> Result<SignInCompleted, SignInError> {
         let Some(returned) = returned else {
-            return self.refuse_stranger(context, SignInError::Unreadable).await;
+            return self
+                .refuse_without_state(context, SignInError::Unreadable)
+                .await;
         };
         let records = &self.records;
         let pending = records
@@ -262,24 +264,24 @@ impl SignIns {
             (Some(_), Some(_)) => self.refuse_sign_in(context, provider, error).await,
             (None, _) => {
                 let error = SignInError::UnknownProvider;
-                self.refuse_stranger(context, error).await
+                self.refuse_without_state(context, error).await
             }
-            (Some(_), None) => self.refuse_stranger(context, error).await,
+            (Some(_), None) => self.refuse_without_state(context, error).await,
         }
     }
 
-    /// Spends what vouched for the person, begins their session and ends the one that it replaces. In this order no document
-    /// signs in twice, on however many replicas it is shown at once. The caller audits a refusal.
-    pub(super) async fn vouched_for(
+    /// Consumes the assertion, starts the session, and ends the session that it replaces. This order prevents a replay,
+    /// even if the assertion is presented to several replicas at once. The caller audits a refusal.
+    pub(super) async fn finish_verified(
         &self,
         context: &RequestContext,
-        vouched: VerifiedSignIn,
+        verified: VerifiedSignIn,
         continuation: Continuation<'_>,
     ) -> Result<SignInCompleted, SignInError> {
-        vouched.require_groups()?;
+        verified.require_groups()?;
         let VerifiedSignIn {
             mut identity, once, ..
-        } = vouched;
+        } = verified;
         if let Err(why) = self.entitlements.policy().check_claims(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());
@@ -297,7 +299,7 @@ impl SignIns {
         Ok(signed_in)
     }
 
-    /// Takes the sign-in of this `state` out of the store; whatever fails before that shows nothing of ours.
+    /// Removes the sign-in with this `state` from the store. Errors before that contain no valid gateway data.
     async fn take_pending(
         &self,
         provider: &ProviderId,
@@ -326,11 +328,11 @@ impl SignIns {
         if &pending.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let vouched = adapter.complete(pending.correlation, callback).await?;
-        Ok((vouched, pending.return_to))
+        let verified = adapter.complete(pending.correlation, callback).await?;
+        Ok((verified, pending.return_to))
     }
 
-    /// Begins a session. The end of one whose provider has ended it meanwhile is audited as such.
+    /// Starts a session. If the provider has ended it meanwhile, its end is audited as such.
     async fn begin_session(
         &self,
         context: &RequestContext,
@@ -376,12 +378,12 @@ impl SignIns {
             )
             .await?;
         let entry = session.entry(secret.digest());
-        // In this order a provider's order to end the session finds it, or is found here.
+        // In this order a concurrent logout request either finds the session or is found here.
         self.remember_name_id(&session).await?;
         self.sessions
             .index_session(context, &session, entry.clone())
             .await?;
-        if self.was_ordered_to_end(&session).await? {
+        if self.has_logout_request(&session).await? {
             let owner = Owner::from(&session.identity);
             self.sessions
                 .end(context, &owner, &entry, single_logout::REASON)

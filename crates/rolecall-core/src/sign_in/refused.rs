@@ -11,7 +11,7 @@ use crate::sign_in::{ProviderError, RejectReason, SignInError, SignIns};
 
 impl SignIns {
     /// Refuses a sign-in without a live `state`: the audit trail contains a summary, see [`Refusals`].
-    pub(crate) async fn refuse_stranger<T>(
+    pub(crate) async fn refuse_without_state<T>(
         &self,
         context: &RequestContext,
         error: SignInError,

@@ -3,8 +3,8 @@
 
 use crate::base::secret::{State, TOKEN_CHARACTERS};
 
-/// The `state` that the gateway sent as `RelayState`. None for any other text: the provider chose it, and the message answers
-/// no request.
+/// Returns the `state` that the gateway sent as `RelayState`. None for any other text, which the provider chose: the
+/// message is unsolicited.
 pub(super) fn state(relay_state: Option<&str>) -> Option<State> {
     let text = relay_state?;
     let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

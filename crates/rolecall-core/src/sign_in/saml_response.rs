@@ -1,5 +1,5 @@
-//! Signing in over SAML: a response comes as a form of another site, without our cookies, so it waits here until its own
-//! browser asks for the session; and a response that nobody asked for, where the provider may send one.
+//! Sign-in over SAML: another site posts the response, without the gateway's cookies, so the gateway holds it until the
+//! browser fetches its session. Also unsolicited responses, if the provider may send them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -27,17 +27,17 @@ pub struct PostedResponse {
     pub relay_state: Option<String>,
 }
 
-/// What became of a response that was posted.
+/// Result of accepting a response.
 #[derive(Debug)]
 pub enum AcceptedResponse {
-    /// It answers the sign-in of this state, and is held until the browser comes for its session
+    /// It belongs to the sign-in with this state, and is held until the browser fetches its session
     /// ([`SignIns::complete_held_sign_in`]).
     Held(State),
-    /// The provider started the sign-in, and it is complete.
+    /// The provider started the sign-in, which is complete.
     SignedIn(Box<SignInCompleted>),
 }
 
-/// A document that has been used: of this kind and digest there is one, until it would be too old.
+/// A consumed document: one for each kind and digest, until the document would be too old.
 #[derive(Serialize, Deserialize)]
 struct Spent {
     at: DateTime<Utc>,
@@ -57,7 +57,7 @@ impl Spent {
 }
 
 impl SignIns {
-    /// Our SAML metadata for this provider; none where it is no SAML provider.
+    /// Returns the gateway's SAML metadata for this provider; none if it is not a SAML provider.
     ///
     /// # Errors
     /// [`SignInError::UnknownProvider`], [`SignInError::Provider`].
@@ -65,9 +65,8 @@ impl SignIns {
         Ok(self.saml(provider)?.metadata()?)
     }
 
-    /// Accepts a response that was posted. Its `RelayState` decides what it is for: with the `state` of a sign-in it is held
-    /// for the browser that began it, and without one it is unsolicited, a sign-in that the provider started (SAML Profiles
-    /// 4.1.5).
+    /// Accepts a posted response. If its `RelayState` is the `state` of a sign-in, the response is held for the browser
+    /// that started the sign-in; otherwise it is unsolicited (SAML Profiles 4.1.5).
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -96,8 +95,8 @@ impl SignIns {
         }
     }
 
-    /// Keeps a response until its browser fetches the session with [`SignIns::complete_held_sign_in`]. It must be the answer
-    /// to a sign-in under way, which holds one; few are verified for each.
+    /// Holds a response until its browser fetches the session with [`SignIns::complete_held_sign_in`]. It must be the
+    /// response to a sign-in in progress, for which one response is held and only a few are verified.
     async fn hold_response(
         &self,
         context: &RequestContext,
@@ -109,7 +108,7 @@ impl SignIns {
             Ok(()) => Ok(()),
             Err(error @ (SignInError::Unavailable(_) | SignInError::RateLimited(_))) => Err(error),
             Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
-                self.refuse_stranger(context, error).await
+                self.refuse_without_state(context, error).await
             }
             Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
@@ -135,7 +134,7 @@ impl SignIns {
             Err(RateLimitError::Unavailable(error)) => return Err(error.into()),
         }
         let kept = async {
-            let turn = self.turn(context, Message::Answer)?;
+            let turn = self.turn(context, Message::Solicited)?;
             let screened = saml.screen(&pending.correlation, response, &turn).await?;
             drop(turn);
             Ok(self.keep_screened(key, screened).await?)
@@ -147,12 +146,12 @@ impl SignIns {
             | SignInError::Provider(ProviderError::Unavailable(_)),
         ) = kept
         {
-            self.give_response_back(key).await;
+            self.release_response(key).await;
         }
         kept
     }
 
-    /// A form that was sent twice is as good as one: its browser goes on with what is held.
+    /// If a form was sent twice, the browser continues with the response that is already held.
     async fn keep_screened(
         &self,
         key: SecretDigest,
@@ -161,7 +160,7 @@ impl SignIns {
         let held = HeldResponse::Packed { packed };
         let kept = match self.reserve_held(key, held.bytes()) {
             Ok(room) => self.keep_held(room, &held).await,
-            // The other form has the room, but it may not be stored yet, and may fail.
+            // The other form has reserved the capacity, but may not be stored yet, and may fail.
             Err(StoreError::Exists) => self.insert_held(key, &held).await,
             Err(error) => Err(error),
         };
@@ -171,7 +170,7 @@ impl SignIns {
         }
     }
 
-    /// Takes room for a response that waits for its browser.
+    /// Reserves capacity for a response that is held for its browser.
     ///
     /// # Errors
     /// [`StoreError`], see [`crate::sign_in::held::HeldBytes::reserve`].
@@ -185,7 +184,7 @@ impl SignIns {
             .reserve(key, bytes, now, now + limits::HELD_RESPONSE_MAX)
     }
 
-    /// Keeps a verified response until its browser comes, in the room that was taken for it.
+    /// Stores a verified response in its reserved capacity until its browser arrives.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -195,7 +194,7 @@ impl SignIns {
         held: &R,
     ) -> Result<(), StoreError> {
         let kept = self.insert_held(room.key(), held).await;
-        // Where another form was stored without room, this one's is for it.
+        // If another form was stored without a reservation, this form's reservation covers it.
         if let Ok(()) | Err(StoreError::Exists) = kept {
             room.keep();
         }
@@ -207,7 +206,7 @@ impl SignIns {
         self.records.insert(key, held, until).await
     }
 
-    /// Takes a response out that [`SignIns::keep_held`] kept.
+    /// Removes and returns a response that [`SignIns::keep_held`] stored.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -220,8 +219,8 @@ impl SignIns {
         Ok(held)
     }
 
-    /// Ends a sign-in whose response is held: as [`SignIns::complete_sign_in`], with the browser's own cookies. In another
-    /// browser the response stays where it is.
+    /// Completes a sign-in whose response is held: as [`SignIns::complete_sign_in`], with the browser's own cookies. In
+    /// another browser the response stays held.
     ///
     /// # Errors
     /// As [`SignIns::complete_sign_in`].
@@ -235,7 +234,9 @@ impl SignIns {
         let key = state.digest();
         let pending = self.records.get::<PendingSignIn>(key).await?;
         let Some(pending) = pending else {
-            return self.refuse_stranger(context, SignInError::Expired).await;
+            return self
+                .refuse_without_state(context, SignInError::Expired)
+                .await;
         };
         let own = pending.record.browser;
         if secrets.browser.as_ref().map(BrowserSecret::digest) != Some(own) {
@@ -244,7 +245,9 @@ impl SignIns {
         }
         let held: Option<HeldResponse> = self.take_held(key).await?;
         let Some(held) = held else {
-            return self.refuse_stranger(context, SignInError::Expired).await;
+            return self
+                .refuse_without_state(context, SignInError::Expired)
+                .await;
         };
         let response = match self.unpacked(provider, &held) {
             Ok(response) => response,
@@ -256,8 +259,8 @@ impl SignIns {
             .await
     }
 
-    /// Ends a sign-in that the provider began (SAML Profiles 4.1.5), where it may. Such a sign-in is bound to no browser;
-    /// it goes to the portal, whatever it says.
+    /// Completes an unsolicited sign-in (SAML Profiles 4.1.5), if the provider may start one. It is not bound to a
+    /// browser and always leads to the portal.
     async fn complete_unsolicited_sign_in(
         &self,
         context: &RequestContext,
@@ -268,13 +271,13 @@ impl SignIns {
         let completed = self.try_unsolicited(context, provider, secrets, response);
         match completed.await {
             Ok(signed_in) => Ok(signed_in),
-            // The end of its session is in the trail already.
+            // The audit trail already contains the end of its session.
             Err(error @ SignInError::EndedByProvider) => Err(error),
-            Err(error) => self.refuse_stranger(context, error).await,
+            Err(error) => self.refuse_without_state(context, error).await,
         }
     }
 
-    /// The response that is held.
+    /// Unpacks the held response.
     pub(crate) fn unpacked(
         &self,
         provider: &ProviderId,
@@ -294,12 +297,12 @@ impl SignIns {
         response: SamlResponse,
     ) -> Result<SignInCompleted, SignInError> {
         let saml = self.saml(provider)?;
-        let turn = self.turn(context, Message::Unasked(OrderedBy::Navigation))?;
-        let vouched = saml.complete_unsolicited(response, &turn).await?;
+        let turn = self.turn(context, Message::Unsolicited(OrderedBy::Navigation))?;
+        let verified = saml.complete_unsolicited(response, &turn).await?;
         drop(turn);
-        // What could be shown again and again must not sign in whoever shows it.
-        if vouched.once.is_none() {
-            let again = "a response that nobody asked for must count once";
+        // A response that can be replayed must not sign in whoever presents it.
+        if verified.once.is_none() {
+            let again = "an unsolicited response must be usable only once";
             return Err(ProviderError::rejected(RejectReason::Unsolicited, again).into());
         }
         let continuation = Continuation {
@@ -307,7 +310,7 @@ impl SignIns {
             unsolicited: true,
             replaces: secrets.session.as_ref(),
         };
-        self.vouched_for(context, vouched, continuation).await
+        self.finish_verified(context, verified, continuation).await
     }
 
     pub(crate) fn saml(
@@ -319,10 +322,10 @@ impl SignIns {
             .ok_or(SignInError::UnknownProvider)
     }
 
-    /// Uses up a document, before anything comes of it.
+    /// Consumes a document before it has any effect.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] where that has happened before, [`StoreError::Unavailable`].
+    /// [`StoreError::Exists`] if it was consumed before, [`StoreError::Unavailable`].
     pub(crate) async fn consume_once(
         &self,
         provider: &ProviderId,
@@ -333,13 +336,13 @@ impl SignIns {
         };
         let at = self.clock.now();
         let key = Spent::key(provider, &once);
-        // A verifier's leeway is in `until`; what is too old by our own clock is refused before it comes here.
+        // `until` includes the clock skew; documents that are too old by the gateway's clock were rejected before.
         let until = once.until;
         self.records.insert(key, &Spent { at }, until).await
     }
 
-    /// Whether a document has been used up.
-    pub(super) async fn was_spent(
+    /// Returns whether a document was consumed.
+    pub(super) async fn was_consumed(
         &self,
         provider: &ProviderId,
         once: &ReplayKey,

@@ -1,4 +1,4 @@
-//! Signing out: here first, then at the provider; and because the provider says so.
+//! Sign-out: at the gateway first, then at the provider, or on request of the provider.
 
 use crate::audit::{Refusals, RequestContext};
 use crate::base::limits;
@@ -12,34 +12,34 @@ use crate::sign_in::{
     relay_state,
 };
 
-/// Why a provider's word on a sign-out had no effect.
+/// Reason why a logout message of a provider had no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum SignOutError {
-    /// No SAML provider of this id is configured.
-    #[error("there is no such identity provider")]
+    /// No SAML provider with this id is configured.
+    #[error("unknown identity provider")]
     UnknownProvider,
-    /// What came is no message of single logout.
-    #[error("what the identity provider sent cannot be read")]
+    /// The message is not a single logout message.
+    #[error("the identity provider's response is malformed")]
     Unreadable,
-    /// No sign-out of this `state` is under way: it took too long, or has ended already.
-    #[error("this sign-out has expired or was answered already")]
+    /// No sign-out with this `state` is in progress: it has expired or is complete.
+    #[error("this sign-out has expired or is already complete")]
     Expired,
-    /// The same order was given before.
-    #[error("the identity provider's request was used already")]
+    /// The request was used before.
+    #[error("the identity provider's request was already used")]
     Replayed,
-    /// The provider's side.
+    /// Error of the provider.
     #[error(transparent)]
     Provider(#[from] ProviderError),
     /// Too many refusals from this address.
     #[error(transparent)]
     RateLimited(#[from] LimitExceeded),
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("sign-out is unavailable")]
     Unavailable(#[from] StoreError),
 }
 
 impl SignOutError {
-    /// A stable word for the audit trail.
+    /// Stable code for the audit trail.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownProvider => "unknown_provider",
@@ -56,8 +56,8 @@ impl SignOutError {
     }
 }
 
-/// The limit on messages that come this way: any page can load a frame, so refusals there count apart from those of
-/// navigations.
+/// Returns the limit on messages delivered this way: any page can load a frame, so refusals in frames have a separate
+/// limit.
 fn limit(by: OrderedBy) -> LimitName {
     match by {
         OrderedBy::Navigation => LimitName::UnverifiedMessages,
@@ -65,7 +65,7 @@ fn limit(by: OrderedBy) -> LimitName {
     }
 }
 
-/// Whether processor time was spent on a message before it was refused.
+/// Returns whether a message was verified, which costs processor time, before it was refused.
 fn was_verified(error: &SignOutError) -> bool {
     match error {
         SignOutError::UnknownProvider
@@ -83,20 +83,20 @@ fn was_verified(error: &SignOutError) -> bool {
     }
 }
 
-/// A session that has ended here.
+/// A session that has ended at the gateway.
 #[derive(Debug)]
 pub struct SignedOut {
-    /// What the browser goes on with to end the session at the provider as well, if there is a way.
+    /// Message with which the browser ends the session at the provider, if the provider supports it.
     pub upstream: Option<Challenge>,
-    /// What the person is still signed in with elsewhere.
+    /// Clients in which the person is still signed in.
     pub remaining: Option<RemainingClients>,
 }
 
 impl SignIns {
-    /// Ends this session here, and no other.
+    /// Ends this session at the gateway, and no other.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: the session lives on.
+    /// [`StoreError::Unavailable`]: the session still exists.
     pub async fn sign_out(
         &self,
         context: &RequestContext,
@@ -109,7 +109,7 @@ impl SignIns {
             .end(context, &owner, &entry, "sign_out")
             .await?;
         let upstream = self.sign_out_upstream(&session.identity).await;
-        // The session here is over: without the store the offer is all that is missing.
+        // The session has ended. Without the store, only the offer to end the others is missing.
         let remaining = self
             .sessions
             .offer_remaining_clients(session)
@@ -132,16 +132,18 @@ impl SignIns {
             };
             let until = self.clock.now() + limits::SIGN_IN_MAX;
             let kept = self.records.insert(state.digest(), &pending, until);
-            // The session here is over; without a memory of the request its answer could not be told from a stranger's.
+            // The session has ended. Without the stored request, the response could not be distinguished from a forged
+            // one.
             kept.await.ok()?;
         }
         Some(challenge)
     }
 
-    /// Hears what the provider says to our request to end its session too. The session here has ended long since.
+    /// Handles the provider's response to the gateway's logout request. The session at the gateway has already ended.
     ///
     /// # Errors
-    /// [`SignOutError`], summarised in the trail; [`ProviderError::Refused`] where the session at the provider goes on.
+    /// [`SignOutError`], summarized in the trail; [`ProviderError::Refused`] if the session at the provider was not
+    /// ended.
     pub async fn sign_out_answered(
         &self,
         context: &RequestContext,
@@ -175,11 +177,11 @@ impl SignIns {
             .map_err(|_| SignOutError::UnknownProvider)?;
         let state = state.ok_or(SignOutError::Expired)?;
         let (key, records) = (state.digest(), &self.records);
-        // Only an answer to a request of ours waits among the others, and one is verified for each.
+        // Only responses to existing requests have priority, and one is verified for each request.
         if records.get::<PendingSignOut>(key).await?.is_none() {
             return Err(SignOutError::Expired);
         }
-        let turn = self.turn(context, Message::Answer)?;
+        let turn = self.turn(context, Message::Solicited)?;
         let pending: Option<PendingSignOut> = records.take(key).await?;
         let pending = pending
             .filter(|pending| &pending.provider == provider)
@@ -188,11 +190,11 @@ impl SignIns {
         Ok(answered.await?)
     }
 
-    /// Ends the sessions that the provider orders to end (SAML Profiles 4.4), whichever browser brings the order; returns
-    /// what that browser goes back with.
+    /// Ends the sessions that the provider requests to end (SAML Profiles 4.4), regardless of the browser that delivers
+    /// the request. Returns the message for that browser.
     ///
     /// # Errors
-    /// [`SignOutError`]; refusals are summarised in the trail.
+    /// [`SignOutError`]; refusals are summarized in the trail.
     pub async fn sign_out_ordered(
         &self,
         context: &RequestContext,
@@ -230,23 +232,23 @@ impl SignIns {
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let message = message.ok_or(SignOutError::Unreadable)?;
-        let turn = self.turn(context, Message::Unasked(by))?;
+        let turn = self.turn(context, Message::Unsolicited(by))?;
         let order = saml.logout_ordered(message, &turn).await?;
         drop(turn);
-        if self.was_spent(provider, &order.once).await? {
+        if self.was_consumed(provider, &order.once).await? {
             return Err(SignOutError::Replayed);
         }
-        self.end_ordered(context, provider, &order).await?;
-        // It counts as used when it has been obeyed: a provider that was told of an outage sends it again.
+        self.end_requested(context, provider, &order).await?;
+        // Consumed after it took effect: a provider that received an error sends it again.
         match self.consume_once(provider, Some(order.once)).await {
-            // The same order came twice at once, and both times it was obeyed.
+            // The same request arrived twice at once, and took effect both times.
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(saml.logout_done(&order, by).await)
     }
 
-    /// Ends the session that the browser held before a new sign-in.
+    /// Ends the session that this browser had before a new sign-in.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

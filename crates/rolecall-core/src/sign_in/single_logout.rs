@@ -59,13 +59,13 @@ impl SignIns {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: sessions may still exist.
-    pub(super) async fn end_ordered(
+    pub(super) async fn end_requested(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
         order: &LogoutOrder,
     ) -> Result<(), StoreError> {
-        self.remember_order(provider, order).await?;
+        self.store_logout_request(provider, order).await?;
         for subject in self.subjects_of(provider, &order.name_id).await? {
             let owner = Owner::of(provider, &subject);
             for entry in self.sessions.entries(owner.person).await? {
@@ -90,7 +90,7 @@ impl SignIns {
         Ok(())
     }
 
-    async fn remember_order(
+    async fn store_logout_request(
         &self,
         provider: &ProviderId,
         order: &LogoutOrder,
@@ -113,7 +113,7 @@ impl SignIns {
     }
 
     /// Returns whether the provider has requested the end of this session, which is already in its person's list.
-    pub(super) async fn was_ordered_to_end(&self, session: &Session) -> Result<bool, StoreError> {
+    pub(super) async fn has_logout_request(&self, session: &Session) -> Result<bool, StoreError> {
         let identity = &session.identity;
         let Evidence::SamlAssertion {
             name_id: Some(name_id),

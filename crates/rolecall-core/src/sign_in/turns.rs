@@ -1,8 +1,8 @@
-//! In which order SAML messages of strangers are verified, and how many of them may wait.
+//! Order in which SAML messages of unauthenticated clients are verified, and their maximum number.
 //!
-//! Verifying takes a processor, and whoever likes can send messages, or make a page send them from somebody's network. So
-//! addresses take turns: one that sends many messages holds up its own. Which of them are the provider's is known only
-//! afterwards.
+//! Verification uses a processor, and anyone can send messages, or let a page send them from another network. Addresses
+//! therefore take turns: one that sends many messages delays only its own. Only verification shows which of them are
+//! from the provider.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::base::limits;
 use crate::record::rate_limit::{AddressShares, LimitExceeded, LimitName, Share, ShareBounds};
 use crate::sign_in::{OrderedBy, SignIns, Turn};
 
-/// How many messages of one kind may be verified or wait for it at the same time.
+/// Maximum number of messages of one kind that are being verified or wait.
 const BOUNDS: ShareBounds = ShareBounds {
     all: limits::MESSAGES_WAITING_MAX,
     each: limits::MESSAGES_WAITING_OF_ADDRESS_MAX,
@@ -22,7 +22,7 @@ const BOUNDS: ShareBounds = ShareBounds {
     ceiling: 2 * limits::MESSAGES_WAITING_MAX,
 };
 
-/// The bytes of SAML forms that may be read or looked at, at the same time.
+/// Maximum size of the SAML forms that are read or processed at the same time, in bytes.
 const FORM_BOUNDS: ShareBounds = ShareBounds {
     all: limits::SAML_FORMS_BYTES_MAX,
     each: limits::SAML_FORMS_BYTES_MAX / 8,
@@ -30,30 +30,30 @@ const FORM_BOUNDS: ShareBounds = ShareBounds {
     ceiling: 2 * limits::SAML_FORMS_BYTES_MAX,
 };
 
-/// When a form may be sent again for which there is no room.
+/// Time after which a form may be sent again if there was no capacity for it.
 const FORM_RETRY_AFTER: TimeDelta = TimeDelta::seconds(5);
 
-/// When a message may be sent again whose address has too many that wait.
+/// Time after which a message may be sent again if its address has too many waiting messages.
 const RETRY_AFTER: TimeDelta = limits::SAML_VERIFICATION_WAIT_MAX;
 
-/// The messages that are being verified or wait for it, by how they came. Any page can load a frame, so these have
-/// places of their own.
+/// Messages that are being verified or wait, by their delivery. Any page can load a frame, so messages in frames have
+/// separate slots.
 #[derive(Debug)]
 pub(crate) struct WaitingMessages {
     answers: Arc<AddressShares>,
-    unasked: Arc<AddressShares>,
+    unsolicited: Arc<AddressShares>,
     frames: Arc<AddressShares>,
-    /// The bytes of the forms that hold messages.
+    /// Bytes of the forms that contain messages.
     forms: Arc<AddressShares>,
 }
 
-/// How a message came.
+/// How a message is delivered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message {
-    /// It answers a sign-in or a sign-out that was begun here.
-    Answer,
-    /// Nobody here asked for it.
-    Unasked(OrderedBy),
+    /// As the response to a sign-in or sign-out in progress.
+    Solicited,
+    /// Unsolicited.
+    Unsolicited(OrderedBy),
 }
 
 impl Default for WaitingMessages {
@@ -61,7 +61,7 @@ impl Default for WaitingMessages {
         let shares = || AddressShares::new(BOUNDS);
         Self {
             answers: shares(),
-            unasked: shares(),
+            unsolicited: shares(),
             frames: shares(),
             forms: AddressShares::new(FORM_BOUNDS),
         }
@@ -69,11 +69,11 @@ impl Default for WaitingMessages {
 }
 
 impl SignIns {
-    /// Room for a form of so many bytes that another site's page sends, before a byte of it is read. The room is to be kept
-    /// until the form is not looked at any more.
+    /// Reserves capacity for a form of this size that another site's page posts, before it is read. The caller keeps
+    /// the reservation until the form is processed.
     ///
     /// # Errors
-    /// [`LimitExceeded`], when this address, or all together, have no room left.
+    /// [`LimitExceeded`] if the limit of this address, or of all addresses, is reached.
     pub fn room_for_form(
         &self,
         address: Option<IpAddr>,
@@ -86,19 +86,19 @@ impl SignIns {
         })
     }
 
-    /// The place of a message of this address among those that wait.
+    /// Returns the position of a message from this address among the waiting messages.
     ///
     /// # Errors
-    /// [`LimitExceeded`], when too many messages of the address wait already.
+    /// [`LimitExceeded`] if too many messages of the address are waiting.
     pub(crate) fn turn(
         &self,
         context: &RequestContext,
         message: Message,
     ) -> Result<Turn, LimitExceeded> {
         let waiting = match message {
-            Message::Answer => &self.waiting.answers,
-            Message::Unasked(OrderedBy::Navigation) => &self.waiting.unasked,
-            Message::Unasked(OrderedBy::Frame) => &self.waiting.frames,
+            Message::Solicited => &self.waiting.answers,
+            Message::Unsolicited(OrderedBy::Navigation) => &self.waiting.unsolicited,
+            Message::Unsolicited(OrderedBy::Frame) => &self.waiting.frames,
         };
         let share = waiting.take(context.origin.address, 1);
         share.map(Turn::Of).ok_or(LimitExceeded {

@@ -6,36 +6,36 @@ use super::{ProviderError, RejectReason};
 use crate::base::secret::SecretDigest;
 use crate::identity::Identity;
 
-/// Something that counts once, and until when it could be shown again.
+/// Identifies a message that is accepted once, and the time until which a replay must be detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayKey {
-    /// Names it, among everything of its provider.
+    /// Digest of the message's identifier, unique for its provider.
     pub digest: SecretDigest,
-    /// After this it would be refused for its age.
+    /// Time after which the message is rejected as too old.
     pub until: DateTime<Utc>,
 }
 
-/// The provider left the person's groups out because there are too many ("overage" of Entra ID): which groups they have is
-/// not known.
+/// The provider omitted the person's groups because there are too many ("overage" of Entra ID), so the groups are
+/// unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupsOverage {
     /// What the provider's administrators can change, for the operator's log.
     pub advice: &'static str,
 }
 
-/// A person, as a provider has just vouched for them.
+/// Verified result of a sign-in at a provider.
 #[derive(Clone, Debug)]
 pub struct VerifiedSignIn {
-    /// Who. Without groups in an overage.
+    /// Identity of the person; without groups in an overage.
     pub identity: Identity,
-    /// What vouched, where it is a bearer document that somebody could show again (SAML Profiles 4.1.4.5).
+    /// Key of the bearer assertion, which could be replayed (SAML Profiles 4.1.4.5).
     pub once: Option<ReplayKey>,
-    /// Whether the groups of the identity are unknown.
+    /// Set if the groups of the person are unknown.
     pub groups_overage: Option<GroupsOverage>,
 }
 
 impl VerifiedSignIn {
-    /// Refuses a person whose groups are not known: a deny by groups would not apply to them.
+    /// Refuses a person whose groups are unknown: a deny by group would not apply to them.
     ///
     /// # Errors
     /// [`RejectReason::TooManyGroups`].
