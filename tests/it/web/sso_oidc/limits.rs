@@ -1,4 +1,4 @@
-//! The limits of the device flow: wrong codes, polling too fast, and expiry.
+//! The limits of the device flow: wrong codes, polling too fast, and expiry. The audit event of repeated rejections.
 
 use std::time::Duration;
 
@@ -164,5 +164,38 @@ async fn pending_devices_per_address_are_limited() -> Result<()> {
         .refused(429, "SlowDownException", "slow_down")?;
     fixture.clock.advance(Duration::from_secs(60));
     ensure!(fixture.start_device(&client).await?.status == 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn repeated_rejections_are_one_audit_event() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    for _ in 0..1_000 {
+        fixture.get("/sign-in/example/callback?x").send().await?;
+    }
+    ensure!(
+        fixture
+            .trail()
+            .await?
+            .iter()
+            .all(|event| event["event"] != "sign_in_refused")
+    );
+    fixture
+        .stack
+        .gateway
+        .services
+        .journal()
+        .write_refusals(true)
+        .await?;
+    let events = fixture.events("sign_in_refusals").await?;
+    ensure!(events.len() == 1, "{events:?}");
+    ensure!(
+        events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000,
+        "{events:?}"
+    );
+    ensure!(
+        events[0]["from"] == "127.0.0.1" && events[0]["address"] == "127.0.0.1",
+        "{events:?}"
+    );
     Ok(())
 }

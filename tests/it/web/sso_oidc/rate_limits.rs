@@ -371,39 +371,6 @@ async fn addresses_behind_a_proxy_have_separate_limits() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn repeated_rejections_are_one_audit_event() -> Result<()> {
-    let fixture = Fixture::new().await?;
-    for _ in 0..1_000 {
-        fixture.get("/sign-in/example/callback?x").send().await?;
-    }
-    ensure!(
-        fixture
-            .trail()
-            .await?
-            .iter()
-            .all(|event| event["event"] != "sign_in_refused")
-    );
-    fixture
-        .stack
-        .gateway
-        .services
-        .journal()
-        .write_refusals(true)
-        .await?;
-    let events = fixture.events("sign_in_refusals").await?;
-    ensure!(events.len() == 1, "{events:?}");
-    ensure!(
-        events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000,
-        "{events:?}"
-    );
-    ensure!(
-        events[0]["from"] == "127.0.0.1" && events[0]["address"] == "127.0.0.1",
-        "{events:?}"
-    );
-    Ok(())
-}
-
 #[test]
 fn defaults_match_the_documentation() {
     let limits = RateLimits::default();
