@@ -15,10 +15,12 @@ use crate::clock::{self, Clock};
 use crate::serve::LocalServer;
 
 mod assertion;
+mod assume_role;
 mod assume_role_parameters;
 mod condition;
 mod error;
 mod fault;
+mod federation_token;
 mod iam;
 mod issuers;
 mod keys;
@@ -27,6 +29,7 @@ mod pattern;
 mod saml;
 mod server;
 mod session;
+mod signer;
 mod signin;
 mod sigv4;
 mod state;
@@ -37,7 +40,7 @@ mod web_identity;
 mod wire;
 
 pub use fault::Fault;
-pub use state::{IssuedSession, RecordedRequest};
+pub use state::{IssuedSession, RecordedRequest, SessionKind};
 
 use state::AwsState;
 
@@ -165,6 +168,17 @@ impl Role {
     }
 }
 
+/// The long-term access key of an IAM user.
+#[derive(Clone)]
+pub struct AccessKey {
+    /// `arn:aws:iam::…:user/path/name`
+    pub user_arn: String,
+    /// `AKIA…`
+    pub access_key_id: String,
+    /// The secret half of the key.
+    pub secret_access_key: String,
+}
+
 /// An account, for the configuration of its IAM resources.
 #[derive(Clone)]
 pub struct Account {
@@ -220,6 +234,32 @@ impl Account {
     pub fn delete_saml_provider(&self, arn: &str) {
         self.state
             .update_account(&self.id, |account| account.saml_providers.remove(arn));
+    }
+
+    /// `iam:CreateUser` and `iam:CreateAccessKey`: `name` may carry a path, as in `tools/gateway`. The user may call every operation
+    /// on every role that trusts it.
+    ///
+    /// # Errors
+    /// When the name is one IAM would refuse.
+    pub fn user(&self, name: &str) -> anyhow::Result<AccessKey> {
+        let user = iam::IamUser::new(&self.id, name)?;
+        let key = AccessKey {
+            user_arn: user.arn.clone(),
+            access_key_id: user.access_key_id.clone(),
+            secret_access_key: user.secret_access_key.clone(),
+        };
+        self.state.update_account(&self.id, |account| {
+            account
+                .users
+                .insert(user.access_key_id.clone(), Arc::new(user))
+        });
+        Ok(key)
+    }
+
+    /// `iam:DeleteAccessKey`: forgets the key.
+    pub fn forget_access_key(&self, access_key_id: &str) {
+        self.state
+            .update_account(&self.id, |account| account.users.remove(access_key_id));
     }
 
     /// `iam:CreateRole` or its update; returns the role's ARN. `name` may include a path, as in `rolecall/Developer`.

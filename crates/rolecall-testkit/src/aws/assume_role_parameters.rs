@@ -1,4 +1,4 @@
-//! Parameters that `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` share: role, duration and session policies.
+//! What the operations that issue credentials have in common: a role, a duration, session policies.
 
 use serde_json::Value;
 
@@ -9,10 +9,15 @@ use super::wire::Parameters;
 /// compress, by a quarter. Seven tags of the length of GitHub's are then too large, as observed at AWS.
 const PACKED_BYTES: usize = 1_024;
 
-/// The shared parameters, within their limits.
+/// The parameters that all `AssumeRole*` operations have, within their limits.
 pub(super) struct AssumeRoleParameters<'a> {
     pub role_arn: &'a str,
     pub seconds: u64,
+    policies: SessionPolicies<'a>,
+}
+
+/// `Policy` and `PolicyArns`.
+pub(super) struct SessionPolicies<'a> {
     policy: Option<&'a str>,
     policy_arns: Vec<&'a str>,
 }
@@ -20,27 +25,11 @@ pub(super) struct AssumeRoleParameters<'a> {
 impl<'a> AssumeRoleParameters<'a> {
     /// Reads the parameters and adds validation errors to `parameters`.
     pub fn read(parameters: &mut Parameters<'a>) -> Self {
-        let request = AssumeRoleParameters {
+        AssumeRoleParameters {
             role_arn: parameters.required("RoleArn", 20, 2_048),
-            seconds: parameters.duration(),
-            policy: parameters.get("Policy"),
-            policy_arns: parameters.list("PolicyArns", ".arn"),
-        };
-        if let Some(policy) = request.policy {
-            parameters.length("policy", policy, 1, 2_048);
+            seconds: parameters.duration(3_600, 43_200),
+            policies: SessionPolicies::read(parameters),
         }
-        if request.policy_arns.len() > 10 {
-            let count = format!("'{} members'", request.policy_arns.len());
-            parameters.add_error(
-                &count,
-                "policyArns",
-                "Member must have length less than or equal to 10",
-            );
-        }
-        for (n, arn) in (1..).zip(&request.policy_arns) {
-            parameters.length(&format!("policyArns.{n}.member.arn"), arn, 20, 2_048);
-        }
-        request
     }
 
     /// The account ID in the role ARN.
@@ -49,8 +38,43 @@ impl<'a> AssumeRoleParameters<'a> {
             .ok_or_else(|| AwsError::new(ErrorCode::ValidationError, "Request ARN is invalid"))
     }
 
-    /// Checks that the inline session policy is JSON with statements that do not specify a principal.
+    /// See [`SessionPolicies::check`].
     pub fn check_policy(&self) -> Result<(), AwsError> {
+        self.policies.check()
+    }
+
+    /// See [`SessionPolicies::packed`].
+    pub fn packed(&self, tags: &[(String, String)]) -> Result<Option<usize>, AwsError> {
+        self.policies.packed(tags)
+    }
+}
+
+impl<'a> SessionPolicies<'a> {
+    /// Reads them; what is wrong with them is added to the errors of `parameters`.
+    pub fn read(parameters: &mut Parameters<'a>) -> Self {
+        let policies = SessionPolicies {
+            policy: parameters.get("Policy"),
+            policy_arns: parameters.list("PolicyArns", ".arn"),
+        };
+        if let Some(policy) = policies.policy {
+            parameters.length("policy", policy, 1, 2_048);
+        }
+        if policies.policy_arns.len() > 10 {
+            let count = format!("'{} members'", policies.policy_arns.len());
+            parameters.add_error(
+                &count,
+                "policyArns",
+                "Member must have length less than or equal to 10",
+            );
+        }
+        for (n, arn) in (1..).zip(&policies.policy_arns) {
+            parameters.length(&format!("policyArns.{n}.member.arn"), arn, 20, 2_048);
+        }
+        policies
+    }
+
+    /// Inline session policies must be JSON with statements; they cannot name a principal.
+    pub fn check(&self) -> Result<(), AwsError> {
         let malformed = |message: &str| AwsError::new(ErrorCode::MalformedPolicyDocument, message);
         let Some(policy) = self.policy else {
             return Ok(());

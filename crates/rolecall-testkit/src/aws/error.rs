@@ -79,6 +79,16 @@ impl AwsError {
         )
     }
 
+    /// No policy allows a signed request; AWS names the caller, the action and the resource.
+    pub fn not_authorized(caller: &str, action: &str, resource: &str) -> Self {
+        Self::new(
+            ErrorCode::AccessDenied,
+            format!(
+                "User: {caller} is not authorized to perform: {action} on resource: {resource}"
+            ),
+        )
+    }
+
     pub fn invalid_token(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidIdentityToken, message)
     }

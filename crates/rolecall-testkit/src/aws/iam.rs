@@ -127,6 +127,36 @@ fn certificate(key: &Element) -> anyhow::Result<X509> {
     Ok(certificate)
 }
 
+/// An IAM user with one access key.
+pub(super) struct IamUser {
+    pub arn: String,
+    /// The unique id, `AIDA…`.
+    pub id: String,
+    pub account: String,
+    /// `AKIA…`
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+impl IamUser {
+    pub fn new(account: &str, path_and_name: &str) -> anyhow::Result<Self> {
+        let name = path_and_name.rsplit('/').next().unwrap_or(path_and_name);
+        ensure!(
+            (1..=64).contains(&name.len()) && letters_digits(name, "_+=,.@-"),
+            "{name:?} is no user name: 1 to 64 of [\\w+=,.@-]"
+        );
+        let mut secret = [0_u8; 30];
+        openssl::rand::rand_bytes(&mut secret)?;
+        Ok(IamUser {
+            arn: format!("arn:aws:iam::{account}:user/{path_and_name}"),
+            id: format!("AIDA{}", random_letters::<17>()?),
+            account: account.to_owned(),
+            access_key_id: format!("AKIA{}", random_letters::<16>()?),
+            secret_access_key: STANDARD.encode(secret),
+        })
+    }
+}
+
 /// A role with its parsed trust policy.
 pub(super) struct TrustedRole {
     pub arn: String,

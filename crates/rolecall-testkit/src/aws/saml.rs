@@ -13,9 +13,10 @@ use super::assume_role_parameters::{AssumeRoleParameters, account_of};
 use super::error::{AwsError, ErrorCode};
 use super::iam::{SamlProvider, TrustedRole};
 use super::pattern::RequestKeys;
-use super::session::{FederatedPrincipal, success};
-use super::state::{AwsState, IssuedSession};
-use super::trust::Action;
+use super::session::{RoleCaller, success};
+use super::state::{AwsState, IssuedSession, SessionKind};
+use super::tags::SessionTags;
+use super::trust::{Action, Principal};
 use super::wire::Parameters;
 
 const ACTION: Action = Action::AssumeRoleWithSaml;
@@ -96,13 +97,16 @@ pub(super) fn sign_in(
     Ok((session, seconds))
 }
 
-fn principal<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> FederatedPrincipal<'a> {
-    FederatedPrincipal {
+fn principal<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> RoleCaller<'a> {
+    RoleCaller {
         action: ACTION,
-        provider_arn: &provider.arn,
+        kind: SessionKind::Federated,
+        principal: Principal::Federated(&provider.arn),
+        signed_by: None,
         session_name: &assertion.session_name,
         subject: &assertion.subject,
         tags: assertion.tags.clone(),
+        inherited: SessionTags::default(),
         source_identity: assertion.source_identity.clone(),
     }
 }
@@ -127,6 +131,9 @@ fn requested_role(
 /// Condition keys of this operation.
 fn keys(assertion: &Assertion, provider: &SamlProvider) -> RequestKeys {
     let mut keys = RequestKeys::default();
+    if let Some(source) = &assertion.source_identity {
+        keys.add("sts:SourceIdentity", source);
+    }
     for (key, value) in [
         ("saml:aud", assertion.recipient.as_str()),
         ("saml:iss", &assertion.issuer),

@@ -13,9 +13,10 @@ use actix_web::{HttpRequest, HttpResponse, rt};
 
 use super::error::{AwsError, ErrorCode};
 use super::fault::{Effect, Surface};
+use super::signer::Signer;
 use super::state::{AwsState, RecordedRequest};
 use super::wire::{NAMESPACE, VERSION, escape};
-use super::{pages, saml, signin, sigv4, web_identity};
+use super::{assume_role, federation_token, pages, saml, signin, sigv4, web_identity};
 
 const BODY_LIMIT: usize = 256 * 1_024;
 
@@ -36,6 +37,14 @@ pub(super) fn routes(routes: &mut ServiceConfig, state: Arc<AwsState>) {
 enum Operation {
     AssumeRoleWithWebIdentity,
     AssumeRoleWithSaml,
+    Signed(Signed),
+}
+
+/// Those of them that are signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signed {
+    AssumeRole,
+    GetFederationToken,
     GetCallerIdentity,
 }
 
@@ -52,7 +61,13 @@ impl Operation {
                 Ok(Operation::AssumeRoleWithWebIdentity)
             }
             "AssumeRoleWithSAML" if version == VERSION => Ok(Operation::AssumeRoleWithSaml),
-            "GetCallerIdentity" if version == VERSION => Ok(Operation::GetCallerIdentity),
+            "AssumeRole" if version == VERSION => Ok(Operation::Signed(Signed::AssumeRole)),
+            "GetFederationToken" if version == VERSION => {
+                Ok(Operation::Signed(Signed::GetFederationToken))
+            }
+            "GetCallerIdentity" if version == VERSION => {
+                Ok(Operation::Signed(Signed::GetCallerIdentity))
+            }
             _ => Err(AwsError::new(
                 ErrorCode::InvalidAction,
                 format!("Could not find operation {action} for version {version}"),
@@ -66,10 +81,12 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
     let request_id = state.next_request_id();
     let operation = Operation::parse(&form);
     let surfaces: &[Surface] = match operation {
-        Ok(Operation::AssumeRoleWithWebIdentity | Operation::AssumeRoleWithSaml) => {
-            &[Surface::Sts, Surface::Issuing]
-        }
-        Ok(Operation::GetCallerIdentity) | Err(_) => &[Surface::Sts],
+        Ok(
+            Operation::AssumeRoleWithWebIdentity
+            | Operation::AssumeRoleWithSaml
+            | Operation::Signed(Signed::AssumeRole | Signed::GetFederationToken),
+        ) => &[Surface::Sts, Surface::Issuing],
+        Ok(Operation::Signed(Signed::GetCallerIdentity)) | Err(_) => &[Surface::Sts],
     };
     let result = match apply_faults(&state, surfaces).await {
         Some(Effect::Fail(error)) => Err(error),
@@ -89,8 +106,14 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                 let host = request.connection_info().host().to_owned();
                 saml::assume(&state, &form, &host, &request_id)
             }
-            Ok(Operation::GetCallerIdentity) => {
-                caller_identity(&state, &request, &body, &request_id)
+            Ok(Operation::Signed(operation)) => {
+                sigv4::signer(&state, &request, &body).and_then(|signer| match operation {
+                    Signed::AssumeRole => assume_role::assume(&state, &signer, &form, &request_id),
+                    Signed::GetFederationToken => {
+                        federation_token::issue(&state, &signer, &form, &request_id)
+                    }
+                    Signed::GetCallerIdentity => Ok(caller_identity(&signer, &request_id)),
+                })
             }
             Err(error) => Err(error),
         },
@@ -111,22 +134,16 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
         .body(xml)
 }
 
-/// GetCallerIdentity: requires a valid signature, but no permission.
-fn caller_identity(
-    state: &AwsState,
-    request: &HttpRequest,
-    body: &[u8],
-    request_id: &str,
-) -> Result<String, AwsError> {
-    let session = sigv4::signer(state, request, body)?;
-    Ok(format!(
+/// GetCallerIdentity: needs no permission, only a good signature.
+fn caller_identity(signer: &Signer, request_id: &str) -> String {
+    format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    \
          <Account>{}</Account>\n  </GetCallerIdentityResult>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
          </GetCallerIdentityResponse>\n",
-        escape(&session.assumed_role_arn),
-        escape(&session.assumed_role_id),
-        session.account_id,
-    ))
+        escape(signer.arn()),
+        escape(signer.id()),
+        signer.account(),
+    )
 }
 
 async fn federation(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpResponse {

@@ -91,6 +91,7 @@ pub(super) fn signin_token(state: &AwsState, form: &[(String, String)]) -> Optio
     }
     let console_ends = match field(form, "SessionDuration") {
         None => session.expiration,
+        Some(_) if !session.kind.takes_session_duration() => return None,
         Some(text) => {
             now + TimeDelta::seconds(
                 text.parse()

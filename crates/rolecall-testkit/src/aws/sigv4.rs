@@ -3,15 +3,14 @@
 //! The canonical request is built from the request as received (with the port in `host`). Only signatures in headers are
 //! supported; a presigned URL is treated as unsigned.
 
-use std::sync::Arc;
-
 use actix_web::HttpRequest;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use super::error::{AwsError, ErrorCode};
-use super::state::{AwsState, IssuedSession};
+use super::signer::Signer;
+use super::state::AwsState;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW: TimeDelta = TimeDelta::minutes(15);
@@ -43,12 +42,12 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// Returns the session that signed the request.
+/// The user or session that signed the request.
 pub(super) fn signer(
     state: &AwsState,
     request: &HttpRequest,
     body: &[u8],
-) -> Result<Arc<IssuedSession>, AwsError> {
+) -> Result<Signer, AwsError> {
     let Some(header) = header(request, "authorization") else {
         return Err(AwsError::new(
             ErrorCode::MissingAuthenticationToken,
@@ -81,7 +80,7 @@ pub(super) fn signer(
     }
     let now = state.now();
     in_time(time, now)?;
-    let session = session_of(state, &authorization, request, now)?;
+    let signer = known(state, &authorization, request, now)?;
     if !authorization
         .signed_headers
         .split(';')
@@ -100,7 +99,7 @@ pub(super) fn signer(
     let expected = [date, region, service, "aws4_request", &to_sign]
         .iter()
         .try_fold(
-            format!("AWS4{}", session.secret_access_key).into_bytes(),
+            format!("AWS4{}", signer.secret_access_key()).into_bytes(),
             |key, part| mac(&key, part),
         )
         .ok_or_else(AwsError::internal)?;
@@ -114,7 +113,7 @@ pub(super) fn signer(
                 .into(),
         ));
     }
-    Ok(session)
+    Ok(signer)
 }
 
 /// Checks the skew of 15 minutes in either direction.
@@ -140,13 +139,18 @@ fn in_time(time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), AwsError> {
     Err(AwsError::new(ErrorCode::SignatureDoesNotMatch, message))
 }
 
-/// Returns the session of the key if the session token is correct and not expired.
-fn session_of(
+/// The user of the key; or its session, when the session token with it is the right one and it has not ended.
+fn known(
     state: &AwsState,
     authorization: &Authorization<'_>,
     request: &HttpRequest,
     now: DateTime<Utc>,
-) -> Result<Arc<IssuedSession>, AwsError> {
+) -> Result<Signer, AwsError> {
+    if header(request, "x-amz-security-token").is_none()
+        && let Some(user) = state.user(authorization.access_key_id)
+    {
+        return Ok(Signer::User(user));
+    }
     let token = header(request, "x-amz-security-token").unwrap_or_default();
     let session = state
         .session(authorization.access_key_id)
@@ -163,7 +167,7 @@ fn session_of(
             "The security token included in the request is expired",
         ));
     }
-    Ok(session)
+    Ok(Signer::Session(session))
 }
 
 fn scope(text: &str) -> Option<(&str, [&str; 2])> {

@@ -14,7 +14,7 @@ use crate::lock;
 
 use super::AwsSettings;
 use super::fault::Faults;
-use super::iam::{OidcProvider, SamlProvider, TrustedRole};
+use super::iam::{IamUser, OidcProvider, SamlProvider, TrustedRole};
 use super::issuers::KeyCache;
 use super::signin::ConsoleSessions;
 
@@ -67,13 +67,15 @@ pub struct IssuedSession {
     pub issued_at: DateTime<Utc>,
     /// Time of expiry.
     pub expiration: DateTime<Utc>,
-    /// Account ID of the role.
+    /// The operation that issued it.
+    pub kind: SessionKind,
+    /// The account of the role.
     pub account_id: String,
-    /// `arn:aws:iam::ACCOUNT:role/PATH/NAME`.
+    /// `arn:aws:iam::…:role/path/name`; empty for a federated user.
     pub role_arn: String,
-    /// `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`.
+    /// `arn:aws:sts::…:assumed-role/name/session`, or `…:federated-user/name`.
     pub assumed_role_arn: String,
-    /// `AROA…:SESSION`.
+    /// `AROA…:session`, or `account:name`.
     pub assumed_role_id: String,
     /// `sub` of the token, or `NameID` of the SAML response.
     pub subject: String,
@@ -83,6 +85,29 @@ pub struct IssuedSession {
     pub tags: Vec<(String, String)>,
     /// Keys of the transitive tags.
     pub transitive_tag_keys: Vec<String>,
+}
+
+/// How a session came about, which decides what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// `AssumeRoleWithWebIdentity` or `AssumeRoleWithSAML`.
+    Federated,
+    /// `AssumeRole`, called with the keys of an IAM user.
+    Assumed,
+    /// `AssumeRole`, called with the credentials of a role session.
+    Chained,
+    /// `GetFederationToken`.
+    FederatedUser,
+}
+
+impl SessionKind {
+    /// Whether the console's sign-in endpoint takes a `SessionDuration` for it.
+    pub(super) fn takes_session_duration(self) -> bool {
+        match self {
+            SessionKind::Federated | SessionKind::Assumed => true,
+            SessionKind::Chained | SessionKind::FederatedUser => false,
+        }
+    }
 }
 
 impl fmt::Debug for IssuedSession {
@@ -151,6 +176,8 @@ pub(super) struct AccountState {
     pub saml_providers: HashMap<String, Arc<SamlProvider>>,
     /// By ARN.
     pub roles: HashMap<String, Arc<TrustedRole>>,
+    /// By access key id.
+    pub users: HashMap<String, Arc<IamUser>>,
 }
 
 /// State of the emulator, shared by the server thread and the test.
@@ -231,6 +258,16 @@ impl AwsState {
             .get(account)?
             .roles
             .get(arn)
+            .cloned()
+    }
+
+    /// The IAM user of any account with this access key.
+    pub fn user(&self, access_key_id: &str) -> Option<Arc<IamUser>> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .find_map(|account| account.users.get(access_key_id))
             .cloned()
     }
 

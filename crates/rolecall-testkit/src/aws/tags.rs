@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::error::{AwsError, ErrorCode};
+use super::state::IssuedSession;
 use super::token::Claims;
 use super::wire::Parameters;
 
@@ -22,6 +23,39 @@ pub(super) struct SessionTags {
 }
 
 impl SessionTags {
+    /// Reads `Tags` and `TransitiveTagKeys` of a request.
+    pub fn of_request(parameters: &Parameters<'_>) -> Result<Self, AwsError> {
+        let keys = parameters.list("Tags", ".Key");
+        let values = parameters.list("Tags", ".Value");
+        if keys.len() != values.len() {
+            return Err(AwsError::new(
+                ErrorCode::ValidationError,
+                "Each tag has a Key and a Value",
+            ));
+        }
+        let tags = keys.into_iter().zip(values);
+        let transitive = parameters.list("TransitiveTagKeys", "");
+        let found = SessionTags {
+            tags: tags
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            transitive: transitive.into_iter().map(str::to_owned).collect(),
+        };
+        found.check()?;
+        Ok(found)
+    }
+
+    /// The tags that follow a session through role chaining.
+    pub fn transitive_of(session: &IssuedSession) -> Self {
+        let transitive = session.transitive_tag_keys.clone();
+        let follows = |key: &str| transitive.iter().any(|one| one.eq_ignore_ascii_case(key));
+        let tags = session.tags.iter().filter(|(key, _)| follows(key));
+        SessionTags {
+            tags: tags.cloned().collect(),
+            transitive,
+        }
+    }
+
     /// Reads the claim; without it, there are no tags.
     pub fn from_claims(claims: &Claims) -> Result<Self, AwsError> {
         claims

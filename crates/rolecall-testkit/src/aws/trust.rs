@@ -12,6 +12,7 @@ use super::pattern::{Pattern, RequestKeys};
 /// Actions that a trust policy can allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
+    AssumeRole,
     AssumeRoleWithWebIdentity,
     AssumeRoleWithSaml,
     TagSession,
@@ -22,6 +23,7 @@ impl Action {
     /// Name of the action in a policy.
     pub fn wire(self) -> &'static str {
         match self {
+            Action::AssumeRole => "sts:AssumeRole",
             Action::AssumeRoleWithWebIdentity => "sts:AssumeRoleWithWebIdentity",
             Action::AssumeRoleWithSaml => "sts:AssumeRoleWithSAML",
             Action::TagSession => "sts:TagSession",
@@ -36,10 +38,41 @@ enum Effect {
     Deny,
 }
 
+/// Who makes a request, as a trust policy can name them.
+#[derive(Clone, Copy)]
+pub(super) enum Principal<'a> {
+    /// The ARN of the provider that vouches for a person.
+    Federated(&'a str),
+    /// The ARNs that name an AWS principal: its own, that of its role, and that of its account.
+    Aws(&'a [String]),
+}
+
+/// `Principal` of a statement.
+enum Principals {
+    Everyone,
+    Named {
+        federated: Vec<String>,
+        aws: Vec<String>,
+    },
+}
+
+impl Principals {
+    fn include(&self, principal: Principal<'_>) -> bool {
+        match (self, principal) {
+            (Principals::Everyone, _) => true,
+            (Principals::Named { federated, .. }, Principal::Federated(arn)) => {
+                federated.iter().any(|named| named == arn)
+            }
+            (Principals::Named { aws, .. }, Principal::Aws(arns)) => {
+                aws.iter().any(|named| arns.contains(named))
+            }
+        }
+    }
+}
+
 struct Statement {
     effect: Effect,
-    /// ARNs of the federated principals; `None` is everyone.
-    federated: Option<Vec<String>>,
+    principals: Principals,
     actions: Vec<Pattern>,
     conditions: Vec<Condition>,
 }
@@ -78,14 +111,11 @@ impl TrustPolicy {
         Ok(TrustPolicy(statements))
     }
 
-    /// Whether the policy allows the action for the federated principal with these condition keys.
-    pub fn allows(&self, action: Action, provider_arn: &str, keys: &RequestKeys) -> bool {
+    /// Whether the principal may do this with these condition keys.
+    pub fn allows(&self, action: Action, principal: Principal<'_>, keys: &RequestKeys) -> bool {
         let mut allowed = false;
         for statement in &self.0 {
-            let concerns = statement
-                .federated
-                .as_ref()
-                .is_none_or(|list| list.iter().any(|arn| arn == provider_arn))
+            let concerns = statement.principals.include(principal)
                 && statement
                     .actions
                     .iter()
@@ -115,7 +145,7 @@ fn statement(value: &Value, variables: bool) -> anyhow::Result<Statement> {
         Some("Deny") => Effect::Deny,
         Some(_) | None => bail!("Effect must be Allow or Deny"),
     };
-    let federated = principals(
+    let principals = principals(
         statement
             .get("Principal")
             .context("a trust policy must have a Principal")?,
@@ -138,32 +168,50 @@ fn statement(value: &Value, variables: bool) -> anyhow::Result<Statement> {
     )?;
     Ok(Statement {
         effect,
-        federated,
+        principals,
         actions,
         conditions,
     })
 }
 
-/// ARNs of the federated principals; `None` for everyone. Other types are valid, but never match a federated principal.
-fn principals(value: &Value) -> anyhow::Result<Option<Vec<String>>> {
+/// Who is named. Services and canonical users are valid and never match a caller of STS.
+fn principals(value: &Value) -> anyhow::Result<Principals> {
     let kinds = match value {
-        Value::String(star) if star == "*" => return Ok(None),
+        Value::String(star) if star == "*" => return Ok(Principals::Everyone),
         Value::Object(kinds) => kinds,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             bail!("Principal must be \"*\" or an object")
         }
     };
-    let mut federated = Vec::new();
+    let (mut federated, mut aws) = (Vec::new(), Vec::new());
     for (kind, value) in kinds {
         let names = strings(value).with_context(|| format!("Principal {kind}"))?;
         match kind.as_str() {
             "Federated" => federated.extend(names),
-            "AWS" if names.iter().any(|name| name == "*") => return Ok(None),
-            "AWS" | "Service" | "CanonicalUser" => {}
+            "AWS" if names.iter().any(|name| name == "*") => return Ok(Principals::Everyone),
+            "AWS" => {
+                for name in names {
+                    aws.push(aws_principal(name)?);
+                }
+            }
+            "Service" | "CanonicalUser" => {}
             other => bail!("{other:?} is not a type of Principal"),
         }
     }
-    Ok(Some(federated))
+    Ok(Principals::Named { federated, aws })
+}
+
+/// The ARN of a principal; a number stands for its account.
+fn aws_principal(name: String) -> anyhow::Result<String> {
+    if name.len() == 12 && name.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(format!("arn:aws:iam::{name}:root"));
+    }
+    let known = ["arn:aws:iam::", "arn:aws:sts::"];
+    ensure!(
+        known.iter().any(|prefix| name.starts_with(prefix)) && !name.contains('*'),
+        "Invalid principal in policy: \"AWS\":\"{name}\""
+    );
+    Ok(name)
 }
 
 /// Rejects unknown elements. IAM does not permit `Resource` in a trust policy.
@@ -189,9 +237,11 @@ mod tests {
         let mut keys = RequestKeys::default();
         keys.add("sso.example:aud", "sts.amazonaws.com");
         keys.add("sts:SourceIdentity", "alice@example.com");
-        TrustPolicy::parse(document)
-            .expect("a policy")
-            .allows(action, PROVIDER, &keys)
+        TrustPolicy::parse(document).expect("a policy").allows(
+            action,
+            Principal::Federated(PROVIDER),
+            &keys,
+        )
     }
 
     fn document(statements: &Value) -> Value {
@@ -247,6 +297,38 @@ mod tests {
     }
 
     #[test]
+    fn aws_principals_are_named_by_themselves_their_role_or_their_account() {
+        let caller = [
+            "arn:aws:sts::999988887777:assumed-role/gateway/i-1".to_owned(),
+            "arn:aws:iam::999988887777:role/tools/gateway".to_owned(),
+            "arn:aws:iam::999988887777:root".to_owned(),
+        ];
+        for (principal, expected) in [
+            (json!("arn:aws:iam::999988887777:role/tools/gateway"), true),
+            (
+                json!("arn:aws:sts::999988887777:assumed-role/gateway/i-1"),
+                true,
+            ),
+            (json!("arn:aws:iam::999988887777:root"), true),
+            (json!("999988887777"), true),
+            (json!("*"), true),
+            (json!("arn:aws:iam::999988887777:role/gateway"), false),
+            (
+                json!("arn:aws:sts::999988887777:assumed-role/gateway/i-2"),
+                false,
+            ),
+            (json!(["111122223333"]), false),
+        ] {
+            let statement =
+                json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "*"});
+            let policy = TrustPolicy::parse(&document(&statement)).expect("a policy");
+            let keys = RequestKeys::default();
+            let allows = |principal| policy.allows(Action::AssumeRole, principal, &keys);
+            assert_eq!(allows(Principal::Aws(&caller)), expected, "{principal}");
+        }
+    }
+
+    #[test]
     fn malformed_document_is_rejected() {
         let good = json!({"Effect": "Allow", "Principal": "*", "Action": "sts:*"});
         for bad in [
@@ -258,6 +340,12 @@ mod tests {
             document(&json!([{"Effect": "Allow", "Principal": "alice", "Action": "sts:*"}])),
             document(
                 &json!([{"Effect": "Allow", "Principal": {"Person": "alice"}, "Action": "sts:*"}]),
+            ),
+            document(
+                &json!([{"Effect": "Allow", "Principal": {"AWS": "gateway"}, "Action": "sts:*"}]),
+            ),
+            document(
+                &json!([{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:role/*"}, "Action": "sts:*"}]),
             ),
             document(&json!([{"Effect": "Allow", "Principal": "*", "Action": "s3:*"}])),
             document(

@@ -6,11 +6,11 @@
 use super::assume_role_parameters::AssumeRoleParameters;
 use super::error::{AwsError, ErrorCode};
 use super::pattern::RequestKeys;
-use super::session::{FederatedPrincipal, success};
-use super::state::AwsState;
+use super::session::{RoleCaller, success};
+use super::state::{AwsState, SessionKind};
 use super::tags::{SessionTags, source_identity};
 use super::token::UnverifiedToken;
-use super::trust::Action;
+use super::trust::{Action, Principal};
 use super::wire::Parameters;
 
 const ACTION: Action = Action::AssumeRoleWithWebIdentity;
@@ -39,12 +39,15 @@ pub(super) async fn assume(
     let key = state.keys.key(&token.issuer, &token.kid, now).await?;
     let claims = token.verify(&key, &provider, now)?;
     let authorized_by_idp = claims.authorizes(request.role_arn)?;
-    let principal = FederatedPrincipal {
+    let principal = RoleCaller {
         action: ACTION,
-        provider_arn: &provider.arn,
+        kind: SessionKind::Federated,
+        principal: Principal::Federated(&provider.arn),
+        signed_by: None,
         session_name,
         subject: &claims.subject,
         tags: SessionTags::from_claims(&claims)?,
+        inherited: SessionTags::default(),
         source_identity: source_identity(&claims)?,
     };
     let role = state
@@ -59,6 +62,9 @@ pub(super) async fn assume(
     }
     if authorized_by_idp {
         keys.add("sts:RoleAuthorizedByIdp", "true");
+    }
+    if let Some(source) = &principal.source_identity {
+        keys.add("sts:SourceIdentity", source);
     }
     principal.authorize(&role, keys)?;
     if request.seconds > role.max_session_seconds {

@@ -81,10 +81,10 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// `DurationSeconds`, 900 to 43200; 3600 if absent.
-    pub fn duration(&mut self) -> u64 {
+    /// DurationSeconds, 900 to `max`; `default` when absent.
+    pub fn duration(&mut self, default: u64, max: i64) -> u64 {
         let Some(text) = self.get("DurationSeconds") else {
-            return 3_600;
+            return default;
         };
         let Ok(seconds) = text.parse::<i64>() else {
             self.add_error(
@@ -100,11 +100,11 @@ impl<'a> Parameters<'a> {
                 "durationSeconds",
                 "Member must have value greater than or equal to 900",
             );
-        } else if seconds > 43_200 {
+        } else if seconds > max {
             self.add_error(
                 &quoted(text),
                 "durationSeconds",
-                "Member must have value less than or equal to 43200",
+                &format!("Member must have value less than or equal to {max}"),
             );
         }
         u64::try_from(seconds).unwrap_or(0)
@@ -197,7 +197,7 @@ mod tests {
         parameters.required("RoleArn", 20, 2048);
         let name = parameters.required("RoleSessionName", 2, 64);
         parameters.pattern("roleSessionName", name, "_+=,.@-", "[\\w+=,.@-]*");
-        parameters.duration();
+        parameters.duration(3_600, 43_200);
         let error = parameters.finish().expect_err("three errors");
         assert_eq!(
             error.message,

@@ -12,7 +12,7 @@ use rolecall_testkit::aws::IssuedSession;
 use crate::setup::Setup;
 
 /// An SDK client for the emulated STS.
-fn sdk(setup: &Setup, credentials: Option<Credentials>) -> Client {
+pub fn sdk(setup: &Setup, credentials: Option<Credentials>) -> Client {
     let mut config = aws_sdk_sts::Config::builder()
         .region(Region::new("eu-west-1"))
         .endpoint_url(setup.aws.url())

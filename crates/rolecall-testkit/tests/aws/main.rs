@@ -7,6 +7,7 @@ mod faults;
 mod saml;
 mod saml_setup;
 mod setup;
+mod signed;
 mod signin;
 mod tokens;
 mod trust;

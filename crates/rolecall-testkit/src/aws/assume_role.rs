@@ -1,0 +1,139 @@
+//! AssumeRole: a signed request in, a role session out, or the refusal AWS would give.
+//!
+//! A role session that assumes a role is role chaining: one hour at most; its transitive tags and its source identity stay.
+//! Policies of the caller's own identity are not evaluated: only the trust policy decides.
+
+use super::assume_role_parameters::AssumeRoleParameters;
+use super::error::{AwsError, ErrorCode};
+use super::pattern::RequestKeys;
+use super::session::{RoleCaller, success};
+use super::signer::Signer;
+use super::state::{AwsState, IssuedSession, SessionKind};
+use super::tags::{SessionTags, parse_source_identity};
+use super::trust::{Action, Principal};
+use super::wire::Parameters;
+
+const ACTION: Action = Action::AssumeRole;
+/// The longest session in role chaining.
+const CHAINED_SECONDS_MAX: u64 = 3_600;
+
+/// Answers the operation: the XML of success or an error.
+pub(super) fn assume(
+    state: &AwsState,
+    signer: &Signer,
+    form: &[(String, String)],
+    request_id: &str,
+) -> Result<String, AwsError> {
+    let mut parameters = Parameters::new(form);
+    let request = AssumeRoleParameters::read(&mut parameters);
+    let session_name = parameters.required("RoleSessionName", 2, 64);
+    parameters.pattern("roleSessionName", session_name, "_+=,.@-", "[\\w+=,.@-]*");
+    let external_id = parameters.get("ExternalId");
+    if let Some(id) = external_id {
+        parameters.length("externalId", id, 2, 1_224);
+        parameters.pattern("externalId", id, "_+=,.@:/-", "[\\w+=,.@:\\/-]*");
+    }
+    let source = parameters.get("SourceIdentity");
+    let tags = SessionTags::of_request(&parameters)?;
+    parameters.finish()?;
+    let account = request.account()?;
+    let source = source.map(parse_source_identity).transpose()?;
+    let denied = || AwsError::not_authorized(signer.arn(), ACTION.wire(), request.role_arn);
+    if !signer.may_assume_roles() {
+        return Err(denied());
+    }
+    let session = signer.session();
+    let inherited = session.map(SessionTags::transitive_of).unwrap_or_default();
+    check_inherited(&tags, &inherited, source.as_deref(), session)?;
+    let role = state.role(account, request.role_arn).ok_or_else(denied)?;
+    let names = signer.names();
+    let keys = keys(signer, external_id, source.as_deref());
+    let caller = RoleCaller {
+        action: ACTION,
+        kind: match session {
+            None => SessionKind::Assumed,
+            Some(_) => SessionKind::Chained,
+        },
+        principal: Principal::Aws(&names),
+        signed_by: Some(signer.arn()),
+        session_name,
+        subject: signer.arn(),
+        tags,
+        inherited,
+        source_identity: source.or_else(|| session?.source_identity.clone()),
+    };
+    caller.authorize(&role, keys)?;
+    if session.is_some() && request.seconds > CHAINED_SECONDS_MAX {
+        return Err(AwsError::new(
+            ErrorCode::ValidationError,
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+        ));
+    }
+    if request.seconds > role.max_session_seconds {
+        return Err(AwsError::new(
+            ErrorCode::ValidationError,
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        ));
+    }
+    request.check_policy()?;
+    let all: Vec<(String, String)> = caller
+        .tags
+        .tags
+        .iter()
+        .chain(&caller.inherited.tags)
+        .cloned()
+        .collect();
+    let packed = request.packed(&all)?;
+    let issued = caller.issue(state, account, &role, request.seconds)?;
+    Ok(success("AssumeRole", &issued, &[], packed, request_id))
+}
+
+/// What follows a session through role chaining cannot be set again.
+fn check_inherited(
+    tags: &SessionTags,
+    inherited: &SessionTags,
+    source: Option<&str>,
+    session: Option<&IssuedSession>,
+) -> Result<(), AwsError> {
+    let set_again = tags.tags.iter().any(|(key, _)| {
+        let mut fixed = inherited.transitive.iter();
+        fixed.any(|fixed| fixed.eq_ignore_ascii_case(key))
+    });
+    if set_again {
+        return Err(AwsError::new(
+            ErrorCode::InvalidParameterValue,
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+        ));
+    }
+    let fixed = session.and_then(|session| session.source_identity.as_deref());
+    if source.is_some() && fixed.is_some() && source != fixed {
+        return Err(AwsError::new(
+            ErrorCode::ValidationError,
+            "The source identity of the calling session cannot be changed",
+        ));
+    }
+    Ok(())
+}
+
+/// The condition keys that only this operation has.
+fn keys(signer: &Signer, external_id: Option<&str>, source: Option<&str>) -> RequestKeys {
+    let mut keys = RequestKeys::default();
+    keys.add("aws:PrincipalArn", signer.principal_arn());
+    keys.add("aws:PrincipalAccount", signer.account());
+    if let Some(id) = external_id {
+        keys.add("sts:ExternalId", id);
+    }
+    if let Some(source) = source {
+        keys.add("sts:SourceIdentity", source);
+    }
+    let Some(session) = signer.session() else {
+        return keys;
+    };
+    if let Some(source) = &session.source_identity {
+        keys.add("aws:SourceIdentity", source);
+    }
+    for (key, value) in &session.tags {
+        keys.add(&format!("aws:PrincipalTag/{key}"), value);
+    }
+    keys
+}
