@@ -1,8 +1,8 @@
 //! Adapter for AWS: STS, the console sign-in endpoint, and the gateway's own keys, tokens and SAML responses that IAM
 //! trusts.
 //!
-//! The gateway holds no AWS credentials: roles are assumed with a token or assertion of the gateway or of the provider.
-//! Responses of AWS are converted to types of core; tokens and credentials never appear in errors or logs.
+//! Roles are assumed with a token or assertion of the gateway or of the provider, or with AWS credentials of the gateway
+//! (`trust = "caller"`). Responses of AWS are converted to types of core; tokens and credentials never appear in errors or logs.
 
 mod federation;
 mod http;
@@ -17,7 +17,7 @@ pub use saml_issuer::{
     DocumentError, RespondError, ResponseContent, ResponseIssuer, SamlAttribute,
 };
 pub use settings::{AwsSettings, WrongRegion};
-pub use sts::{Endpoints, StsClient, http_client};
+pub use sts::{Endpoints, OwnCredentials, StsClient, http_client, own_credentials};
 pub use token_issuer::{IssuerDocument, MintError, TokenIssuer};
 
 /// `EnvFilter` directives that are appended to the configured log filter. Below these levels the SDK and the HTTP

@@ -7,6 +7,7 @@ mod gateway;
 mod indexing;
 mod issuers;
 mod listener;
+mod own_identity;
 mod probe;
 mod providers;
 mod refusals;
@@ -29,6 +30,7 @@ use rolecall_core::gateway::Gateway;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::audit::SqlAudit;
+use crate::aws::OwnCredentials;
 use crate::config::{Listen, Loaded, ProviderSource, Settings};
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
@@ -59,6 +61,8 @@ pub struct Overrides {
     pub public: Option<TcpListener>,
     /// A bound listener that replaces `listen.management`.
     pub management: Option<TcpListener>,
+    /// AWS credentials of the gateway that replace those of the SDK's default chain.
+    pub own_credentials: Option<OwnCredentials>,
 }
 
 impl Default for Overrides {
@@ -68,6 +72,7 @@ impl Default for Overrides {
             entropy: Arc::new(crate::world::SystemEntropy),
             public: None,
             management: None,
+            own_credentials: None,
         }
     }
 }
@@ -137,6 +142,7 @@ pub async fn gateway_for_cli(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<Sql
         issuers,
         audit: audit.clone(),
         providers: providers.adapters(),
+        own_credentials: None,
     };
     let gateway = build_gateway(&loaded.settings, loaded.access.policy, parts).await?;
     Ok((gateway, audit))
@@ -162,6 +168,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
         entropy,
         public,
         management,
+        own_credentials,
     } = overrides;
     let issuers = Issuers::open(&settings, &clock, &entropy)?;
     issuers.check_required_keys(&access.policy)?;
@@ -182,6 +189,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
                 issuers: issuers.clone(),
                 audit: audit.clone(),
                 providers: providers.adapters(),
+                own_credentials,
             },
         )
         .await?,
@@ -312,7 +320,7 @@ impl Bound {
             referred: self.referred,
         };
         let management = self.management.handle();
-        let (served, _, (), (), (), begun) = tokio::join!(
+        let (served, _, (), (), (), (), begun) = tokio::join!(
             async {
                 let served = listener::until_ended(self.public, &draining).await;
                 management.stop(false).await;
@@ -322,6 +330,7 @@ impl Bound {
             watched.until(self.draining.begun()),
             refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
             indexing::fill_until(&self.audit, &draining),
+            own_identity::identify_until(&gateway, &draining),
             draining.begun().map(|()| Instant::now()),
         );
         // Requests of clients that disconnected are not counted by the server, but their work must complete.

@@ -247,6 +247,7 @@ impl IndexRow {
                     | AuditEventKind::IssuePosted { .. }
                     | AuditEventKind::IssueFailed { .. }
                     | AuditEventKind::IssueUndelivered {}
+                    | AuditEventKind::IssueUnverified { .. }
             ),
         }
     }

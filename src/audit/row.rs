@@ -293,6 +293,10 @@ mod tests {
                 unanswered: 2,
             },
             AuditEventKind::IssueUndelivered {},
+            AuditEventKind::IssueUnverified {
+                reason: text("other_identity"),
+                caller: Some(text("arn")),
+            },
             AuditEventKind::IssueRefused {
                 actor,
                 target,

@@ -298,6 +298,7 @@ impl Walk {
             | AuditEventKind::ConsentDenied { .. }
             | AuditEventKind::IssueRefused { .. }
             | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::IssueUnverified { .. }
             | AuditEventKind::ConfigurationLoaded { .. }
             | AuditEventKind::ConfigurationRefused { .. } => {}
         }

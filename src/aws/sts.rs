@@ -1,5 +1,6 @@
-//! STS through the SDK, without AWS credentials: one file per operation. An outage in a Region leads to the fallback
-//! Regions; a response of AWS is final and never repeated in another Region.
+//! STS through the SDK: one file per operation. An outage in a Region leads to the fallback Regions; a response of AWS is
+//! final and never repeated in another Region. Operations that carry a proof are not signed; the others are signed with
+//! the gateway's own credentials ([`own_credentials`]) or with those that they are about.
 //!
 //! The time limit of eight seconds is divided among the remaining Regions, so that an unresponsive first Region leaves
 //! time for the second. For the selection of Regions see [`regions`].
@@ -8,24 +9,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_sts::config::Credentials as SdkCredentials;
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rolecall_core::aws::{AssumedRole, Region, Sts, StsError, StsRefusal, StsRequest};
-use rolecall_core::base::Source;
+use rolecall_core::aws::{
+    AssumeRole, AssumedRole, CallerIdentity, Credentials, Region, Sts, StsError, StsRefusal,
+    StsRequest,
+};
+use rolecall_core::base::{Clock, Source};
 use tokio::time::Instant;
 use url::Url;
 
 use super::AwsSettings;
 use crate::egress::Egress;
+use assume_role::Hop;
 use error::Failure;
-use regions::Regions;
+pub use own_credentials::OwnCredentials;
+use regions::{Issue, RegionalSts, Regions};
 use tries::Tries;
 use ways_out::{RUSTLS, WaysOut};
 
 mod answer;
+mod assume_role;
 mod breaker;
+mod caller_identity;
 mod error;
+mod federation_token;
 mod foreign;
+mod own_credentials;
 mod parameters;
 mod regions;
 mod saml;
@@ -44,12 +55,30 @@ pub fn http_client() -> SharedHttpClient {
     HttpBuilder::new().tls_provider(RUSTLS).build_https()
 }
 
+/// The credentials of the SDK's default chain. Nothing is asked for them until an operation is signed.
+///
+/// # Errors
+/// When an authority's certificate of `[egress]` cannot be used.
+pub fn own_credentials(
+    settings: &AwsSettings,
+    egress: &Egress,
+    clock: Arc<dyn Clock>,
+) -> Result<OwnCredentials, Source> {
+    let http = ways_out::without_proxy(egress)?;
+    Ok(OwnCredentials::default_chain(
+        http,
+        &settings.sts_region,
+        clock,
+    ))
+}
+
 /// Returns the endpoint that replaces the one of a Region, if any.
 pub type Endpoints = Arc<dyn Fn(&Region) -> Option<Url> + Send + Sync>;
 
 /// AWS Security Token Service.
 pub struct StsClient {
     regions: Regions,
+    own: Option<OwnCredentials>,
 }
 
 impl StsClient {
@@ -61,7 +90,16 @@ impl StsClient {
         let endpoints = configured_endpoint(&settings);
         Ok(Self {
             regions: Regions::new(settings, WaysOut::new(egress)?, endpoints),
+            own: None,
         })
+    }
+
+    /// The same, and these credentials sign the operations that carry no proof.
+    pub fn signing_with(self, own: OwnCredentials) -> Self {
+        Self {
+            own: Some(own),
+            ..self
+        }
     }
 
     /// STS as configured, over this client.
@@ -78,6 +116,7 @@ impl StsClient {
     ) -> Self {
         Self {
             regions: Regions::new(settings, WaysOut::straight(http), endpoints),
+            own: None,
         }
     }
 }
@@ -90,21 +129,21 @@ fn configured_endpoint(settings: &AwsSettings) -> Endpoints {
 #[async_trait]
 impl Sts for StsClient {
     async fn assume(&self, request: &StsRequest) -> Result<AssumedRole, StsError> {
-        let role = &request.session().role;
-        let percent = request.session().predicted_percent;
+        let role = request.role_session().map(|session| session.role.as_str());
+        let percent = request.predicted_percent();
         if percent > 100 {
             tracing::warn!(
-                %role,
+                role,
                 percent,
                 "session policies and session tags probably exceed the space that AWS STS has for them"
             );
         }
         let tries = Tries::default();
-        let answer = self.ask(request, &tries).await;
+        let answer = self.issue(request, &tries).await;
         let unanswered = tries.unanswered();
         if unanswered > 0 {
             tracing::warn!(
-                %role,
+                role,
                 unanswered,
                 "STS did not respond to complete requests; check CloudTrail for whether it issued credentials for them"
             );
@@ -121,13 +160,115 @@ impl Sts for StsClient {
             Err(error) => Err(error),
         }
     }
+
+    async fn own_identity(&self) -> Result<CallerIdentity, StsError> {
+        let deadline = Instant::now() + TOTAL_TIMEOUT;
+        let own = self.own_credentials().await?;
+        let identity = self.ask_identity(&own, None, deadline).await;
+        if let Err(error) = &identity {
+            self.forget_refused(&own, error).await;
+        }
+        identity
+    }
+
+    async fn identity_of(
+        &self,
+        credentials: &Credentials,
+        region: Option<&Region>,
+    ) -> Result<CallerIdentity, StsError> {
+        let deadline = Instant::now() + TOTAL_TIMEOUT;
+        let credentials = sdk_credentials(credentials);
+        self.ask_identity(&credentials, region, deadline).await
+    }
 }
 
 impl StsClient {
-    /// Calls one Region after the other within the time limit.
-    async fn ask(&self, request: &StsRequest, tries: &Tries) -> Result<AssumedRole, StsError> {
+    async fn issue(&self, request: &StsRequest, tries: &Tries) -> Result<AssumedRole, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
-        let regions = self.regions.to_ask(request.session().region.as_ref());
+        let region = request.region();
+        let issue = match request {
+            StsRequest::AssumeRoleWithWebIdentity(request) => Issue::WebIdentity(request),
+            StsRequest::AssumeRoleWithSaml(request) => Issue::Saml(request),
+            StsRequest::GetFederationToken(request) => Issue::FederationToken(request),
+            StsRequest::AssumeRole(request) => {
+                return self.assume_role(request, tries, deadline).await;
+            }
+        };
+        let call = |sts: Arc<RegionalSts>| async move { sts.issue(issue, tries).await };
+        self.ask(region, deadline, call).await
+    }
+
+    /// Assumes one role after the other. All calls share one deadline.
+    async fn assume_role(
+        &self,
+        request: &AssumeRole,
+        tries: &Tries,
+        deadline: Instant,
+    ) -> Result<AssumedRole, StsError> {
+        let own = self.own_credentials().await?;
+        let region = request.session.region.as_ref();
+        let mut signer = own.clone();
+        let mut last = Err(StsError::Unavailable("no role was assumed".into()));
+        for hop in Hop::of(request) {
+            let signed = &signer;
+            let call = |sts: Arc<RegionalSts>| async move {
+                sts.issue(Issue::Role(hop, signed), tries).await
+            };
+            let issued = match self.ask(region, deadline, call).await {
+                Ok(issued) => issued,
+                Err(error) => {
+                    if hop.is_first() {
+                        self.forget_refused(&own, &error).await;
+                    }
+                    return Err(error);
+                }
+            };
+            signer = sdk_credentials(&issued.credentials);
+            last = Ok(issued);
+        }
+        last
+    }
+
+    async fn own_credentials(&self) -> Result<SdkCredentials, StsError> {
+        match &self.own {
+            Some(own) => own.current().await.map_err(StsError::NoCredentials),
+            None => Err(StsError::NoCredentials(
+                "this gateway signs no requests to AWS".into(),
+            )),
+        }
+    }
+
+    /// Lets the next request ask for other credentials than those that STS does not accept.
+    async fn forget_refused(&self, own: &SdkCredentials, error: &StsError) {
+        let refused = StsRefusal::InvalidCredentials;
+        if let (Some(known), StsError::Refused { refusal, .. }) = (&self.own, error)
+            && *refusal == refused
+        {
+            known.forget(own).await;
+        }
+    }
+
+    async fn ask_identity(
+        &self,
+        credentials: &SdkCredentials,
+        region: Option<&Region>,
+        deadline: Instant,
+    ) -> Result<CallerIdentity, StsError> {
+        let call = |sts: Arc<RegionalSts>| async move { sts.identity_of(credentials).await };
+        self.ask(region, deadline, call).await
+    }
+
+    /// Asks one Region after the other, as long as there is time.
+    async fn ask<T, F>(
+        &self,
+        region: Option<&Region>,
+        deadline: Instant,
+        call: impl Fn(Arc<RegionalSts>) -> F,
+    ) -> Result<T, StsError>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let regions = self.regions.to_ask(region);
         // The result of the first Region is reported; the others are fallbacks.
         let mut told = None;
         for (index, sts) in regions.iter().enumerate() {
@@ -136,7 +277,7 @@ impl StsClient {
             };
             let left = u32::try_from(regions.len() - index).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
-            let answer = tokio::time::timeout(share, sts.assume(request, tries)).await;
+            let answer = tokio::time::timeout(share, call(sts.clone())).await;
             let answer = answer.unwrap_or_else(|_| {
                 let late = "STS did not respond in time".into();
                 Err(match share < SILENCE_MIN {
@@ -145,10 +286,10 @@ impl StsClient {
                 })
             });
             match answer {
-                Ok(issued) => {
+                Ok(answered) => {
                     leave.answered();
                     sts.put_back();
-                    return Ok(issued);
+                    return Ok(answered);
                 }
                 Err(Failure::Refused(error)) => {
                     leave.answered();
@@ -186,4 +327,14 @@ impl StsClient {
             StsError::Unavailable(why.into())
         }))
     }
+}
+
+fn sdk_credentials(credentials: &Credentials) -> SdkCredentials {
+    SdkCredentials::new(
+        credentials.access_key_id.clone(),
+        credentials.secret_access_key.expose(),
+        Some(credentials.session_token.expose().to_owned()),
+        None,
+        "STS",
+    )
 }

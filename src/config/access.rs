@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
 use rolecall_core::aws::Partition;
+use rolecall_core::base::secret::SecretText;
 use sha2::{Digest as _, Sha256};
 
-use super::{LoadError, folder, read_bounded, read_text};
+use super::{LoadError, folder, read_bounded, read_text, secret_ref};
 
 /// The location of the access files, and the parts of the configuration they refer to.
 #[derive(Clone, Debug)]
@@ -44,6 +45,16 @@ impl Files for ReferencedFiles {
         let text = read_bounded(&path).map_err(|error| error.to_string())?;
         self.0.borrow_mut().push((path, text.clone()));
         Ok(text)
+    }
+
+    fn read_secret(&self, relative_to: &Path, path: &str) -> Result<SecretText, String> {
+        let path = folder(relative_to).join(path);
+        let secret =
+            secret_ref::from_file(&path).map_err(|(message, hint)| format!("{message}; {hint}"))?;
+        // What was read is told apart by a digest: the secret stays in one place.
+        let read = digest([secret.expose().as_bytes()]);
+        self.0.borrow_mut().push((path, read));
+        Ok(secret)
     }
 }
 

@@ -64,7 +64,7 @@ pub fn secret_file_error(path: &Path) -> Option<String> {
 }
 
 /// Message and hint.
-type MessageAndHint = (String, String);
+pub(super) type MessageAndHint = (String, String);
 
 fn unreadable(path: &Path, error: &std::io::Error) -> MessageAndHint {
     (
@@ -95,7 +95,8 @@ fn check_secret_file(path: &Path) -> Result<(), MessageAndHint> {
     Ok(())
 }
 
-fn from_file(path: &Path) -> Result<SecretText, MessageAndHint> {
+/// Reads the secret from a file; returns why it cannot be used.
+pub(super) fn from_file(path: &Path) -> Result<SecretText, MessageAndHint> {
     check_secret_file(path)?;
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     // Editors and `echo` add a line break at the end, which is not part of the secret.

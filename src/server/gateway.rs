@@ -11,7 +11,7 @@ use rolecall_core::sign_in::IdentityProvider;
 
 use super::issuers::Issuers;
 use crate::audit::SqlAudit;
-use crate::aws::{SignInEndpoint, StsClient};
+use crate::aws::{self, OwnCredentials, SignInEndpoint, StsClient};
 use crate::config::Settings;
 use crate::store;
 
@@ -21,6 +21,8 @@ pub(super) struct Parts {
     pub(super) issuers: Issuers,
     pub(super) audit: Arc<SqlAudit>,
     pub(super) providers: Vec<Arc<dyn IdentityProvider>>,
+    /// Instead of those of the SDK's default chain.
+    pub(super) own_credentials: Option<OwnCredentials>,
 }
 
 pub(super) async fn build_gateway(
@@ -34,6 +36,7 @@ pub(super) async fn build_gateway(
         issuers,
         audit,
         providers,
+        own_credentials,
     } = parts;
     let store = store::open(&settings.store, clock.clone())
         .await
@@ -50,11 +53,7 @@ pub(super) async fn build_gateway(
         providers,
         records: Records::new(store, keys, clock.clone(), entropy.clone()),
         audit,
-        sts: Arc::new(
-            StsClient::configured(settings.aws.clone(), &settings.egress)
-                .map_err(anyhow::Error::from_boxed)
-                .context("[egress]")?,
-        ),
+        sts: Arc::new(sts(settings, own_credentials, &clock)?),
         web_identity: issuers.tokens,
         saml: issuers.saml,
         console: Arc::new(
@@ -73,4 +72,20 @@ pub(super) async fn build_gateway(
         held_responses_bytes_max: limits::HELD_RESPONSES_BYTES_MAX,
     };
     Ok(Gateway::new(ports, policy))
+}
+
+/// STS as configured. AWS credentials of the gateway are looked for when an operation is signed for the first time.
+pub(super) fn sts(
+    settings: &Settings,
+    own: Option<OwnCredentials>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<StsClient> {
+    let found = match own {
+        Some(own) => Ok(own),
+        None => aws::own_credentials(&settings.aws, &settings.egress, clock.clone()),
+    };
+    let sts = StsClient::configured(settings.aws.clone(), &settings.egress);
+    sts.and_then(|sts| Ok(sts.signing_with(found?)))
+        .map_err(anyhow::Error::from_boxed)
+        .context("[egress]")
 }

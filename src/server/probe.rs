@@ -4,15 +4,19 @@ mod client_address;
 mod public_url;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use rolecall_core::access::Policy;
+use rolecall_core::aws::Sts as _;
+use rolecall_core::base::Clock;
 use rolecall_core::sign_in::ProviderError;
 
-use super::Overrides;
+use super::gateway::sts;
 use super::issuers::Issuers;
 use super::tls::Certificate;
+use super::{Overrides, own_identity};
 use crate::config::Settings;
 use crate::database::{Database, OpenDatabaseError};
 use crate::idp::{HttpClient, OidcProvider, ProbeReport, ProviderSettings, SamlProvider};
@@ -82,6 +86,13 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
     let own = issuers.as_ref().ok().cloned();
     let keys = issuers.and_then(|keys| keys.check_required_keys(policy));
     results.push(("keys".to_owned(), keys.map(|()| ProbeReport::default())));
+    if policy
+        .accounts()
+        .any(|one| one.trust.needs_own_credentials())
+    {
+        let report = own_credentials(settings, &clock).await;
+        results.push(("aws credentials".to_owned(), report));
+    }
     if let Some(files) = &settings.listen.tls {
         let opened = Certificate::open(files);
         results.push(("tls".to_owned(), opened.map(|_| ProbeReport::default())));
@@ -93,6 +104,24 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
             .map(|result| ("public_url".to_owned(), result)),
     );
     results
+}
+
+/// Whose AWS credentials the gateway has.
+async fn own_credentials(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<ProbeReport> {
+    let identity = sts(settings, None, clock)?.own_identity().await?;
+    let note = own_identity::note(&identity).map(str::to_owned);
+    let warning = own_identity::warning(&identity).map(str::to_owned);
+    Ok(ProbeReport {
+        notes: [Some(identity.arn().to_owned()), note]
+            .into_iter()
+            .flatten()
+            .collect(),
+        warnings: warning.into_iter().collect(),
+        ..ProbeReport::default()
+    })
 }
 
 /// Adds the detail that the gateway would log to the error.

@@ -67,6 +67,9 @@ fn full_readiness(health: &Health) -> HttpResponse {
         report(part, error);
         text.push_str(&format!("{part} does not work\n"));
     }
+    if !health.own_credentials {
+        text.push_str("aws credentials do not work\n");
+    }
     match text.is_empty() {
         true => HttpResponse::Ok().body("ready\n"),
         false => HttpResponse::ServiceUnavailable().body(text),

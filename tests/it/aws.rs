@@ -1,7 +1,9 @@
 //! The AWS adapter against an emulator that performs the checks of AWS.
 
+mod caller;
 mod console;
 mod egress;
+mod federation_token;
 mod fixture;
 mod foreign;
 mod issuing;

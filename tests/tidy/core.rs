@@ -15,6 +15,10 @@ const STS_REQUESTS: Rule = Rule {
             "let session = RoleSessionParameters { role, region };",
         ),
         (
+            "crates/rolecall-core/src/clients/token.rs",
+            "let request = GetFederationToken { key, name };",
+        ),
+        (
             "src/aws/sts/saml.rs",
             "let session = aws::RoleSessionParameters {\n    role,\n};",
         ),
@@ -48,9 +52,12 @@ fn sts_requests(source: &Source) -> Vec<Complaint> {
         return Vec::new();
     }
     let made = |text: &str| {
-        text.contains("RoleSessionParameters {")
+        let parameters = text.contains("RoleSessionParameters {")
             && !text.contains("struct RoleSessionParameters {")
-            && !text.contains("-> &RoleSessionParameters {")
+            && !text.contains("-> &RoleSessionParameters {");
+        let federated =
+            text.contains("GetFederationToken {") && !text.contains("struct GetFederationToken {");
+        parameters || federated
     };
     let advice = "create STS requests only in `issue/proof.rs`, from a grant";
     source.complain(|text| made(text).then(|| advice.to_owned()))

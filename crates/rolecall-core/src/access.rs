@@ -7,10 +7,12 @@
 
 mod assignment;
 mod attributes;
+mod caller_trust;
 mod catalog;
 mod changes;
 mod claim_names;
 mod condition;
+mod console_method;
 mod explain;
 mod glob;
 mod grant;
@@ -25,13 +27,15 @@ mod template;
 mod who;
 
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
+pub use caller_trust::CallerTrust;
 pub use catalog::{
-    Account, AccountName, Audience, ConsoleMethod, GatewaySaml, InvalidAccountName,
-    InvalidAudience, InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath,
-    PermissionSet, PermissionSetName, SessionTag, Trust, Variant, VariantName,
+    Account, AccountName, Audience, GatewaySaml, InvalidAccountName, InvalidAudience,
+    InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet,
+    PermissionSetName, SessionTag, Trust, Variant, VariantName,
 };
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};
+pub use console_method::ConsoleMethod;
 pub use explain::{EvaluatedRule, Explanation, RuleOutcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;

@@ -255,6 +255,15 @@ pub enum AuditEventKind {
     /// The caller disconnected before the issue with the same reference was complete, or its session ended meanwhile.
     /// The credentials were discarded.
     IssueUndelivered {},
+    /// Credentials were issued, but `GetCallerIdentity` did not confirm whose they are: nobody received them. Follows the
+    /// `issue_done` of the same reference.
+    IssueUnverified {
+        /// A stable code: `other_identity`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].
+        reason: String,
+        /// Whose they are instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caller: Option<String>,
+    },
     /// A person requested a role that the current policy does not grant.
     IssueRefused {
         /// Person who requested the role.

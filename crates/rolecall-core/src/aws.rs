@@ -2,11 +2,15 @@
 
 mod account;
 mod advice;
+mod caller_identity;
 mod credentials;
 mod destination;
 mod duration;
+mod external_id;
+mod federated_user;
 mod name;
 mod packed_size;
+mod role_chaining;
 mod saml;
 mod session_policy;
 mod sts;
@@ -14,22 +18,29 @@ mod tags;
 mod web_identity;
 
 pub use account::{
-    AccountId, InvalidAccountId, InvalidRegion, InvalidRole, Partition, Region, RoleArn, RolePath,
+    AccountId, InvalidAccountId, InvalidRegion, InvalidRole, InvalidRoleArn, Partition, Region,
+    RoleArn, RolePath,
 };
 pub use advice::{Advice, AdviceFacts, ProofFacts, advice};
+pub use caller_identity::{CallerIdentity, InvalidCallerIdentity, PrincipalKind};
 pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as ConsoleSignInError};
 pub use destination::{Destination, InvalidDestination};
 pub use duration::RoleSessionDuration;
+pub use external_id::{ExternalId, InvalidExternalId};
+pub use federated_user::{
+    AccessKey, AccessKeyId, FederatedUserName, GetFederationToken, InvalidAccessKeyId,
+};
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
 pub use packed_size::PackedSize;
+pub use role_chaining::{OwnCredentialsState, RoleChaining};
 pub use saml::{
     ConsolePost, InvalidRecipient, InvalidSamlProvider, MintedSaml, Recipient, SamlClaims,
     SamlIssuer, SamlProviderArn,
 };
 pub use session_policy::{InvalidSessionPolicy, PolicyArn, SessionPolicy};
 pub use sts::{
-    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, RoleSessionParameters, Sts,
-    StsError, StsRefusal, StsRequest,
+    AssumeRole, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, RoleSessionParameters,
+    Sts, StsError, StsRefusal, StsRequest,
 };
 pub use tags::{InvalidTag, RoleSessionTags, TagKey};
 pub use web_identity::{LoginTokenClaims, WebIdentityClaims, WebIdentityIssuer};

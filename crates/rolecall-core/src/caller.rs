@@ -1,12 +1,14 @@
 //! The caller of an operation: the session, client address and flow, and the facts that a policy evaluates.
 //!
-//! May import [`crate::base`] and [`crate::identity`].
+//! May import [`crate::base`], [`crate::identity`] and [`crate::aws`].
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::aws::{OwnCredentialsState, RoleChaining};
 use crate::base::Entropy;
 use crate::base::secret::SecretDigest;
 use crate::base::user_agent::UserAgent;
@@ -121,14 +123,24 @@ pub struct Circumstances {
 pub struct Facts<'a> {
     identity: &'a Identity,
     circumstances: Circumstances,
+    chaining: RoleChaining,
 }
 
 impl<'a> Facts<'a> {
-    /// The facts about this person under these circumstances.
+    /// The facts about this person under these circumstances. Nothing is known of the gateway's AWS credentials.
     pub fn new(identity: &'a Identity, circumstances: Circumstances) -> Self {
         Self {
             identity,
             circumstances,
+            chaining: RoleChaining::new(Arc::default(), circumstances.now),
+        }
+    }
+
+    /// The same, with what is known of the gateway's AWS credentials.
+    pub fn with_own_credentials(self, own: Arc<OwnCredentialsState>) -> Self {
+        Self {
+            chaining: RoleChaining::new(own, self.circumstances.now),
+            ..self
         }
     }
 
@@ -140,6 +152,11 @@ impl<'a> Facts<'a> {
     /// The facts about the request.
     pub fn circumstances(&self) -> &Circumstances {
         &self.circumstances
+    }
+
+    /// Whether roles that the gateway assumes with its own AWS credentials count as chained.
+    pub fn chaining(&self) -> &RoleChaining {
+        &self.chaining
     }
 
     /// The groups of the person, in no order, with possible duplicates.

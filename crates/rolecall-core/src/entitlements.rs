@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::access::{Grants, Policy, PolicyChanges, RoleAccess, RoleRequest};
 use crate::audit::{AuditEventKind, Journal};
-use crate::aws::AccountId;
+use crate::aws::{AccountId, CallerIdentity, OwnCredentialsState};
 use crate::base::{Clock, Source};
 use crate::caller::{Caller, Circumstances, ClientInfo, Facts, Flow};
 use crate::record::StoreError;
@@ -31,6 +31,7 @@ pub struct ClientReach {
 /// Evaluates the current policy for callers.
 pub struct Entitlements {
     policy: ArcSwap<Policy>,
+    own_credentials: ArcSwap<OwnCredentialsState>,
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
 }
@@ -40,6 +41,7 @@ impl Entitlements {
     pub fn new(policy: Policy, journal: Arc<Journal>, clock: Arc<dyn Clock>) -> Self {
         Self {
             policy: ArcSwap::from_pointee(policy),
+            own_credentials: ArcSwap::default(),
             journal,
             clock,
         }
@@ -69,7 +71,26 @@ impl Entitlements {
             address: origin.address,
             device_flow: caller.flow == Some(Flow::Device),
         };
-        Ok(Facts::new(caller.identity, circumstances))
+        let own = self.own_credentials.load_full();
+        Ok(Facts::new(caller.identity, circumstances).with_own_credentials(own))
+    }
+
+    /// What is known of the gateway's own AWS credentials.
+    pub fn own_credentials(&self) -> Arc<OwnCredentialsState> {
+        self.own_credentials.load_full()
+    }
+
+    /// Takes note of whose credentials the gateway has.
+    pub fn identified(&self, identity: &CallerIdentity) {
+        self.own_credentials
+            .rcu(|own| own.identified(identity.clone()));
+    }
+
+    /// Takes note that STS refused a session of this account as too long for role chaining.
+    pub fn chaining_reported(&self, account: &AccountId) {
+        let now = self.clock.now();
+        self.own_credentials
+            .rcu(|own| own.chaining_reported(account.clone(), now));
     }
 
     /// The current grants of the caller.

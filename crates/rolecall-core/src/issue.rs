@@ -12,6 +12,7 @@ mod learned;
 mod packed;
 mod proof;
 mod request;
+mod verification;
 mod via_provider;
 
 use std::sync::Arc;
@@ -24,8 +25,8 @@ use crate::access::{
 };
 use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Journal, RequestContext, Target};
 use crate::aws::{
-    AssumedRole, ConsoleSignIn, Credentials, MintedSaml, Partition, RoleSessionDuration,
-    RoleSessionName, SamlIssuer, Sts, WebIdentityIssuer,
+    AssumedRole, CallerIdentity, ConsoleSignIn, Credentials, MintedSaml, Partition,
+    RoleSessionDuration, RoleSessionName, SamlIssuer, Sts, StsError, WebIdentityIssuer,
 };
 use crate::base::secret::random_token;
 use crate::base::{Clock, Entropy, limits};
@@ -42,6 +43,7 @@ pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use error::{IssueError, Refused};
 pub(crate) use learned::Learned;
 pub(crate) use request::IssueRequest;
+pub use verification::VerificationFailure;
 pub use via_provider::{ProofOutcome, ResponseMismatch};
 
 /// The service that issues credentials and console sign-ins.
@@ -200,6 +202,24 @@ impl Issuer {
         Ok(prepared)
     }
 
+    /// Whether an account of today's policy needs AWS credentials of the gateway.
+    pub fn needs_own_credentials(&self) -> bool {
+        let policy = self.entitlements.policy();
+        policy
+            .accounts()
+            .any(|account| account.trust.needs_own_credentials())
+    }
+
+    /// Asks STS whose AWS credentials the gateway has, and takes note of it: it decides how long sessions may last.
+    ///
+    /// # Errors
+    /// [`StsError`].
+    pub async fn identify(&self) -> Result<CallerIdentity, StsError> {
+        let identity = self.sts.own_identity().await?;
+        self.entitlements.identified(&identity);
+        Ok(identity)
+    }
+
     /// Returns the result of the last session check. Audits that nothing was delivered if the session has ended.
     pub(crate) async fn audit_if_withheld(
         &self,
@@ -229,6 +249,7 @@ impl Issuer {
         caller: Caller<'_>,
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
+        let grant = prepared.grant.clone();
         let response = self.call_sts(caller, prepared).await;
         // The session may have ended during the call. The audit trail records what AWS issued, delivered or not.
         let outcome = self
@@ -238,6 +259,7 @@ impl Issuer {
         appended?;
         let issued = response?;
         self.audit_if_withheld(context, lives).await?;
+        self.verify(context, caller, &grant, &issued).await?;
         Ok(issued)
     }
 

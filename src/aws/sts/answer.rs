@@ -1,9 +1,11 @@
 //! Converts the responses of all STS operations to types of core. All members are treated as optional.
 
 use aws_sdk_sts::operation::RequestId as _;
+use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
-use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
+use aws_sdk_sts::operation::get_federation_token::GetFederationTokenOutput;
+use aws_sdk_sts::types::Credentials as SdkCredentials;
 use rolecall_core::aws::{AssumedRole, Credentials, Region};
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::timestamp;
@@ -11,14 +13,15 @@ use rolecall_core::base::timestamp;
 /// The members that the responses have in common.
 pub(super) struct Answer {
     credentials: Option<SdkCredentials>,
-    user: Option<AssumedRoleUser>,
+    /// `Arn` of the assumed role user or of the federated user.
+    arn: Option<String>,
     request_id: Option<String>,
     packed: Option<i32>,
 }
 
 /// The output types of the SDK have the same members but no common trait.
 macro_rules! answer_of {
-    ($output:ty) => {
+    ($output:ty, $user:ident) => {
         impl From<$output> for Answer {
             fn from(output: $output) -> Self {
                 let request_id = output.request_id().map(str::to_owned);
@@ -31,7 +34,7 @@ macro_rules! answer_of {
                     .or(output.packed_policy_size());
                 Self {
                     credentials: output.credentials,
-                    user: output.assumed_role_user,
+                    arn: output.$user.map(|user| user.arn),
                     request_id,
                     packed,
                 }
@@ -39,8 +42,10 @@ macro_rules! answer_of {
         }
     };
 }
-answer_of!(AssumeRoleWithWebIdentityOutput);
-answer_of!(AssumeRoleWithSamlOutput);
+answer_of!(AssumeRoleWithWebIdentityOutput, assumed_role_user);
+answer_of!(AssumeRoleWithSamlOutput, assumed_role_user);
+answer_of!(AssumeRoleOutput, assumed_role_user);
+answer_of!(GetFederationTokenOutput, federated_user);
 
 impl Answer {
     /// Returns `None` if a required member is missing.
@@ -54,7 +59,7 @@ impl Answer {
                 session_token: SecretText::new(credentials.session_token()),
                 expires_at: timestamp::from_unix(expiration.secs(), expiration.subsec_nanos())?,
             },
-            assumed_role_arn: self.user?.arn().to_owned(),
+            assumed_role_arn: self.arn?,
             request_id: self.request_id,
             region: region.as_str().to_owned(),
             packed_size_percent: self.packed.and_then(|percent| u8::try_from(percent).ok()),

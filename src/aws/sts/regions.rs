@@ -8,19 +8,24 @@ use std::time::Duration;
 use aws_sdk_sts::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{
-    AppName, BehaviorVersion, IdentityCache, Region as SdkRegion, StalledStreamProtectionConfig,
+    AppName, BehaviorVersion, Credentials, IdentityCache, Region as SdkRegion,
+    StalledStreamProtectionConfig,
 };
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rolecall_core::aws::{AssumedRole, Region, StsRequest};
+use rolecall_core::aws::{
+    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, CallerIdentity, GetFederationToken,
+    Region,
+};
 use tokio::time::Instant;
 use url::Url;
 
+use super::assume_role::Hop;
 use super::breaker::Breaker;
 use super::error::Failure;
 use super::tries::Tries;
 use super::ways_out::WaysOut;
-use super::{Endpoints, saml, web_identity};
+use super::{Endpoints, assume_role, caller_identity, federation_token, saml, web_identity};
 use crate::aws::AwsSettings;
 
 /// Suffix of the SDK's user agent, which CloudTrail shows.
@@ -49,6 +54,16 @@ pub(super) struct RegionalSts {
     endpoint: Option<Url>,
     client: aws_sdk_sts::Client,
     aside_until: RwLock<Option<Instant>>,
+}
+
+/// A call that issues credentials.
+#[derive(Clone, Copy)]
+pub(super) enum Issue<'r> {
+    WebIdentity(&'r AssumeRoleWithWebIdentity),
+    Saml(&'r AssumeRoleWithSaml),
+    FederationToken(&'r GetFederationToken),
+    /// Signed with these credentials.
+    Role(Hop<'r>, &'r Credentials),
 }
 
 impl Regions {
@@ -112,7 +127,7 @@ impl RegionalSts {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .timeout_config(timeouts)
             .retry_config(retries)
-            // There are no AWS credentials, so no identity is cached.
+            // The client has no AWS credentials; a call that is signed brings its own.
             .identity_cache(IdentityCache::no_cache())
             // Requests and responses are small: the timeouts above are sufficient without stalled-stream protection.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -159,21 +174,32 @@ impl RegionalSts {
     }
 
     /// Calls STS with the retries of the SDK.
-    pub(super) async fn assume(
+    pub(super) async fn issue(
         &self,
-        request: &StsRequest,
+        issue: Issue<'_>,
         tries: &Tries,
     ) -> Result<AssumedRole, Failure> {
-        let answer = match request {
-            StsRequest::AssumeRoleWithWebIdentity(request) => {
-                web_identity::call(&self.client, request, tries).await?
+        let client = &self.client;
+        let answer = match issue {
+            Issue::WebIdentity(request) => web_identity::call(client, request, tries).await?,
+            Issue::Saml(request) => saml::call(client, request, tries).await?,
+            Issue::FederationToken(request) => {
+                federation_token::call(client, request, tries).await?
             }
-            StsRequest::AssumeRoleWithSaml(request) => {
-                saml::call(&self.client, request, tries).await?
+            Issue::Role(hop, credentials) => {
+                assume_role::call(client, hop, credentials, tries).await?
             }
         };
         answer
             .issued(&self.region)
             .ok_or_else(|| Failure::Outage("the response of STS contains no credentials".into()))
+    }
+
+    /// Whose credentials these are; one call with the SDK's retries.
+    pub(super) async fn identity_of(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<CallerIdentity, Failure> {
+        caller_identity::call(&self.client, credentials).await
     }
 }

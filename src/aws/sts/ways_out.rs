@@ -68,6 +68,14 @@ impl WaysOut {
     }
 }
 
+/// A pool of connections that use no proxy: for the credentials of the gateway, some of which come from addresses of this machine.
+///
+/// # Errors
+/// When an authority's certificate cannot be used.
+pub fn without_proxy(egress: &Egress) -> Result<SharedHttpClient, Source> {
+    Ok(client(&trusted(egress)?, None))
+}
+
 /// The CA certificates of the system and of `[egress] ca`.
 fn trusted(egress: &Egress) -> Result<TlsContext, Source> {
     let mut store = TrustStore::empty().with_native_roots(true);

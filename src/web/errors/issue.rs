@@ -37,8 +37,14 @@ impl From<&IssueError> for ErrorText {
             IssueError::Token(source) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Gateway, "token", "The signing key of the gateway could not be used, so no token was issued for AWS.")
                 .hint("Contact your administrator and include the reference ID.")
                 .caused_by(source.as_ref()),
+            IssueError::OwnCredentials(source) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Gateway, "own_credentials", "The gateway has no usable AWS credentials, so it cannot assume this role.")
+                .hint("Contact your administrator and include the reference ID. rolecalld check --online shows whose credentials the gateway has.")
+                .caused_by(source.as_ref()),
             IssueError::Refused(refused) => of_refusal(refused),
             IssueError::StsUnavailable(source) | IssueError::StsUnanswered { source, .. } => outage("sts_unavailable", source.as_ref()),
+            IssueError::Unverified(failure) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "unverified", "AWS issued credentials, but did not confirm that they belong to this role. They were discarded.")
+                .hint("Try again in a moment. If it happens again, contact your administrator and include the reference ID.")
+                .detail(failure.code().to_owned()),
             IssueError::Console(ConsoleSignInError::Unavailable(source)) => outage("console_unavailable", source.as_ref()),
             IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "Credentials were issued, but the AWS sign-in endpoint did not create a console session.")
                 .hint("Try again, or use credentials instead. A sign-in policy of the account may deny access from your network.")
@@ -70,10 +76,12 @@ impl From<IssueError> for PageError {
             IssueError::Refused(refused) if refused.refusal == StsRefusal::NotSts => {
                 "The response did not come from AWS"
             }
+            IssueError::OwnCredentials(_) => "The gateway has no AWS credentials",
             IssueError::Refused(_) => "AWS rejected the request",
             IssueError::StsUnavailable(_) | IssueError::StsUnanswered { .. } => {
                 "AWS STS is unavailable"
             }
+            IssueError::Unverified(_) => "AWS did not confirm the credentials",
             IssueError::Console(ConsoleSignInError::Unavailable(_)) => "AWS Sign-In is unavailable",
             IssueError::Console(ConsoleSignInError::Refused { .. }) => {
                 "AWS rejected the console sign-in"

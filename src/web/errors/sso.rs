@@ -110,9 +110,11 @@ impl SsoError {
             | IssueError::AtProvider { .. }
             | IssueError::Mismatch(_)
             | IssueError::Token(_)
+            | IssueError::OwnCredentials(_)
             | IssueError::Refused(_)
             | IssueError::StsUnavailable(_)
             | IssueError::StsUnanswered { .. }
+            | IssueError::Unverified(_)
             | IssueError::Console(_)
             | IssueError::RateLimited(_)
             | IssueError::FactsUnavailable(_)

@@ -74,6 +74,7 @@ pub fn limit(reason: &DurationReason) -> String {
     match reason {
         DurationReason::Assignment(id) => ["limit of assignment ", id].concat(),
         DurationReason::RoleMaximum => "limit of the IAM role".to_owned(),
+        DurationReason::RoleChaining => "limit of role chaining".to_owned(),
         DurationReason::PermissionSet(_)
         | DurationReason::Variant(_)
         | DurationReason::AwsDefault

@@ -177,11 +177,13 @@ impl StsFixture {
     }
 }
 
-/// The parameters common to both operations.
+/// The parameters of a role session, to be changed.
 pub fn session(request: &mut StsRequest) -> &mut RoleSessionParameters {
     match request {
+        StsRequest::GetFederationToken(_) => panic!("a federated user has no role session"),
         StsRequest::AssumeRoleWithWebIdentity(request) => &mut request.session,
         StsRequest::AssumeRoleWithSaml(request) => &mut request.session,
+        StsRequest::AssumeRole(request) => &mut request.session,
     }
 }
 
@@ -262,7 +264,11 @@ pub fn alice() -> Result<Identity> {
 pub fn refusal(answer: Result<AssumedRole, StsError>) -> Result<StsRefusal> {
     match answer {
         Err(StsError::Refused { refusal, .. }) => Ok(refusal),
-        Err(error @ (StsError::Unavailable(_) | StsError::Unanswered { .. })) => Err(error.into()),
+        Err(
+            error @ (StsError::Unavailable(_)
+            | StsError::Unanswered { .. }
+            | StsError::NoCredentials(_)),
+        ) => Err(error.into()),
         Ok(issued) => anyhow::bail!("issued {}", issued.credentials.access_key_id),
     }
 }

@@ -115,13 +115,20 @@ impl Grant {
     pub fn attributes(&self, facts: &Facts<'_>) -> Result<RoleSessionAttributes, AttributeError> {
         let account = self.account().id.as_str();
         let partition = self.role().partition();
-        attributes_of(
+        let attributes = attributes_of(
             self.permission_set(),
             partition,
             account,
             self.role_name(),
             facts,
-        )
+        )?;
+        Ok(match self.trust().assumes_role() {
+            true => attributes,
+            false => RoleSessionAttributes {
+                source_identity: None,
+                ..attributes
+            },
+        })
     }
 }
 

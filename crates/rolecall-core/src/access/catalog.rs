@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::access::caller_trust::CallerTrust;
+use crate::access::console_method::ConsoleMethod;
 use crate::access::template::{Placeholder, Template};
 use crate::aws::{
-    AccountId, Destination, Partition, PolicyArn, Recipient, Region, RolePath, RoleSessionDuration,
-    SamlProviderArn, SessionPolicy, TagKey,
+    AccessKey, AccountId, Destination, Partition, PolicyArn, Recipient, Region, RolePath,
+    RoleSessionDuration, SamlProviderArn, SessionPolicy, TagKey,
 };
 use crate::base::text_newtype;
 
@@ -65,7 +67,7 @@ text_newtype!(
 const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
 
 /// How the roles of an account trust Rolecall or the identity provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Trust {
     /// `AssumeRoleWithWebIdentity` with a token that the gateway signs. IAM trusts the gateway as an OIDC provider.
     #[default]
@@ -75,6 +77,10 @@ pub enum Trust {
     /// `AssumeRoleWithSAML` with a response that the person's identity provider issues for AWS. IAM trusts that
     /// provider.
     ProviderSaml(SamlProviderArn),
+    /// `AssumeRole` with the AWS credentials of the gateway; IAM trusts the principal that they belong to.
+    Caller(CallerTrust),
+    /// `GetFederationToken` with the key of an IAM user of the account. No role is assumed.
+    FederationToken(AccessKey),
 }
 
 /// Settings of `trust = "gateway-saml"`.
@@ -95,6 +101,8 @@ impl Trust {
             Self::GatewayOidc => "gateway-oidc",
             Self::GatewaySaml(_) => "gateway-saml",
             Self::ProviderSaml(_) => "provider-saml",
+            Self::Caller(_) => "caller",
+            Self::FederationToken(_) => "federation-token",
         }
     }
 
@@ -102,7 +110,26 @@ impl Trust {
     pub fn mints_token(&self) -> bool {
         match self {
             Self::GatewayOidc => true,
-            Self::GatewaySaml(_) | Self::ProviderSaml(_) => false,
+            Self::GatewaySaml(_)
+            | Self::ProviderSaml(_)
+            | Self::Caller(_)
+            | Self::FederationToken(_) => false,
+        }
+    }
+
+    /// Whether a session is one of a role, which can have a source identity and a console session of its own length.
+    pub fn assumes_role(&self) -> bool {
+        !matches!(self, Self::FederationToken(_))
+    }
+
+    /// Whether the gateway signs requests with AWS credentials of its own that the SDK's chain finds.
+    pub fn needs_own_credentials(&self) -> bool {
+        match self {
+            Self::Caller(_) => true,
+            Self::GatewayOidc
+            | Self::GatewaySaml(_)
+            | Self::ProviderSaml(_)
+            | Self::FederationToken(_) => false,
         }
     }
 
@@ -110,7 +137,10 @@ impl Trust {
     /// account.
     pub fn needs_browser(&self) -> bool {
         match self {
-            Self::GatewayOidc | Self::GatewaySaml(_) => false,
+            Self::GatewayOidc
+            | Self::GatewaySaml(_)
+            | Self::Caller(_)
+            | Self::FederationToken(_) => false,
             Self::ProviderSaml(_) => true,
         }
     }
@@ -118,7 +148,7 @@ impl Trust {
     /// The IAM SAML provider that the roles of the account trust, if any.
     pub fn saml_provider(&self) -> Option<&SamlProviderArn> {
         match self {
-            Self::GatewayOidc => None,
+            Self::GatewayOidc | Self::Caller(_) | Self::FederationToken(_) => None,
             Self::GatewaySaml(GatewaySaml { provider, .. }) | Self::ProviderSaml(provider) => {
                 Some(provider)
             }
@@ -129,7 +159,10 @@ impl Trust {
     pub fn gateway_saml(&self) -> Option<&GatewaySaml> {
         match self {
             Self::GatewaySaml(saml) => Some(saml),
-            Self::GatewayOidc | Self::ProviderSaml(_) => None,
+            Self::GatewayOidc
+            | Self::ProviderSaml(_)
+            | Self::Caller(_)
+            | Self::FederationToken(_) => None,
         }
     }
 
@@ -137,30 +170,6 @@ impl Trust {
     pub fn console_post(&self) -> Option<&GatewaySaml> {
         self.gateway_saml()
             .filter(|saml| saml.console == ConsoleMethod::SamlPost)
-    }
-}
-
-/// How a browser opens the console.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConsoleMethod {
-    /// Rolecall exchanges credentials of the role for a link at AWS's federation endpoint.
-    #[default]
-    Federation,
-    /// The browser posts the SAML response to AWS's sign-in endpoint. Rolecall neither calls STS nor receives
-    /// credentials.
-    SamlPost,
-}
-
-impl ConsoleMethod {
-    /// All methods.
-    pub const ALL: [Self; 2] = [Self::Federation, Self::SamlPost];
-
-    /// The value in `access.toml`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Federation => "federation",
-            Self::SamlPost => "saml-post",
-        }
     }
 }
 
@@ -186,10 +195,12 @@ pub struct Account {
     /// How the roles of the account are assumed.
     pub trust: Trust,
     /// `aud` of the tokens (default: `sts.amazonaws.com`), or `Audience` of the SAML responses (default: that of the
-    /// partition).
+    /// partition). Not used if the trust has neither.
     pub audience: Option<Audience>,
     /// Region whose STS endpoint is called; default: that of the gateway.
     pub sts_region: Option<Region>,
+    /// Whether STS is asked whose fresh credentials are before they are handed over.
+    pub verify: bool,
 }
 
 impl Account {
@@ -217,6 +228,13 @@ pub struct Limits {
     pub session_policy: Option<SessionPolicy>,
     /// `PolicyArns` of the STS request.
     pub policy_arns: Vec<PolicyArn>,
+}
+
+impl Limits {
+    /// Whether there is no session policy.
+    pub fn is_empty(&self) -> bool {
+        self.session_policy.is_none() && self.policy_arns.is_empty()
+    }
 }
 
 /// A tag of each session of a permission set.
@@ -312,6 +330,13 @@ mod tests {
         for (trust, browser, provider, signs, posts) in [
             (Trust::GatewayOidc, false, None, false, false),
             (
+                Trust::Caller(CallerTrust::default()),
+                false,
+                None,
+                false,
+                false,
+            ),
+            (
                 gateway_saml(ConsoleMethod::Federation),
                 false,
                 Some(arn),
@@ -352,6 +377,7 @@ mod tests {
             trust: Trust::GatewayOidc,
             audience: None,
             sts_region: None,
+            verify: false,
         };
         assert_eq!(account.token_audience(), "sts.amazonaws.com");
         for (partition, audience) in [

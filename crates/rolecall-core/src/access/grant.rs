@@ -183,6 +183,8 @@ pub enum DurationReason {
     AwsLogin,
     /// `SessionNotOnOrAfter` or `SessionDuration` of the SAML response that AWS received.
     SamlResponse,
+    /// One hour, the longest that STS allows for a role that is assumed with the credentials of another role.
+    RoleChaining,
 }
 
 impl Grant {
@@ -220,8 +222,26 @@ impl Grant {
         &self.account().trust
     }
 
-    /// Maximum duration of a session: the shortest of the limits of the permission set, the variant and every
-    /// assignment that grants the role.
+    /// Whether the role is assumed with the credentials of another role.
+    pub fn is_chained(&self) -> bool {
+        match self.trust() {
+            Trust::Caller(caller) => {
+                !caller.via.is_empty() || self.match_counter.chaining.applies_to(&self.account().id)
+            }
+            Trust::GatewayOidc
+            | Trust::GatewaySaml(_)
+            | Trust::ProviderSaml(_)
+            | Trust::FederationToken(_) => false,
+        }
+    }
+
+    /// Whether AWS takes a length of its own for a console session with these credentials. Otherwise it ends with them.
+    pub fn console_takes_duration(&self) -> bool {
+        self.trust().assumes_role() && !self.is_chained()
+    }
+
+    /// Maximum duration of a session: the shortest of the limits of the permission set, the variant, every assignment that
+    /// grants the role, and role chaining.
     pub fn duration_max(&self) -> RoleSessionDuration {
         self.shortest().0
     }
@@ -239,6 +259,7 @@ impl Grant {
             Shortest::Set => DurationReason::PermissionSet(self.permission_set().name.to_string()),
             Shortest::Variant(name) => DurationReason::Variant(name.to_string()),
             Shortest::AwsDefault => DurationReason::AwsDefault,
+            Shortest::RoleChaining => DurationReason::RoleChaining,
         };
         (duration, reason)
     }
@@ -312,9 +333,13 @@ impl Grant {
             .chain(of_assignments)
             .min_by_key(|(limit, _)| *limit)
             .unwrap_or((RoleSessionDuration::DEFAULT, Shortest::AwsDefault));
-        of_variant
+        let configured = of_variant
             .filter(|(limit, _)| *limit < base.0)
-            .unwrap_or(base)
+            .unwrap_or(base);
+        match configured.0 > RoleSessionDuration::CHAINED_MAX && self.is_chained() {
+            true => (RoleSessionDuration::CHAINED_MAX, Shortest::RoleChaining),
+            false => configured,
+        }
     }
 }
 
@@ -324,6 +349,7 @@ enum Shortest<'g> {
     Set,
     Variant(&'g VariantName),
     AwsDefault,
+    RoleChaining,
 }
 
 impl fmt::Debug for Grant {
@@ -342,6 +368,7 @@ impl fmt::Display for DurationReason {
             Self::RoleMaximum => f.write_str("the MaxSessionDuration of the IAM role"),
             Self::AwsLogin => f.write_str("aws login, which renews them until the sign-in ends"),
             Self::SamlResponse => f.write_str("the SAML response of the identity provider"),
+            Self::RoleChaining => f.write_str("role chaining"),
         }
     }
 }

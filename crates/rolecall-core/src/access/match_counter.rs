@@ -11,10 +11,13 @@ use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, SetMask
 use crate::access::catalog::PermissionSet;
 use crate::access::condition::Unmet;
 use crate::access::policy::{Applicable, Contents};
+use crate::aws::RoleChaining;
 
 pub(super) struct MatchCounter {
     pub(super) contents: Arc<Contents>,
     pub(super) applicable: Applicable,
+    /// Whether roles that the gateway assumes with its own AWS credentials count as chained.
+    pub(super) chaining: RoleChaining,
     /// The requested account; `None`: all accounts.
     only: Option<AccountIndex>,
     /// The covered accounts, sorted; one row each.
@@ -42,6 +45,7 @@ impl MatchCounter {
     pub(super) fn new(
         contents: Arc<Contents>,
         applicable: Applicable,
+        chaining: RoleChaining,
         only: Option<AccountIndex>,
         unusable: impl Fn(&PermissionSet) -> Option<Unmet>,
     ) -> Self {
@@ -103,6 +107,7 @@ impl MatchCounter {
             unusable,
             contents,
             applicable,
+            chaining,
             only,
             accounts,
             sets,

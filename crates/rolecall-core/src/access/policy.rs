@@ -148,7 +148,10 @@ impl Policy {
             })
         };
         let contents = Arc::clone(&self.0);
-        Grants::new(MatchCounter::new(contents, applicable, only, unusable))
+        let chaining = facts.chaining().clone();
+        Grants::new(MatchCounter::new(
+            contents, applicable, chaining, only, unusable,
+        ))
     }
 
     /// Evaluates every rule and returns the grants with the reasons.

@@ -5,6 +5,8 @@
 //! reported.
 
 mod account;
+mod caller_trust;
+mod federation_token;
 mod permission_set;
 mod rules;
 mod session_limits;
@@ -30,6 +32,7 @@ use crate::access::policy::{Contents, Policy};
 use crate::access::selector::Selectors;
 use crate::aws::Partition;
 use crate::base::limits;
+use crate::base::secret::SecretText;
 use crate::config_file::{At, ConfigError, ConfigErrors, Document, Reader};
 use crate::identity::{EmailDomain, ProviderId};
 
@@ -49,6 +52,14 @@ pub trait Files {
     /// # Errors
     /// Why the file cannot be read, as text for people.
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String>;
+
+    /// Reads a file that holds a secret and nothing else. Where files have permissions, one that others can read is refused.
+    ///
+    /// # Errors
+    /// Why it cannot be used, for people.
+    fn read_secret(&self, relative_to: &Path, path: &str) -> Result<SecretText, String> {
+        self.read(relative_to, path).map(SecretText::new)
+    }
 }
 
 /// The parts of the other configuration that a policy depends on.
@@ -160,7 +171,12 @@ fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Conte
             resolved_denies.extend(raw.resolve(&mut selectors));
         }
         for raw in assignments {
-            resolved.extend(raw.resolve(&mut selectors, &resolved_denies, (&sets, context)));
+            resolved.extend(raw.resolve(
+                &mut selectors,
+                &resolved_denies,
+                (&accounts, &sets),
+                context,
+            ));
         }
     }
     let account_by_id = (0..).zip(&accounts);

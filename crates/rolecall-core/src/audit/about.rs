@@ -90,6 +90,7 @@ impl AuditEventKind {
             Self::IssuePosted { .. } => system("issue_posted"),
             Self::IssueFailed { .. } => system("issue_failed"),
             Self::IssueUndelivered {} => system("issue_undelivered"),
+            Self::IssueUnverified { .. } => system("issue_unverified"),
             Self::IssueRefused { actor, target, .. } => About {
                 target: Some(target),
                 ..person("issue_refused", actor)
@@ -117,7 +118,9 @@ impl AuditEventKind {
             | Self::ConsentDenied { .. }
             | Self::IssueRefused { .. }
             | Self::ConfigurationRefused { .. } => Some(Outcome::Refused),
-            Self::IssueFailed { .. } | Self::IssueUndelivered {} => Some(Outcome::Failed),
+            Self::IssueFailed { .. } | Self::IssueUndelivered {} | Self::IssueUnverified { .. } => {
+                Some(Outcome::Failed)
+            }
             Self::IssueIntended { .. } => None,
         }
     }
@@ -144,6 +147,7 @@ impl AuditEventKind {
             | Self::IssuePosted { .. }
             | Self::IssueFailed { .. }
             | Self::IssueUndelivered {}
+            | Self::IssueUnverified { .. }
             | Self::IssueRefused { .. }
             | Self::ConfigurationLoaded { .. }
             | Self::ConfigurationRefused { .. } => (None, None),

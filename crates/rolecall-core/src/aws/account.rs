@@ -73,6 +73,11 @@ impl Partition {
         Self::EuropeanSovereign,
     ];
 
+    /// The partition of this name in an ARN.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+
     /// The partition in an ARN.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -150,6 +155,27 @@ pub struct RoleArn {
     account: AccountId,
     role: RolePath,
     text: Arc<str>,
+}
+
+/// A text is not the ARN of an IAM role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ARN of an IAM role is written as arn:aws:iam::111122223333:role/rolecall/Developer")]
+pub struct InvalidRoleArn;
+
+impl std::str::FromStr for RoleArn {
+    type Err = InvalidRoleArn;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRoleArn> {
+        let parts = || {
+            let (partition, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
+            let (account, role) = rest.split_once(":role/")?;
+            let partition = Partition::parse(partition)?;
+            let account = AccountId::parse(account).ok()?;
+            let role = RolePath::parse(role).ok()?;
+            Some(Self::new(partition, account, role))
+        };
+        parts().ok_or(InvalidRoleArn)
+    }
 }
 
 impl RoleArn {
@@ -240,6 +266,24 @@ mod tests {
         assert!(RolePath::parse("rolecall/Developer").is_ok());
         for bad in ["", "/x", "x/", "a//b", "a b", "a*", &"x".repeat(65)] {
             assert!(RolePath::parse(bad).is_err(), "{bad}");
+        }
+        let arn = "arn:aws-cn:iam::111122223333:role/rolecall/Developer";
+        let role: RoleArn = arn.parse().unwrap();
+        assert_eq!(role.as_str(), arn);
+        assert_eq!(role.partition(), Partition::China);
+        assert_eq!(role.role().name(), "Developer");
+        for bad in [
+            "",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam::11112222333:role/x",
+            "arn:aws-x:iam::111122223333:role/x",
+            "arn:aws:iam::111122223333:user/x",
+            "arn:aws:sts::111122223333:assumed-role/x/y",
+            "arn:aws:iam:eu-west-1:111122223333:role/x",
+            "arn:aws:iam::111122223333:role/x\n",
+            "arn:aws:iam::111122223333:role/*",
+        ] {
+            assert_eq!(bad.parse::<RoleArn>(), Err(InvalidRoleArn), "{bad}");
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Advice for refusals of AWS: an explanation and a next step for every refusal that a person or an administrator can
 //! act on.
 
+mod signed;
+
 use url::Url;
 
-use super::{RoleArn, RoleSessionDuration, SamlProviderArn, StsRefusal};
+use super::{
+    AccessKeyId, CallerIdentity, RoleArn, RoleSessionDuration, SamlProviderArn, StsRefusal,
+};
 
 /// Input for the advice.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +39,20 @@ pub enum ProofFacts<'a> {
         /// `Audience`
         audience: &'a str,
     },
+    /// A signature with the gateway's own AWS credentials.
+    Caller {
+        /// Whose credentials they are, as far as it is known.
+        own: Option<&'a CallerIdentity>,
+        /// Whether `ExternalId` was sent.
+        external_id: bool,
+        /// The roles on the way.
+        via: &'a [RoleArn],
+    },
+    /// A signature with the key of an IAM user of the account, without a role.
+    FederationToken {
+        /// Which key.
+        key: &'a AccessKeyId,
+    },
 }
 
 /// An explanation for the person, and a next step for the person or an administrator.
@@ -59,12 +77,25 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     let oidc_provider = issuer.split_once("://").map_or(issuer, |(_, host)| host);
     let account = role.account();
     let name = role.role().name();
+    let other = || {
+        (
+            "AWS refused the request.".to_owned(),
+            "AWS's own message is below; your administrator can look it up.".to_owned(),
+        )
+    };
+    if let ProofFacts::FederationToken { key } = proof
+        && let Some((explanation, hint)) = signed::federation_advice(refusal, role, key)
+    {
+        return Advice { explanation, hint };
+    }
     let (explanation, hint) = match refusal {
         StsRefusal::AccessDenied => (
             format!("The role {name} in account {account} does not trust Rolecall, or does not exist."),
             match proof {
                 ProofFacts::WebIdentity { .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {oidc_provider}, with conditions that this session meets ({oidc_provider}:aud, {oidc_provider}:sub, aws:RequestTag, sts:SourceIdentity)."),
                 ProofFacts::Saml { provider, .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithSAML, sts:TagSession and sts:SetSourceIdentity for {provider}, with conditions that this session meets: SAML:aud is the Recipient of the response."),
+                ProofFacts::Caller { own, external_id, via } => signed::caller_hint(role, own, external_id, via),
+                ProofFacts::FederationToken { .. } => other().1,
             },
         ),
         StsRefusal::TagSession => (
@@ -87,6 +118,14 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             format!("The role {name} in account {account} requires another external id."),
             format!("Compare external_id of account {account} in the access policy with sts:ExternalId in the trust policy of {role}."),
         ),
+        StsRefusal::InvalidCredentials => (
+            "AWS does not accept the gateway's own credentials.".to_owned(),
+            "Check the AWS credentials of the gateway: they are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows whose they are.".to_owned(),
+        ),
+        StsRefusal::ChainedDurationTooLong => (
+            format!("AWS limits sessions of the role {name} in account {account} to 1 h, because the role is assumed with the credentials of another role (role chaining)."),
+            "Try again: for the next hour Rolecall requests sessions of at most 1 h in this account. For longer sessions use trust = \"gateway-oidc\".".to_owned(),
+        ),
         StsRefusal::ProviderNotRegistered => match proof {
             ProofFacts::WebIdentity { audience } => (
                 format!("Account {account} has no OIDC provider for {issuer}."),
@@ -96,6 +135,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
                 format!("Account {account} has no SAML provider {}.", provider.name()),
                 format!("Save the SAML metadata as metadata.xml and, in account {account}, run: aws iam create-saml-provider --name {} --saml-metadata-document file://metadata.xml", provider.name()),
             ),
+            ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
         },
         StsRefusal::Audience => match proof {
             ProofFacts::WebIdentity { audience } => (
@@ -106,12 +146,14 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
                 format!("AWS does not accept SAML responses for {audience}."),
                 format!("Set audience of account {account} in the access policy to the entity id in AWS's own SAML metadata, https://signin.aws.amazon.com/static/saml-metadata.xml or that of the Region."),
             ),
+            ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
         },
         StsRefusal::Metadata => (
             "AWS has other signing keys than the current ones.".to_owned(),
             match proof {
                 ProofFacts::WebIdentity { .. } => format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be identical."),
                 ProofFacts::Saml { provider, .. } => format!("Save the SAML metadata as metadata.xml and, in account {account}, run: aws iam update-saml-provider --saml-provider-arn {provider} --saml-metadata-document file://metadata.xml"),
+                ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other().1,
             },
         ),
         StsRefusal::KeysUnreachable => (
@@ -135,6 +177,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             match proof {
                 ProofFacts::WebIdentity { .. } => format!("The subject of a token is PROVIDER|SUBJECT, 6 to 255 characters. Compare it with the condition on {oidc_provider}:sub in the trust policy of {role}."),
                 ProofFacts::Saml { .. } => "A SAML response for AWS must have a Subject with a NameID in a format that AWS supports, such as persistent.".to_owned(),
+                ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other().1,
             },
         ),
         StsRefusal::InvalidProof | StsRefusal::RejectedClaim => match proof {
@@ -146,6 +189,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
                 "AWS did not accept the SAML response.".to_owned(),
                 format!("AWS's own message is below. Compare saml_provider_arn of account {account}, {provider}, with the provider in IAM, and its metadata with the current metadata."),
             ),
+            ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
         },
         StsRefusal::Expired => (
             "AWS rejected the gateway's proof as expired.".to_owned(),
@@ -167,10 +211,6 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             format!("AWS STS is not active in this Region for account {account}."),
             format!("Activate the Region for STS in account {account} (IAM, Account settings), or set sts_region of the account to another one."),
         ),
-        StsRefusal::Signature => (
-            "AWS did not accept the signature of the request.".to_owned(),
-            "Check the AWS credentials of the gateway and its clock (timedatectl, chronyc tracking). If the gateway has no AWS credentials, endpoints.sts in rolecall.toml is not an STS endpoint.".to_owned(),
-        ),
         StsRefusal::AccountInactive => (
             format!("Account {account} cannot use AWS STS: it is suspended, or its sign-up is not complete."),
             format!("Ask the owner of account {account} to check its status in AWS Organizations or Billing."),
@@ -180,192 +220,10 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             "Ask your administrator to check endpoints.sts and the proxy in [egress] of rolecall.toml, and what the proxy permits.".to_owned(),
         ),
         StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a minute.".to_owned()),
-        StsRefusal::Other => ("AWS refused the request.".to_owned(), "AWS's own message is below; your administrator can look it up.".to_owned()),
+        StsRefusal::Other => other(),
     };
     Advice { explanation, hint }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::{AccountId, Partition, RolePath};
-
-    fn role() -> RoleArn {
-        RoleArn::new(
-            Partition::Aws,
-            AccountId::parse("111122223333").unwrap(),
-            RolePath::parse("rolecall/Developer").unwrap(),
-        )
-    }
-
-    #[test]
-    fn unregistered_issuer_is_explained() {
-        let issuer = Url::parse("https://sso.example.com/").unwrap();
-        let facts = AdviceFacts {
-            issuer: &issuer,
-            proof: ProofFacts::WebIdentity {
-                audience: "sts.amazonaws.com",
-            },
-            role: &role(),
-            duration: RoleSessionDuration::DEFAULT,
-            answer: "",
-        };
-        let advice = advice(StsRefusal::ProviderNotRegistered, &facts);
-        assert_eq!(
-            advice.explanation,
-            "Account 111122223333 has no OIDC provider for https://sso.example.com."
-        );
-    }
-
-    #[test]
-    fn every_refusal_of_a_token_has_a_code_and_advice() {
-        let issuer = Url::parse("https://sso.example.com/").unwrap();
-        let facts = AdviceFacts {
-            issuer: &issuer,
-            proof: ProofFacts::WebIdentity {
-                audience: "rolecall-payments",
-            },
-            role: &role(),
-            duration: RoleSessionDuration::from_seconds(7_200).unwrap(),
-            answer: "HTTP 403: Blocked",
-        };
-        let origin = "https://sso.example.com";
-        for (refusal, code, text) in [
-            (
-                StsRefusal::AccessDenied,
-                "access_denied",
-                "trust policy allows sts:AssumeRoleWithWebIdentity",
-            ),
-            (
-                StsRefusal::ProviderNotRegistered,
-                "provider_not_registered",
-                "create-open-id-connect-provider --url https://sso.example.com --client-id-list rolecall-payments",
-            ),
-            (
-                StsRefusal::Audience,
-                "audience",
-                "--client-id rolecall-payments",
-            ),
-            (StsRefusal::Metadata, "metadata", origin),
-            (
-                StsRefusal::KeysUnreachable,
-                "keys_unreachable",
-                "https://sso.example.com/jwks",
-            ),
-            (
-                StsRefusal::TagSession,
-                "tag_session",
-                "Add sts:TagSession to the actions",
-            ),
-            (
-                StsRefusal::SetSourceIdentity,
-                "set_source_identity",
-                "Add sts:SetSourceIdentity to the actions",
-            ),
-            (
-                StsRefusal::ServiceControlPolicy,
-                "service_control_policy",
-                "administrators of the AWS organization",
-            ),
-            (
-                StsRefusal::ResourceControlPolicy,
-                "resource_control_policy",
-                "sts:RoleAuthorizedByIdp",
-            ),
-            (StsRefusal::ExternalId, "external_id", "external_id"),
-            (
-                StsRefusal::Thumbprint,
-                "thumbprint",
-                "update-open-id-connect-provider-thumbprint",
-            ),
-            (StsRefusal::Subject, "subject", "sso.example.com:sub"),
-            (StsRefusal::Signature, "signature", "clock"),
-            (
-                StsRefusal::AccountInactive,
-                "account_inactive",
-                "owner of account",
-            ),
-            (StsRefusal::NotSts, "not_sts", "[egress]"),
-            (StsRefusal::InvalidProof, "invalid_proof", origin),
-            (StsRefusal::RejectedClaim, "rejected_claim", origin),
-            (
-                StsRefusal::ProviderUnreachable,
-                "provider_unreachable",
-                "/.well-known/openid-configuration",
-            ),
-            (StsRefusal::Expired, "expired", "clock"),
-            (
-                StsRefusal::DurationTooLong,
-                "duration_too_long",
-                "--max-session-duration 7200",
-            ),
-            (
-                StsRefusal::PackedTooLarge,
-                "packed_too_large",
-                "session_policy",
-            ),
-            (
-                StsRefusal::MalformedPolicy,
-                "malformed_policy",
-                "policy_arns",
-            ),
-            (StsRefusal::RegionDisabled, "region_disabled", "sts_region"),
-            (StsRefusal::Throttled, "throttled", "minute"),
-            (StsRefusal::Other, "other", "administrator"),
-        ] {
-            assert_eq!(refusal.code(), code);
-            let transient = ["provider_unreachable", "throttled"].contains(&code);
-            assert_eq!(refusal.is_transient(), transient, "{code}");
-            let hint = advice(refusal, &facts).hint;
-            assert!(hint.contains(text), "{code}: {hint}");
-        }
-    }
-
-    #[test]
-    fn response_of_another_server_is_quoted() {
-        let issuer = Url::parse("https://sso.example.com/").unwrap();
-        let facts = AdviceFacts {
-            issuer: &issuer,
-            proof: ProofFacts::WebIdentity { audience: "x" },
-            role: &role(),
-            duration: RoleSessionDuration::DEFAULT,
-            answer: "HTTP 403: Blocked",
-        };
-        let explanation = advice(StsRefusal::NotSts, &facts).explanation;
-        assert!(explanation.ends_with("HTTP 403: Blocked."), "{explanation}");
-    }
-
-    #[test]
-    fn missing_saml_provider_advice_names_the_command() {
-        let issuer = Url::parse("https://sso.example.com/").unwrap();
-        let provider = "arn:aws:iam::111122223333:saml-provider/rolecall";
-        let facts = AdviceFacts {
-            issuer: &issuer,
-            proof: ProofFacts::Saml {
-                provider: &SamlProviderArn::parse(provider).unwrap(),
-                audience: "urn:amazon:webservices",
-            },
-            role: &role(),
-            duration: RoleSessionDuration::DEFAULT,
-            answer: "",
-        };
-        for (refusal, text) in [
-            (StsRefusal::AccessDenied, "sts:AssumeRoleWithSAML"),
-            (
-                StsRefusal::ProviderNotRegistered,
-                "aws iam create-saml-provider --name rolecall ",
-            ),
-            (
-                StsRefusal::Metadata,
-                "aws iam update-saml-provider --saml-provider-arn arn:aws:iam::111122223333:saml-provider/rolecall ",
-            ),
-            (StsRefusal::Audience, "audience of account 111122223333"),
-            (StsRefusal::Subject, "NameID"),
-            (StsRefusal::TagSession, "Add sts:TagSession"),
-            (StsRefusal::InvalidProof, provider),
-        ] {
-            let hint = advice(refusal, &facts).hint;
-            assert!(hint.contains(text), "{hint}");
-        }
-    }
-}
+mod tests;

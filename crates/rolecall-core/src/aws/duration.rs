@@ -14,6 +14,8 @@ impl RoleSessionDuration {
     pub const MIN: Self = Self(NonZeroU32::new(900).unwrap());
     /// AWS's default: one hour.
     pub const DEFAULT: Self = Self(NonZeroU32::new(3_600).unwrap());
+    /// The longest for a role that is assumed with the credentials of another role: one hour.
+    pub const CHAINED_MAX: Self = Self(NonZeroU32::new(3_600).unwrap());
     /// AWS's maximum: 12 hours.
     pub const MAX: Self = Self(NonZeroU32::new(43_200).unwrap());
 

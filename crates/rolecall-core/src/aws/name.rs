@@ -28,35 +28,40 @@ impl RoleSessionName {
     /// The address alone is not unique: two providers may be configured with the same domain, and a provider may later
     /// give an address to another person.
     pub fn of(identity: &Identity) -> Self {
-        let readable = identity
-            .email
-            .as_ref()
-            .map_or(identity.subject.as_str(), |email| email.as_str());
-        Self::from_parts(readable, identity.key())
-    }
-
-    fn from_parts(readable: &str, person: SecretDigest) -> Self {
-        let suffix = base32(person.as_bytes(), SUFFIX_CHARS);
-        let mut name: String = readable
-            .chars()
-            .map(|c| {
-                if c.is_ascii() && session_name_char(c as u8) {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .take(NAME_MAX - SUFFIX_CHARS - 1)
-            .collect();
-        name.push('-');
-        name.push_str(&suffix);
-        Self(name.into())
+        Self(unique_name(identity, NAME_MAX))
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The name of a person in at most `chars_max` characters of `[\w+=,.@-]`.
+pub(super) fn unique_name(identity: &Identity, chars_max: usize) -> Arc<str> {
+    let readable = identity
+        .email
+        .as_ref()
+        .map_or(identity.subject.as_str(), |email| email.as_str());
+    name_from_parts(readable, identity.key(), chars_max)
+}
+
+fn name_from_parts(readable: &str, person: SecretDigest, chars_max: usize) -> Arc<str> {
+    let suffix = base32(person.as_bytes(), SUFFIX_CHARS);
+    let mut name: String = readable
+        .chars()
+        .map(|c| {
+            if c.is_ascii() && session_name_char(c as u8) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(chars_max - SUFFIX_CHARS - 1)
+        .collect();
+    name.push('-');
+    name.push_str(&suffix);
+    name.into()
 }
 
 /// RFC 4648 base32 in lower case, the first `chars` characters.
@@ -184,19 +189,15 @@ mod tests {
             &"x".repeat(500),
             "alice@example.com",
         ] {
-            let name = RoleSessionName::from_parts(readable, person("1"));
-            assert!((2..=64).contains(&name.as_str().len()), "{readable}");
-            assert!(name.as_str().bytes().all(session_name_char), "{readable}");
-            assert_ne!(
-                name,
-                RoleSessionName::from_parts(readable, person("2")),
-                "{readable}"
-            );
+            for chars_max in [32, 64] {
+                let name = name_from_parts(readable, person("1"), chars_max);
+                assert!((2..=chars_max).contains(&name.len()), "{readable}");
+                assert!(name.bytes().all(session_name_char), "{readable}");
+                let other = name_from_parts(readable, person("2"), chars_max);
+                assert_ne!(name, other, "{readable}");
+            }
         }
-        assert!(
-            RoleSessionName::from_parts("alice@example.com", person("1"))
-                .as_str()
-                .starts_with("alice@example.com-")
-        );
+        let name = name_from_parts("alice@example.com", person("1"), 32);
+        assert!(name.starts_with("alice@example.com-"), "{name}");
     }
 }

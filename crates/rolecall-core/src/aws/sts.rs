@@ -5,8 +5,9 @@
 use async_trait::async_trait;
 
 use super::{
-    Credentials, PolicyArn, Region, RoleArn, RoleSessionDuration, RoleSessionName, SamlProviderArn,
-    SessionPolicy,
+    CallerIdentity, Credentials, ExternalId, GetFederationToken, Partition, PolicyArn, Region,
+    RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionTags, SamlProviderArn, SessionPolicy,
+    SourceIdentity,
 };
 use crate::base::Source;
 use crate::base::secret::{SamlResponse, WebIdentityToken};
@@ -18,6 +19,10 @@ pub enum StsRequest {
     AssumeRoleWithWebIdentity(AssumeRoleWithWebIdentity),
     /// `AssumeRoleWithSAML`
     AssumeRoleWithSaml(AssumeRoleWithSaml),
+    /// `AssumeRole`, once for each hop
+    AssumeRole(AssumeRole),
+    /// `GetFederationToken`
+    GetFederationToken(GetFederationToken),
 }
 
 /// The parameters of all operations, and the Region of the request.
@@ -59,12 +64,75 @@ pub struct AssumeRoleWithSaml {
     pub response: SamlResponse,
 }
 
+/// `AssumeRole`, signed with the gateway's own credentials. With `via`, one role is assumed after the other: each call is signed
+/// with the credentials of the role before.
+///
+/// External id, tags and source identity are parameters of the first call. The source identity follows the session by itself;
+/// a tag does if it is transitive.
+#[derive(Clone, Debug)]
+pub struct AssumeRole {
+    /// The common parameters. Session policies and duration are those of the last role.
+    pub session: RoleSessionParameters,
+    /// `RoleSessionName` of every role.
+    pub session_name: RoleSessionName,
+    /// `ExternalId`
+    pub external_id: Option<ExternalId>,
+    /// `SourceIdentity`
+    pub source_identity: Option<SourceIdentity>,
+    /// `Tags` and `TransitiveTagKeys`
+    pub tags: RoleSessionTags,
+    /// The roles on the way, in order; none if the role is assumed directly.
+    pub via: Vec<RoleArn>,
+}
+
 impl StsRequest {
-    /// The parameters of all operations.
-    pub fn session(&self) -> &RoleSessionParameters {
+    /// The parameters of the role session; none for a federated user.
+    pub fn role_session(&self) -> Option<&RoleSessionParameters> {
         match self {
-            Self::AssumeRoleWithWebIdentity(request) => &request.session,
-            Self::AssumeRoleWithSaml(request) => &request.session,
+            Self::AssumeRoleWithWebIdentity(request) => Some(&request.session),
+            Self::AssumeRoleWithSaml(request) => Some(&request.session),
+            Self::AssumeRole(request) => Some(&request.session),
+            Self::GetFederationToken(_) => None,
+        }
+    }
+
+    /// The Region whose endpoint is asked first; none for the configured one.
+    pub fn region(&self) -> Option<&Region> {
+        match self {
+            Self::AssumeRoleWithWebIdentity(AssumeRoleWithWebIdentity { session, .. })
+            | Self::AssumeRoleWithSaml(AssumeRoleWithSaml { session, .. })
+            | Self::AssumeRole(AssumeRole { session, .. }) => session.region.as_ref(),
+            Self::GetFederationToken(request) => request.region.as_ref(),
+        }
+    }
+
+    /// `DurationSeconds`
+    pub fn duration(&self) -> RoleSessionDuration {
+        match self {
+            Self::AssumeRoleWithWebIdentity(AssumeRoleWithWebIdentity { session, .. })
+            | Self::AssumeRoleWithSaml(AssumeRoleWithSaml { session, .. })
+            | Self::AssumeRole(AssumeRole { session, .. }) => session.duration,
+            Self::GetFederationToken(request) => request.duration,
+        }
+    }
+
+    /// The predicted size of session policies and session tags, in percent of the limit.
+    pub fn predicted_percent(&self) -> usize {
+        match self {
+            Self::AssumeRoleWithWebIdentity(AssumeRoleWithWebIdentity { session, .. })
+            | Self::AssumeRoleWithSaml(AssumeRoleWithSaml { session, .. })
+            | Self::AssumeRole(AssumeRole { session, .. }) => session.predicted_percent,
+            Self::GetFederationToken(request) => request.predicted_percent,
+        }
+    }
+
+    /// The partition in which the session is valid.
+    pub fn partition(&self) -> Partition {
+        match self {
+            Self::AssumeRoleWithWebIdentity(AssumeRoleWithWebIdentity { session, .. })
+            | Self::AssumeRoleWithSaml(AssumeRoleWithSaml { session, .. })
+            | Self::AssumeRole(AssumeRole { session, .. }) => session.role.partition(),
+            Self::GetFederationToken(request) => request.partition,
         }
     }
 }
@@ -128,14 +196,17 @@ pub enum StsRefusal {
     Expired,
     /// `ValidationError`: the duration exceeds `MaxSessionDuration` of the role.
     DurationTooLong,
+    /// `ValidationError`: longer than one hour, in role chaining.
+    ChainedDurationTooLong,
+    /// `InvalidClientTokenId`, `SignatureDoesNotMatch`, `ExpiredToken` and similar: STS does not accept the credentials that signed
+    /// the request.
+    InvalidCredentials,
     /// `PackedPolicyTooLarge`: session policies and tags together are too large.
     PackedTooLarge,
     /// `MalformedPolicyDocument`
     MalformedPolicy,
     /// `RegionDisabledException`
     RegionDisabled,
-    /// `InvalidClientTokenId`, `SignatureDoesNotMatch` and the like: AWS does not accept the signature of the request.
-    Signature,
     /// `OptInRequired`: the account is not subscribed, or suspended.
     AccountInactive,
     /// A proxy or another server answered in place of STS, with a status that is not an outage and without AWS's error
@@ -174,10 +245,11 @@ impl StsRefusal {
             Self::ProviderUnreachable => "provider_unreachable",
             Self::Expired => "expired",
             Self::DurationTooLong => "duration_too_long",
+            Self::ChainedDurationTooLong => "chained_duration_too_long",
+            Self::InvalidCredentials => "invalid_credentials",
             Self::PackedTooLarge => "packed_too_large",
             Self::MalformedPolicy => "malformed_policy",
             Self::RegionDisabled => "region_disabled",
-            Self::Signature => "signature",
             Self::AccountInactive => "account_inactive",
             Self::NotSts => "not_sts",
             Self::Throttled => "throttled",
@@ -201,6 +273,9 @@ pub enum StsError {
         /// Request ID of STS.
         request_id: Option<String>,
     },
+    /// The gateway has no AWS credentials of its own to sign the request with.
+    #[error("the gateway has no AWS credentials")]
+    NoCredentials(#[source] Source),
     /// No endpoint could be reached, or all of them failed.
     #[error("AWS STS is unavailable")]
     Unavailable(#[source] Source),
@@ -224,4 +299,20 @@ pub trait Sts: Send + Sync {
     /// # Errors
     /// [`StsError`].
     async fn assume(&self, request: &StsRequest) -> Result<AssumedRole, StsError>;
+
+    /// `GetCallerIdentity` with the gateway's own credentials.
+    ///
+    /// # Errors
+    /// [`StsError`].
+    async fn own_identity(&self) -> Result<CallerIdentity, StsError>;
+
+    /// `GetCallerIdentity` with these credentials, at the Region's endpoint first.
+    ///
+    /// # Errors
+    /// [`StsError`].
+    async fn identity_of(
+        &self,
+        credentials: &Credentials,
+        region: Option<&Region>,
+    ) -> Result<CallerIdentity, StsError>;
 }

@@ -103,6 +103,14 @@ impl RoleSessionTags {
         self.transitive.iter().map(TagKey::as_str)
     }
 
+    /// The same tags, and all of them follow the session through role chaining.
+    pub fn all_transitive(self) -> Self {
+        Self {
+            transitive: self.tags.keys().cloned().collect(),
+            tags: self.tags,
+        }
+    }
+
     /// Number of tags.
     pub fn len(&self) -> usize {
         self.tags.len()
@@ -138,6 +146,21 @@ mod tests {
         for bad in ["aws:x", "AWS:x", "", "a*b", &"k".repeat(129)] {
             assert!(TagKey::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn transitive_tags_are_those_of_the_session() {
+        let mut tags = RoleSessionTags::default();
+        for key in ["team", "cost"] {
+            tags.add(TagKey::parse(key).unwrap(), "x").unwrap();
+        }
+        assert_eq!(tags.transitive().count(), 0);
+        let keys: Vec<String> = tags
+            .all_transitive()
+            .transitive()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(keys, ["cost", "team"]);
     }
 
     #[test]

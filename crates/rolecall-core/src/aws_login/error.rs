@@ -52,6 +52,8 @@ impl LoginError {
             Self::Proof(_) | Self::CodeSpent | Self::OtherRequest | Self::SessionOver => false,
             Self::Issue(error) => match error {
                 IssueError::Token(_)
+                | IssueError::OwnCredentials(_)
+                | IssueError::Unverified(_)
                 | IssueError::StsUnavailable(_)
                 | IssueError::StsUnanswered { .. }
                 | IssueError::RateLimited(_)

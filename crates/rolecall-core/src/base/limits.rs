@@ -146,6 +146,8 @@ pub const SESSION_TAG_VALUE_CHARS_MAX: usize = 256;
 pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 /// Managed policies of one role session (STS, `PolicyArns`).
 pub const POLICY_ARNS_MAX: usize = 10;
+/// Roles that are assumed on the way to another, in `via` of an account. Each is a call to STS that somebody waits for.
+pub const VIA_ROLES_MAX: usize = 3;
 
 /// Lifetime of a code that a person copies to a terminal.
 pub const CROSS_DEVICE_CODE_LIFE: TimeDelta = TimeDelta::minutes(5);

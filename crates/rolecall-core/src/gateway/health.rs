@@ -13,6 +13,8 @@ pub struct Health {
     pub store: Result<(), StoreError>,
     /// The audit trail.
     pub trail: Result<(), StoreError>,
+    /// Whether STS has accepted the gateway's AWS credentials, where an account needs them.
+    pub own_credentials: bool,
 }
 
 impl Health {
@@ -54,6 +56,11 @@ impl Gateway {
     /// Checks all dependencies.
     pub async fn health(&self) -> Health {
         let (store, trail) = join(self.records.ready(), self.journal.trail().ready()).await;
-        Health { store, trail }
+        let own = self.entitlements.own_credentials();
+        Health {
+            store,
+            trail,
+            own_credentials: own.identity().is_some() || !self.issuer.needs_own_credentials(),
+        }
     }
 }

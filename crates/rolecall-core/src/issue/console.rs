@@ -147,8 +147,8 @@ impl Issuer {
                 relay_state: destination.clone(),
             }));
         }
-        // Credentials of both operations allow a duration for the console session.
-        let duration = Some(prepared.duration);
+        let takes_duration = grant.console_takes_duration();
+        let duration = takes_duration.then_some(prepared.duration);
         let issued = self.assume(context, session.into(), prepared).await?;
         let issuer = self.own_url(request.return_to.as_str());
         let console = &self.console;

@@ -9,7 +9,7 @@ use crate::entitlements::FactsUnavailable;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
-use super::ResponseMismatch;
+use super::{ResponseMismatch, VerificationFailure};
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum IssueError {
     /// The gateway cannot sign the token or SAML response.
     #[error("the gateway cannot sign tokens")]
     Token(#[source] Source),
+    /// The gateway has no AWS credentials of its own to sign the request to STS with.
+    #[error("the gateway has no AWS credentials")]
+    OwnCredentials(#[source] Source),
     /// AWS refused the request.
     #[error("AWS refused: {}", .0.code)]
     Refused(Box<Refused>),
@@ -58,6 +61,9 @@ pub enum IssueError {
         #[source]
         source: Source,
     },
+    /// STS did not confirm whose the fresh credentials are: nothing was handed over.
+    #[error("AWS did not confirm the credentials ({})", .0.code())]
+    Unverified(Box<VerificationFailure>),
     /// AWS's sign-in endpoint failed.
     #[error(transparent)]
     Console(#[from] ConsoleSignInError),
@@ -99,8 +105,10 @@ impl IssueError {
             Self::Mismatch(mismatch) => mismatch.code(),
             Self::SessionEnded => "session_ended",
             Self::Token(_) => "token",
+            Self::OwnCredentials(_) => "own_credentials",
             Self::Refused(refused) => refused.refusal.code(),
             Self::StsUnavailable(_) | Self::StsUnanswered { .. } => "sts_unavailable",
+            Self::Unverified(_) => "unverified",
             Self::Console(ConsoleSignInError::Refused { .. }) => "console_refused",
             Self::Console(ConsoleSignInError::Unavailable(_)) => "console_unavailable",
             Self::RateLimited(_) => "rate_limited",

@@ -1,7 +1,7 @@
 //! Audit events of an issue: the intent before, the outcome after.
 
 use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
-use crate::aws::{AssumedRole, MintedSaml};
+use crate::aws::{AssumedRole, FederatedUserName, MintedSaml};
 use crate::caller::Caller;
 use crate::issue::{IssueError, Prepared};
 
@@ -20,6 +20,8 @@ pub(crate) fn intent(
         duration_reason: _,
         proven,
     } = prepared;
+    let federated =
+        &(!grant.trust().assumes_role()).then(|| FederatedUserName::of(caller.identity));
     // The provider's response determines these values if it is used.
     let said = proven.as_ref().map(|proven| &proven.said);
     let own_source = || attributes.source_identity.as_ref().map(ToString::to_string);
@@ -38,12 +40,18 @@ pub(crate) fn intent(
             permission_set: grant.permission_set().name.to_string(),
             variant: grant.variant().map(ToString::to_string),
         },
-        role: grant.role().to_string(),
+        role: match federated {
+            Some(name) => name.arn(grant.role().partition(), &grant.account().id),
+            None => grant.role().to_string(),
+        },
         assignments: grant.assignments().map(str::to_owned).collect(),
         duration: duration.seconds(),
         role_session_name: said
             .and_then(|said| said.session_name.clone())
-            .unwrap_or_else(|| session_name.as_str().to_owned()),
+            .unwrap_or_else(|| match federated {
+                Some(name) => name.to_string(),
+                None => session_name.as_str().to_owned(),
+            }),
         source_identity: said.map_or_else(own_source, |said| said.source_identity.clone()),
         tag_keys: said.map_or_else(own_tags, |said| said.tag_keys.clone()),
         delivery,
@@ -86,8 +94,10 @@ fn failed(error: &IssueError) -> AuditEventKind {
         | IssueError::Mismatch(_)
         | IssueError::SessionEnded
         | IssueError::Token(_)
+        | IssueError::OwnCredentials(_)
         | IssueError::StsUnavailable(_)
         | IssueError::StsUnanswered { .. }
+        | IssueError::Unverified(_)
         | IssueError::Console(_)
         | IssueError::RateLimited(_)
         | IssueError::FactsUnavailable(_)

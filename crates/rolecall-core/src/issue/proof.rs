@@ -1,10 +1,10 @@
 //! The proof for AWS (a token or a SAML response), and the request to STS that contains it.
 
-use crate::access::{GatewaySaml, Grant, Trust};
+use crate::access::{GatewaySaml, Grant, RoleSessionAttributes, Trust};
 use crate::aws::{
-    AdviceFacts, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, MintedSaml,
-    ProofFacts, RoleSessionDuration, RoleSessionParameters, SamlClaims, StsError, StsRefusal,
-    StsRequest, WebIdentityClaims, advice,
+    AdviceFacts, AssumeRole, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole,
+    FederatedUserName, GetFederationToken, MintedSaml, ProofFacts, RoleSessionDuration,
+    RoleSessionParameters, SamlClaims, StsError, StsRefusal, StsRequest, WebIdentityClaims, advice,
 };
 use crate::base::secret::WebIdentityToken;
 use crate::caller::Caller;
@@ -32,7 +32,7 @@ impl Issuer {
 
     /// Refuses a role of another partition than the gateway's: credentials never cross partitions, and STS is not asked.
     fn check_partition(&self, request: &StsRequest) -> Result<(), StsError> {
-        let (role, own) = (request.session().role.partition(), self.partition);
+        let (role, own) = (request.partition(), self.partition);
         if role == own {
             return Ok(());
         }
@@ -85,6 +85,38 @@ impl Issuer {
                 })),
                 None => Err(IssueError::AtProvider { start: None }),
             },
+            Trust::Caller(caller) => {
+                let RoleSessionAttributes {
+                    tags,
+                    source_identity,
+                    ..
+                } = prepared.attributes;
+                // Otherwise the tags would stay with the first role on the way.
+                let tags = match caller.via.is_empty() {
+                    true => tags,
+                    false => tags.all_transitive(),
+                };
+                Ok(StsRequest::AssumeRole(AssumeRole {
+                    session,
+                    session_name: prepared.session_name,
+                    external_id: caller.external_id,
+                    source_identity,
+                    tags,
+                    via: caller.via,
+                }))
+            }
+            Trust::FederationToken(key) => Ok(StsRequest::GetFederationToken(GetFederationToken {
+                partition: session.role.partition(),
+                account: grant.account().id.clone(),
+                region: session.region,
+                key,
+                name: FederatedUserName::of(identity),
+                duration: session.duration,
+                session_policy: session.session_policy,
+                policy_arns: session.policy_arns,
+                predicted_percent: session.predicted_percent,
+                tags: prepared.attributes.tags,
+            })),
         }
     }
 
@@ -133,9 +165,10 @@ impl Issuer {
     }
 
     fn with_advice(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
-        let duration = request.session().duration;
+        let duration = request.duration();
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
+            StsError::NoCredentials(source) => return IssueError::OwnCredentials(source),
             StsError::Unanswered { tries, source } => {
                 return IssueError::StsUnanswered { tries, source };
             }
@@ -147,6 +180,10 @@ impl Issuer {
             } => (refusal, code, message, request_id),
         };
         let account = grant.account();
+        if refusal == StsRefusal::ChainedDurationTooLong {
+            self.entitlements.chaining_reported(&account.id);
+        }
+        let own = self.entitlements.own_credentials();
         let facts = AdviceFacts {
             issuer: &self.public_url,
             proof: match request {
@@ -156,6 +193,14 @@ impl Issuer {
                 StsRequest::AssumeRoleWithSaml(request) => ProofFacts::Saml {
                     provider: &request.principal,
                     audience: account.saml_audience(self.partition),
+                },
+                StsRequest::AssumeRole(request) => ProofFacts::Caller {
+                    own: own.identity(),
+                    external_id: request.external_id.is_some(),
+                    via: &request.via,
+                },
+                StsRequest::GetFederationToken(request) => ProofFacts::FederationToken {
+                    key: &request.key.id,
                 },
             },
             role: grant.role(),

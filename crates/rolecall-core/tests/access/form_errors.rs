@@ -36,7 +36,63 @@ fn errors_in_accounts() {
         ),
         (
             "id = \"000000000001\", name = \"x\", trust = <\"provider-oidc\"",
-            "this version of Rolecall does not support trust = \"provider-oidc\" yet | use trust = \"gateway-oidc\", \"gateway-saml\" or \"provider-saml\"",
+            "this version of Rolecall does not support trust = \"provider-oidc\" yet | use trust = \"gateway-oidc\", \"gateway-saml\", \"provider-saml\", \"caller\" or \"federation-token\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", credentials = <{ access_key_id = { file = \"key.id\" } }",
+            "invalid `credentials` | it belongs to trust = \"federation-token\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = <\"federation-token\"",
+            "trust = \"federation-token\" needs `credentials` | add credentials = { access_key_id = { file = \"…\" }, secret_access_key = { file = \"…\" } }",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"federation-token\", credentials = { access_key_id = <\"AKIAIOSFODNN7EXAMPLE\", secret_access_key = { file = \"key.secret\" } }",
+            "invalid `access_key_id` | a secret is not part of the access policy: write { file = \"…\" }",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"federation-token\", credentials = { access_key_id = { file = \"key.id\" }, secret_access_key = { file = <\"missing\" } }",
+            "cannot use \"missing\" | no such file",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"federation-token\", credentials = <{ access_key_id = { file = \"key.secret\" }, secret_access_key = { file = \"key.secret\" } }",
+            "invalid `credentials` | the file of access_key_id: the id of a long-term access key begins with AKIA and has 16 to 128 characters of A-Z 0-9",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", external_id = <\"abc\"",
+            "invalid `external_id` | it belongs to trust = \"caller\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", via = <[\"arn:aws:iam::000000000002:role/hub\"]",
+            "invalid `via` | it belongs to trust = \"caller\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", external_id = <\"a\"",
+            "invalid `external_id` | an external id is 2 to 1224 characters of A-Z a-z 0-9 _ + = , . @ : / -",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", via = <\"hub\"",
+            "invalid `via` | the ARN of an IAM role is written as arn:aws:iam::111122223333:role/rolecall/Developer",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", via = <[]",
+            "invalid `via` | name 1 to 3 roles, in the order in which they are assumed",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", via = <[\"arn:aws:iam::000000000002:role/a\", \"arn:aws:iam::000000000002:role/b\", \"arn:aws:iam::000000000002:role/c\", \"arn:aws:iam::000000000002:role/d\"]",
+            "invalid `via` | name 1 to 3 roles, in the order in which they are assumed",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", via = [\"arn:aws:iam::000000000002:role/a\", \"arn:aws:iam::000000000002:role/b\", <\"arn:aws:iam::000000000002:role/a\"]",
+            "arn:aws:iam::000000000002:role/a is listed twice in `via` | each role is assumed with the credentials of the one before: list it once",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", via = <\"arn:aws-cn:iam::000000000002:role/a\"",
+            "arn:aws-cn:iam::000000000002:role/a is not in the partition aws | credentials are valid in one partition only; the partition is set in rolecall.toml, [aws]",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"caller\", saml_provider_arn = <\"arn:aws:iam::000000000001:saml-provider/r\"",
+            "invalid `saml_provider_arn` | it belongs to trust = \"gateway-saml\" or trust = \"provider-saml\"",
         ),
         (
             "id = \"000000000001\", name = \"x\", trust = <\"gateway-saml\"",
@@ -202,7 +258,7 @@ fn columns_are_counted_in_characters() {
     assert_eq!(
         found,
         [
-            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, saml_provider_arn, console, recipient, audience, sts_region",
+            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, saml_provider_arn, console, recipient, external_id, via, credentials, audience, verify, sts_region",
             "5:17 `ü😀` must be a string, not a number | put it in quotes: \"…\"",
         ]
     );

@@ -9,6 +9,7 @@
 mod changes;
 mod corpus;
 mod example;
+mod federation_token;
 mod filter;
 mod form_errors;
 mod hostile;

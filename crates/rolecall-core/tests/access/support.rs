@@ -27,6 +27,8 @@ impl Files for Texts {
 }
 
 pub const FILES: Texts = Texts(&[
+    ("key.id", "AKIAIOSFODNN7EXAMPLE"),
+    ("key.secret", "canary-secret-access-key-of-a-user"),
     (
         "no-delete.json",
         r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"}}"#,

@@ -17,7 +17,7 @@ async fn issued(
     let issued = fixture.issue(session, &developer()).await.unwrap();
     let (request, _) = fixture.aws.take_only();
     let (duration, reason) = issued.duration;
-    (request.session().duration.seconds(), duration, reason)
+    (request.duration().seconds(), duration, reason)
 }
 
 async fn grant(fixture: &Fixture, session: &Session) -> Grant {
@@ -72,7 +72,7 @@ async fn refusal_of_one_hour_is_not_learned() {
         fixture.aws.refuse_once(TOO_LONG.0, TOO_LONG.1);
         assert!(fixture.issue(&bob, &plain()).await.is_err());
         let (request, _) = fixture.aws.take_only();
-        assert_eq!(request.session().duration.seconds(), 3_600);
+        assert_eq!(request.duration().seconds(), 3_600);
     }
     let issued = fixture.issue(&bob, &plain()).await.unwrap();
     assert_eq!(issued.duration.1, DurationReason::AwsDefault);

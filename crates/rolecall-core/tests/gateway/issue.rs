@@ -78,7 +78,7 @@ async fn intent_precedes_outcome_and_response() {
         },
         AuditEventKind::IssueDone {
             access_key_id: issued.credentials.access_key_id.clone(),
-            assumed_role: "arn:aws:iam::111122223333:role/rolecall/Developer/assumed".to_owned(),
+            assumed_role: "arn:aws:sts::111122223333:assumed-role/Developer/assumed".to_owned(),
             expires_at: issued.credentials.expires_at,
             region: "eu-west-1".to_owned(),
             request_id: Some("request-1".to_owned()),
@@ -311,13 +311,16 @@ async fn token_is_bound_to_requested_role() {
         fixture.trail.take();
         fixture.issue(&alice, &developer()).await.unwrap();
         let (request, claims) = fixture.aws.take_only();
-        assert_eq!(claims.role.as_ref(), Some(&request.session().role));
+        assert_eq!(
+            claims.role.as_ref(),
+            Some(&request.role_session().unwrap().role)
+        );
         let kinds = fixture.trail.take();
         let AuditEventKind::IssueIntended { token_id, role, .. } = &kinds[0] else {
             panic!("{kinds:?}");
         };
         assert_eq!(token_id.as_deref(), Some(claims.token_id.as_str()));
-        assert_eq!(role, request.session().role.as_str());
+        assert_eq!(role, request.role_session().unwrap().role.as_str());
         assert_eq!(claims.token_id.len(), 43, "256 bits in base64url");
         token_ids.push(claims.token_id);
     }

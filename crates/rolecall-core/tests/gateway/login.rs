@@ -151,7 +151,7 @@ async fn login_credentials_last_15_minutes_and_are_audited() {
     let tokens = program.redeem(&fixture, &shown).await.unwrap();
     assert_eq!(tokens.expires_in, 900);
     let (request, claims) = fixture.aws.take_only();
-    assert_eq!(request.session().duration.seconds(), 900);
+    assert_eq!(request.role_session().unwrap().duration.seconds(), 900);
     assert_eq!(claims.tags.iter().count(), 4, "as everywhere");
     let id_token = tokens.id_token.unwrap();
     let said: Vec<&str> = id_token.expose().split(' ').collect();

@@ -11,10 +11,12 @@
 
 mod at_provider;
 mod auth_time;
+mod caller_trust;
 mod clients;
 mod console;
 mod counters;
 mod durations;
+mod federation_token;
 mod fixture;
 mod issue;
 mod issue_failures;
@@ -39,3 +41,4 @@ mod sign_in;
 mod sign_out;
 mod single_logout;
 mod sts_requests;
+mod verification;

@@ -183,6 +183,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
             | AuditEventKind::SignedOut { .. }
             | AuditEventKind::IssueRefused { .. }
             | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::IssueUnverified { .. }
             | AuditEventKind::ConfigurationLoaded { .. }
             | AuditEventKind::ClientSessionBegun { .. }
             | AuditEventKind::ConsentGiven { .. }

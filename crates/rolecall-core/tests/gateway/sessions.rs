@@ -52,6 +52,7 @@ fn ended(fixture: &Fixture) -> Vec<(String, String)> {
             | AuditEventKind::IssueFailed { .. }
             | AuditEventKind::IssueRefused { .. }
             | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::IssueUnverified { .. }
             | AuditEventKind::ConfigurationLoaded { .. }
             | AuditEventKind::ClientSessionBegun { .. }
             | AuditEventKind::ConsentGiven { .. }

@@ -27,7 +27,7 @@ async fn sts_request_matches_the_grant() {
     let issued = fixture.issue(&session, &developer()).await.unwrap();
 
     let (request, claims) = fixture.aws.take_only();
-    let asked = request.session();
+    let asked = request.role_session().unwrap();
     assert_eq!(
         asked.role.as_str(),
         "arn:aws:iam::111122223333:role/rolecall/Developer"
@@ -88,7 +88,7 @@ async fn variant_has_its_own_limits_and_tag() {
     fixture.issue(&session, &readonly).await.unwrap();
 
     let (request, claims) = fixture.aws.take_only();
-    let asked = request.session();
+    let asked = request.role_session().unwrap();
     assert_eq!(asked.duration.seconds(), 1_800);
     let arns: Vec<_> = asked.policy_arns.iter().map(|arn| arn.as_str()).collect();
     assert_eq!(arns, ["arn:aws:iam::aws:policy/ReadOnlyAccess"]);
@@ -106,7 +106,7 @@ async fn unset_options_are_omitted() {
     let issued = fixture.issue(&session, &plain()).await.unwrap();
 
     let (request, claims) = fixture.aws.take_only();
-    let asked = request.session();
+    let asked = request.role_session().unwrap();
     assert_eq!(asked.role.as_str(), "arn:aws:iam::777788889999:role/Plain");
     assert_eq!(asked.duration.seconds(), 3_600);
     assert_eq!(issued.duration.1, DurationReason::AwsDefault);

@@ -278,7 +278,7 @@ async fn keys_and_credentials_end() -> Result<()> {
     let form = [("Action", "AssumeRole"), ("Version", "2011-06-15")];
     let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let answer = signed.setup.post(&form).await?;
-    answer.refused(403, "MissingAuthenticationToken", "");
+    answer.assert_error(403, "MissingAuthenticationToken", "");
     Ok(())
 }
 

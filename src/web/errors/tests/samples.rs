@@ -12,7 +12,7 @@ use rolecall_core::clients::{
     DeviceError, InvalidRedirectUri, InvalidRegistration, StartUrls, TokenError,
 };
 use rolecall_core::entitlements::FactsUnavailable;
-use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
+use rolecall_core::issue::{IssueError, Refused, ResponseMismatch, VerificationFailure};
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
 use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignOutError};
@@ -82,6 +82,10 @@ pub fn issue_errors() -> Vec<IssueError> {
         IssueError::Mismatch(ResponseMismatch::Role),
         IssueError::Mismatch(ResponseMismatch::SourceIdentity),
         IssueError::Token(source()),
+        IssueError::OwnCredentials(source()),
+        IssueError::Unverified(Box::new(VerificationFailure::OtherIdentity {
+            arn: "arn:aws:iam::111122223333:user/x".to_owned(),
+        })),
         IssueError::StsUnavailable(source()),
         IssueError::StsUnanswered {
             tries: 2,

@@ -25,6 +25,7 @@ pub(super) fn read(
     let tags = read_tags(&reader);
     let trust = trust::read(&reader, id.as_ref().map(|id| &id.value), context);
     let audience: Option<At<'_, Audience>> = reader.parse("audience");
+    let verify = reader.boolean("verify").unwrap_or_default();
     let sts_region: Option<At<'_, Region>> = reader.parse("sts_region");
     if let Some(region) = &sts_region
         && !context.partition.contains(&region.value)
@@ -51,6 +52,7 @@ pub(super) fn read(
         trust: trust?,
         audience: audience.map(|audience| audience.value),
         sts_region: sts_region.map(|region| region.value),
+        verify,
     })
 }
 

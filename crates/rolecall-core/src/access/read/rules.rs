@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::federation_token;
 use super::permission_set::session_duration;
 use super::shared_domain::SharedDomain;
 use super::unsupported_facts;
 use super::{Names, PolicyContext, line_of_text, when};
 use crate::access::assignment::{Assignment, Deny, RuleLocation, Scope};
-use crate::access::catalog::PermissionSet;
+use crate::access::catalog::{Account, PermissionSet};
 use crate::access::condition::Condition;
 use crate::access::selector::Selectors;
 use crate::access::who::{Who, WhoUse};
@@ -169,7 +170,8 @@ impl RawAssignment<'_> {
         self,
         selectors: &mut Selectors<'_>,
         denies: &[Deny],
-        (sets, context): (&[PermissionSet], &PolicyContext<'_>),
+        (accounts, sets): (&[Account], &[PermissionSet]),
+        context: &PolicyContext<'_>,
     ) -> Option<Assignment> {
         let scope = self.rule.scope(selectors, "assignment");
         let (scope, id, who) = (scope?, self.rule.id.as_ref()?, self.rule.who.clone()?);
@@ -180,6 +182,7 @@ impl RawAssignment<'_> {
             let what = format!("{} uses {{email}} and is assigned", set.name);
             shared.warn(self.rule.spot, &what);
         }
+        federation_token::check(self.rule.spot, &scope, accounts, sets);
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(
                 format!("this assignment is unreachable: everything in it is denied, by {:?} among others", &*deny.id),

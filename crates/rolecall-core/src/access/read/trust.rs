@@ -3,8 +3,9 @@
 //! [`KINDS`] lists the kinds of trust with their keys. Missing and misplaced keys are reported from the table, so a new kind is
 //! an entry there, a function that reads its keys, and a variant of [`Trust`].
 
-use super::PolicyContext;
-use crate::access::catalog::{ConsoleMethod, GatewaySaml, Trust};
+use super::{PolicyContext, caller_trust, federation_token};
+use crate::access::catalog::{GatewaySaml, Trust};
+use crate::access::console_method::ConsoleMethod;
 use crate::aws::{AccountId, Recipient, SamlProviderArn};
 use crate::config_file::{Reader, Value, quoted, suggest};
 
@@ -27,8 +28,27 @@ static RECIPIENT: Key = Key {
     name: "recipient",
     example: "\"https://signin.aws.amazon.com/saml\"",
 };
+static EXTERNAL_ID: Key = Key {
+    name: "external_id",
+    example: "\"7c2c6f6e-3f0e-4d0a-9a8f-6f2b1f3f6c55\"",
+};
+static VIA: Key = Key {
+    name: "via",
+    example: "\"arn:{partition}:iam::{account}:role/hub\"",
+};
+static CREDENTIALS: Key = Key {
+    name: "credentials",
+    example: "{ access_key_id = { file = \"…\" }, secret_access_key = { file = \"…\" } }",
+};
 /// Every key, in the order in which messages list them.
-static KEYS: [&Key; 3] = [&SAML_PROVIDER_ARN, &CONSOLE, &RECIPIENT];
+static KEYS: [&Key; 6] = [
+    &SAML_PROVIDER_ARN,
+    &CONSOLE,
+    &RECIPIENT,
+    &EXTERNAL_ID,
+    &VIA,
+    &CREDENTIALS,
+];
 
 /// A kind of trust.
 struct Kind {
@@ -41,7 +61,7 @@ struct Kind {
 }
 
 /// The kinds of trust. The first is that of accounts without `trust`.
-static KINDS: [Kind; 3] = [
+static KINDS: [Kind; 5] = [
     Kind {
         name: "gateway-oidc",
         required: &[],
@@ -60,10 +80,22 @@ static KINDS: [Kind; 3] = [
         optional: &[],
         read: |fields| Some(Trust::ProviderSaml(fields.saml_provider_arn()?)),
     },
+    Kind {
+        name: "caller",
+        required: &[],
+        optional: &[&EXTERNAL_ID, &VIA],
+        read: caller,
+    },
+    Kind {
+        name: "federation-token",
+        required: &[&CREDENTIALS],
+        optional: &[],
+        read: federation_token,
+    },
 ];
 /// Kinds that a later version may support.
-const LATER: [&str; 3] = ["provider-oidc", "caller", "federation-token"];
-const OTHERWISE: &str = "use trust = \"gateway-oidc\", \"gateway-saml\" or \"provider-saml\"";
+const LATER: [&str; 1] = ["provider-oidc"];
+const OTHERWISE: &str = "use trust = \"gateway-oidc\", \"gateway-saml\", \"provider-saml\", \"caller\" or \"federation-token\"";
 
 impl Kind {
     fn takes(&self, key: &Key) -> bool {
@@ -133,6 +165,16 @@ fn gateway_saml(fields: &Fields<'_, '_>) -> Option<Trust> {
         console: console?,
         recipient: recipient?,
     }))
+}
+
+fn caller(fields: &Fields<'_, '_>) -> Option<Trust> {
+    let (external_id, via) = (fields.value(&EXTERNAL_ID), fields.value(&VIA));
+    caller_trust::read(external_id, via, fields.context).map(Trust::Caller)
+}
+
+fn federation_token(fields: &Fields<'_, '_>) -> Option<Trust> {
+    let credentials = fields.value(&CREDENTIALS)?;
+    federation_token::read(credentials, fields.context).map(Trust::FederationToken)
 }
 
 impl<'d> Fields<'d, '_> {

@@ -1,0 +1,117 @@
+//! Role chaining: a role that is assumed with the credentials of another role (IAM User Guide, "Roles terms and concepts").
+//! STS limits such a session to one hour, and the console's sign-in endpoint takes no `SessionDuration` for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{AccountId, CallerIdentity, PrincipalKind};
+
+/// How long it is remembered that STS treated an account's sessions as chained. After that a longer session is tried again.
+const REPORT_LIFE: TimeDelta = TimeDelta::hours(1);
+/// Reports that are remembered; a report for one more account replaces the oldest.
+const REPORTS_MAX: usize = 1_024;
+
+/// What is known of the AWS credentials of the gateway.
+#[derive(Clone, Debug, Default)]
+pub struct OwnCredentialsState {
+    /// Whose credentials they are; none until STS has said so.
+    identity: Option<CallerIdentity>,
+    /// The accounts for which STS reported role chaining, and until when that is remembered.
+    reported: BTreeMap<AccountId, DateTime<Utc>>,
+}
+
+impl OwnCredentialsState {
+    /// The same, with the answer of `GetCallerIdentity`.
+    pub fn identified(&self, identity: CallerIdentity) -> Self {
+        Self {
+            identity: Some(identity),
+            reported: self.reported.clone(),
+        }
+    }
+
+    /// The same, after STS refused a session of this account as too long for role chaining.
+    pub fn chaining_reported(&self, account: AccountId, now: DateTime<Utc>) -> Self {
+        let mut reported = self.reported.clone();
+        reported.retain(|_, until| *until > now);
+        if reported.len() >= REPORTS_MAX
+            && let Some((oldest, _)) = reported.iter().min_by_key(|(_, until)| **until)
+        {
+            let oldest = oldest.clone();
+            reported.remove(&oldest);
+        }
+        reported.insert(account, now + REPORT_LIFE);
+        Self {
+            identity: self.identity.clone(),
+            reported,
+        }
+    }
+
+    /// Whose credentials they are, as far as STS has said so.
+    pub fn identity(&self) -> Option<&CallerIdentity> {
+        self.identity.as_ref()
+    }
+}
+
+/// Whether a role that is assumed with the gateway's credentials counts as chained, at one moment.
+#[derive(Clone, Debug)]
+pub struct RoleChaining {
+    own: Arc<OwnCredentialsState>,
+    now: DateTime<Utc>,
+}
+
+impl RoleChaining {
+    /// What is known at `now`.
+    pub fn new(own: Arc<OwnCredentialsState>, now: DateTime<Utc>) -> Self {
+        Self { own, now }
+    }
+
+    /// Whether sessions in this account are chained. They are unless the gateway is known to have the keys of an IAM user: a
+    /// session of one hour is granted in either case.
+    pub fn applies_to(&self, account: &AccountId) -> bool {
+        let identity = self.own.identity.as_ref();
+        let is_user = identity.is_some_and(|own| own.kind() == PrincipalKind::User);
+        let reported = self.own.reported.get(account);
+        !is_user || reported.is_some_and(|until| *until > self.now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_keys_of_a_user_are_not_chained_and_reports_end() {
+        let account = AccountId::parse("111122223333").unwrap();
+        let now = DateTime::UNIX_EPOCH;
+        let at = |own: &OwnCredentialsState, now| RoleChaining::new(Arc::new(own.clone()), now);
+        let unknown = OwnCredentialsState::default();
+        assert!(at(&unknown, now).applies_to(&account));
+        let identified = |arn: &str| unknown.identified(CallerIdentity::parse(arn).unwrap());
+        let role = identified("arn:aws:sts::999988887777:assumed-role/gateway/i-1");
+        assert!(at(&role, now).applies_to(&account));
+        let user = identified("arn:aws:iam::999988887777:user/gateway");
+        assert!(!at(&user, now).applies_to(&account));
+        let reported = user.chaining_reported(account.clone(), now);
+        assert!(at(&reported, now).applies_to(&account));
+        let other = AccountId::parse("444455556666").unwrap();
+        assert!(!at(&reported, now).applies_to(&other));
+        assert!(!at(&reported, now + REPORT_LIFE).applies_to(&account));
+    }
+
+    #[test]
+    fn reports_are_bounded() {
+        let mut own = OwnCredentialsState::default();
+        for n in 0..=REPORTS_MAX {
+            let account = AccountId::parse(&format!("{n:012}")).unwrap();
+            let now = DateTime::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(n).unwrap());
+            own = own.chaining_reported(account, now);
+        }
+        assert_eq!(own.reported.len(), REPORTS_MAX);
+        assert!(
+            !own.reported
+                .contains_key(&AccountId::parse("000000000000").unwrap())
+        );
+    }
+}

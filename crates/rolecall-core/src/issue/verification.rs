@@ -1,0 +1,87 @@
+//! `verify = true` of an account: STS says whose fresh credentials are before anybody receives them.
+
+use crate::access::Grant;
+use crate::audit::{AuditEventKind, RequestContext};
+use crate::aws::{AssumedRole, CallerIdentity, FederatedUserName, StsError};
+use crate::caller::Caller;
+use crate::issue::{IssueError, Issuer};
+
+/// Why fresh credentials were not confirmed.
+#[derive(Debug)]
+pub enum VerificationFailure {
+    /// They belong to somebody else than the role that was assumed.
+    OtherIdentity {
+        /// `Arn` of `GetCallerIdentity`.
+        arn: String,
+    },
+    /// STS refused the question or did not answer.
+    Sts(StsError),
+}
+
+impl VerificationFailure {
+    /// A stable code for the audit trail.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OtherIdentity { .. } => "other_identity",
+            Self::Sts(StsError::Refused { refusal, .. }) => refusal.code(),
+            Self::Sts(
+                StsError::Unavailable(_) | StsError::Unanswered { .. } | StsError::NoCredentials(_),
+            ) => "sts_unavailable",
+        }
+    }
+}
+
+impl Issuer {
+    /// Asks STS whose credentials these are, if the account says so. A failure is audited, and nothing is handed over.
+    ///
+    /// # Errors
+    /// [`IssueError::Unverified`], [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
+    pub(super) async fn verify(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        grant: &Grant,
+        issued: &AssumedRole,
+    ) -> Result<(), IssueError> {
+        let account = grant.account();
+        if !account.verify {
+            return Ok(());
+        }
+        let region = account.sts_region.as_ref();
+        let answer = self.sts.identity_of(&issued.credentials, region).await;
+        let failure = match answer {
+            Ok(identity) if is_expected(&identity, caller, grant, issued) => {
+                let lives = self.check_session(caller).await;
+                return self.audit_if_withheld(context, lives).await;
+            }
+            Ok(identity) => VerificationFailure::OtherIdentity {
+                arn: identity.arn().to_owned(),
+            },
+            Err(error) => VerificationFailure::Sts(error),
+        };
+        let unverified = AuditEventKind::IssueUnverified {
+            reason: failure.code().to_owned(),
+            caller: match &failure {
+                VerificationFailure::OtherIdentity { arn } => Some(arn.clone()),
+                VerificationFailure::Sts(_) => None,
+            },
+        };
+        self.journal.append_outcome(context, unverified).await?;
+        Err(IssueError::Unverified(Box::new(failure)))
+    }
+}
+
+fn is_expected(
+    identity: &CallerIdentity,
+    caller: Caller<'_>,
+    grant: &Grant,
+    issued: &AssumedRole,
+) -> bool {
+    let (role, account) = (grant.role(), &grant.account().id);
+    let federated = FederatedUserName::of(caller.identity).arn(role.partition(), account);
+    let is_expected = match grant.trust().assumes_role() {
+        true => identity.is_session_of(role),
+        false => identity.arn() == federated,
+    };
+    is_expected && identity.arn() == issued.assumed_role_arn
+}

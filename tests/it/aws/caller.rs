@@ -1,0 +1,396 @@
+//! `AssumeRole` with the gateway's own credentials, at the emulated AWS: the whole request, hop by hop, and every refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use aws_credential_types::Credentials;
+use rolecall_core::aws::{
+    AssumeRole, AssumedRole, CallerIdentity, ExternalId, Partition, PolicyArn, PrincipalKind,
+    RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionParameters, RoleSessionTags,
+    SessionPolicy, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest, TagKey,
+};
+use rolecall_testkit::aws::{AccessKey, Aws, AwsSettings as Emulated, Role, SessionKind};
+use rolecalld::aws::{OwnCredentials, StsClient, http_client};
+use rolecalld::world::SystemClock;
+use serde_json::{Value, json};
+
+use super::fixture::{alice, refusal, settings};
+
+const GATEWAY: &str = "999988887777";
+const TARGET: &str = "111122223333";
+const ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+
+/// An IAM user of the gateway's account; the role `hub` beside it and `rolecall/Developer` elsewhere both trust the user.
+struct CallerFixture {
+    aws: Aws,
+    user: AccessKey,
+    hub: RoleArn,
+    role: RoleArn,
+}
+
+fn trust(principal: &str, actions: &[&str], condition: &Value) -> Role {
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": principal}, "Action": actions, "Condition": condition,
+    }]});
+    Role::with_trust_policy(policy).with_max_session_duration(Duration::from_secs(12 * 3_600))
+}
+
+impl CallerFixture {
+    fn new() -> Result<Self> {
+        let aws = Aws::start(Emulated::default())?;
+        let user = aws.account(GATEWAY)?.user("tools/gateway")?;
+        let external = json!({"StringEquals": {"sts:ExternalId": "rolecall-1"}});
+        let hub = trust(&user.user_arn, &ACTIONS, &external);
+        let hub = aws.account(GATEWAY)?.role("hub", hub)?;
+        let fixture = Self {
+            role: "arn:aws:iam::111122223333:role/rolecall/Developer".parse()?,
+            hub: hub.parse()?,
+            aws,
+            user,
+        };
+        fixture.target(&fixture.user.user_arn, &ACTIONS, &external)?;
+        Ok(fixture)
+    }
+
+    /// Creates the target role again, with another trust policy.
+    fn target(&self, principal: &str, actions: &[&str], condition: &Value) -> Result<()> {
+        let role = trust(principal, actions, condition);
+        self.aws.account(TARGET)?.role("rolecall/Developer", role)?;
+        Ok(())
+    }
+
+    fn key(&self) -> Credentials {
+        let AccessKey {
+            access_key_id,
+            secret_access_key,
+            ..
+        } = &self.user;
+        Credentials::new(access_key_id, secret_access_key, None, None, "test")
+    }
+
+    fn sts(&self, own: Credentials) -> Result<StsClient> {
+        let own = OwnCredentials::provided(own, Arc::new(SystemClock));
+        Ok(StsClient::new(settings(Some(&self.aws))?, http_client()).signing_with(own))
+    }
+
+    fn request(&self, via: &[&RoleArn]) -> Result<AssumeRole> {
+        let mut tags = RoleSessionTags::default();
+        tags.add(TagKey::parse("rolecall:account")?, TARGET)?;
+        tags.add(TagKey::parse("team")?, "payments")?;
+        Ok(AssumeRole {
+            session: RoleSessionParameters {
+                role: self.role.clone(),
+                region: None,
+                duration: RoleSessionDuration::DEFAULT,
+                session_policy: Some(SessionPolicy::parse(
+                    r#"{"Version":"2012-10-17","Statement":[]}"#,
+                )?),
+                policy_arns: vec![PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess")?],
+                predicted_percent: 0,
+            },
+            session_name: RoleSessionName::of(&alice()?),
+            external_id: Some(ExternalId::parse("rolecall-1")?),
+            source_identity: Some(SourceIdentity::parse("alice@example.com", Partition::Aws)?),
+            tags: match via.is_empty() {
+                true => tags,
+                false => tags.all_transitive(),
+            },
+            via: via.iter().map(|&role| role.clone()).collect(),
+        })
+    }
+
+    /// The request with the user's key.
+    async fn assume(&self, request: AssumeRole) -> Result<Result<AssumedRole, StsError>> {
+        let sts = self.sts(self.key())?;
+        Ok(sts.assume(&StsRequest::AssumeRole(request)).await)
+    }
+}
+
+#[tokio::test]
+async fn the_whole_request_is_what_core_asked_for() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    let mut request = fixture.request(&[])?;
+    request.session.duration = RoleSessionDuration::MAX;
+    let name = request.session_name.clone();
+    let issued = fixture.assume(request).await??;
+
+    let requests = fixture.aws.requests();
+    let [seen] = &requests[..] else {
+        anyhow::bail!("{} requests", requests.len());
+    };
+    let form: Vec<(&str, &str)> = seen
+        .form
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let mut expected = vec![
+        ("Action", "AssumeRole"),
+        ("Version", "2011-06-15"),
+        (
+            "RoleArn",
+            "arn:aws:iam::111122223333:role/rolecall/Developer",
+        ),
+        ("RoleSessionName", name.as_str()),
+        (
+            "PolicyArns.member.1.arn",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
+        ("Policy", r#"{"Statement":[],"Version":"2012-10-17"}"#),
+        ("DurationSeconds", "43200"),
+        ("Tags.member.1.Key", "rolecall:account"),
+        ("Tags.member.1.Value", TARGET),
+        ("Tags.member.2.Key", "team"),
+        ("Tags.member.2.Value", "payments"),
+        ("ExternalId", "rolecall-1"),
+        ("SourceIdentity", "alice@example.com"),
+    ];
+    expected.sort_unstable();
+    let mut form = form;
+    form.sort_unstable();
+    assert_eq!(form, expected);
+    let authorization = seen.header("authorization").context("unsigned")?;
+    assert!(
+        authorization.contains(&fixture.user.access_key_id),
+        "{authorization}"
+    );
+    let session = fixture.aws.issued().remove(0);
+    assert_eq!(session.kind, SessionKind::Assumed);
+    assert_eq!(issued.credentials.access_key_id, session.access_key_id);
+    assert_eq!(issued.assumed_role_arn, session.assumed_role_arn);
+    assert_eq!(issued.region, "eu-west-1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_hop_is_signed_with_the_credentials_of_the_one_before() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    let middle = trust(fixture.hub.as_str(), &ACTIONS, &json!({}));
+    let middle = fixture.aws.account("444455556666")?.role("spoke", middle)?;
+    let middle: RoleArn = middle.parse()?;
+    let tagged = json!({"StringEquals": {"aws:PrincipalTag/rolecall:account": TARGET}});
+    fixture.target(middle.as_str(), &ACTIONS, &tagged)?;
+    let request = fixture.request(&[&fixture.hub, &middle])?;
+    let name = request.session_name.clone();
+    let issued = fixture.assume(request).await??;
+
+    let sessions = fixture.aws.issued();
+    assert_eq!(sessions.len(), 3);
+    let requests = fixture.aws.requests();
+    let signers = [
+        fixture.user.access_key_id.as_str(),
+        &sessions[0].access_key_id,
+        &sessions[1].access_key_id,
+    ];
+    for (request, signer) in requests.iter().zip(signers) {
+        let authorization = request.header("authorization").context("unsigned")?;
+        assert!(authorization.contains(signer), "{authorization}");
+    }
+    // What says whose session it is, is said once; session policies and duration are those of the last role.
+    let mut first: Vec<&str> = requests[0]
+        .form
+        .iter()
+        .map(|(key, _)| key.as_str())
+        .collect();
+    first.sort_unstable();
+    assert_eq!(
+        first,
+        [
+            "Action",
+            "DurationSeconds",
+            "ExternalId",
+            "RoleArn",
+            "RoleSessionName",
+            "SourceIdentity",
+            "Tags.member.1.Key",
+            "Tags.member.1.Value",
+            "Tags.member.2.Key",
+            "Tags.member.2.Value",
+            "TransitiveTagKeys.member.1",
+            "TransitiveTagKeys.member.2",
+            "Version",
+        ]
+    );
+    assert_eq!(requests[0].field("DurationSeconds"), Some("900"));
+    assert_eq!(
+        requests[1].form,
+        [
+            ("Action", "AssumeRole"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", middle.as_str()),
+            ("RoleSessionName", name.as_str()),
+            ("DurationSeconds", "900"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    );
+    let mut last: Vec<&str> = requests[2]
+        .form
+        .iter()
+        .map(|(key, _)| key.as_str())
+        .collect();
+    last.sort_unstable();
+    assert_eq!(
+        last,
+        [
+            "Action",
+            "DurationSeconds",
+            "Policy",
+            "PolicyArns.member.1.arn",
+            "RoleArn",
+            "RoleSessionName",
+            "Version",
+        ]
+    );
+    assert_eq!(requests[2].field("DurationSeconds"), Some("3600"));
+    assert_eq!(issued.credentials.access_key_id, sessions[2].access_key_id);
+    assert_eq!(sessions[2].kind, SessionKind::Chained);
+    assert_eq!(sessions[2].tags.len(), 2);
+    assert_eq!(
+        sessions[2].source_identity.as_deref(),
+        Some("alice@example.com")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart_and_end_the_chain() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    let wrong = AssumeRole {
+        external_id: Some(ExternalId::parse("rolecall-2")?),
+        ..fixture.request(&[])?
+    };
+    assert_eq!(
+        refusal(fixture.assume(wrong).await?)?,
+        StsRefusal::AccessDenied
+    );
+    let none = AssumeRole {
+        external_id: None,
+        ..fixture.request(&[])?
+    };
+    assert_eq!(
+        refusal(fixture.assume(none).await?)?,
+        StsRefusal::AccessDenied
+    );
+
+    for (actions, expected) in [
+        (
+            ["sts:AssumeRole", "sts:SetSourceIdentity"],
+            StsRefusal::TagSession,
+        ),
+        (
+            ["sts:AssumeRole", "sts:TagSession"],
+            StsRefusal::SetSourceIdentity,
+        ),
+        (
+            ["sts:TagSession", "sts:SetSourceIdentity"],
+            StsRefusal::AccessDenied,
+        ),
+    ] {
+        fixture.target(&fixture.user.user_arn, &actions, &json!({}))?;
+        let answer = fixture.assume(fixture.request(&[])?).await?;
+        assert_eq!(refusal(answer)?, expected, "{actions:?}");
+    }
+
+    // The target trusts the hub; another account's hub is not that one, and refuses itself.
+    fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
+    let foreign: RoleArn = "arn:aws:iam::444455556666:role/hub".parse()?;
+    for via in [&foreign, &fixture.role] {
+        let before = fixture.aws.issued().len();
+        let answer = fixture.assume(fixture.request(&[via])?).await?;
+        assert_eq!(refusal(answer)?, StsRefusal::AccessDenied, "{via}");
+        assert_eq!(fixture.aws.issued().len(), before, "{via}");
+    }
+    // A hop that is admitted, to a role that does not trust it.
+    fixture.target("444455556666", &ACTIONS, &json!({}))?;
+    let answer = fixture.assume(fixture.request(&[&fixture.hub])?).await?;
+    let Err(StsError::Refused { message, .. }) = &answer else {
+        anyhow::bail!("not refused");
+    };
+    assert!(message.contains("assumed-role/hub/"), "{message}");
+    assert!(message.ends_with(fixture.role.as_str()), "{message}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_of_a_role_is_limited_to_an_hour() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
+    let to_hub = AssumeRole {
+        session: RoleSessionParameters {
+            role: fixture.hub.clone(),
+            ..fixture.request(&[])?.session
+        },
+        ..fixture.request(&[])?
+    };
+    let hub = fixture.assume(to_hub).await??.credentials;
+    let own = Credentials::new(
+        &hub.access_key_id,
+        hub.secret_access_key.expose(),
+        Some(hub.session_token.expose().to_owned()),
+        None,
+        "test",
+    );
+    let sts = fixture.sts(own)?;
+    let identity = sts.own_identity().await?;
+    assert_eq!(identity.kind(), PrincipalKind::RoleSession);
+    let mut request = AssumeRole {
+        source_identity: None,
+        tags: RoleSessionTags::default(),
+        ..fixture.request(&[])?
+    };
+    request.session.duration = RoleSessionDuration::MAX;
+    let answer = sts.assume(&StsRequest::AssumeRole(request.clone())).await;
+    assert_eq!(refusal(answer)?, StsRefusal::ChainedDurationTooLong);
+    request.session.duration = RoleSessionDuration::CHAINED_MAX;
+    sts.assume(&StsRequest::AssumeRole(request)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn sts_says_whose_credentials_these_are() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    let sts = fixture.sts(fixture.key())?;
+    let own = sts.own_identity().await?;
+    assert_eq!(own, CallerIdentity::parse(&fixture.user.user_arn)?);
+    let issued = fixture.assume(fixture.request(&[])?).await??;
+    let identity = sts.identity_of(&issued.credentials, None).await?;
+    assert_eq!(identity.arn(), issued.assumed_role_arn);
+    assert!(identity.is_session_of(&fixture.role));
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_that_sts_does_not_accept_are_told_apart_from_an_outage() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    let account = fixture.aws.account(GATEWAY)?;
+    account.forget_access_key(&fixture.user.access_key_id);
+    let answer = fixture.assume(fixture.request(&[])?).await?;
+    assert_eq!(refusal(answer)?, StsRefusal::InvalidCredentials);
+    let sts = fixture.sts(fixture.key())?;
+    let answer = sts.own_identity().await;
+    assert!(
+        matches!(&answer, Err(StsError::Refused { refusal, .. }) if *refusal == StsRefusal::InvalidCredentials),
+        "{answer:?}"
+    );
+    let wrong = Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "test");
+    let answer = fixture.sts(wrong)?.own_identity().await;
+    assert!(matches!(answer, Err(StsError::Refused { .. })));
+
+    let none = StsClient::new(settings(Some(&fixture.aws))?, http_client());
+    let request = StsRequest::AssumeRole(fixture.request(&[])?);
+    let answer = none.assume(&request).await;
+    assert!(matches!(answer, Err(StsError::NoCredentials(_))));
+    assert!(!format!("{answer:?}").contains(&fixture.user.secret_access_key));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_of_another_partition_is_not_asked_for() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    let mut request = fixture.request(&[])?;
+    request.session.role = "arn:aws-cn:iam::111122223333:role/rolecall/Developer".parse()?;
+    let answer = fixture.assume(request).await?;
+    assert_eq!(refusal(answer)?, StsRefusal::Other);
+    assert!(fixture.aws.requests().is_empty());
+    Ok(())
+}
