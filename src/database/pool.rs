@@ -29,10 +29,10 @@ const START_MAX: Duration = Duration::from_secs(15);
 /// Number of attempts to open a file.
 const OPENINGS_MAX: u32 = 5;
 
-/// In addition to the connection that appends ([`super::connection`]), so that a blocked one does not block all.
+/// In addition to the connection that appends (the audit writer's), so that a blocked one does not block all.
 const CONNECTIONS: u32 = 3;
 
-/// Each commit is synced to disk (`FULL`), except those of the writer, which a [`super::flush::Flusher`] syncs. Locks
+/// Each commit is synced to disk (`FULL`), except those of the writer, which a [audit writer](crate::audit) syncs. Locks
 /// of other processes are waited for two seconds.
 pub(crate) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";

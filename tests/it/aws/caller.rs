@@ -383,14 +383,3 @@ async fn credentials_that_sts_does_not_accept_are_told_apart_from_an_outage() ->
     assert!(!format!("{answer:?}").contains(&fixture.user.secret_access_key));
     Ok(())
 }
-
-#[tokio::test]
-async fn a_role_of_another_partition_is_not_asked_for() -> Result<()> {
-    let fixture = CallerFixture::new()?;
-    let mut request = fixture.request(&[])?;
-    request.session.role = "arn:aws-cn:iam::111122223333:role/rolecall/Developer".parse()?;
-    let answer = fixture.assume(request).await?;
-    assert_eq!(refusal(answer)?, StsRefusal::Other);
-    assert!(fixture.aws.requests().is_empty());
-    Ok(())
-}

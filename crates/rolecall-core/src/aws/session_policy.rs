@@ -112,9 +112,10 @@ impl SessionPolicy {
 
     fn statements(&self) -> Vec<Value> {
         let document: Value = serde_json::from_str(&self.0).unwrap_or_default();
-        match &document["Statement"] {
-            Value::Array(statements) => statements.clone(),
-            one => vec![one.clone()],
+        let statement = &document["Statement"];
+        match statement.as_array() {
+            Some(several) => several.clone(),
+            None => vec![statement.clone()],
         }
     }
 

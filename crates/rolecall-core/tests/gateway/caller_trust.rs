@@ -22,10 +22,11 @@ fn only_request(fixture: &Fixture) -> AssumeRole {
     let mut requests = fixture.aws.take_requests();
     assert_eq!(requests.len(), 1);
     assert!(fixture.aws.take_claims().is_empty(), "no token was made");
-    match requests.remove(0) {
-        StsRequest::AssumeRole(request) => request,
-        other => panic!("{other:?}"),
-    }
+    let request = requests.remove(0);
+    let StsRequest::AssumeRole(request) = request else {
+        panic!("{request:?}");
+    };
+    request
 }
 
 /// The `SessionDuration` of the console link for `developer()`.

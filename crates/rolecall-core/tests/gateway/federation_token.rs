@@ -27,10 +27,11 @@ fn only_request(fixture: &Fixture) -> GetFederationToken {
     let mut requests = fixture.aws.take_requests();
     assert_eq!(requests.len(), 1);
     assert!(fixture.aws.take_claims().is_empty(), "no token was made");
-    match requests.remove(0) {
-        StsRequest::GetFederationToken(request) => request,
-        other => panic!("{other:?}"),
-    }
+    let request = requests.remove(0);
+    let StsRequest::GetFederationToken(request) = request else {
+        panic!("{request:?}");
+    };
+    request
 }
 
 /// What STS calls a person.
