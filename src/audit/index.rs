@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rolecall_core::audit::{AuditEvent, AuditEventKind};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 use tokio::time::Instant;
 
 use super::row::{self, NAMES, Row};
@@ -109,8 +109,9 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     let mut rows: Vec<IndexRow> = rows.map(IndexRow::of).collect();
     complete(&mut rows, database).await?;
 
+    let mut connection = database.pool.acquire().await?;
     let _turn = database.write_turn().await;
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = connection.begin().await?;
     if database.is_postgres() {
         sqlx::raw_sql(POSTGRES_SETTINGS)
             .execute(&mut *transaction)

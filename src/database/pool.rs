@@ -32,8 +32,8 @@ const OPENINGS_MAX: u32 = 5;
 /// In addition to the connection that appends (the audit writer's), so that a blocked one does not block all.
 const CONNECTIONS: u32 = 3;
 
-/// Each commit is synced to disk (`FULL`), except those of the writer, which a [audit writer](crate::audit) syncs. Locks
-/// of other processes are waited for two seconds.
+/// Each commit is synced to disk (`FULL`), except those of the audit writer, which syncs them itself. Locks of other processes
+/// are waited for two seconds.
 pub(crate) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 

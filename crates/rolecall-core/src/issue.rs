@@ -167,7 +167,8 @@ impl Issuer {
             Err(error) => return self.refuse(context, caller, role, error).await,
         };
         let attributes = grant.attributes(&facts);
-        let fitted = attributes.and_then(|attributes| self.fit(&grant, attributes));
+        let fitted =
+            attributes.and_then(|attributes| self.fit(caller.identity, &grant, attributes));
         let Fitted {
             attributes,
             percent,

@@ -156,12 +156,12 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
         | "SignatureDoesNotMatch"
         | "MissingAuthenticationToken"
         | "IncompleteSignature" => StsRefusal::InvalidCredentials,
-        "ValidationError" | "ValidationException" if says("role chaining") => {
+        "ValidationError" | "ValidationException"
+            if exceeds_duration(message) && says("role chaining") =>
+        {
             StsRefusal::ChainedDurationTooLong
         }
-        "ValidationError" | "ValidationException"
-            if says("durationseconds") || says("maxsessionduration") =>
-        {
+        "ValidationError" | "ValidationException" if exceeds_duration(message) => {
             StsRefusal::DurationTooLong
         }
         "ValidationError" | "ValidationException" if says("externalid") => StsRefusal::ExternalId,
@@ -174,6 +174,13 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
         code if is_throttling(code) => StsRefusal::Throttled,
         _ => StsRefusal::Other,
     }
+}
+
+/// Whether the whole message is about the duration. Other messages can contain values of the request, such as a tag, with any
+/// words in them.
+fn exceeds_duration(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.starts_with("the requested durationseconds exceeds")
 }
 
 /// The kind of policy that denied the request, if AWS names it.

@@ -28,6 +28,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 /// After a failure nobody asks the chain again for this long.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
+/// A run of token characters of this length is treated as a secret. A secret access key has 40.
+const SECRET_CHARS_MIN: usize = 40;
 const SILENT: &str = "the source of the gateway's AWS credentials did not answer in time";
 
 /// See the module. Clones share the credentials.
@@ -134,7 +136,7 @@ impl OwnCredentials {
                 let causes = error::clean(
                     &text::chain(&error),
                     error::MESSAGE_CHARS_MAX,
-                    error::SECRET_CHARS_MIN,
+                    SECRET_CHARS_MIN,
                 );
                 Err(state.fail(format!("no AWS credentials for the gateway: {causes}")))
             }

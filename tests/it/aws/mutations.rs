@@ -126,7 +126,9 @@ impl Forge {
 
     /// The mutation with this number: a kind, and a value that differs from the good one.
     fn mutation(&self, number: usize) -> Result<(String, String)> {
-        let (kind, variant) = (number % (CLAIM_KINDS + SIGNATURE_KINDS), number);
+        let kinds = CLAIM_KINDS + SIGNATURE_KINDS;
+        // Each kind counts for itself, so that each of its values is reached.
+        let (kind, variant) = (number % kinds, number / kinds);
         if kind >= CLAIM_KINDS {
             return self.unsigned(kind - CLAIM_KINDS, variant);
         }
@@ -178,7 +180,7 @@ impl Forge {
                 ];
                 let name = algorithms[variant % algorithms.len()];
                 let input = with_header(json!({ "alg": name }))?;
-                match variant % 3 {
+                match variant / algorithms.len() % 3 {
                     0 => format!("{input}."),
                     1 => format!("{input}.{signature}"),
                     _ => {

@@ -1,6 +1,6 @@
 //! Errors of the token endpoint of `aws login`.
 
-use crate::issue::IssueError;
+use crate::issue::{IssueError, VerificationFailure};
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
@@ -53,13 +53,15 @@ impl LoginError {
             Self::Issue(error) => match error {
                 IssueError::Token(_)
                 | IssueError::OwnCredentials(_)
-                | IssueError::Unverified(_)
                 | IssueError::StsUnavailable(_)
                 | IssueError::StsUnanswered { .. }
                 | IssueError::RateLimited(_)
                 | IssueError::FactsUnavailable(_)
                 | IssueError::Unavailable(_) => true,
                 IssueError::Refused(refused) => refused.refusal.is_transient(),
+                IssueError::Unverified(failure) => {
+                    matches!(**failure, VerificationFailure::Sts(_))
+                }
                 IssueError::NotGranted
                 | IssueError::Locked { .. }
                 | IssueError::Attributes(_)

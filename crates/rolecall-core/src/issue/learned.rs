@@ -16,7 +16,7 @@ use crate::base::secret::SecretDigest;
 pub(crate) struct Learned {
     /// Roles that permit only shorter sessions than were requested.
     short_roles: Mutex<Recent<RoleArn, ()>>,
-    /// How much of STS's space requests took, by session policies: those of a permission set or of a variant.
+    /// How much of STS's space requests took, by person, role and session policies.
     sizes: Mutex<Recent<SecretDigest, Observed>>,
 }
 
@@ -25,8 +25,9 @@ pub(crate) struct Learned {
 struct Observed {
     /// The last request, and the percentage that it took.
     last: Option<(PackedSize, usize)>,
-    /// Characters of the tags of the smallest request that was refused.
-    refused: Option<usize>,
+    /// Characters of the tags of the smallest request that was refused, and when that is forgotten. Accepted requests do not
+    /// prolong it.
+    refused: Option<(usize, DateTime<Utc>)>,
 }
 
 /// How much of STS's space a request takes.
@@ -69,12 +70,13 @@ impl Learned {
         let mut observed = sizes.get(&limits, now).copied().unwrap_or_default();
         let chars = size.tag_chars();
         observed.last = Some((size, percent));
-        observed.refused = match observed.refused {
-            smallest if percent > 100 => {
-                Some(smallest.map_or(chars, |smallest| smallest.min(chars)))
-            }
+        let known = observed.refused.filter(|(_, until)| *until > now);
+        observed.refused = if percent > 100 {
+            let smallest = known.map_or(chars, |(smallest, _)| smallest.min(chars));
+            Some((smallest, now + limits::LEARNED_KEPT))
+        } else {
             // As large a request was accepted: it is not the size of the tags alone.
-            smallest => smallest.filter(|smallest| *smallest > chars),
+            known.filter(|(smallest, _)| *smallest > chars)
         };
         sizes.put(limits, observed, now);
     }
@@ -93,7 +95,7 @@ impl Learned {
         });
         let was_refused = observed
             .refused
-            .is_some_and(|smallest| size.tag_chars() >= smallest);
+            .is_some_and(|(smallest, until)| until > now && size.tag_chars() >= smallest);
         let (least, more) = (size.minimum(), was_refused.then_some(101));
         Prediction {
             percent: scaled.max(least).max(more.unwrap_or_default()),
@@ -195,6 +197,12 @@ mod tests {
         // As large a one is accepted.
         learned.size_is(limits("a"), size(600), 50, now);
         assert_eq!(predict("a", 600), open(50));
+        // An accepted request does not prolong what is remembered of a refusal.
+        learned.size_is(limits("d"), size(600), 134, now);
+        let almost = now + limits::LEARNED_KEPT - chrono::TimeDelta::seconds(1);
+        learned.size_is(limits("d"), size(400), 60, almost);
+        let predict_d = |at| learned.predict(limits("d"), size(600), at).is_certain;
+        assert!(predict_d(almost) && !predict_d(now + limits::LEARNED_KEPT));
         let later = now + limits::LEARNED_KEPT;
         assert_eq!(learned.predict(limits("a"), size(600), later), open(120));
         assert!(predict("c", 2_600).is_certain, "nothing packs so well");

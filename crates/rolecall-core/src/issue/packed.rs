@@ -3,6 +3,7 @@
 use crate::access::{AttributeError, Grant, RoleSessionAttributes};
 use crate::aws::{AssumedRole, PackedSize, StsError, StsRefusal};
 use crate::base::secret::SecretDigest;
+use crate::identity::Identity;
 
 use super::Issuer;
 use super::learned::Prediction;
@@ -20,6 +21,7 @@ impl Issuer {
     /// [`AttributeError::TooLarge`] if STS is certain to refuse the request.
     pub(super) fn fit(
         &self,
+        identity: &Identity,
         grant: &Grant,
         mut attributes: RoleSessionAttributes,
     ) -> Result<Fitted, AttributeError> {
@@ -31,7 +33,7 @@ impl Issuer {
                 percent,
             });
         }
-        let (limits, now) = (digest(grant), self.clock.now());
+        let (limits, now) = (digest(identity, grant), self.clock.now());
         loop {
             let size = size(grant, &attributes);
             let Prediction {
@@ -52,13 +54,18 @@ impl Issuer {
         }
     }
 
-    /// Remembers how much of STS's space a request took.
+    /// Remembers how much of STS's space a request took. What the response of an identity provider took is not remembered: its
+    /// tags are not known here.
     pub(super) fn learn_size(
         &self,
+        identity: &Identity,
         grant: &Grant,
         size: PackedSize,
         answer: &Result<AssumedRole, StsError>,
     ) {
+        if grant.trust().needs_browser() {
+            return;
+        }
         let percent = match answer {
             Ok(issued) => issued.packed_size_percent.map(usize::from),
             Err(StsError::Refused {
@@ -70,7 +77,7 @@ impl Issuer {
         };
         if let Some(percent) = percent {
             self.learned
-                .size_is(digest(grant), size, percent, self.clock.now());
+                .size_is(digest(identity, grant), size, percent, self.clock.now());
         }
     }
 }
@@ -84,26 +91,38 @@ pub(super) fn size(grant: &Grant, attributes: &RoleSessionAttributes) -> PackedS
     )
 }
 
-/// The session policies of a grant: requests that have the same can be compared.
-fn digest(grant: &Grant) -> SecretDigest {
+/// The requests that can be compared: those of one person for one role with the same session policies. Nobody's tags decide
+/// what is refused to others.
+fn digest(identity: &Identity, grant: &Grant) -> SecretDigest {
+    let person = identity.key();
+    let role = grant.role().as_str();
     let policy = grant.session_policy().map_or("", |policy| policy.as_str());
     let name = grant.role_name();
     let arns = grant
         .policy_arns()
         .iter()
         .map(|arn| arn.as_str().as_bytes());
-    let parts: Vec<&[u8]> = [name.as_bytes(), policy.as_bytes()]
-        .into_iter()
-        .chain(arns)
-        .collect();
+    let parts: Vec<&[u8]> = [
+        person.as_bytes(),
+        role.as_bytes(),
+        name.as_bytes(),
+        policy.as_bytes(),
+    ]
+    .into_iter()
+    .chain(arns)
+    .collect();
     SecretDigest::of("rolecall/session-limits/v1", &parts)
 }
+
+/// A larger number in a message is not one of STS.
+const PERCENT_MAX: usize = 10_000;
 
 /// The number in "Packed policy consumes 134% of allotted space".
 fn percent_in(message: &str) -> Option<usize> {
     let (before, _) = message.split_once('%')?;
     let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    before[before.len() - digits..].parse().ok()
+    let percent: usize = before[before.len() - digits..].parse().ok()?;
+    Some(percent.min(PERCENT_MAX))
 }
 
 #[cfg(test)]
@@ -124,6 +143,7 @@ mod tests {
             ("% of allotted space", None),
             ("no number", None),
             ("99999999999999999999999999% of", None),
+            ("18446744073709551615% of", Some(PERCENT_MAX)),
         ] {
             assert_eq!(percent_in(message), percent, "{message}");
         }

@@ -26,7 +26,7 @@ impl Issuer {
             Ok(()) => self.sts.assume(&request).await,
             Err(error) => Err(error),
         };
-        self.learn_size(&grant, size, &answer);
+        self.learn_size(caller.identity, &grant, size, &answer);
         answer.map_err(|error| self.with_advice(error, &request, &grant))
     }
 

@@ -32,7 +32,9 @@ impl VerificationFailure {
 }
 
 impl Issuer {
-    /// Asks STS whose credentials these are, if the account says so. A failure is audited, and nothing is handed over.
+    /// Compares the federated user that STS names with the expected one: the key decides the account, and the key files of two
+    /// accounts can be swapped. Asks STS whose credentials these are, if the account says so. A failure is audited, and nothing is
+    /// handed over.
     ///
     /// # Errors
     /// [`IssueError::Unverified`], [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
@@ -44,6 +46,11 @@ impl Issuer {
         issued: &AssumedRole,
     ) -> Result<(), IssueError> {
         let account = grant.account();
+        if !grant.trust().assumes_role() && !is_federated_user(caller, grant, issued) {
+            let arn = issued.assumed_role_arn.clone();
+            let failure = VerificationFailure::OtherIdentity { arn };
+            return self.audit_unverified(context, failure).await;
+        }
         if !account.verify {
             return Ok(());
         }
@@ -59,6 +66,14 @@ impl Issuer {
             },
             Err(error) => VerificationFailure::Sts(error),
         };
+        self.audit_unverified(context, failure).await
+    }
+
+    async fn audit_unverified(
+        &self,
+        context: &RequestContext,
+        failure: VerificationFailure,
+    ) -> Result<(), IssueError> {
         let unverified = AuditEventKind::IssueUnverified {
             reason: failure.code().to_owned(),
             caller: match &failure {
@@ -69,6 +84,13 @@ impl Issuer {
         self.journal.append_outcome(context, unverified).await?;
         Err(IssueError::Unverified(Box::new(failure)))
     }
+}
+
+/// Whether the session is the person's federated user in the account.
+fn is_federated_user(caller: Caller<'_>, grant: &Grant, issued: &AssumedRole) -> bool {
+    let name = FederatedUserName::of(caller.identity);
+    let partition = grant.role().partition();
+    issued.assumed_role_arn == name.arn(partition, &grant.account().id)
 }
 
 fn is_expected(

@@ -109,6 +109,11 @@ fn error_codes_map_to_refusals() {
             "1 validation error detected: Value at 'externalId' failed to satisfy constraint",
             R::ExternalId,
         ),
+        (
+            "ValidationError",
+            "1 validation error detected: Value 'role chaining maxsessionduration' at 'tags.1.member.value' failed",
+            R::Other,
+        ),
         ("PackedPolicyTooLarge", "", R::PackedTooLarge),
         ("MalformedPolicyDocument", "", R::MalformedPolicy),
         ("RegionDisabledException", "", R::RegionDisabled),

@@ -64,6 +64,20 @@ pub(super) fn check(spot: Spot<'_>, scope: &Scope, accounts: &[Account], sets: &
             "without a session policy such a session has no permissions: add one, also to variants that replace it",
         );
     }
+    let unbounded = pairs.iter().find_map(|(account, set)| {
+        let mut variants = set.variants.iter();
+        let variant = variants.find(|one| one.role.is_some() && one.limits.is_none())?;
+        Some((account, set, variant))
+    });
+    if let Some((account, set, variant)) = unbounded {
+        spot.error(
+            format!(
+                "the variant {}@{} has a role of its own, which is not used in {}: its trust is \"federation-token\"",
+                set.name, variant.name, account.name
+            ),
+            "add `session_policy` or `policy_arns` to the variant; otherwise it would have the permissions of its permission set",
+        );
+    }
     let named = pairs.iter().find(|(_, set)| set.source_identity.is_some());
     if let Some((account, set)) = named {
         spot.warning(
