@@ -7,23 +7,10 @@ use rolecall_core::access::{Policy, ProviderFacts, RoleSessionAttributes, Templa
 use rolecall_core::aws::{Partition, RoleSessionTags, SourceIdentity};
 use rolecall_core::identity::{EmailAddress, Identity};
 
-use crate::support::{facts, parse_for, person, provider, providers, with_claims};
-
-const WORLD: &str = r#"
-[[account]]
-id = "111122223333"
-name = "one"
-[[assignment]]
-id = "a"
-who = { everyone = true }
-accounts = ["one"]
-permission_sets = ["P"]
-[[permission_set]]
-name = "P"
-"#;
+use crate::support::{ONE_ROLE, facts, parse_for, person, provider, providers, with_claims};
 
 fn policy(providers: &[ProviderFacts], keys: &str) -> Policy {
-    parse_for(providers, &[("access.toml", &format!("{WORLD}{keys}"))]).unwrap()
+    parse_for(providers, &[("access.toml", &format!("{ONE_ROLE}{keys}"))]).unwrap()
 }
 
 fn attributes(keys: &str, identity: &Identity) -> Result<RoleSessionAttributes, String> {

@@ -4,20 +4,7 @@ use rolecall_core::access::{Grant, Policy};
 use rolecall_core::identity::Identity;
 
 use crate::policy_errors::errors_of;
-use crate::support::{facts, parse, person, policy, with_claims};
-
-const WORLD: &str = r#"
-[[account]]
-id = "111122223333"
-name = "one"
-[[assignment]]
-id = "a"
-who = { everyone = true }
-accounts = ["one"]
-permission_sets = ["P"]
-[[permission_set]]
-name = "P"
-"#;
+use crate::support::{ONE_ROLE, facts, parse, person, policy, with_claims};
 
 const DENY: &str = r#"{"Action":"s3:DeleteBucket","Effect":"Deny","Resource":"*"}"#;
 const READ: &str = "policy_arns = [\"arn:aws:iam::aws:policy/ReadOnlyAccess\"]";
@@ -33,7 +20,7 @@ fn grant(policy: &Policy, identity: &Identity, variant: Option<&str>) -> Grant {
 }
 
 fn tags(keys: &str, identity: &Identity) -> Result<Vec<String>, String> {
-    let policy = policy(&format!("{WORLD}{keys}"));
+    let policy = policy(&format!("{ONE_ROLE}{keys}"));
     let attributes = grant(&policy, identity, None).attributes(&facts(identity));
     let attributes = attributes.map_err(|error| error.to_string())?;
     let own = attributes.tags.iter().map(|(key, _)| key.to_owned());
@@ -41,7 +28,7 @@ fn tags(keys: &str, identity: &Identity) -> Result<Vec<String>, String> {
 }
 
 fn warnings(keys: &str) -> Vec<String> {
-    let policy = policy(&format!("{WORLD}{keys}"));
+    let policy = policy(&format!("{ONE_ROLE}{keys}"));
     let warnings = policy.warnings().iter();
     warnings.map(|one| one.message.clone()).collect()
 }
@@ -127,7 +114,7 @@ fn tags_without_space_lock_role() {
         )
     };
     let alice = with_claims(person("alice"), &claims);
-    let required = policy(&format!("{WORLD}{}", tags(false)));
+    let required = policy(&format!("{ONE_ROLE}{}", tags(false)));
     let grants = required.grants(&facts(&alice));
     assert!(grants.is_empty());
     let unmet: Vec<String> = grants
@@ -136,7 +123,7 @@ fn tags_without_space_lock_role() {
         .map(|one| one.to_string())
         .collect();
     assert!(unmet.concat().contains("% of the space"), "{unmet:?}");
-    let optional = policy(&format!("{WORLD}{}", tags(true)));
+    let optional = policy(&format!("{ONE_ROLE}{}", tags(true)));
     assert_eq!(optional.grants(&facts(&alice)).len(), 1);
 }
 
@@ -196,7 +183,7 @@ fn variant_keeps_denies() {
     ));
     let of = |variant: &str| {
         let keys = format!("session_policy = {base}\nvariants = {{ v = {{ {variant} }} }}");
-        let policy = policy(&format!("{WORLD}{keys}"));
+        let policy = policy(&format!("{ONE_ROLE}{keys}"));
         let grant = grant(&policy, &person("alice"), Some("v"));
         let text = grant
             .session_policy()
@@ -273,7 +260,7 @@ fn too_long_merged_policy_is_an_error() {
         long("a"),
         long("b")
     );
-    let errors = parse(&format!("{WORLD}{keys}"))
+    let errors = parse(&format!("{ONE_ROLE}{keys}"))
         .map(|_| ())
         .unwrap_err()
         .to_string();

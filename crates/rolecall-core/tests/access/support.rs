@@ -36,6 +36,20 @@ pub const FILES: Texts = Texts(&[
     ("broken.json", "{"),
 ]);
 
+/// One account and one permission set for everybody. The keys of the permission set can be appended.
+pub const ONE_ROLE: &str = r#"
+[[account]]
+id = "111122223333"
+name = "one"
+[[assignment]]
+id = "a"
+who = { everyone = true }
+accounts = ["one"]
+permission_sets = ["P"]
+[[permission_set]]
+name = "P"
+"#;
+
 /// A provider that is trusted for these domains.
 pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
     let domains = domains.iter();
