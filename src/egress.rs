@@ -3,7 +3,6 @@
 //!
 //! Proxy settings in the environment are ignored. Loopback and link-local addresses, which include the metadata
 //! services of clouds, are never reached through the proxy.
-//! reached through the proxy.
 
 mod address_class;
 

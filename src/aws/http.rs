@@ -1,7 +1,6 @@
 //! The HTTP client for the console sign-in endpoint. STS uses the client of the SDK.
 //!
 //! It follows no redirects, uses the proxy of `[egress]` and ignores the environment, and limits the size of responses.
-//! allowed.
 
 use std::time::Duration;
 

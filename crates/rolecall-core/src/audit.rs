@@ -1,8 +1,7 @@
 //! The closed set of audit events, and the hash chain that makes tampering with the trail evident.
 //!
-//! An event names people, roles and reasons, never a secret. A writer (one run of one process) appends events as `h_n =
-//! SHA-256(h_{n-1}
-//! canonical(event_n))`. The adapter stores the chain; this module defines it.
+//! An event names people, roles and reasons, never a secret. A writer (one run of one process) appends events as
+//! `h_n = SHA-256(h_{n-1} || canonical(event_n))`. The adapter stores the chain; this module defines it.
 
 mod abandoned;
 mod about;

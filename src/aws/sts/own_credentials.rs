@@ -1,7 +1,8 @@
 //! The AWS credentials of the gateway itself, from the SDK's default chain: environment, profile, web identity of a pod, ECS, EC2.
 //! The chain is asked when an operation is signed for the first time, and again before the credentials expire.
 //!
-//! Its HTTP client is the only one that may reach the link-local addresses of metadata services. It uses no proxy.
+//! Its HTTP client connects to the link-local addresses of metadata services, which the clients for identity providers refuse. It
+//! uses no proxy.
 
 use std::fmt;
 use std::sync::Arc;

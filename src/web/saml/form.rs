@@ -1,4 +1,4 @@
-//! Forms that identity providers send by way of the browser.
+//! Forms that identity providers send through the browser (SAML Bindings 3.5, HTTP POST).
 
 use std::future::Future;
 use std::pin::Pin;
