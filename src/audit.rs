@@ -13,14 +13,14 @@ mod finding;
 mod flush;
 mod gate;
 mod index;
-mod not_written;
-mod owed;
 mod people;
+mod retry_queue;
 mod row;
 mod search;
 mod task;
 mod verify;
 mod waiter;
+mod write_error;
 mod writer;
 
 pub use self::export::{ExportError, Format, export};

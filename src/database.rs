@@ -8,7 +8,7 @@ mod url;
 
 pub use self::open_error::OpenDatabaseError;
 pub use self::pool::Database;
-pub(crate) use self::pool::{Place, SQLITE_SETTINGS, answered};
+pub(crate) use self::pool::{Backend, SQLITE_SETTINGS, answered};
 #[cfg(test)]
 pub(crate) use self::schema::SQLITE;
 pub use self::url::{DatabaseUrl, InvalidDatabaseUrl};

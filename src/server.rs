@@ -78,7 +78,7 @@ impl Default for Overrides {
 }
 
 /// A gateway with bound listeners that does not serve yet.
-pub struct Bound {
+pub struct BoundServer {
     /// Address of the public listener.
     pub public_address: SocketAddr,
     /// Address of the management listener.
@@ -94,7 +94,7 @@ pub struct Bound {
     audit: Arc<SqlAudit>,
     settings: Arc<Settings>,
     digest: String,
-    referred: Vec<PathBuf>,
+    referenced_files: Vec<PathBuf>,
     draining: Draining,
     pending_work: PendingWork,
     public: HttpServerTask,
@@ -103,12 +103,12 @@ pub struct Bound {
 
 /// A handle that stops a running gateway.
 #[derive(Clone)]
-pub struct Stopper {
+pub struct ShutdownHandle {
     draining: Draining,
     public: ServerHandle,
 }
 
-impl Stopper {
+impl ShutdownHandle {
     /// Makes `/readyz` fail, waits until load balancers have noticed, then stops.
     pub async fn drain_and_stop(&self) {
         self.draining.begin();
@@ -152,7 +152,7 @@ pub async fn gateway_for_cli(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<Sql
 ///
 /// # Errors
 /// If something cannot be built, opened or bound. The error has a hint.
-pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound> {
+pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<BoundServer> {
     // rustls needs one default crypto provider for all TLS connections. A second call, as in tests with several
     // gateways in one process, fails without effect.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -215,7 +215,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
         || listen(settings.listen.management, "listen.management"),
         Ok,
     )?;
-    Ok(Bound {
+    Ok(BoundServer {
         public_address: public.local_addr()?,
         management_address: management.local_addr()?,
         public: listener::serve(public, site.clone(), tls, connections)?,
@@ -229,7 +229,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
         providers,
         provider_source,
         digest,
-        referred: access.referred,
+        referenced_files: access.referenced_files,
         draining,
         pending_work,
     })
@@ -282,10 +282,10 @@ fn serve_management(
         .run())
 }
 
-impl Bound {
+impl BoundServer {
     /// A handle that stops the gateway once it runs.
-    pub fn stopper(&self) -> Stopper {
-        Stopper {
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle {
             draining: self.draining.clone(),
             public: self.public.handle(),
         }
@@ -317,7 +317,7 @@ impl Bound {
             providers: self.providers,
             provider_source: self.provider_source,
             metrics: self.metrics,
-            referred: self.referred,
+            referenced_files: self.referenced_files,
         };
         let management = self.management.handle();
         let (served, _, (), (), (), (), begun) = tokio::join!(

@@ -10,7 +10,7 @@ mod url;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rolecall_core::base::{Clock, Source};
+use rolecall_core::base::{BoxError, Clock};
 use rolecall_core::record::RecordStore;
 
 pub use self::memory::MemoryStore;
@@ -37,11 +37,11 @@ pub enum OpenStoreError {
         path: PathBuf,
         /// Error of the operating system.
         #[source]
-        source: Source,
+        source: BoxError,
     },
     /// The Redis client rejects these settings.
     #[error("cannot initialize the Redis client")]
-    Redis(#[source] Source),
+    Redis(#[source] BoxError),
     /// The SQLite file cannot be created, opened or written.
     #[error("cannot open the store {path}")]
     Sqlite {
@@ -49,7 +49,7 @@ pub enum OpenStoreError {
         path: PathBuf,
         /// Error of SQLite or of the operating system.
         #[source]
-        source: Source,
+        source: BoxError,
     },
 }
 

@@ -7,12 +7,12 @@ use sqlx::{
 
 use super::row::{self, NAMES, Row};
 
-/// Its placeholders are the new sequence and hash, and the writer, old sequence, old hash and fence of [`Move`].
+/// Its placeholders are the new sequence and hash, and the writer, old sequence, old hash and fence of [`HeadUpdate`].
 const MOVE_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5 AND fence = $6";
 const MOVE_HEAD_PLACEHOLDERS: usize = 6;
 
 /// Moves the head of a chain: sequence and hash of its last event.
-pub(super) struct Move {
+pub(super) struct HeadUpdate {
     pub(super) writer: String,
     pub(super) from: (i64, String),
     pub(super) to: (i64, String),
@@ -56,13 +56,13 @@ pub(super) fn postgres(rows: usize) -> String {
 }
 
 /// Runs one of the statements above for these rows. Returns `false`, and writes nothing, if the chain does not end at
-/// [`Move::from`].
+/// [`HeadUpdate::from`].
 ///
 /// After an error, and if dropped before its end, the connection may be left within a transaction: close it.
 pub(super) async fn append<DB>(
     connection: &mut DB::Connection,
     statement: String,
-    head: Move,
+    head: HeadUpdate,
     rows: Vec<Row>,
 ) -> Result<bool, sqlx::Error>
 where

@@ -43,13 +43,17 @@ async fn migrate(migrations: usize) {
             true => Database::open(&url).await.unwrap(),
             false => Database::open_or_create(&url).await.unwrap(),
         };
-        assert_eq!(trail.remark().is_some(), open, "{migrations} migrations");
+        assert_eq!(
+            trail.schema_warning().is_some(),
+            open,
+            "{migrations} migrations"
+        );
         let report = verify(&trail).await.unwrap();
         assert_eq!(report.is_intact(), migrations == 1, "{report:?}");
         trail.pool.close().await;
     }
     let trail = Database::open(&url).await.unwrap();
-    assert_eq!(trail.remark(), None);
+    assert_eq!(trail.schema_warning(), None);
     let count = async |query: &'static str| -> i64 {
         sqlx::query_scalar(query)
             .fetch_one(&trail.pool)

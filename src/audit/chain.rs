@@ -12,13 +12,13 @@ use std::time::Duration;
 use rolecall_core::audit::{AuditEvent, ChainHash};
 use tokio::time::{Instant, timeout};
 
-use super::append::Move;
+use super::append::HeadUpdate;
 use super::committed::Committed;
 use super::connection::Connection;
-use super::not_written::NotWritten;
-use super::owed::Owed;
+use super::retry_queue::RetryQueue;
 use super::row::{self, Columns, Row};
 use super::waiter::Pending;
+use super::write_error::WriteError;
 use crate::database::Database;
 
 /// How long a transaction may take: two seconds for the lock of another process, and the writing itself.
@@ -59,12 +59,12 @@ pub(super) struct Chain {
     /// The value in the database; see [`Connection::raise_fence`].
     fence: i64,
     /// The last transaction, if its outcome is unknown. No other transaction starts before it is known.
-    doubt: Option<Doubt>,
-    owed: Owed,
+    unknown_commit: Option<UnknownCommit>,
+    retries: RetryQueue,
 }
 
 /// A transaction with an unknown outcome. The callers that waited for its events received an error.
-struct Doubt {
+struct UnknownCommit {
     /// The end of the chain if the transaction was committed.
     head: Head,
     events: Vec<Pending>,
@@ -74,7 +74,7 @@ impl Chain {
     /// Commits a batch in one transaction or, if the database rejects the content of an event, each event in a transaction of its
     /// own.
     ///
-    /// Outcomes that are not written are kept for [`Self::commit_owed`].
+    /// Outcomes that are not written are kept for [`Self::commit_retries`].
     pub(super) async fn commit(&mut self, events: Vec<Pending>) -> Committed {
         let (committed, rejected) = self.commit_separately(events).await;
         for (event, error) in rejected {
@@ -84,23 +84,28 @@ impl Chain {
         committed
     }
 
-    /// Commits events that are owed, as many as fit into one transaction.
-    pub(super) async fn commit_owed(&mut self) -> Committed {
-        // Events of the transaction in doubt may be owed.
-        if self.owed.is_empty()
+    /// Commits queued events, as many as fit into one transaction.
+    pub(super) async fn commit_retries(&mut self) -> Committed {
+        // Events of a transaction with an unknown outcome may have to be written again.
+        if self.retries.is_empty()
             && let Err(error) = self.settle_and_keep().await
         {
             return Committed::failed(0, error);
         }
-        let events: Vec<_> = self.owed.take().into_iter().map(Pending::owed).collect();
+        let events: Vec<_> = self
+            .retries
+            .take()
+            .into_iter()
+            .map(Pending::retried)
+            .collect();
         if events.is_empty() {
             return Committed::default();
         }
         let (committed, rejected) = self.commit_separately(events).await;
         if rejected.is_empty() && committed.fault.is_none() {
-            self.owed.succeeded();
+            self.retries.succeeded();
         }
-        if !rejected.is_empty() && self.owed.failed() {
+        if !rejected.is_empty() && self.retries.failed() {
             for (event, error) in &rejected {
                 report(&event.entry.1, error);
             }
@@ -109,36 +114,39 @@ impl Chain {
         committed
     }
 
-    /// Delays the next attempt: events that are owed were not committed, although the database can be written.
-    pub(super) fn postpone_owed(&mut self) {
-        self.owed.failed();
+    /// Delays the next attempt: queued events were not committed, although the database can be written.
+    pub(super) fn postpone_retries(&mut self) {
+        self.retries.failed();
     }
 
-    /// The number of events that are owed, including those of the transaction in doubt.
-    pub(super) fn owed(&self) -> usize {
-        let doubtful = self.doubt.as_ref().map_or(0, |doubt| doubt.events.len());
-        self.owed.len() + doubtful
+    /// The number of events to retry, including those of the transaction with an unknown outcome.
+    pub(super) fn retries(&self) -> usize {
+        let doubtful = self
+            .unknown_commit
+            .as_ref()
+            .map_or(0, |unknown_commit| unknown_commit.events.len());
+        self.retries.len() + doubtful
     }
 
-    /// When [`Self::commit_owed`] should be called next.
+    /// When [`Self::commit_retries`] should be called next.
     pub(super) fn due_at(&self) -> Option<Instant> {
-        self.owed.due_at()
+        self.retries.due_at()
     }
 
     /// Keeps an event that must be written.
-    pub(super) fn owe(&mut self, event: Entry) {
-        self.owed.push(event);
+    pub(super) fn retry_later(&mut self, event: Entry) {
+        self.retries.push(event);
     }
 
     /// Keeps the outcomes of events that were not written.
     pub(super) fn keep_outcomes(&mut self, events: Vec<Pending>) {
         for event in events.into_iter().filter(Pending::is_outcome) {
-            self.owe(event.entry);
+            self.retry_later(event.entry);
         }
     }
 
     /// Whether an event could be written: tries one of the usual size, and commits as much. Returns the file to flush.
-    pub(super) async fn probe(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
+    pub(super) async fn probe(&mut self) -> Result<Option<Arc<File>>, WriteError> {
         self.settle_and_keep().await?;
         let probing = timeout(TRANSACTION_MAX, async {
             let mut after = self.head;
@@ -146,11 +154,11 @@ impl Chain {
             let head = self.moving_to(after);
             let connection = open(&mut self.connection, &self.trail).await?;
             if !connection.probe(head, row).await? {
-                return Err(NotWritten::Changed);
+                return Err(WriteError::Changed);
             }
             connection.log()
         });
-        let outcome = probing.await.unwrap_or(Err(NotWritten::TimedOut));
+        let outcome = probing.await.unwrap_or(Err(WriteError::TimedOut));
         self.keep_connection_after(outcome)
     }
 
@@ -168,7 +176,7 @@ impl Chain {
     async fn commit_separately(
         &mut self,
         events: Vec<Pending>,
-    ) -> (Committed, Vec<(Pending, NotWritten)>) {
+    ) -> (Committed, Vec<(Pending, WriteError)>) {
         let (count, mut rejected) = (events.len(), Vec::new());
         let error = match self.commit_together(events).await {
             Ok(log) => return (Committed::all(count, log), rejected),
@@ -203,7 +211,7 @@ impl Chain {
     }
 
     /// The events of the last transaction, if the database rejected the content of one of them and accepts others.
-    async fn rejected_by(&mut self, error: &NotWritten) -> Option<Vec<Pending>> {
+    async fn rejected_by(&mut self, error: &WriteError) -> Option<Vec<Pending>> {
         if !error.is_about_a_row() {
             return None;
         }
@@ -220,7 +228,7 @@ impl Chain {
     async fn commit_together(
         &mut self,
         events: Vec<Pending>,
-    ) -> Result<Option<Arc<File>>, NotWritten> {
+    ) -> Result<Option<Arc<File>>, WriteError> {
         if let Err(error) = self.settle_and_keep().await {
             self.keep_outcomes(events);
             return Err(error);
@@ -231,28 +239,28 @@ impl Chain {
             .map(|event| after.push(&self.writer, event.entry.clone()))
             .collect();
         let head = self.moving_to(after);
-        self.doubt = Some(Doubt {
+        self.unknown_commit = Some(UnknownCommit {
             head: after,
             events,
         });
         let writing = timeout(TRANSACTION_MAX, async {
             let connection = open(&mut self.connection, &self.trail).await?;
-            let _turn = self.trail.write_turn().await;
+            let _write_lock = self.trail.write_lock().await;
             if !connection.append(head, rows).await? {
-                return Err(NotWritten::Changed);
+                return Err(WriteError::Changed);
             }
             connection.log()
         });
-        let outcome = writing.await.unwrap_or(Err(NotWritten::TimedOut));
+        let outcome = writing.await.unwrap_or(Err(WriteError::TimedOut));
         if outcome.is_ok() {
             self.head = after;
-            self.doubt = None;
+            self.unknown_commit = None;
         }
         self.keep_connection_after(outcome)
     }
 
     /// As [`Self::settle`], and keeps the outcomes that are not written.
-    async fn settle_and_keep(&mut self) -> Result<(), NotWritten> {
+    async fn settle_and_keep(&mut self) -> Result<(), WriteError> {
         let events = self.settle().await?;
         self.keep_outcomes(events);
         Ok(())
@@ -260,31 +268,35 @@ impl Chain {
 
     /// After a transaction with an unknown outcome, gets the end of the chain from the database. Returns the events of that
     /// transaction if they are not written.
-    async fn settle(&mut self) -> Result<Vec<Pending>, NotWritten> {
-        if self.doubt.is_none() {
+    async fn settle(&mut self) -> Result<Vec<Pending>, WriteError> {
+        if self.unknown_commit.is_none() {
             return Ok(Vec::new());
         }
         let reading = timeout(TRANSACTION_MAX, async {
             let connection = open(&mut self.connection, &self.trail).await?;
             let recorded = connection.raise_fence(&self.writer).await?;
-            let (sequence, hash, fence) = recorded.ok_or(NotWritten::Changed)?;
-            let hash = hash.parse().map_err(|_| NotWritten::Changed)?;
+            let (sequence, hash, fence) = recorded.ok_or(WriteError::Changed)?;
+            let hash = hash.parse().map_err(|_| WriteError::Changed)?;
             Ok((Head { sequence, hash }, fence))
         });
-        let recorded = reading.await.unwrap_or(Err(NotWritten::TimedOut));
+        let recorded = reading.await.unwrap_or(Err(WriteError::TimedOut));
         let (found, fence) = self.keep_connection_after(recorded)?;
-        let is_known = found == self.head || self.doubt.as_ref().is_some_and(|d| d.head == found);
-        let Some(doubt) = self.doubt.take_if(|_| is_known) else {
-            return Err(NotWritten::Changed);
+        let is_known = found == self.head
+            || self
+                .unknown_commit
+                .as_ref()
+                .is_some_and(|d| d.head == found);
+        let Some(unknown_commit) = self.unknown_commit.take_if(|_| is_known) else {
+            return Err(WriteError::Changed);
         };
         self.fence = fence;
         if found == self.head {
-            return Ok(doubt.events);
+            return Ok(unknown_commit.events);
         }
         self.head = found;
-        let intents = doubt.events.iter().filter_map(Pending::intent);
+        let intents = unknown_commit.events.iter().filter_map(Pending::intent);
         for closing in intents.filter_map(|intent| intent.closing()) {
-            self.owe(closing);
+            self.retry_later(closing);
         }
         Ok(Vec::new())
     }
@@ -292,16 +304,16 @@ impl Chain {
     /// Closes the connection after an error: it may be within a transaction.
     fn keep_connection_after<T>(
         &mut self,
-        outcome: Result<T, NotWritten>,
-    ) -> Result<T, NotWritten> {
+        outcome: Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
         if outcome.is_err() {
             self.connection = None;
         }
         outcome
     }
 
-    fn moving_to(&self, after: Head) -> Move {
-        Move {
+    fn moving_to(&self, after: Head) -> HeadUpdate {
+        HeadUpdate {
             writer: self.writer.clone(),
             from: (self.head.sequence, self.head.hash.to_string()),
             to: (after.sequence, after.hash.to_string()),
@@ -314,7 +326,7 @@ impl Chain {
 async fn open<'a>(
     connection: &'a mut Option<Connection>,
     trail: &Database,
-) -> Result<&'a mut Connection, NotWritten> {
+) -> Result<&'a mut Connection, WriteError> {
     let open = match connection.take() {
         Some(open) => open,
         None => Connection::open(trail).await?,
@@ -323,7 +335,7 @@ async fn open<'a>(
 }
 
 /// Reports an event that the database rejects while it accepts others.
-fn report(columns: &Columns, error: &NotWritten) {
+fn report(columns: &Columns, error: &WriteError) {
     tracing::error!(
         reference = columns.reference,
         event = columns.event,

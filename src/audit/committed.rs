@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::not_written::NotWritten;
 use super::waiter::Outcome;
+use super::write_error::WriteError;
 
 #[derive(Default)]
 pub(super) struct Committed {
@@ -13,7 +13,7 @@ pub(super) struct Committed {
     /// One for each event, in order.
     pub(super) outcomes: Vec<Outcome>,
     /// Why the database cannot be written at present. None if it works, even if it rejected an event.
-    pub(super) fault: Option<NotWritten>,
+    pub(super) fault: Option<WriteError>,
 }
 
 impl Committed {
@@ -27,7 +27,7 @@ impl Committed {
     }
 
     /// None of `count` events is known to be committed.
-    pub(super) fn failed(count: usize, fault: NotWritten) -> Self {
+    pub(super) fn failed(count: usize, fault: WriteError) -> Self {
         Self {
             fault: Some(fault),
             ..Self::default()
@@ -36,7 +36,7 @@ impl Committed {
     }
 
     /// The only event was rejected.
-    pub(super) fn rejected(error: NotWritten) -> Self {
+    pub(super) fn rejected(error: WriteError) -> Self {
         Self {
             outcomes: vec![Err(error)],
             ..Self::default()

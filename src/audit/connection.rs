@@ -10,10 +10,10 @@ use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use tokio::time::timeout;
 
-use super::append::{self, Move, Scope, append};
-use super::not_written::NotWritten;
+use super::append::{self, HeadUpdate, Scope, append};
 use super::row::Row;
-use crate::database::{Database, Place, SQLITE_SETTINGS};
+use super::write_error::WriteError;
+use crate::database::{Backend, Database, SQLITE_SETTINGS};
 use crate::sqlite_file::SqliteFile;
 
 /// How long opening may take; callers wait for it.
@@ -57,14 +57,14 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(trail: &Database) -> Result<Self, NotWritten> {
+    pub(super) async fn open(trail: &Database) -> Result<Self, WriteError> {
         let opened = timeout(OPEN_MAX, Self::connect(trail)).await;
-        opened.map_err(|_| NotWritten::TimedOut)?
+        opened.map_err(|_| WriteError::TimedOut)?
     }
 
-    async fn connect(trail: &Database) -> Result<Self, NotWritten> {
-        match &trail.place {
-            Place::Sqlite(file) => {
+    async fn connect(trail: &Database) -> Result<Self, WriteError> {
+        match &trail.backend {
+            Backend::Sqlite(file) => {
                 file.is_in_place()?;
                 let options = SqliteConnectOptions::new().filename(file.path());
                 let mut sql = SqliteConnection::connect_with(&options).await?;
@@ -77,7 +77,7 @@ impl Connection {
                     log: None,
                 })
             }
-            Place::Postgres(url) => {
+            Backend::Postgres(url) => {
                 let mut sql = PgConnection::connect(url.expose()).await?;
                 sqlx::raw_sql(POSTGRES_SETTINGS).execute(&mut sql).await?;
                 Ok(Self::Postgres(sql))
@@ -86,18 +86,22 @@ impl Connection {
     }
 
     /// Closes the connection. SQLite then moves its log into the database file, unless another connection is open.
-    pub(super) async fn close(self) -> Result<(), NotWritten> {
+    pub(super) async fn close(self) -> Result<(), WriteError> {
         let closed = timeout(CLOSE_MAX, async {
             match self {
                 Self::Sqlite { sql, .. } => sql.close().await,
                 Self::Postgres(sql) => sql.close().await,
             }
         });
-        Ok(closed.await.map_err(|_| NotWritten::TimedOut)??)
+        Ok(closed.await.map_err(|_| WriteError::TimedOut)??)
     }
 
     /// Appends the rows in a transaction; see [`append()`].
-    pub(super) async fn append(&mut self, head: Move, rows: Vec<Row>) -> Result<bool, sqlx::Error> {
+    pub(super) async fn append(
+        &mut self,
+        head: HeadUpdate,
+        rows: Vec<Row>,
+    ) -> Result<bool, sqlx::Error> {
         match self {
             Self::Sqlite { sql, .. } => {
                 let statement = append::sqlite(rows.len(), Scope::Own);
@@ -111,8 +115,8 @@ impl Connection {
     }
 
     /// Appends the row, rolls that back, and commits as much elsewhere. Returns `false`, and commits nothing, if the chain does
-    /// not end at [`Move::from`].
-    pub(super) async fn probe(&mut self, head: Move, row: Row) -> Result<bool, sqlx::Error> {
+    /// not end at [`HeadUpdate::from`].
+    pub(super) async fn probe(&mut self, head: HeadUpdate, row: Row) -> Result<bool, sqlx::Error> {
         let rows = vec![row];
         match self {
             Self::Sqlite { sql, .. } => {
@@ -168,8 +172,8 @@ impl Connection {
     /// The file to flush before the commits so far are durable; none if they are durable already.
     ///
     /// # Errors
-    /// [`NotWritten::File`] if the database or its log was deleted or replaced, so that the commits would be lost.
-    pub(super) fn log(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
+    /// [`WriteError::File`] if the database or its log was deleted or replaced, so that the commits would be lost.
+    pub(super) fn log(&mut self) -> Result<Option<Arc<File>>, WriteError> {
         let Self::Sqlite { file, log, .. } = self else {
             return Ok(None);
         };

@@ -68,14 +68,14 @@ pub async fn export(
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct ExportedPosition<'a> {
     writer: &'a str,
     sequence: i64,
     hash: &'a str,
 }
 
 fn json_line(row: &Row) -> io::Result<String> {
-    let place = serde_json::to_string(&Place {
+    let position = serde_json::to_string(&ExportedPosition {
         writer: &row.writer,
         sequence: row.sequence,
         hash: &row.hash,
@@ -88,8 +88,8 @@ fn json_line(row: &Row) -> io::Result<String> {
     } else {
         serde_json::to_string(&row.canonical)?
     };
-    let place = place.strip_suffix('}').unwrap_or(&place);
-    Ok(format!("{place},\"event\":{event}}}\n"))
+    let position = position.strip_suffix('}').unwrap_or(&position);
+    Ok(format!("{position},\"event\":{event}}}\n"))
 }
 
 fn csv_line(row: &Row) -> String {

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::gate::Gate;
-use super::not_written::NotWritten;
 use super::waiter::{Outcome, Waiter};
+use super::write_error::WriteError;
 
 /// Commits that may wait for a flush. With more, the writer waits for the disk.
 const QUEUE_MAX: usize = 64;
@@ -57,13 +57,13 @@ impl Flusher {
     /// Flushes the log, if any, and waits until all commits up to this one are flushed and their waiters answered.
     ///
     /// # Errors
-    /// [`NotWritten::NotKept`] if this flush or an earlier one failed; [`NotWritten::Closed`].
+    /// [`WriteError::NotKept`] if this flush or an earlier one failed; [`WriteError::Closed`].
     pub(super) async fn flush(&self, log: Option<Arc<File>>) -> Outcome {
         let (waiter, outcome) = Waiter::new(None);
         let waiters = vec![waiter];
         let sent = self.queue.send(Commit { log, waiters }).await;
-        sent.map_err(|_| NotWritten::Closed)?;
-        outcome.await.map_err(|_| NotWritten::Closed)?
+        sent.map_err(|_| WriteError::Closed)?;
+        outcome.await.map_err(|_| WriteError::Closed)?
     }
 
     /// Waits until everything is flushed.
@@ -104,7 +104,7 @@ async fn flush(log: Arc<File>, sync: &SyncFile, gate: &Gate) -> Outcome {
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(|error| {
             tracing::error!(%error, "the disk did not keep the audit trail; nothing is issued until rolecalld is restarted");
-            let error = NotWritten::NotKept(Arc::new(error));
+            let error = WriteError::NotKept(Arc::new(error));
             gate.close_permanently(error.clone());
             error
         })

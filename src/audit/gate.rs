@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::not_written::NotWritten;
+use super::write_error::WriteError;
 
 /// For how long a write counts for [`Gate::is_fresh`].
 const FRESH: Duration = Duration::from_secs(1);
@@ -18,9 +18,9 @@ pub(super) struct Gate(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// Why it is closed.
-    closed: Option<NotWritten>,
+    closed: Option<WriteError>,
     /// Why it is closed until the process is restarted.
-    closed_permanently: Option<NotWritten>,
+    closed_permanently: Option<WriteError>,
     /// When the trail was last written.
     written_at: Option<Instant>,
 }
@@ -30,7 +30,7 @@ impl Gate {
     ///
     /// # Errors
     /// Why the gate is closed.
-    pub(super) fn check(&self) -> Result<(), NotWritten> {
+    pub(super) fn check(&self) -> Result<(), WriteError> {
         let state = self.lock();
         match state.closed_permanently.as_ref().or(state.closed.as_ref()) {
             None => Ok(()),
@@ -54,12 +54,12 @@ impl Gate {
     }
 
     /// Called when the trail cannot be written. Returns whether the gate was open.
-    pub(super) fn close(&self, error: NotWritten) -> bool {
+    pub(super) fn close(&self, error: WriteError) -> bool {
         self.lock().closed.replace(error).is_none()
     }
 
     /// Called when the trail cannot be written until the process is restarted.
-    pub(super) fn close_permanently(&self, error: NotWritten) {
+    pub(super) fn close_permanently(&self, error: WriteError) {
         self.lock().closed_permanently = Some(error);
     }
 

@@ -110,7 +110,7 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     complete(&mut rows, database).await?;
 
     let mut connection = database.pool.acquire().await?;
-    let _turn = database.write_turn().await;
+    let _write_lock = database.write_lock().await;
     let mut transaction = connection.begin().await?;
     if database.is_postgres() {
         sqlx::raw_sql(POSTGRES_SETTINGS)
@@ -234,7 +234,7 @@ impl IndexRow {
         let kind = &event.kind;
         let (session, allowed_in) = kind.sessions();
         subjects.session = session.and_then(searchable);
-        let target = kind.about().target;
+        let target = kind.properties().target;
         subjects.permission_set = target.and_then(|target| searchable(&target.permission_set));
         Self {
             row,

@@ -64,17 +64,17 @@ pub(super) fn sample() -> Entry {
 impl Columns {
     /// The columns of an event.
     pub(super) fn of(event: &AuditEvent) -> Self {
-        let about = event.kind.about();
-        let actor = about.actor;
-        let provider = actor.map_or(about.provider, |actor| Some(&actor.provider));
+        let properties = event.kind.properties();
+        let actor = properties.actor;
+        let provider = actor.map_or(properties.provider, |actor| Some(&actor.provider));
         Self {
             at: sortable(event.at),
-            event: about.event.to_owned(),
+            event: properties.event.to_owned(),
             reference: event.reference.as_str().to_owned(),
             provider: provider.map(str::to_owned),
             subject: actor.map(|actor| actor.subject.clone()),
             email: actor.and_then(|actor| actor.email.clone()),
-            account: about.target.map(|target| target.account.clone()),
+            account: properties.target.map(|target| target.account.clone()),
         }
     }
 

@@ -10,8 +10,8 @@ use super::chain::Chain;
 use super::committed::Committed;
 use super::flush::Flusher;
 use super::gate::Gate;
-use super::not_written::NotWritten;
 use super::waiter::{Intent, Pending, Waiter};
+use super::write_error::WriteError;
 
 /// Events of one transaction at most. The driver keeps one prepared statement for each number of events.
 pub(super) const BATCH_MAX: usize = 64;
@@ -61,7 +61,7 @@ impl Task {
             tokio::select! {
                 taken = queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
                 Some(intent) = abandoned.recv() => {
-                    intent.closing().into_iter().for_each(|closing| self.chain.owe(closing));
+                    intent.closing().into_iter().for_each(|closing| self.chain.retry_later(closing));
                     continue;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
@@ -77,7 +77,7 @@ impl Task {
         self.end(abandoned).await;
     }
 
-    /// Writes the events that are owed, as far as the database accepts them, and flushes them.
+    /// Writes the queued events, as far as the database accepts them, and flushes them.
     async fn end(mut self, mut abandoned: mpsc::Receiver<Intent>) {
         // Abandoned intents are known when all callers are answered.
         self.flusher.flush(None).await.ok();
@@ -88,12 +88,12 @@ impl Task {
                 intent
                     .closing()
                     .into_iter()
-                    .for_each(|closing| self.chain.owe(closing));
+                    .for_each(|closing| self.chain.retry_later(closing));
             }
-            if self.chain.owed() == 0 {
+            if self.chain.retries() == 0 {
                 break;
             }
-            let committed = self.chain.commit_owed().await;
+            let committed = self.chain.commit_retries().await;
             let is_over = if committed.has_written() {
                 (has_failed, rejected) = (false, 0);
                 false
@@ -103,13 +103,13 @@ impl Task {
             } else {
                 // Rejected events are at the end of the queue now, so this is reached after each was tried.
                 rejected += committed.outcomes.len();
-                rejected >= self.chain.owed()
+                rejected >= self.chain.retries()
             };
             self.flusher.flush(committed.log).await.ok();
-            // The transaction in doubt may have been committed.
-            if is_over && self.chain.owed() > 0 {
+            // The transaction with the unknown outcome may have been committed.
+            if is_over && self.chain.retries() > 0 {
                 tracing::error!(
-                    events = self.chain.owed(),
+                    events = self.chain.retries(),
                     "outcomes of issues could not be written to the audit trail"
                 );
                 break;
@@ -126,7 +126,7 @@ impl Task {
         if let Err(error) = &outcome
             && self.retry.is_none()
         {
-            if matches!(error, NotWritten::TimedOut) {
+            if matches!(error, WriteError::TimedOut) {
                 // The retry may take as long.
                 self.close_gate(error);
             }
@@ -149,7 +149,7 @@ impl Task {
         }
     }
 
-    fn close_gate(&self, error: &NotWritten) {
+    fn close_gate(&self, error: &WriteError) {
         if self.gate.close(error.clone()) {
             tracing::error!(
                 error = error as &dyn std::error::Error,
@@ -159,19 +159,19 @@ impl Task {
     }
 
     /// Whether a database that failed can be written again, including a flush to disk.
-    async fn recover(&mut self) -> Result<(), NotWritten> {
+    async fn recover(&mut self) -> Result<(), WriteError> {
         let Some(log) = self.chain.probe().await? else {
             return Ok(());
         };
         let flushed = timeout(FLUSH_MAX, self.flusher.flush(Some(log))).await;
-        flushed.unwrap_or(Err(NotWritten::TimedOut))
+        flushed.unwrap_or(Err(WriteError::TimedOut))
     }
 
-    /// Writes the events that are owed and the batch, and answers the callers. Without an event, writes as much as an event.
+    /// Writes the queued events and the batch, and answers the callers. Without an event, writes as much as an event.
     ///
     /// # Errors
     /// The database failed. If it rejected a single event, only the caller of that event receives the error.
-    async fn write(&mut self, batch: &mut Vec<Waiting>) -> Result<(), NotWritten> {
+    async fn write(&mut self, batch: &mut Vec<Waiting>) -> Result<(), WriteError> {
         let mut has_written = false;
         if self.retry.is_some() {
             if let Err(error) = self.recover().await {
@@ -181,10 +181,10 @@ impl Task {
             has_written = true;
         }
         if self.chain.due_at().is_some_and(|at| at <= Instant::now()) {
-            match self.write_owed().await {
+            match self.write_retries().await {
                 Ok(()) => has_written = true,
                 // The next transaction may take as long.
-                Err(error @ NotWritten::TimedOut) => {
+                Err(error @ WriteError::TimedOut) => {
                     self.refuse_with(batch, &error);
                     return Err(error);
                 }
@@ -198,11 +198,11 @@ impl Task {
         self.write_batch(batch).await
     }
 
-    async fn write_owed(&mut self) -> Result<(), NotWritten> {
-        let committed = self.chain.commit_owed().await;
+    async fn write_retries(&mut self) -> Result<(), WriteError> {
+        let committed = self.chain.commit_retries().await;
         let outcome = self.report(&committed);
         if outcome.is_err() {
-            self.chain.postpone_owed();
+            self.chain.postpone_retries();
         }
         if let Some(log) = committed.log {
             self.flusher.flush_later(log, Vec::new()).await;
@@ -210,7 +210,7 @@ impl Task {
         outcome
     }
 
-    async fn write_batch(&mut self, batch: &mut Vec<Waiting>) -> Result<(), NotWritten> {
+    async fn write_batch(&mut self, batch: &mut Vec<Waiting>) -> Result<(), WriteError> {
         let (mut events, mut waiting, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for one in batch.drain(..) {
             let waits_for_flush = one.waits_for_flush();
@@ -239,7 +239,7 @@ impl Task {
     }
 
     /// Logs the first of several failures.
-    fn report(&mut self, committed: &Committed) -> Result<(), NotWritten> {
+    fn report(&mut self, committed: &Committed) -> Result<(), WriteError> {
         let Some(error) = &committed.fault else {
             self.is_failing &= committed.outcomes.is_empty();
             return Ok(());
@@ -272,11 +272,11 @@ impl Task {
 
     /// Answers without a query, until the next attempt is due. Outcomes are kept.
     fn refuse(&mut self, batch: &mut Vec<Waiting>) {
-        let error = self.gate.check().err().unwrap_or(NotWritten::TimedOut);
+        let error = self.gate.check().err().unwrap_or(WriteError::TimedOut);
         self.refuse_with(batch, &error);
     }
 
-    fn refuse_with(&mut self, batch: &mut Vec<Waiting>, error: &NotWritten) {
+    fn refuse_with(&mut self, batch: &mut Vec<Waiting>, error: &WriteError) {
         for waiting in batch.drain(..) {
             self.chain
                 .keep_outcomes(waiting.event.into_iter().collect());

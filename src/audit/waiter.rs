@@ -9,10 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::chain::{Entry, entry};
-use super::not_written::NotWritten;
+use super::write_error::WriteError;
 
 /// Whether an event is in the trail.
-pub(super) type Outcome = Result<(), NotWritten>;
+pub(super) type Outcome = Result<(), WriteError>;
 
 /// An event that is not in the trail yet.
 pub(super) struct Pending {
@@ -39,7 +39,7 @@ pub(super) struct Intent {
 impl Intent {
     /// The event that closes it.
     pub(super) fn closing(&self) -> Option<Entry> {
-        let event = self.event.abandoned(self.since.elapsed())?;
+        let event = self.event.abandoned_outcome(self.since.elapsed())?;
         entry(&event)
             .inspect_err(|error| tracing::error!(%error, "an abandoned intent stays open"))
             .ok()
@@ -77,7 +77,7 @@ impl Pending {
     }
 
     /// An outcome that was not written before.
-    pub(super) fn owed(entry: Entry) -> Self {
+    pub(super) fn retried(entry: Entry) -> Self {
         let kind = Kind::Outcome;
         Self { entry, kind }
     }

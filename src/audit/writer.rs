@@ -19,11 +19,11 @@ use tokio::time::timeout;
 use super::chain::Chain;
 use super::flush::{Flusher, SyncFile};
 use super::gate::Gate;
-use super::not_written::NotWritten;
 use super::task::{Task, Waiting};
 use super::waiter::{Intent, Outcome, Pending, Waiter};
+use super::write_error::WriteError;
 use crate::database::OpenDatabaseError;
-use crate::database::{Database, DatabaseUrl, Place, answered};
+use crate::database::{Backend, Database, DatabaseUrl, answered};
 
 /// Events that may wait. With more, the database is too slow.
 const QUEUE_MAX: usize = 1_024;
@@ -100,7 +100,7 @@ impl SqlAudit {
     }
 
     /// Waits for the event; without one, tests whether the trail can be written.
-    async fn write(&self, event: Option<Pending>) -> Result<(), NotWritten> {
+    async fn write(&self, event: Option<Pending>) -> Result<(), WriteError> {
         // An outcome is kept while the database fails.
         if !event.as_ref().is_some_and(Pending::is_outcome) {
             self.gate.check()?;
@@ -108,19 +108,19 @@ impl SqlAudit {
         let outcome = self.enqueue(event).await?;
         timeout(APPEND_MAX, outcome)
             .await
-            .map_err(|_| NotWritten::TimedOut)?
-            .map_err(|_| NotWritten::Closed)?
+            .map_err(|_| WriteError::TimedOut)?
+            .map_err(|_| WriteError::Closed)?
     }
 
     async fn enqueue(
         &self,
         event: Option<Pending>,
-    ) -> Result<oneshot::Receiver<Outcome>, NotWritten> {
-        let queue = lock(&self.queue).clone().ok_or(NotWritten::Closed)?;
+    ) -> Result<oneshot::Receiver<Outcome>, WriteError> {
+        let queue = lock(&self.queue).clone().ok_or(WriteError::Closed)?;
         let place = timeout(QUEUE_WAIT_MAX, queue.reserve())
             .await
-            .map_err(|_| NotWritten::Full)?
-            .map_err(|_| NotWritten::Closed)?;
+            .map_err(|_| WriteError::Full)?
+            .map_err(|_| WriteError::Closed)?;
         let intent = event.as_ref().and_then(Pending::intent);
         let intent = intent.map(|intent| (intent.clone(), self.abandoned.clone()));
         let (waiter, outcome) = Waiter::new(intent);
@@ -153,8 +153,8 @@ impl AuditLog for SqlAudit {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        if let Place::Sqlite(file) = &self.database.place {
-            file.has_space().map_err(NotWritten::from)?;
+        if let Backend::Sqlite(file) = &self.database.backend {
+            file.has_space().map_err(WriteError::from)?;
         }
         Ok(self.write(None).await?)
     }
@@ -169,7 +169,7 @@ impl AuditLog for SqlAudit {
     fn local_fault(&self) -> Result<(), StoreError> {
         let queue = lock(&self.queue);
         if queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
-            return Err(NotWritten::Closed.into());
+            return Err(WriteError::Closed.into());
         }
         match self.gate.check() {
             Err(error) if error.is_local() => Err(error.into()),
@@ -178,9 +178,9 @@ impl AuditLog for SqlAudit {
     }
 
     fn is_shared(&self) -> bool {
-        match &self.database.place {
-            Place::Sqlite(_) => false,
-            Place::Postgres(_) => true,
+        match &self.database.backend {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(_) => true,
         }
     }
 }

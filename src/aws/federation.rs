@@ -11,7 +11,7 @@ use rolecall_core::aws::{
     ConsoleLink, ConsoleSignIn, ConsoleSignInError as SignInError, Credentials, Destination,
     Partition, Region, RoleSessionDuration,
 };
-use rolecall_core::base::Source;
+use rolecall_core::base::BoxError;
 use rolecall_core::base::text;
 use tokio::time::Instant;
 use url::Url;
@@ -46,7 +46,7 @@ struct SigninTokenResponse {
 /// Why an attempt did not return a token.
 enum Failure {
     Refused(u16),
-    Outage(Source),
+    Outage(BoxError),
 }
 
 impl SignInEndpoint {
@@ -54,7 +54,7 @@ impl SignInEndpoint {
     ///
     /// # Errors
     /// If a CA certificate is invalid, or a Region does not form a valid URL.
-    pub fn new(settings: &AwsSettings, egress: &Egress) -> Result<Self, Source> {
+    pub fn new(settings: &AwsSettings, egress: &Egress) -> Result<Self, BoxError> {
         let origins = match &settings.signin_endpoint {
             Some(origin) => vec![origin.clone()],
             None => settings
@@ -156,7 +156,7 @@ fn below(origin: &Url, path: &str) -> Url {
     url
 }
 
-async fn token_of(answer: reqwest::Response) -> Result<String, Source> {
+async fn token_of(answer: reqwest::Response) -> Result<String, BoxError> {
     let body = http::body(answer, ANSWER_BYTES_MAX).await?;
     // The message of serde_json could contain parts of the response.
     let SigninTokenResponse { token } = serde_json::from_slice(&body)
@@ -180,7 +180,7 @@ impl ConsoleSignIn for SignInEndpoint {
         issuer: &Url,
     ) -> Result<ConsoleLink, SignInError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
-        let mut outage: Source = "no sign-in endpoint is configured".into();
+        let mut outage: BoxError = "no sign-in endpoint is configured".into();
         for (index, origin) in self.origins.iter().enumerate() {
             let left = u32::try_from(self.origins.len() - index).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / left;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::base::Source;
+use rolecall_core::base::BoxError;
 
 use crate::egress::Egress;
 
@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     clippy::disallowed_methods,
     reason = "adapters are independent of each other, so this one builds its own client"
 )]
-pub(super) fn client(egress: &Egress) -> Result<reqwest::Client, Source> {
+pub(super) fn client(egress: &Egress) -> Result<reqwest::Client, BoxError> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
@@ -37,7 +37,7 @@ pub(super) fn client(egress: &Egress) -> Result<reqwest::Client, Source> {
 pub(super) async fn body(
     mut answer: reqwest::Response,
     bytes_max: usize,
-) -> Result<Vec<u8>, Source> {
+) -> Result<Vec<u8>, BoxError> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
         if body.len() + chunk.len() > bytes_max {

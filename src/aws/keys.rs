@@ -20,7 +20,7 @@ mod error;
 mod files;
 mod index;
 mod material;
-mod rights;
+mod permissions;
 
 /// How long a key is published before it becomes active, and after it was replaced: AWS may cache the key set this
 /// long.

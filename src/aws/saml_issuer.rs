@@ -15,7 +15,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::aws::{MintedSaml, Recipient, SamlClaims, SamlIssuer};
 use rolecall_core::base::limits::{LEEWAY, SAML_RESPONSE_CHARS_MAX, SAML_RESPONSE_LIFE};
 use rolecall_core::base::secret::SamlResponse;
-use rolecall_core::base::{Clock, Entropy, Source};
+use rolecall_core::base::{BoxError, Clock, Entropy};
 
 use super::keys::{KeyDirectory, KeyError, KeySet, KeyUse, SigningKey};
 use super::{AwsSettings, IssuerDocument};
@@ -227,7 +227,7 @@ fn attributes(claims: &SamlClaims) -> Vec<SamlAttribute> {
 
 #[async_trait]
 impl SamlIssuer for ResponseIssuer {
-    async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, Source> {
+    async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, BoxError> {
         let current = self.current.load_full().ok_or(RespondError::NoKey)?;
         let recipient = self.recipient(claims)?;
         let content = self.content(claims, &recipient);

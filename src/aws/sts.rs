@@ -16,32 +16,32 @@ use rolecall_core::aws::{
     AssumeRole, AssumedRole, CallerIdentity, Credentials, Region, Sts, StsError, StsRefusal,
     StsRequest,
 };
-use rolecall_core::base::{Clock, Source};
+use rolecall_core::base::{BoxError, Clock};
 use tokio::time::Instant;
 use url::Url;
 
 use super::AwsSettings;
 use crate::egress::Egress;
 use assume_role::Hop;
+use attempts::AttemptCounter;
 use error::Failure;
+use http_clients::{HttpClients, RUSTLS};
 pub use own_credentials::OwnCredentials;
-use regions::{Issue, RegionalSts, Regions};
-use tries::Tries;
-use ways_out::{RUSTLS, WaysOut};
+use regions::{IssuingCall, RegionalSts, Regions};
 
 mod answer;
 mod assume_role;
+mod attempts;
 mod breaker;
 mod caller_identity;
 mod error;
 mod federation_token;
 mod foreign;
+mod http_clients;
 mod own_credentials;
 mod parameters;
 mod regions;
 mod saml;
-mod tries;
-mod ways_out;
 mod web_identity;
 
 /// Time limit for all attempts in all Regions.
@@ -63,8 +63,8 @@ pub fn own_credentials(
     settings: &AwsSettings,
     egress: &Egress,
     clock: Arc<dyn Clock>,
-) -> Result<OwnCredentials, Source> {
-    let http = ways_out::without_proxy(egress)?;
+) -> Result<OwnCredentials, BoxError> {
+    let http = http_clients::without_proxy(egress)?;
     Ok(OwnCredentials::default_chain(
         http,
         &settings.sts_region,
@@ -86,10 +86,10 @@ impl StsClient {
     ///
     /// # Errors
     /// If a CA certificate or the URL of the proxy is invalid.
-    pub fn configured(settings: AwsSettings, egress: &Egress) -> Result<Self, Source> {
+    pub fn configured(settings: AwsSettings, egress: &Egress) -> Result<Self, BoxError> {
         let endpoints = configured_endpoint(&settings);
         Ok(Self {
-            regions: Regions::new(settings, WaysOut::new(egress)?, endpoints),
+            regions: Regions::new(settings, HttpClients::new(egress)?, endpoints),
             own: None,
         })
     }
@@ -115,7 +115,7 @@ impl StsClient {
         endpoints: Endpoints,
     ) -> Self {
         Self {
-            regions: Regions::new(settings, WaysOut::straight(http), endpoints),
+            regions: Regions::new(settings, HttpClients::direct(http), endpoints),
             own: None,
         }
     }
@@ -138,9 +138,9 @@ impl Sts for StsClient {
                 "session policies and session tags probably exceed the space that AWS STS has for them"
             );
         }
-        let tries = Tries::default();
-        let answer = self.issue(request, &tries).await;
-        let unanswered = tries.unanswered();
+        let attempts = AttemptCounter::default();
+        let answer = self.issue(request, &attempts).await;
+        let unanswered = attempts.unanswered();
         if unanswered > 0 {
             tracing::warn!(
                 role,
@@ -154,7 +154,7 @@ impl Sts for StsClient {
                 ..issued
             }),
             Err(StsError::Unavailable(source)) if unanswered > 0 => Err(StsError::Unanswered {
-                tries: unanswered,
+                attempts: unanswered,
                 source,
             }),
             Err(error) => Err(error),
@@ -183,18 +183,22 @@ impl Sts for StsClient {
 }
 
 impl StsClient {
-    async fn issue(&self, request: &StsRequest, tries: &Tries) -> Result<AssumedRole, StsError> {
+    async fn issue(
+        &self,
+        request: &StsRequest,
+        attempts: &AttemptCounter,
+    ) -> Result<AssumedRole, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let region = request.region();
         let issue = match request {
-            StsRequest::AssumeRoleWithWebIdentity(request) => Issue::WebIdentity(request),
-            StsRequest::AssumeRoleWithSaml(request) => Issue::Saml(request),
-            StsRequest::GetFederationToken(request) => Issue::FederationToken(request),
+            StsRequest::AssumeRoleWithWebIdentity(request) => IssuingCall::WebIdentity(request),
+            StsRequest::AssumeRoleWithSaml(request) => IssuingCall::Saml(request),
+            StsRequest::GetFederationToken(request) => IssuingCall::FederationToken(request),
             StsRequest::AssumeRole(request) => {
-                return self.assume_role(request, tries, deadline).await;
+                return self.assume_role(request, attempts, deadline).await;
             }
         };
-        let call = |sts: Arc<RegionalSts>| async move { sts.issue(issue, tries).await };
+        let call = |sts: Arc<RegionalSts>| async move { sts.issue(issue, attempts).await };
         self.ask(region, deadline, call).await
     }
 
@@ -202,7 +206,7 @@ impl StsClient {
     async fn assume_role(
         &self,
         request: &AssumeRole,
-        tries: &Tries,
+        attempts: &AttemptCounter,
         deadline: Instant,
     ) -> Result<AssumedRole, StsError> {
         let own = self.own_credentials().await?;
@@ -212,7 +216,7 @@ impl StsClient {
         for hop in Hop::of(request) {
             let signed = &signer;
             let call = |sts: Arc<RegionalSts>| async move {
-                sts.issue(Issue::Role(hop, signed), tries).await
+                sts.issue(IssuingCall::Role(hop, signed), attempts).await
             };
             let issued = match self.ask(region, deadline, call).await {
                 Ok(issued) => issued,
@@ -268,11 +272,11 @@ impl StsClient {
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let regions = self.regions.to_ask(region);
+        let regions = self.regions.regions_to_try(region);
         // The result of the first Region is reported; the others are fallbacks.
         let mut told = None;
         for (index, sts) in regions.iter().enumerate() {
-            let Some(leave) = sts.breaker.leave(Instant::now()) else {
+            let Some(permit) = sts.breaker.try_acquire(Instant::now()) else {
                 continue;
             };
             let left = u32::try_from(regions.len() - index).unwrap_or(u32::MAX);
@@ -287,34 +291,34 @@ impl StsClient {
             });
             match answer {
                 Ok(answered) => {
-                    leave.answered();
-                    sts.put_back();
+                    permit.record_response();
+                    sts.try_in_order();
                     return Ok(answered);
                 }
                 Err(Failure::Refused(error)) => {
-                    leave.answered();
+                    permit.record_response();
                     return Err(error);
                 }
                 // The failure does not say anything about the Region.
-                Err(Failure::Foreign { status, words }) => {
-                    drop(leave);
-                    tracing::warn!(region = %sts.region, status, words, "a request to STS was answered by something else");
+                Err(Failure::Foreign { status, excerpt }) => {
+                    drop(permit);
+                    tracing::warn!(region = %sts.region, status, words = excerpt, "a request to STS was answered by something else");
                     told.get_or_insert(StsError::Refused {
                         refusal: StsRefusal::NotSts,
                         code: format!("HTTP {status}"),
-                        message: words,
+                        message: excerpt,
                         request_id: None,
                     });
                 }
                 Err(Failure::Request(source)) => {
-                    drop(leave);
+                    drop(permit);
                     tracing::warn!(region = %sts.region, error = %source, "a request to STS failed");
                     told.get_or_insert(StsError::Unavailable(source));
                 }
                 Err(Failure::Outage(source)) => {
-                    leave.failed(Instant::now());
+                    permit.record_failure(Instant::now());
                     tracing::warn!(region = %sts.region, error = %source, "STS is unavailable");
-                    sts.put_aside();
+                    sts.try_last();
                     told.get_or_insert(StsError::Unavailable(source));
                 }
             }

@@ -17,7 +17,7 @@ use rolecall_core::aws::{
 };
 use rolecall_core::base::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
 use rolecall_core::base::secret::{SecretText, WebIdentityToken};
-use rolecall_core::base::{Clock, Source};
+use rolecall_core::base::{BoxError, Clock};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -49,7 +49,7 @@ pub enum MintError {
     Subject(usize),
     /// An error of OpenSSL.
     #[error("could not sign the token")]
-    Signature(#[source] Source),
+    Signature(#[source] BoxError),
 }
 
 /// Signs tokens with the active key.
@@ -210,7 +210,7 @@ impl IssuerDocument {
 }
 
 /// A JWS in compact serialization (RFC 7515 section 3.1).
-async fn signed(key: Arc<SigningKey>, payload: Vec<u8>) -> Result<String, Source> {
+async fn signed(key: Arc<SigningKey>, payload: Vec<u8>) -> Result<String, BoxError> {
     let mut token = key.jwt_header().to_owned();
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut token);
@@ -230,7 +230,7 @@ async fn signed(key: Arc<SigningKey>, payload: Vec<u8>) -> Result<String, Source
 
 #[async_trait]
 impl WebIdentityIssuer for TokenIssuer {
-    async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source> {
+    async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, BoxError> {
         let subject_chars = claims.subject.as_str().chars().count();
         if !SUBJECT_CHARS.contains(&subject_chars) {
             return Err(MintError::Subject(subject_chars).into());
@@ -261,7 +261,7 @@ impl WebIdentityIssuer for TokenIssuer {
         Ok(WebIdentityToken::new(token))
     }
 
-    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source> {
+    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, BoxError> {
         let payload = json!({
             "iss": format!("{}/v1", self.issuer),
             "sub": claims.session_arn,

@@ -109,7 +109,7 @@ impl Audit {
 async fn open(config: &ConfigArg) -> Result<Database, Failure> {
     let url = config::database(&config.config)?;
     let trail = Database::open(&url).await.map_err(anyhow::Error::from)?;
-    if let Some(remark) = trail.remark() {
+    if let Some(remark) = trail.schema_warning() {
         out::note(format!("warning: {remark}"));
     }
     Ok(trail)

@@ -282,7 +282,7 @@ fn print(output: &ExplainOutput<'_>) -> Result<(), Failure> {
             };
             out::line(format!(
                 "  {} ({}): {outcome}{reasons}",
-                entry.id, entry.place
+                entry.id, entry.location
             ))?;
         }
     }

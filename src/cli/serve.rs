@@ -7,7 +7,7 @@ use super::out::{CommandStatus, Failure};
 use super::{ConfigArg, block_on};
 use crate::aws::LOG_CEILING;
 use crate::hardening;
-use crate::server::{self, Overrides, Stopper};
+use crate::server::{self, Overrides, ShutdownHandle};
 use crate::telemetry::{self, LogFormat};
 
 /// Start the gateway. SIGTERM and SIGINT stop it; SIGHUP reloads access files, keys, certificates and provider files.
@@ -80,14 +80,14 @@ impl Serve {
             let signals = Signals::listen()?;
             tracing::info!(address = %bound.public_address, management = %bound.management_address, url = %public_url, "serving");
             notify_systemd(NotifyState::Ready);
-            let stopper = bound.stopper();
+            let shutdown = bound.shutdown_handle();
             tokio::select! {
                 served = bound.run() => {
                     served?;
                     tracing::info!("stopped");
                     Ok(CommandStatus::Success)
                 }
-                () = wait_for_stop(stopper, signals) => {
+                () = wait_for_stop(shutdown, signals) => {
                     tracing::warn!("stopped immediately by the second signal; open requests were aborted");
                     Ok(CommandStatus::Negative)
                 }
@@ -104,14 +104,14 @@ fn notify_systemd(state: NotifyState<'_>) {
 }
 
 /// Shuts down gracefully on the first signal; returns on the second.
-async fn wait_for_stop(stopper: Stopper, mut signals: Signals) {
+async fn wait_for_stop(shutdown: ShutdownHandle, mut signals: Signals) {
     signals.next().await;
     tracing::info!(
         "shutting down: accepted requests are completed; a second signal stops immediately"
     );
     notify_systemd(NotifyState::Stopping);
     let leaving = async {
-        stopper.drain_and_stop().await;
+        shutdown.drain_and_stop().await;
         std::future::pending().await
     };
     tokio::select! {

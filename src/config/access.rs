@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{Files, Policy, PolicyContext, PolicyFile, ProviderFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::base::secret::SecretText;
 use sha2::{Digest as _, Sha256};
@@ -32,7 +32,7 @@ pub struct AccessRead {
     /// SHA-256 of all files, hexadecimal.
     pub digest: String,
     /// Files that the access files reference, such as session policies.
-    pub referred: Vec<PathBuf>,
+    pub referenced_files: Vec<PathBuf>,
 }
 
 /// Reads referenced files relative to the referencing file, and records them.
@@ -93,7 +93,7 @@ impl AccessFiles {
         let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match read_text(&path) {
-                Ok(text) => sources.push(Source { path, text }),
+                Ok(text) => sources.push(PolicyFile { path, text }),
                 Err(error) => unreadable.extend(error.0),
             }
         }
@@ -109,15 +109,15 @@ impl AccessFiles {
         };
         let policy = Policy::parse(&sources, &context)
             .map_err(|errors| LoadError::in_files(errors.into_vec()))?;
-        let referred = referenced.0.into_inner();
+        let referenced_files = referenced.0.into_inner();
         let texts = sources
             .iter()
             .map(|source| &source.text)
-            .chain(referred.iter().map(|(_, text)| text));
+            .chain(referenced_files.iter().map(|(_, text)| text));
         Ok(AccessRead {
             policy,
             digest: digest(texts.map(String::as_bytes)),
-            referred: referred.into_iter().map(|(path, _)| path).collect(),
+            referenced_files: referenced_files.into_iter().map(|(path, _)| path).collect(),
         })
     }
 }

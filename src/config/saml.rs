@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use rolecall_core::access::Audience;
 use rolecall_core::aws::{Recipient, Region};
 use rolecall_core::base::limits;
-use rolecall_core::config_file::{At, Reader, Value};
+use rolecall_core::config_file::{Located, Reader, Value};
 use url::Url;
 
 use super::provider::{CommonSettings, ProviderContext};
@@ -253,7 +253,7 @@ fn application(table: Reader<'_>, context: &ProviderContext<'_>) -> Option<AwsAp
     let start = table
         .required("start")
         .and_then(|value| value.parse_with(parse_address));
-    let audience: Option<At<'_, Audience>> = table.parse("audience");
+    let audience: Option<Located<'_, Audience>> = table.parse("audience");
     table.done();
     let partition = context.partition;
     let audience = audience.map_or_else(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rolecall_core::base::Source;
+use rolecall_core::base::BoxError;
 use sqlx::migrate::MigrateError;
 
 use super::postgres_error::PostgresError;
@@ -19,7 +19,7 @@ pub enum OpenDatabaseError {
     Empty,
     /// The file cannot be created, or the server is not reachable or rejects the connection.
     #[error("cannot open the audit database")]
-    Unreachable(#[source] Source),
+    Unreachable(#[source] BoxError),
     /// PostgreSQL is not reachable or rejects the connection.
     #[error("cannot open the audit database")]
     Postgres(#[source] PostgresError),
@@ -41,7 +41,7 @@ pub enum OpenDatabaseError {
     Stalled(Duration),
     /// The writer could not append its first event.
     #[error("cannot write to the audit database")]
-    NotWritable(#[source] Source),
+    NotWritable(#[source] BoxError),
 }
 
 impl OpenDatabaseError {

@@ -41,16 +41,16 @@ pub(crate) const SQLITE_SETTINGS: &str =
 #[derive(Clone)]
 pub struct Database {
     pub(crate) pool: AnyPool,
-    pub(crate) place: Place,
-    /// See [`Self::write_turn`].
-    turn: Arc<Mutex<()>>,
+    pub(crate) backend: Backend,
+    /// See [`Self::write_lock`].
+    write_lock: Arc<Mutex<()>>,
     /// Number of migrations that have not been applied.
     pending: usize,
 }
 
 /// The location of an open database.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Backend {
     Sqlite(SqliteFile),
     Postgres(SecretText),
 }
@@ -78,7 +78,7 @@ impl Database {
     }
 
     /// A warning if the schema is older than this program.
-    pub fn remark(&self) -> Option<String> {
+    pub fn schema_warning(&self) -> Option<String> {
         let changes = match self.pending {
             0 => return None,
             1 => "1 change".to_owned(),
@@ -93,7 +93,7 @@ impl Database {
     /// Opens the database and applies migrations; creates a SQLite file with mode 0600.
     pub(crate) async fn open_or_create(url: &DatabaseUrl) -> Result<Self, OpenDatabaseError> {
         let trail = Self::connect(url).await?;
-        let migrating = schema::migrator(&trail.place).run(&trail.pool);
+        let migrating = schema::migrator(&trail.backend).run(&trail.pool);
         match answered(trail.count_pending()).await {
             // Nothing to apply, or a new database without events.
             Ok(0) | Err(OpenDatabaseError::Empty) => answered(migrating).await?,
@@ -109,16 +109,16 @@ impl Database {
 
     /// The turn of this process to write to SQLite; none for PostgreSQL, which needs none. Whoever finds SQLite's own lock taken
     /// sleeps for up to 100 ms at a time before trying again, and then may find it taken again.
-    pub(crate) async fn write_turn(&self) -> Option<OwnedMutexGuard<()>> {
-        match self.place {
-            Place::Sqlite(_) => Some(Arc::clone(&self.turn).lock_owned().await),
-            Place::Postgres(_) => None,
+    pub(crate) async fn write_lock(&self) -> Option<OwnedMutexGuard<()>> {
+        match self.backend {
+            Backend::Sqlite(_) => Some(Arc::clone(&self.write_lock).lock_owned().await),
+            Backend::Postgres(_) => None,
         }
     }
 
     async fn count_pending(&self) -> Result<usize, OpenDatabaseError> {
         let mut connection = self.pool.acquire().await?;
-        schema::pending(&mut connection, &self.place).await
+        schema::pending(&mut connection, &self.backend).await
     }
 
     pub(crate) async fn connect(url: &DatabaseUrl) -> Result<Self, OpenDatabaseError> {
@@ -126,7 +126,7 @@ impl Database {
         let options = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_MAX);
-        let (connecting, place) =
+        let (connecting, backend) =
             match url {
                 DatabaseUrl::Sqlite(path) => {
                     let file = SqliteFile::prepare(path)
@@ -141,7 +141,7 @@ impl Database {
                         },
                     );
                     let connecting = connect_to_file(&options, file.path()).await;
-                    (connecting, Place::Sqlite(file))
+                    (connecting, Backend::Sqlite(file))
                 }
                 DatabaseUrl::Postgres(url) => {
                     let options = options.after_connect(|connection, _| {
@@ -152,20 +152,20 @@ impl Database {
                     });
                     let connecting = postgres_error::connect(options, url).await;
                     let pool = connecting.map_err(OpenDatabaseError::Postgres)?;
-                    (Ok(pool), Place::Postgres(url.clone()))
+                    (Ok(pool), Backend::Postgres(url.clone()))
                 }
             };
         let pool = connecting.map_err(|error| OpenDatabaseError::Unreachable(error.into()))?;
         Ok(Self {
             pool,
-            place,
-            turn: Arc::default(),
+            backend,
+            write_lock: Arc::default(),
             pending: 0,
         })
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.place, Place::Postgres(_))
+        matches!(self.backend, Backend::Postgres(_))
     }
 }
 

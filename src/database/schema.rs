@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
 use super::open_error::OpenDatabaseError;
-use super::pool::Place;
+use super::pool::Backend;
 
 pub(crate) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -16,10 +16,10 @@ const SQLITE_TABLES: &str =
 const POSTGRES_TABLES: &str = "SELECT count(to_regclass('_sqlx_migrations'))";
 
 /// The migrations for this kind of database.
-pub(super) fn migrator(place: &Place) -> &'static Migrator {
-    match place {
-        Place::Sqlite(_) => &SQLITE,
-        Place::Postgres(_) => &POSTGRES,
+pub(super) fn migrator(backend: &Backend) -> &'static Migrator {
+    match backend {
+        Backend::Sqlite(_) => &SQLITE,
+        Backend::Postgres(_) => &POSTGRES,
     }
 }
 
@@ -29,14 +29,14 @@ pub(super) fn migrator(place: &Place) -> &'static Migrator {
 /// [`OpenDatabaseError`] for a database without an audit trail, or with unknown migrations.
 pub(super) async fn pending(
     connection: &mut AnyConnection,
-    place: &Place,
+    backend: &Backend,
 ) -> Result<usize, OpenDatabaseError> {
     let (tables, migrator) = (
-        match place {
-            Place::Sqlite(_) => SQLITE_TABLES,
-            Place::Postgres(_) => POSTGRES_TABLES,
+        match backend {
+            Backend::Sqlite(_) => SQLITE_TABLES,
+            Backend::Postgres(_) => POSTGRES_TABLES,
         },
-        migrator(place),
+        migrator(backend),
     );
     let count: i64 = sqlx::query_scalar(tables)
         .fetch_one(&mut *connection)

@@ -241,7 +241,7 @@ impl HttpClient {
             return Err(HttpError::Refused(host));
         }
         if self.resolves_to_local(request.url()).await {
-            return Err(HttpError::LeadsHere(host));
+            return Err(HttpError::LocalDestination(host));
         }
         match self.client.execute(request).await {
             Ok(response) => Ok(OpenResponse { response, host }),

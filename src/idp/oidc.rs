@@ -252,14 +252,14 @@ impl IdentityProvider for OidcProvider {
     async fn begin(
         &self,
         state: &State,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         let metadata = self.metadata().await?;
         let client = self.client(&metadata)?;
         let begun = PendingSignIn {
             nonce: random_token(&*self.entropy),
             code_verifier: random_token(&*self.entropy),
-            fresh: demand.fresh,
+            fresh: requirements.fresh,
             at: self.clock.now(),
         };
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
@@ -279,13 +279,13 @@ impl IdentityProvider for OidcProvider {
             )
             .add_scopes(scopes.cloned().map(Scope::new))
             .set_pkce_challenge(challenge);
-        if let Some(hint) = &demand.login_hint {
+        if let Some(hint) = &requirements.login_hint {
             request = request.set_login_hint(LoginHint::new(EmailAddress::as_str(hint).to_owned()));
         }
         if let Some(domain) = &self.settings.hosted_domain {
             request = request.add_extra_param("hd", domain.as_str());
         }
-        if demand.second_factor {
+        if requirements.second_factor {
             for context in &self.settings.mfa.acr {
                 let context = AuthenticationContextClass::new(context.clone());
                 request = request.add_auth_context_value(context);
@@ -294,7 +294,7 @@ impl IdentityProvider for OidcProvider {
         if let Some(claims) = auth_time::claims(&metadata) {
             request = request.add_extra_param("claims", claims);
         }
-        if demand.fresh {
+        if requirements.fresh {
             request = request.add_prompt(CoreAuthPrompt::Login);
             request = request.set_max_age(auth_time::FRESH_MAX_AGE);
         }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use rolecall_core::base::Source;
+use rolecall_core::base::BoxError;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::text;
 use rolecall_core::sign_in::ProviderError;
@@ -82,7 +82,7 @@ impl Redactor {
         }
     }
 
-    fn cause(&self, source: Source) -> Source {
+    fn cause(&self, source: BoxError) -> BoxError {
         match self.clean(&text::chain(source.as_ref())) {
             Cow::Borrowed(_) => source,
             Cow::Owned(cleaned) => cleaned.into(),

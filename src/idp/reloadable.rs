@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use rolecall_core::base::secret::{SamlResponse, State};
 use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
 use rolecall_core::sign_in::{
-    AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, LogoutMessage,
-    LogoutOrder, OrderedBy, PackedResponse, ProviderError, RejectReason, ResponseForAws,
-    SamlServiceProvider, Turn, VerifiedSignIn,
+    AuthnRequirements, BrowserDelivery, Callback, Challenge, Correlation, IdentityProvider,
+    LogoutMessage, PackedResponse, ProviderError, QueuePosition, RejectReason, ResponseForAws,
+    SamlServiceProvider, VerifiedLogoutRequest, VerifiedSignIn,
 };
 use url::Url;
 
@@ -64,9 +64,9 @@ impl IdentityProvider for Reloadable {
     async fn begin(
         &self,
         state: &State,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
-        self.current.load_full().begin(state, demand).await
+        self.current.load_full().begin(state, requirements).await
     }
 
     async fn complete(
@@ -100,15 +100,15 @@ impl SamlServiceProvider for Reloadable {
         current.saml().ok_or_else(no_saml)?.metadata()
     }
 
-    async fn screen(
+    async fn verify_and_pack(
         &self,
         correlation: &Correlation,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<PackedResponse, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.screen(correlation, response, turn).await
+        saml.verify_and_pack(correlation, response, position).await
     }
 
     fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError> {
@@ -124,50 +124,55 @@ impl SamlServiceProvider for Reloadable {
     async fn complete_unsolicited(
         &self,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<VerifiedSignIn, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.complete_unsolicited(response, turn).await
+        saml.complete_unsolicited(response, position).await
     }
 
-    fn start_for_aws(&self) -> Option<Url> {
-        self.current.load_full().saml()?.start_for_aws()
+    fn aws_application_url(&self) -> Option<Url> {
+        self.current.load_full().saml()?.aws_application_url()
     }
 
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<ResponseForAws, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.verify_for_aws(response, turn).await
+        saml.verify_for_aws(response, position).await
     }
 
-    async fn logout_ordered(
+    async fn verify_logout_request(
         &self,
         message: LogoutMessage,
-        turn: &Turn,
-    ) -> Result<LogoutOrder, ProviderError> {
+        position: &QueuePosition,
+    ) -> Result<VerifiedLogoutRequest, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.logout_ordered(message, turn).await
+        saml.verify_logout_request(message, position).await
     }
 
-    async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge> {
+    async fn logout_response(
+        &self,
+        request: &VerifiedLogoutRequest,
+        by: BrowserDelivery,
+    ) -> Option<Challenge> {
         let current = self.current.load_full();
-        current.saml()?.logout_done(order, by).await
+        current.saml()?.logout_response(request, by).await
     }
 
-    async fn logout_answered(
+    async fn verify_logout_response(
         &self,
         correlation: Correlation,
         message: LogoutMessage,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<(), ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.logout_answered(correlation, message, turn).await
+        saml.verify_logout_response(correlation, message, position)
+            .await
     }
 }

@@ -76,7 +76,7 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
         Err(OpenDatabaseError::Empty) => Ok(ProbeReport::default()),
         opened => opened
             .map(|trail| ProbeReport {
-                warnings: trail.remark().into_iter().collect(),
+                warnings: trail.schema_warning().into_iter().collect(),
                 ..ProbeReport::default()
             })
             .map_err(anyhow::Error::from),

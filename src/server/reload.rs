@@ -70,7 +70,7 @@ pub struct Reloader {
     /// The metrics of this gateway.
     pub metrics: Metrics,
     /// The files that the access files reference.
-    pub referred: Vec<PathBuf>,
+    pub referenced_files: Vec<PathBuf>,
 }
 
 impl Reloader {
@@ -130,7 +130,11 @@ impl Reloader {
 
     fn access_now(&self) -> Snapshot {
         let files = self.settings.access.files().unwrap_or_default();
-        snapshot(files.into_iter().chain(self.referred.iter().cloned()))
+        snapshot(
+            files
+                .into_iter()
+                .chain(self.referenced_files.iter().cloned()),
+        )
     }
 
     fn certificate_now(&self) -> Snapshot {
@@ -253,7 +257,7 @@ impl Reloader {
                         roles = changes.roles,
                         "access policy reloaded: {changes}"
                     );
-                    self.referred = access.referred;
+                    self.referenced_files = access.referenced_files;
                     (true, true)
                 }
                 Err(error) => {

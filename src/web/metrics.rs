@@ -7,7 +7,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-use super::errors::code::Outcome;
+use super::errors::code::OutcomeLabel;
 
 /// The metrics of the gateway. Clones share their counters.
 #[derive(Clone)]
@@ -140,28 +140,28 @@ impl Metrics {
     }
 
     /// Counts a sign-in: `ok`, or the error code.
-    pub fn sign_in(&self, provider: &str, outcome: Outcome) {
+    pub fn sign_in(&self, provider: &str, outcome: OutcomeLabel) {
         self.sign_ins
             .with_label_values(&[provider, outcome.as_str()])
             .inc();
     }
 
     /// Counts a credential request: `ok`, or the error code.
-    pub fn issue(&self, delivery: &str, outcome: Outcome) {
+    pub fn issue(&self, delivery: &str, outcome: OutcomeLabel) {
         self.issues
             .with_label_values(&[delivery, outcome.as_str()])
             .inc();
     }
 
     /// Counts a token request of a registered client: `ok`, or the error code.
-    pub fn token(&self, grant_type: &str, outcome: Outcome) {
+    pub fn token(&self, grant_type: &str, outcome: OutcomeLabel) {
         self.tokens
             .with_label_values(&[grant_type, outcome.as_str()])
             .inc();
     }
 
     /// Counts the decision of a user about a registered client: `allowed`, `denied`, or the error code.
-    pub fn consent(&self, flow: &str, outcome: Outcome) {
+    pub fn consent(&self, flow: &str, outcome: OutcomeLabel) {
         self.consents
             .with_label_values(&[flow, outcome.as_str()])
             .inc();

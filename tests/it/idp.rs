@@ -92,9 +92,9 @@ impl Fixture {
     async fn sign_in_as(
         &mut self,
         username: &str,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<Identity, Ended> {
-        let returned = self.visit_provider(username, demand).await?;
+        let returned = self.visit_provider(username, requirements).await?;
         Ok(self.complete(returned).await?)
     }
 
@@ -113,10 +113,10 @@ impl Fixture {
     async fn visit_provider(
         &mut self,
         username: &str,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<ReturnedBrowser, Ended> {
         let state = new_state();
-        let (challenge, correlation) = self.adapter.begin(&state, demand).await?;
+        let (challenge, correlation) = self.adapter.begin(&state, requirements).await?;
         let url = redirect(challenge).map_err(|_| Ended::AtTheDoor)?;
         let mut page = self.browser.open(url.as_str()).await?;
         if !page.url().as_str().starts_with(CALLBACK) {

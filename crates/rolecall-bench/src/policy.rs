@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    Files, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
+    Files, Policy, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::base::Clock as _;
@@ -141,7 +141,7 @@ fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Po
             set(3)
         );
     }
-    let source = Source {
+    let source = PolicyFile {
         path: Path::new("access.toml").into(),
         text,
     };

@@ -30,8 +30,8 @@ pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessio
 pub use caller_trust::CallerTrust;
 pub use catalog::{
     Account, AccountName, Audience, GatewaySaml, InvalidAccountName, InvalidAudience,
-    InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet,
-    PermissionSetName, SessionTag, Trust, Variant, VariantName,
+    InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, OuPath, PermissionSet,
+    PermissionSetName, SessionPolicies, SessionTag, Trust, Variant, VariantName,
 };
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};
@@ -39,10 +39,10 @@ pub use console_method::ConsoleMethod;
 pub use explain::{EvaluatedRule, Explanation, RuleOutcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;
-pub use read::{Files, PolicyContext, ProviderFacts, Source, UnsupportedFacts};
+pub use read::{Files, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts};
 pub use remediation::Remediation;
 pub use role_request::{RoleAccess, RoleRequest};
 pub use template::{InvalidTemplate, Placeholder, RenderError, Template};
-pub use who::{AnchoredPattern, InvalidPattern, UnmetCondition, Who, WhoUse};
+pub use who::{AnchoredPattern, InvalidPattern, RuleKind, UnmetCondition, Who};
 
 pub use crate::config_file::{ConfigError, ConfigErrors};

@@ -4,12 +4,12 @@
 //! `h_n = SHA-256(h_{n-1} || canonical(event_n))`. The adapter stores the chain; this module defines it.
 
 mod abandoned;
-mod about;
 mod access_changes;
 mod chain;
 mod context;
 mod journal;
 mod log;
+mod properties;
 mod reader;
 mod reference;
 mod refusals;
@@ -21,17 +21,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::Flow;
 
-pub use about::{About, Outcome};
 pub use access_changes::AccessChanges;
 pub use chain::{ChainHash, InvalidChainHash};
 pub use context::RequestContext;
 pub use journal::Journal;
 pub use log::AuditLog;
+pub use properties::{EventProperties, Outcome};
 pub use reader::{
     AuditPage, AuditQuery, AuditReader, EventKey, FoundEvent, InvalidEventKey, PersonQuery,
 };
 pub use reference::ReferenceId;
-pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
+pub use refusals::{RefusalCounts, RefusalKind, RefusalRow, RefusalSummary};
 
 /// Initial capacity: enough for almost every intent, the longest of the frequent events.
 const CANONICAL_BYTES: usize = 1024;

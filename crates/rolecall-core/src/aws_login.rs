@@ -126,7 +126,7 @@ pub struct LoginForm {
 
 /// The target of an authorization response.
 #[derive(Clone, Debug)]
-enum Answering {
+enum ResponseTarget {
     Loopback(RedirectUri),
     Confirmation,
 }
@@ -135,7 +135,7 @@ enum Answering {
 #[derive(Clone, Debug)]
 pub struct LoginRequest {
     client: LoginClient,
-    answering: Answering,
+    response_target: ResponseTarget,
     redirect_uri: String,
     state: String,
     challenge: CodeChallenge,
@@ -146,7 +146,7 @@ pub struct LoginRequest {
 pub enum InvalidLogin {
     /// `client_id` is unknown, or `redirect_uri` is not that of the client. The browser must not be redirected.
     #[error("this is not a request of `aws login`")]
-    Unanswerable,
+    NoResponseTarget,
     /// Any other error. The browser is redirected to the client with it (RFC 6749 4.1.2.1).
     #[error("invalid request of `aws login`: {reason}")]
     Refused {
@@ -163,17 +163,17 @@ impl LoginRequest {
     /// # Errors
     /// [`InvalidLogin`].
     pub fn parse(form: LoginForm, public_url: &Url) -> Result<Self, InvalidLogin> {
-        let client = LoginClient::parse(&form.client_id).ok_or(InvalidLogin::Unanswerable)?;
-        let answering = match client {
+        let client = LoginClient::parse(&form.client_id).ok_or(InvalidLogin::NoResponseTarget)?;
+        let response_target = match client {
             LoginClient::SameDevice => loopback(&form.redirect_uri),
             LoginClient::CrossDevice => confirmation(&form.redirect_uri, public_url),
         };
-        let answering = answering.ok_or(InvalidLogin::Unanswerable)?;
+        let response_target = response_target.ok_or(InvalidLogin::NoResponseTarget)?;
         let visible = form.state.bytes().all(|b| (b' '..=b'~').contains(&b));
         let stated = (1..=limits::CLIENT_STATE_BYTES_MAX).contains(&form.state.len()) && visible;
         let refused = |error, reason, state| InvalidLogin::Refused {
             reason,
-            answer: answering.with(&[
+            answer: response_target.with(&[
                 ("error", error),
                 ("error_description", reason),
                 ("state", state),
@@ -201,7 +201,7 @@ impl LoginRequest {
         };
         Ok(Self {
             client,
-            answering,
+            response_target,
             redirect_uri: form.redirect_uri,
             state: form.state,
             challenge,
@@ -215,9 +215,9 @@ impl LoginRequest {
 
     /// The redirect URI of a client on this machine, such as `http://127.0.0.1:33389/oauth/callback`.
     pub fn loopback_uri(&self) -> Option<&RedirectUri> {
-        match &self.answering {
-            Answering::Loopback(uri) => Some(uri),
-            Answering::Confirmation => None,
+        match &self.response_target {
+            ResponseTarget::Loopback(uri) => Some(uri),
+            ResponseTarget::Confirmation => None,
         }
     }
 
@@ -237,14 +237,14 @@ impl LoginRequest {
 
     /// The URL to which the browser takes the code.
     pub(crate) fn answer(&self, code: &str) -> String {
-        self.answering
+        self.response_target
             .with(&[("code", code), ("state", &self.state)])
     }
 
     /// The URL to which the browser is redirected after a denial; `None` if no client listens.
     pub fn denial(&self) -> Option<String> {
         let no = [("error", "access_denied"), ("state", self.state.as_str())];
-        self.loopback_uri().map(|_| self.answering.with(&no))
+        self.loopback_uri().map(|_| self.response_target.with(&no))
     }
 
     pub(crate) fn issued_code(
@@ -262,7 +262,7 @@ impl LoginRequest {
     }
 }
 
-impl Answering {
+impl ResponseTarget {
     fn with(&self, parameters: &[(&str, &str)]) -> String {
         let query = Query::new(String::new()).extend_pairs(parameters).finish();
         match self {
@@ -272,17 +272,17 @@ impl Answering {
     }
 }
 
-fn loopback(redirect_uri: &str) -> Option<Answering> {
+fn loopback(redirect_uri: &str) -> Option<ResponseTarget> {
     let registered = RedirectUri::parse(CALLBACK).ok()?;
     let requested = RedirectUri::parse(redirect_uri).ok()?;
     registered
         .allows(&requested)
-        .then_some(Answering::Loopback(requested))
+        .then_some(ResponseTarget::Loopback(requested))
 }
 
-fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<Answering> {
+fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<ResponseTarget> {
     let own = public_url.join(signin::path::CONFIRMATION).ok()?;
-    (own.as_str() == redirect_uri).then_some(Answering::Confirmation)
+    (own.as_str() == redirect_uri).then_some(ResponseTarget::Confirmation)
 }
 
 /// The parameters of the first token request (`CreateOAuth2Token`, `grantType` `authorization_code`).

@@ -13,7 +13,7 @@ pub mod timestamp;
 pub mod user_agent;
 
 pub use clock::{Clock, Entropy};
-pub use error::Source;
+pub use error::BoxError;
 pub use thumbprint::KeyThumbprint;
 
 pub(crate) use newtype::text_newtype;

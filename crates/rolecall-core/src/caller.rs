@@ -35,7 +35,7 @@ impl SessionId {
 
 impl std::fmt::Display for SessionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.short().fmt(f)
+        self.0.abbreviated().fmt(f)
     }
 }
 

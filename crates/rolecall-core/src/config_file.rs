@@ -9,4 +9,4 @@ mod value;
 
 pub use error::{ConfigError, ConfigErrors};
 pub use reader::{Document, Findings, Reader, Spot, quoted};
-pub use value::{At, Value};
+pub use value::{Located, Value};

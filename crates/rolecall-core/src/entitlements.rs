@@ -10,18 +10,18 @@ use arc_swap::ArcSwap;
 use crate::access::{Grants, Policy, PolicyChanges, RoleAccess, RoleRequest};
 use crate::audit::{AuditEventKind, Journal};
 use crate::aws::{AccountId, CallerIdentity, OwnCredentialsState};
-use crate::base::{Clock, Source};
+use crate::base::{BoxError, Clock};
 use crate::caller::{Caller, Circumstances, ClientInfo, Facts, Flow};
 use crate::record::StoreError;
 
 /// A source of facts did not answer, so it is not known what the caller may use.
 #[derive(Debug, thiserror::Error)]
 #[error("what the access policy depends on cannot be looked up")]
-pub struct FactsUnavailable(#[source] pub Source);
+pub struct FactsUnavailable(#[source] pub BoxError);
 
 /// The access that a client would get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientReach {
+pub struct AccessSummary {
     /// Number of roles.
     pub roles: usize,
     /// Number of accounts.
@@ -64,11 +64,11 @@ impl Entitlements {
     pub async fn facts<'a>(
         &self,
         caller: Caller<'a>,
-        origin: &ClientInfo,
+        client_info: &ClientInfo,
     ) -> Result<Facts<'a>, FactsUnavailable> {
         let circumstances = Circumstances {
             now: self.clock.now(),
-            address: origin.address,
+            address: client_info.address,
             device_flow: caller.flow == Some(Flow::Device),
         };
         let own = self.own_credentials.load_full();
@@ -100,9 +100,9 @@ impl Entitlements {
     pub async fn grants<'a>(
         &self,
         caller: impl Into<Caller<'a>>,
-        origin: &ClientInfo,
+        client_info: &ClientInfo,
     ) -> Result<Grants, FactsUnavailable> {
-        let facts = self.facts(caller.into(), origin).await?;
+        let facts = self.facts(caller.into(), client_info).await?;
         Ok(self.policy.load().grants(&facts))
     }
 
@@ -114,9 +114,9 @@ impl Entitlements {
         &self,
         account: &AccountId,
         caller: impl Into<Caller<'a>>,
-        origin: &ClientInfo,
+        client_info: &ClientInfo,
     ) -> Result<Grants, FactsUnavailable> {
-        let facts = self.facts(caller.into(), origin).await?;
+        let facts = self.facts(caller.into(), client_info).await?;
         Ok(self.policy.load().grants_in(account, &facts))
     }
 
@@ -128,9 +128,9 @@ impl Entitlements {
         &self,
         role: &RoleRequest,
         caller: impl Into<Caller<'a>>,
-        origin: &ClientInfo,
+        client_info: &ClientInfo,
     ) -> Result<Option<RoleAccess>, FactsUnavailable> {
-        let grants = self.grants_in(&role.account, caller, origin).await?;
+        let grants = self.grants_in(&role.account, caller, client_info).await?;
         Ok(role.find_in(&grants))
     }
 
@@ -138,22 +138,22 @@ impl Entitlements {
     ///
     /// # Errors
     /// As [`Entitlements::facts`].
-    pub async fn client_reach<'a>(
+    pub async fn access_summary<'a>(
         &self,
         person: impl Into<Caller<'a>>,
         flow: Flow,
-        origin: &ClientInfo,
-    ) -> Result<ClientReach, FactsUnavailable> {
+        client_info: &ClientInfo,
+    ) -> Result<AccessSummary, FactsUnavailable> {
         let caller = Caller {
             flow: Some(flow),
             ..person.into()
         };
-        let grants = self.grants(caller, origin).await?;
+        let grants = self.grants(caller, client_info).await?;
         let accounts: HashSet<_> = grants
             .iter()
             .map(|grant| grant.account().id.clone())
             .collect();
-        Ok(ClientReach {
+        Ok(AccessSummary {
             roles: grants.iter().count(),
             accounts: accounts.len(),
         })

@@ -33,7 +33,7 @@ use crate::base::{Clock, Entropy, limits};
 use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
 use crate::issue::packed::Fitted;
-use crate::issue::via_provider::{Proven, Purpose};
+use crate::issue::via_provider::{ProviderProof, Purpose};
 use crate::record::rate_limit::RateCounters;
 use crate::record::{Records, StoreError};
 use crate::session::{Session, Sessions};
@@ -90,7 +90,7 @@ pub(crate) struct Prepared {
     duration: RoleSessionDuration,
     duration_reason: DurationReason,
     /// The provider's response for AWS, if the role trusts the provider.
-    proven: Option<Proven>,
+    provider_proof: Option<ProviderProof>,
 }
 
 impl Issuer {
@@ -126,7 +126,7 @@ impl Issuer {
     ) -> Result<IssuedRole, IssueError> {
         let purpose = Purpose::Credentials;
         let issue =
-            IssueRequest::new(role, CredentialDelivery::Credentials).or_via_provider(&purpose);
+            IssueRequest::new(role, CredentialDelivery::Credentials).allow_provider_visit(&purpose);
         self.issue(context, session.into(), issue).await
     }
 
@@ -161,7 +161,7 @@ impl Issuer {
         let found = self.find_grant(context, caller, role).await;
         let granted = found.as_ref().ok();
         let sts = granted.and_then(|(grant, _)| sts_bucket(grant, &issue));
-        self.admit_issue(caller.identity, sts.as_deref()).await?;
+        self.admit_request(caller.identity, sts.as_deref()).await?;
         let (grant, facts) = match found {
             Ok(found) => found,
             Err(error) => return self.refuse(context, caller, role, error).await,
@@ -176,11 +176,11 @@ impl Issuer {
             Ok(fitted) => fitted,
             Err(error) => return self.refuse(context, caller, role, error.into()).await,
         };
-        let proven = match issue.proven {
+        let provider_proof = match issue.provider_proof {
             _ if !grant.trust().needs_browser() => None,
             None => return Err(self.redirect_to_provider(caller, &issue).await),
-            Some(proven) => match proven.fits(&grant, &attributes) {
-                Ok(()) => Some(proven),
+            Some(provider_proof) => match provider_proof.check_match(&grant, &attributes) {
+                Ok(()) => Some(provider_proof),
                 Err(mismatch) => {
                     let error = IssueError::Mismatch(mismatch);
                     return self.refuse(context, caller, role, error).await;
@@ -196,7 +196,7 @@ impl Issuer {
             attributes,
             predicted_percent: percent,
             session_name: RoleSessionName::of(caller.identity),
-            proven,
+            provider_proof,
         };
         let intent = events::intent(caller, &prepared, delivery);
         self.journal.append(context, intent).await?;
@@ -294,7 +294,7 @@ impl Issuer {
         role: &RoleRequest,
     ) -> Result<(Grant, Facts<'a>), IssueError> {
         let entitlements = &self.entitlements;
-        let facts = entitlements.facts(caller, &context.origin).await?;
+        let facts = entitlements.facts(caller, &context.client_info).await?;
         let grants = entitlements.policy().grants_in(&role.account, &facts);
         match role.find_in(&grants) {
             Some(RoleAccess::Granted(grant)) => Ok((grant, facts)),
@@ -340,7 +340,7 @@ impl Issuer {
 fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
     let trust = grant.trust();
     let posts = issue.delivery == CredentialDelivery::Console && trust.console_post().is_some();
-    let waits = trust.needs_browser() && issue.proven.is_none();
+    let waits = trust.needs_browser() && issue.provider_proof.is_none();
     let asks = !posts && !waits;
     let account = grant.account();
     let region = account.sts_region.as_ref().map(ToString::to_string);

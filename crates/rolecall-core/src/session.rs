@@ -88,7 +88,8 @@ pub struct Session {
     /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
     /// Address and user agent of the sign-in.
-    pub origin: ClientInfo,
+    #[serde(rename = "origin")]
+    pub client_info: ClientInfo,
     /// Key of the form tokens. It stays the same when the secret is replaced, so that open pages keep working.
     #[serde(with = "crate::base::secret::sealed_text")]
     pub form_key: SecretText,
@@ -122,7 +123,7 @@ impl Session {
             key,
             started_at: self.started_at,
             ends_at: self.ends_at,
-            origin: self.origin.clone(),
+            client_info: self.client_info.clone(),
             logout: self.identity.evidence.for_logout(),
         }
     }
@@ -179,7 +180,8 @@ pub struct SessionEntry {
     /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
     /// Address and user agent of the sign-in.
-    pub origin: ClientInfo,
+    #[serde(rename = "origin")]
+    pub client_info: ClientInfo,
     /// Evidence that single logout of the provider compares if the record is lost. `None` for a provider without single
     /// logout, and in entries of earlier versions.
     #[serde(default)]
@@ -284,7 +286,7 @@ mod tests {
             started_at: start,
             last_seen_at: start,
             ends_at: start + lifetimes.absolute,
-            origin: ClientInfo::default(),
+            client_info: ClientInfo::default(),
             form_key: SecretText::new(""),
             secret_since: start,
             superseded_by: None,

@@ -7,6 +7,7 @@
 mod admission;
 mod begin;
 mod held;
+mod message_queue;
 mod providers;
 mod refused;
 #[cfg(test)]
@@ -17,7 +18,6 @@ mod saml;
 mod saml_response;
 mod sign_out;
 mod single_logout;
-mod turns;
 mod verified;
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use url::Url;
 
 use crate::audit::Journal;
 use crate::base::secret::{SamlResponse, SecretDigest, SecretText, State};
-use crate::base::{Clock, Entropy, Source};
+use crate::base::{BoxError, Clock, Entropy};
 use crate::entitlements::Entitlements;
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
 use crate::record::rate_limit::{AddressSlots, RateCounters};
@@ -36,15 +36,15 @@ use crate::record::{Record, Records};
 use crate::session::{Lifetimes, Sessions};
 
 pub(crate) use held::HeldBytes;
-pub(crate) use turns::{Message, WaitingMessages};
+pub(crate) use message_queue::{Message, WaitingMessages};
 
 pub use begin::{
     BrowserSecrets, CallbackParams, SignInCompleted, SignInError, SignInRequest, SignInStarted,
 };
 pub use return_to::{InvalidReturnTo, ReturnTo};
 pub use saml::{
-    HeldResponse, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ResponseForAws,
-    SamlServiceProvider, Turn,
+    BrowserDelivery, HeldResponse, LogoutMessage, PackedResponse, QueuePosition, ResponseForAws,
+    SamlServiceProvider, VerifiedLogoutRequest,
 };
 pub use saml_response::{AcceptedResponse, PostedResponse};
 
@@ -242,10 +242,10 @@ pub enum ProviderError {
     /// The configuration of the provider does not match that of the gateway: sign-in fails until an administrator
     /// corrects it. Details are in the operator's log.
     #[error("the identity provider is not configured correctly")]
-    Misconfigured(#[source] Source),
+    Misconfigured(#[source] BoxError),
     /// The provider is unreachable or its response is malformed.
     #[error("the identity provider is unavailable")]
-    Unavailable(#[source] Source),
+    Unavailable(#[source] BoxError),
 }
 
 impl ProviderError {
@@ -278,7 +278,7 @@ pub trait IdentityProvider: Send + Sync {
     async fn begin(
         &self,
         state: &State,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError>;
 
     /// Completes a sign-in: consumes the state of `begin` and verifies the response of the provider.

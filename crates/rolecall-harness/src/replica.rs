@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rolecall_core::gateway::Gateway;
 use rolecalld::config;
-use rolecalld::server::{self, Overrides, Stopper};
+use rolecalld::server::{self, Overrides, ShutdownHandle};
 
 use crate::clock::TestClock;
 
@@ -18,7 +18,7 @@ pub struct Replica {
     pub address: SocketAddr,
     /// Address of the management listener.
     pub management: SocketAddr,
-    stopper: Stopper,
+    shutdown: ShutdownHandle,
     task: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -40,18 +40,18 @@ impl Replica {
             ..Overrides::default()
         };
         let bound = server::bind(loaded, overrides).await?;
-        let (services, address, management, stopper) = (
+        let (services, address, management, shutdown) = (
             bound.gateway.clone(),
             bound.public_address,
             bound.management_address,
-            bound.stopper(),
+            bound.shutdown_handle(),
         );
         let task = Some(tokio::spawn(bound.run()));
         Ok(Self {
             services,
             address,
             management,
-            stopper,
+            shutdown,
             task,
         })
     }
@@ -61,7 +61,7 @@ impl Replica {
     /// # Errors
     /// If the gateway reports an error.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.stopper.stop().await;
+        self.shutdown.stop().await;
         match self.task.take() {
             Some(task) => task.await?,
             None => Ok(()),

@@ -1,11 +1,11 @@
 //! Begins a chain: its first event records the ends of the earlier chains.
 
 use rolecall_core::audit::{AuditEvent, AuditEventKind, ChainHash, ReferenceId, WriterHead};
-use rolecall_core::base::{Clock, Entropy, Source};
+use rolecall_core::base::{BoxError, Clock, Entropy};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Chain, Head, entry};
-use crate::audit::owed::Owed;
+use crate::audit::retry_queue::RetryQueue;
 use crate::audit::row::{self, sortable};
 use crate::database::Database;
 
@@ -15,7 +15,7 @@ impl Chain {
         trail: Database,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
-    ) -> Result<Self, Source> {
+    ) -> Result<Self, BoxError> {
         let pool = &trail.pool;
         let writer = ReferenceId::generate(entropy);
         let grown = sqlx::query(
@@ -32,7 +32,7 @@ impl Chain {
                     hash: row.try_get(2)?,
                 })
             })
-            .collect::<Result<Vec<_>, Source>>()?;
+            .collect::<Result<Vec<_>, BoxError>>()?;
         let event = AuditEvent {
             at: clock.now(),
             reference: writer.clone(),
@@ -84,8 +84,8 @@ impl Chain {
             writer,
             head,
             fence: 0,
-            doubt: None,
-            owed: Owed::default(),
+            unknown_commit: None,
+            retries: RetryQueue::default(),
         })
     }
 }

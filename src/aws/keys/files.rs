@@ -1,5 +1,5 @@
 //! The key directory on disk: modes 0700 and 0600, atomic writes, one writer at a time. A mounted Kubernetes Secret is
-//! accepted as it is: files of mode 0440 behind the symbolic link `..data`; see [`super::rights`].
+//! accepted as it is: files of mode 0440 behind the symbolic link `..data`; see [`super::permissions`].
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use super::rights::{PermissionProblem, Process, Rights};
+use super::permissions::{FilePermissions, PermissionProblem, Process};
 
 const LOCK: &str = "keys.lock";
 /// Maximum file size. The largest file is the index; a private RSA key takes 2 KiB.
@@ -31,9 +31,9 @@ impl Directory {
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         match path.metadata() {
             Ok(metadata) => {
-                let rights = Rights::of(path, &metadata);
-                let trusted = rights.of_directory(&Process::current());
-                trusted.map_err(|reason| key_error(path, rights, reason))?;
+                let permissions = FilePermissions::of(path, &metadata);
+                let trusted = permissions.check_directory(&Process::current());
+                trusted.map_err(|reason| key_error(path, permissions, reason))?;
                 Ok(Self(path.to_owned()))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -82,8 +82,8 @@ impl Directory {
             source,
         })?;
         if metadata.mode() & 0o077 != 0 {
-            let rights = Rights::of(&self.0, &metadata);
-            return Err(key_error(&self.0, rights, PermissionProblem::Open));
+            let permissions = FilePermissions::of(&self.0, &metadata);
+            return Err(key_error(&self.0, permissions, PermissionProblem::Open));
         }
         let path = self.0.join(LOCK);
         let file = OpenOptions::new()
@@ -107,19 +107,19 @@ impl Directory {
     /// Reads a file that only its owner can read, or, in a mounted Secret, a group of this process.
     pub fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let path = self.0.join(name);
-        let read = || -> io::Result<(Rights, Zeroizing<Vec<u8>>)> {
+        let read = || -> io::Result<(FilePermissions, Zeroizing<Vec<u8>>)> {
             let file = File::open(&path)?;
-            let rights = Rights::of(&path, &file.metadata()?);
+            let permissions = FilePermissions::of(&path, &file.metadata()?);
             let mut bytes = Zeroizing::new(Vec::new());
             file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-            Ok((rights, bytes))
+            Ok((permissions, bytes))
         };
-        let (rights, bytes) = read().map_err(|source| KeyError::Io {
+        let (permissions, bytes) = read().map_err(|source| KeyError::Io {
             path: path.clone(),
             source,
         })?;
-        let trusted = rights.of_file(&Process::current());
-        trusted.map_err(|reason| key_error(&path, rights, reason))?;
+        let trusted = permissions.check_file(&Process::current());
+        trusted.map_err(|reason| key_error(&path, permissions, reason))?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(KeyError::TooLarge(path));
         }
@@ -168,16 +168,16 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-fn key_error(path: &Path, rights: Rights, reason: PermissionProblem) -> KeyError {
+fn key_error(path: &Path, permissions: FilePermissions, reason: PermissionProblem) -> KeyError {
     let path = path.to_owned();
     match reason {
         PermissionProblem::Open => KeyError::Open {
             path,
-            mode: rights.mode,
+            mode: permissions.mode,
         },
         PermissionProblem::OtherOwner => KeyError::OtherOwner {
             path,
-            user: rights.user,
+            user: permissions.user,
         },
     }
 }

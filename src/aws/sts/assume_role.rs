@@ -6,9 +6,9 @@ use aws_sdk_sts::config::{Builder, Credentials};
 use rolecall_core::aws::{AssumeRole, RoleArn, RoleSessionDuration, RoleSessionTags};
 
 use super::answer::Answer;
+use super::attempts::AttemptCounter;
 use super::error::Failure;
 use super::parameters;
-use super::tries::Tries;
 
 /// How long the session of a role on the way lasts: it is used at once.
 const HOP_DURATION: RoleSessionDuration = RoleSessionDuration::MIN;
@@ -48,7 +48,7 @@ pub(super) async fn call(
     client: &Client,
     hop: Hop<'_>,
     credentials: &Credentials,
-    tries: &Tries,
+    attempts: &AttemptCounter,
 ) -> Result<Answer, Failure> {
     let request = hop.request;
     let none = RoleSessionTags::default();
@@ -76,7 +76,7 @@ pub(super) async fn call(
         .set_policy_arns(parameters::policy_arns(policy_arns))
         .customize()
         .config_override(signed_with(credentials))
-        .interceptor(tries.clone())
+        .interceptor(attempts.clone())
         .send()
         .await
         .map_err(|error| Failure::of(&error))?;

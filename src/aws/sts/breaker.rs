@@ -33,14 +33,14 @@ struct State {
 
 /// Permission for a call. Dropping it without a result leaves the state unchanged.
 #[derive(Debug)]
-pub(super) struct Leave<'a> {
+pub(super) struct Permit<'a> {
     breaker: &'a Breaker,
     is_trial: bool,
 }
 
 impl Breaker {
     /// Permits a call; `None` while the breaker is open or too many calls are running.
-    pub(super) fn leave(&self, now: Instant) -> Option<Leave<'_>> {
+    pub(super) fn try_acquire(&self, now: Instant) -> Option<Permit<'_>> {
         let mut state = self.lock();
         let is_trial = match state.open {
             None => false,
@@ -52,7 +52,7 @@ impl Breaker {
         }
         state.calls += 1;
         state.on_trial |= is_trial;
-        Some(Leave {
+        Some(Permit {
             breaker: self,
             is_trial,
         })
@@ -63,16 +63,16 @@ impl Breaker {
     }
 }
 
-impl Leave<'_> {
+impl Permit<'_> {
     /// Records a response of STS, including a refusal.
-    pub(super) fn answered(self) {
+    pub(super) fn record_response(self) {
         let mut state = self.breaker.lock();
         state.failures = 0;
         state.open = None;
     }
 
     /// Records that STS did not respond.
-    pub(super) fn failed(self, now: Instant) {
+    pub(super) fn record_failure(self, now: Instant) {
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
         let pause = match state.open {
@@ -86,7 +86,7 @@ impl Leave<'_> {
     }
 }
 
-impl Drop for Leave<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.breaker.lock();
         state.calls -= 1;
@@ -102,7 +102,7 @@ mod tests {
 
     fn fail(breaker: &Breaker, now: Instant, times: u32) {
         for _ in 0..times {
-            breaker.leave(now).unwrap().failed(now);
+            breaker.try_acquire(now).unwrap().record_failure(now);
         }
     }
 
@@ -110,11 +110,11 @@ mod tests {
     fn three_consecutive_failures_open_the_breaker() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         fail(&breaker, now, 2);
-        breaker.leave(now).unwrap().answered();
+        breaker.try_acquire(now).unwrap().record_response();
         fail(&breaker, now, 2);
-        assert!(breaker.leave(now).is_some());
+        assert!(breaker.try_acquire(now).is_some());
         fail(&breaker, now, 1);
-        assert!(breaker.leave(now).is_none());
+        assert!(breaker.try_acquire(now).is_none());
     }
 
     #[test]
@@ -125,32 +125,32 @@ mod tests {
             let pause = Duration::from_secs(pause);
             assert!(
                 breaker
-                    .leave(now + pause - Duration::from_millis(1))
+                    .try_acquire(now + pause - Duration::from_millis(1))
                     .is_none()
             );
             now += pause;
-            let trial = breaker.leave(now).unwrap();
-            assert!(breaker.leave(now).is_none(), "one trial at a time");
-            trial.failed(now);
+            let trial = breaker.try_acquire(now).unwrap();
+            assert!(breaker.try_acquire(now).is_none(), "one trial at a time");
+            trial.record_failure(now);
         }
         now += PAUSE_MAX;
-        drop(breaker.leave(now).unwrap());
-        breaker.leave(now).unwrap().answered();
-        assert!(breaker.leave(now).is_some());
+        drop(breaker.try_acquire(now).unwrap());
+        breaker.try_acquire(now).unwrap().record_response();
+        assert!(breaker.try_acquire(now).is_some());
     }
 
     #[test]
     fn concurrent_calls_are_limited() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         let mut calls: Vec<_> = (0..CALLS_MAX)
-            .map(|_| breaker.leave(now).unwrap())
+            .map(|_| breaker.try_acquire(now).unwrap())
             .collect();
-        assert!(breaker.leave(now).is_none());
+        assert!(breaker.try_acquire(now).is_none());
         let late = calls.pop().unwrap();
-        calls.into_iter().for_each(|call| call.failed(now));
-        late.failed(now + PAUSE_MIN);
+        calls.into_iter().for_each(|call| call.record_failure(now));
+        late.record_failure(now + PAUSE_MIN);
         assert!(
-            breaker.leave(now + PAUSE_MIN).is_some(),
+            breaker.try_acquire(now + PAUSE_MIN).is_some(),
             "the pause is not extended"
         );
     }

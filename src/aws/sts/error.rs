@@ -6,10 +6,10 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use rolecall_core::aws::{StsError, StsRefusal};
-use rolecall_core::base::Source;
+use rolecall_core::base::BoxError;
 use rolecall_core::base::text;
 
-use super::foreign::first_words;
+use super::foreign::excerpt;
 use crate::egress;
 
 /// Maximum length of an AWS message, in characters.
@@ -32,12 +32,12 @@ pub(super) enum Failure {
         /// HTTP status.
         status: u16,
         /// The first words of the response, without secrets.
-        words: String,
+        excerpt: String,
     },
     /// This request failed, which says nothing about the Region: it could not be sent, or had too little time.
-    Request(Source),
+    Request(BoxError),
     /// No response, or an unexpected one. The text never contains parts of the response.
-    Outage(Source),
+    Outage(BoxError),
 }
 
 impl Failure {
@@ -52,12 +52,12 @@ impl Failure {
                 let status = status.unwrap_or_default();
                 let answer = error.raw_response();
                 let body = answer.and_then(|answer| answer.body().bytes());
-                let words = match status {
+                let excerpt = match status {
                     // A success that cannot be read may be a broken one of STS, with credentials in it.
                     200..=299 => "a success that is not a response of AWS STS".to_owned(),
-                    _ => first_words(body.unwrap_or_default()),
+                    _ => excerpt(body.unwrap_or_default()),
                 };
-                return Self::Foreign { status, words };
+                return Self::Foreign { status, excerpt };
             }
             SdkError::TimeoutError(_) => "STS did not respond in time".to_owned(),
             SdkError::DispatchFailure(failure) => {

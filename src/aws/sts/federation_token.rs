@@ -6,15 +6,15 @@ use rolecall_core::aws::GetFederationToken;
 
 use super::answer::Answer;
 use super::assume_role::signed_with;
+use super::attempts::AttemptCounter;
 use super::error::Failure;
 use super::parameters;
-use super::tries::Tries;
 
 /// One call with the SDK's retries.
 pub(super) async fn call(
     client: &Client,
     request: &GetFederationToken,
-    tries: &Tries,
+    attempts: &AttemptCounter,
 ) -> Result<Answer, Failure> {
     let (id, secret) = (request.key.id.as_str(), request.key.secret.expose());
     let key = Credentials::new(id, secret, None, None, "access policy");
@@ -28,7 +28,7 @@ pub(super) async fn call(
         .set_tags(tags)
         .customize()
         .config_override(signed_with(&key))
-        .interceptor(tries.clone())
+        .interceptor(attempts.clone())
         .send()
         .await
         .map_err(|error| Failure::of(&error))?;

@@ -13,7 +13,7 @@ const WORDS_CHARS_MAX: usize = 160;
 const SECRET_CHARS_MIN: usize = 40;
 
 /// The first printable words of a response, without markup. They end where something looks like a token.
-pub(super) fn first_words(body: &[u8]) -> String {
+pub(super) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(BYTES_MAX)]);
     let plain = without_markup(&text);
     let mut cleaned = clean(&plain, BYTES_MAX, SECRET_CHARS_MIN);
@@ -77,7 +77,7 @@ mod tests {
             ),
             ("bad\u{202e}\u{7} answer\r\n\r\nnext", "bad answer next"),
         ] {
-            assert_eq!(first_words(body.as_bytes()), words);
+            assert_eq!(excerpt(body.as_bytes()), words);
         }
     }
 
@@ -95,14 +95,14 @@ mod tests {
                 .map(|line| String::from_utf8_lossy(line).into_owned() + "\n")
                 .collect(),
         ] {
-            let words = first_words(body.as_bytes());
+            let words = excerpt(body.as_bytes());
             assert!(
                 !words.contains("eyJ") && !words.contains("PHNhbWx"),
                 "{words}"
             );
         }
         let long = "word ".repeat(10_000);
-        assert!(first_words(long.as_bytes()).chars().count() <= WORDS_CHARS_MAX);
-        assert!(!first_words(&[0xff, 0xfe, 0x00, b'a']).is_empty());
+        assert!(excerpt(long.as_bytes()).chars().count() <= WORDS_CHARS_MAX);
+        assert!(!excerpt(&[0xff, 0xfe, 0x00, b'a']).is_empty());
     }
 }

@@ -16,7 +16,7 @@ use aws_sdk_sts::config::{
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rolecall_core::aws::Region;
-use rolecall_core::base::{Clock, Source, text};
+use rolecall_core::base::{BoxError, Clock, text};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -98,7 +98,7 @@ impl OwnCredentials {
     ///
     /// # Errors
     /// When there are none, or the chain does not answer in time. Says why, for operators.
-    pub(super) async fn current(&self) -> Result<Credentials, Source> {
+    pub(super) async fn current(&self) -> Result<Credentials, BoxError> {
         // Waiting for another caller's answer of the chain counts as well.
         match timeout(self.0.load_timeout, self.load()).await {
             Ok(loaded) => loaded,
@@ -106,7 +106,7 @@ impl OwnCredentials {
         }
     }
 
-    async fn load(&self) -> Result<Credentials, Source> {
+    async fn load(&self) -> Result<Credentials, BoxError> {
         let mut state = self.0.state.lock().await;
         if let Some(credentials) = state
             .credentials
@@ -161,7 +161,7 @@ impl OwnCredentials {
 }
 
 impl State {
-    fn fail(&mut self, reason: String) -> Source {
+    fn fail(&mut self, reason: String) -> BoxError {
         self.credentials = None;
         self.failed = Some((Instant::now(), reason.clone()));
         reason.into()

@@ -21,10 +21,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::assume_role::Hop;
+use super::attempts::AttemptCounter;
 use super::breaker::Breaker;
 use super::error::Failure;
-use super::tries::Tries;
-use super::ways_out::WaysOut;
+use super::http_clients::HttpClients;
 use super::{Endpoints, assume_role, caller_identity, federation_token, saml, web_identity};
 use crate::aws::AwsSettings;
 
@@ -33,16 +33,16 @@ const APP_NAME: &str = "rolecalld";
 /// Time limit for a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time limit for an attempt.
-const TRY_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Attempts in one Region. The SDK waits a random part of 100 ms, then of 200 ms in between ("full jitter").
-const TRIES: u32 = 3;
+const ATTEMPTS_MAX: u32 = 3;
 /// How long a failed Region is tried last.
-const ASIDE: Duration = Duration::from_secs(30);
+const TRIED_LAST_FOR: Duration = Duration::from_secs(30);
 
 /// The STS clients of all Regions that have been used.
 pub(super) struct Regions {
     settings: AwsSettings,
-    http: WaysOut,
+    http: HttpClients,
     endpoints: Endpoints,
     known: RwLock<HashMap<Region, Arc<RegionalSts>>>,
 }
@@ -53,12 +53,12 @@ pub(super) struct RegionalSts {
     pub(super) breaker: Breaker,
     endpoint: Option<Url>,
     client: aws_sdk_sts::Client,
-    aside_until: RwLock<Option<Instant>>,
+    last_until: RwLock<Option<Instant>>,
 }
 
 /// A call that issues credentials.
 #[derive(Clone, Copy)]
-pub(super) enum Issue<'r> {
+pub(super) enum IssuingCall<'r> {
     WebIdentity(&'r AssumeRoleWithWebIdentity),
     Saml(&'r AssumeRoleWithSaml),
     FederationToken(&'r GetFederationToken),
@@ -67,7 +67,7 @@ pub(super) enum Issue<'r> {
 }
 
 impl Regions {
-    pub(super) fn new(settings: AwsSettings, http: WaysOut, endpoints: Endpoints) -> Self {
+    pub(super) fn new(settings: AwsSettings, http: HttpClients, endpoints: Endpoints) -> Self {
         Self {
             settings,
             http,
@@ -78,7 +78,7 @@ impl Regions {
 
     /// The clients for an account in this Region, in order and without duplicate endpoints; those that failed recently
     /// are last.
-    pub(super) fn to_ask(&self, account: Option<&Region>) -> Vec<Arc<RegionalSts>> {
+    pub(super) fn regions_to_try(&self, account: Option<&Region>) -> Vec<Arc<RegionalSts>> {
         let mut regions: Vec<Arc<RegionalSts>> = Vec::new();
         for region in self.settings.regions_for(account) {
             let sts = self.regional(region);
@@ -89,7 +89,7 @@ impl Regions {
             }
         }
         let now = Instant::now();
-        regions.sort_by_key(|sts| sts.is_aside(now));
+        regions.sort_by_key(|sts| sts.is_last(now));
         regions
     }
 
@@ -102,7 +102,7 @@ impl Regions {
         let endpoint = (self.endpoints)(&region);
         let http = self
             .http
-            .to(&region, self.settings.partition, endpoint.as_ref());
+            .for_region(&region, self.settings.partition, endpoint.as_ref());
         let new = Arc::new(RegionalSts::new(region.clone(), endpoint, http));
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(region).or_insert(new))
@@ -114,10 +114,10 @@ impl RegionalSts {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             // The deadline for all attempts and Regions is set by the caller.
-            .operation_attempt_timeout(TRY_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
         let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
+            .with_max_attempts(ATTEMPTS_MAX)
             .with_initial_backoff(Duration::from_millis(100))
             .with_max_backoff(Duration::from_secs(1));
         let mut config = aws_sdk_sts::Config::builder()
@@ -144,31 +144,31 @@ impl RegionalSts {
             region,
             endpoint,
             client: aws_sdk_sts::Client::from_conf(config.build()),
-            aside_until: RwLock::new(None),
+            last_until: RwLock::new(None),
             breaker: Breaker::default(),
         }
     }
 
-    fn is_aside(&self, now: Instant) -> bool {
-        self.aside_until
+    fn is_last(&self, now: Instant) -> bool {
+        self.last_until
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .is_some_and(|until| now < until)
     }
 
     /// Records a failure: the Region is tried last for a while.
-    pub(super) fn put_aside(&self) {
-        self.set_aside_until(Some(Instant::now() + ASIDE));
+    pub(super) fn try_last(&self) {
+        self.set_last_until(Some(Instant::now() + TRIED_LAST_FOR));
     }
 
     /// Records a response.
-    pub(super) fn put_back(&self) {
-        self.set_aside_until(None);
+    pub(super) fn try_in_order(&self) {
+        self.set_last_until(None);
     }
 
-    fn set_aside_until(&self, until: Option<Instant>) {
+    fn set_last_until(&self, until: Option<Instant>) {
         *self
-            .aside_until
+            .last_until
             .write()
             .unwrap_or_else(PoisonError::into_inner) = until;
     }
@@ -176,18 +176,20 @@ impl RegionalSts {
     /// Calls STS with the retries of the SDK.
     pub(super) async fn issue(
         &self,
-        issue: Issue<'_>,
-        tries: &Tries,
+        issue: IssuingCall<'_>,
+        attempts: &AttemptCounter,
     ) -> Result<AssumedRole, Failure> {
         let client = &self.client;
         let answer = match issue {
-            Issue::WebIdentity(request) => web_identity::call(client, request, tries).await?,
-            Issue::Saml(request) => saml::call(client, request, tries).await?,
-            Issue::FederationToken(request) => {
-                federation_token::call(client, request, tries).await?
+            IssuingCall::WebIdentity(request) => {
+                web_identity::call(client, request, attempts).await?
             }
-            Issue::Role(hop, credentials) => {
-                assume_role::call(client, hop, credentials, tries).await?
+            IssuingCall::Saml(request) => saml::call(client, request, attempts).await?,
+            IssuingCall::FederationToken(request) => {
+                federation_token::call(client, request, attempts).await?
+            }
+            IssuingCall::Role(hop, credentials) => {
+                assume_role::call(client, hop, credentials, attempts).await?
             }
         };
         answer

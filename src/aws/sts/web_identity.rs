@@ -4,15 +4,15 @@ use aws_sdk_sts::Client;
 use rolecall_core::aws::AssumeRoleWithWebIdentity;
 
 use super::answer::Answer;
+use super::attempts::AttemptCounter;
 use super::error::Failure;
 use super::parameters;
-use super::tries::Tries;
 
 /// Calls STS with the retries of the SDK.
 pub(super) async fn call(
     client: &Client,
     request: &AssumeRoleWithWebIdentity,
-    tries: &Tries,
+    attempts: &AttemptCounter,
 ) -> Result<Answer, Failure> {
     let session = &request.session;
     let answer = client
@@ -24,7 +24,7 @@ pub(super) async fn call(
         .set_policy(parameters::policy(session.session_policy.as_ref()))
         .set_policy_arns(parameters::policy_arns(&session.policy_arns))
         .customize()
-        .interceptor(tries.clone())
+        .interceptor(attempts.clone())
         .send()
         .await
         .map_err(|error| Failure::of(&error))?;

@@ -13,7 +13,7 @@ pub enum HttpError {
     #[error(
         "{0} resolves to loopback or to a metadata service, which are never reached through the proxy"
     )]
-    LeadsHere(String),
+    LocalDestination(String),
     /// Name resolution, proxy, TCP or TLS failed.
     #[error("cannot connect to {host}: {cause}")]
     Connect {
@@ -71,7 +71,7 @@ impl HttpError {
     /// certificate, or a status that rejects the request.
     pub fn is_persistent(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::LeadsHere(_) => true,
+            Self::Refused(_) | Self::LocalDestination(_) => true,
             Self::Connect { cause, .. } => cause.contains("certificate"),
             // 408, 425 and 429 are temporary.
             Self::Status { status, .. } => {

@@ -49,12 +49,12 @@ impl Verified {
     ///
     /// # Errors
     /// As [`check`].
-    pub fn supposed(
+    pub fn from_unsigned(
         claims: &Map<String, Value>,
         settings: &OidcSettings,
         now: DateTime<Utc>,
     ) -> Result<Self, ProviderError> {
-        let claims = ProtocolClaims::supposed(claims)?;
+        let claims = ProtocolClaims::from_unsigned(claims)?;
         if let Some(issuer) = claims.issuer {
             check_issuer(issuer, settings)?;
         }

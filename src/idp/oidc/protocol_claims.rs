@@ -56,7 +56,7 @@ impl<'a> ProtocolClaims<'a> {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn supposed(claims: &'a Map<String, Value>) -> Result<Self, ProviderError> {
+    pub fn from_unsigned(claims: &'a Map<String, Value>) -> Result<Self, ProviderError> {
         Self::with(claims, &[("sub", RejectReason::Subject)])
     }
 

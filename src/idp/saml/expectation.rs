@@ -18,7 +18,7 @@ pub struct OwnedExpected {
 
 impl OwnedExpected {
     /// Borrows the values.
-    pub fn hold<T>(&self, with: impl FnOnce(&Expected<'_>) -> T) -> T {
+    pub fn borrow_for<T>(&self, with: impl FnOnce(&Expected<'_>) -> T) -> T {
         let recipients: Vec<&str> = self.recipients.iter().map(String::as_str).collect();
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
         with(&Expected {

@@ -53,7 +53,7 @@ pub fn read(verified: VerifiedAssertion) -> Result<ResponseForAws, ProviderError
         session_name: single("RoleSessionName")?,
         source_identity: single("SourceIdentity")?,
         tag_keys: tag_keys.collect(),
-        once: Some(ReplayKey {
+        replay_key: Some(ReplayKey {
             digest: verified.digest,
             until: verified.not_on_or_after,
         }),

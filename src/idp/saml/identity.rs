@@ -103,7 +103,7 @@ pub fn verified_sign_in(
     };
     Ok(VerifiedSignIn {
         identity,
-        once: Some(ReplayKey {
+        replay_key: Some(ReplayKey {
             digest: verified.digest,
             until: verified.not_on_or_after,
         }),
@@ -217,7 +217,7 @@ mod tests {
             identity.claims.values("mail").collect::<Vec<_>>(),
             ["Alice@Example.com"]
         );
-        assert!(!identity.mfa && verified_sign_in.once.is_some());
+        assert!(!identity.mfa && verified_sign_in.replay_key.is_some());
     }
 
     #[test]

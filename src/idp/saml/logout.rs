@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::identity::NameId;
-use rolecall_core::sign_in::{Correlation, LogoutOrder, ProviderError, RejectReason, ReplayKey};
+use rolecall_core::sign_in::{
+    Correlation, ProviderError, RejectReason, ReplayKey, VerifiedLogoutRequest,
+};
 use roxmltree::Node;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +38,7 @@ pub struct ExpectedParties<'a> {
 
 /// The parts of a logout request that are needed for the response.
 #[derive(Serialize, Deserialize)]
-pub struct Reply {
+pub struct ResponseState {
     /// `ID` of the request.
     pub id: String,
     /// `RelayState` of the request, which the response returns.
@@ -47,10 +49,10 @@ pub struct Reply {
 ///
 /// # Errors
 /// [`ProviderError::Rejected`].
-pub fn order(
+pub fn read_request(
     incoming: IncomingMessage,
     parties: &ExpectedParties<'_>,
-) -> Result<LogoutOrder, ProviderError> {
+) -> Result<VerifiedLogoutRequest, ProviderError> {
     let document = parse(&incoming.xml)?;
     let request = document.root_element();
     if !is(request, PROTOCOL, "LogoutRequest") {
@@ -81,20 +83,20 @@ pub fn order(
         "rolecall/logout-request/v1",
         &[parties.provider.as_bytes(), id.as_bytes()],
     );
-    let reply = Reply {
+    let response_state = ResponseState {
         id,
         relay_state: incoming.relay_state,
     };
-    Ok(LogoutOrder {
+    Ok(VerifiedLogoutRequest {
         name_id: name_id(request)?,
         session_indexes,
         issued_at: issued,
-        once: ReplayKey {
+        replay_key: ReplayKey {
             digest,
             until: issued + AGE_MAX + parties.leeway,
         },
-        reply: Correlation(
-            serde_json::to_value(reply)
+        response_state: Correlation(
+            serde_json::to_value(response_state)
                 .map_err(|error| ProviderError::Unavailable(error.into()))?,
         ),
     })
@@ -104,7 +106,7 @@ pub fn order(
 ///
 /// # Errors
 /// [`ProviderError::Refused`], if the provider did not end all sessions; [`ProviderError::Rejected`].
-pub fn answer(
+pub fn read_response(
     incoming: &IncomingMessage,
     request_id: &str,
     parties: &ExpectedParties<'_>,
@@ -222,13 +224,13 @@ mod tests {
         }
     }
 
-    fn request(change: fn(String) -> String) -> Result<LogoutOrder, ProviderError> {
+    fn request(change: fn(String) -> String) -> Result<VerifiedLogoutRequest, ProviderError> {
         let xml = format!(
             "<p:LogoutRequest xmlns:p=\"{PROTOCOL}\" xmlns:a=\"{ASSERTION}\" ID=\"_1\" Version=\"2.0\" \
              IssueInstant=\"{NOW}\" Destination=\"https://sso.example/slo\"><a:Issuer>https://idp.example</a:Issuer>\
              <a:NameID Format=\"f\">\n  alice\n</a:NameID><p:SessionIndex>s1</p:SessionIndex></p:LogoutRequest>"
         );
-        order(incoming(&change(xml)), &parties())
+        read_request(incoming(&change(xml)), &parties())
     }
 
     fn reason<T>(ended: Result<T, ProviderError>) -> &'static str {
@@ -246,9 +248,12 @@ mod tests {
         assert_eq!(order.name_id.value, "alice");
         assert_eq!(order.name_id.format.as_deref(), Some("f"));
         assert_eq!(order.session_indexes, ["s1"]);
-        let reply: Reply = serde_json::from_value(order.reply.0).unwrap();
+        let response_state: ResponseState = serde_json::from_value(order.response_state.0).unwrap();
         assert_eq!(
-            (reply.id.as_str(), reply.relay_state.as_deref()),
+            (
+                response_state.id.as_str(),
+                response_state.relay_state.as_deref()
+            ),
             ("_1", Some("r"))
         );
     }

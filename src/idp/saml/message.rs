@@ -23,7 +23,7 @@ use super::trust::{Binding, Endpoint};
 const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 
 /// The error for a message that cannot be built or signed.
-pub fn unavailable(error: impl Into<rolecall_core::base::Source>) -> ProviderError {
+pub fn unavailable(error: impl Into<rolecall_core::base::BoxError>) -> ProviderError {
     ProviderError::Unavailable(error.into())
 }
 

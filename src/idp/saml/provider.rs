@@ -14,7 +14,7 @@ use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailDomain, Evidence, Identity, ProviderId};
 use rolecall_core::sign_in::{
     AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, ProviderError,
-    RejectReason, SamlServiceProvider, Turn, VerifiedSignIn,
+    QueuePosition, RejectReason, SamlServiceProvider, VerifiedSignIn,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ use super::own_keys::OwnKey;
 use super::redirect::Message;
 use super::request::{AuthnRequest, LogoutRequest, fresh_id, moment};
 use super::settings::SamlSettings;
-use super::source::Source;
+use super::source::ProviderMetadata;
 use super::trust::{Binding, Endpoint, SamlTrust};
 use super::verify;
 use crate::idp::http::HttpClient;
@@ -40,7 +40,7 @@ const LOGOUT_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// A configured SAML provider.
 pub struct SamlProvider {
     settings: SamlSettings,
-    metadata: Source,
+    metadata: ProviderMetadata,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     /// Threads for responses to sign-ins and sign-outs that were started here.
@@ -72,7 +72,7 @@ impl SamlProvider {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            metadata: Source::new(&settings, http, Arc::clone(&clock)),
+            metadata: ProviderMetadata::new(&settings, http, Arc::clone(&clock)),
             settings,
             clock,
             entropy,
@@ -107,17 +107,17 @@ impl SamlProvider {
     async fn verified(
         &self,
         threads: &Threads,
-        turn: &Turn,
+        position: &QueuePosition,
         response: SamlResponse,
         expected: OwnedExpected,
     ) -> Result<VerifiedAssertion, ProviderError> {
         self.with_trust(
             threads,
-            turn,
+            position,
             Arc::new((response, expected)),
             |work, trust, now| {
                 let (response, expected) = work;
-                expected.hold(|expected| verify(response.expose(), trust, now, expected))
+                expected.borrow_for(|expected| verify(response.expose(), trust, now, expected))
             },
         )
         .await
@@ -128,7 +128,7 @@ impl SamlProvider {
     async fn with_trust<W, T>(
         &self,
         threads: &Threads,
-        turn: &Turn,
+        position: &QueuePosition,
         work: Arc<W>,
         verify: fn(&W, &SamlTrust, DateTime<Utc>) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError>
@@ -140,7 +140,7 @@ impl SamlProvider {
         let attempt = async |trust: Arc<SamlTrust>| {
             let work = Arc::clone(&work);
             threads
-                .run(turn, move || verify(&work, &trust, now))
+                .run(position, move || verify(&work, &trust, now))
                 .await?
         };
         let trust = self.metadata.trust().await?;
@@ -248,7 +248,7 @@ impl IdentityProvider for SamlProvider {
     async fn begin(
         &self,
         state: &State,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         let trust = self.metadata.trust().await?;
         let endpoint = self.sign_in_endpoint(&trust)?;
@@ -259,9 +259,9 @@ impl IdentityProvider for SamlProvider {
             destination: endpoint.location.to_string(),
             consumer: self.settings.addresses.consumer.to_string(),
             issuer: self.settings.addresses.entity_id.clone(),
-            force_authn: demand.fresh,
+            force_authn: requirements.fresh,
             name_id_format: self.settings.name_id_format.clone(),
-            contexts: match demand.second_factor {
+            contexts: match requirements.second_factor {
                 true => self.settings.requested_contexts.clone(),
                 false => Vec::new(),
             },
@@ -277,7 +277,7 @@ impl IdentityProvider for SamlProvider {
         })?;
         let begun = PendingSignIn {
             id: request.id,
-            fresh: demand.fresh,
+            fresh: requirements.fresh,
             at: now,
         };
         let correlation = serde_json::to_value(&begun).map_err(unavailable)?;
@@ -297,7 +297,12 @@ impl IdentityProvider for SamlProvider {
         };
         let expected = self.expected_of(&correlation)?;
         let verified = self
-            .verified(&self.solicited, &Turn::Ours, response, expected)
+            .verified(
+                &self.solicited,
+                &QueuePosition::Priority,
+                response,
+                expected,
+            )
             .await?;
         identity::verified_sign_in(&self.settings, verified)
     }

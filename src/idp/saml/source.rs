@@ -11,14 +11,14 @@ use super::trust::SamlTrust;
 use crate::idp::http::HttpClient;
 
 /// The metadata of a provider.
-pub enum Source {
+pub enum ProviderMetadata {
     /// From a file, parsed with the configuration.
     Fixed(Arc<SamlTrust>, Arc<dyn Clock>),
     /// From a URL, fetched regularly.
     Remote(Box<RemoteMetadata>),
 }
 
-impl Source {
+impl ProviderMetadata {
     /// The source in the settings; fetches nothing.
     pub fn new(settings: &SamlSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Self {
         match &settings.metadata {

@@ -67,9 +67,9 @@ impl Coded for ConsentError {
 
 /// The `outcome` label of a metric: `ok`, `allowed` or `denied`, or the code of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome(&'static str);
+pub struct OutcomeLabel(&'static str);
 
-impl Outcome {
+impl OutcomeLabel {
     /// It succeeded.
     pub const OK: Self = Self("ok");
 
@@ -92,13 +92,13 @@ impl Outcome {
     }
 }
 
-impl From<ErrorCode> for Outcome {
+impl From<ErrorCode> for OutcomeLabel {
     fn from(code: ErrorCode) -> Self {
         Self(code.0)
     }
 }
 
-impl From<ConsentChoice> for Outcome {
+impl From<ConsentChoice> for OutcomeLabel {
     fn from(decision: ConsentChoice) -> Self {
         Self(match decision {
             ConsentChoice::Allow => "allowed",

@@ -15,7 +15,7 @@ use super::error_text::{ErrorText, Fault};
 use super::request::RequestError;
 use crate::web::http::reply;
 use crate::web::pages::error::ErrorPage;
-use crate::web::pages::layout::Link;
+use crate::web::pages::layout::PageLink;
 
 /// An error of a page. Boxed, because every handler result contains one.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct PageError(Box<Page>);
 struct Page {
     title: String,
     error_text: ErrorText,
-    action: Option<Link>,
+    action: Option<PageLink>,
     /// The redirect target for browsers, instead of an error page. JSON clients receive the error.
     redirect: Option<String>,
 }
@@ -117,7 +117,7 @@ impl PageError {
     /// Adds a button that leads to `href`.
     #[must_use]
     pub fn action(mut self, text: &str, href: impl Into<String>) -> Self {
-        self.0.action = Some(Link {
+        self.0.action = Some(PageLink {
             href: href.into(),
             text: text.to_owned(),
         });

@@ -31,7 +31,7 @@ impl AwsSignInError {
     /// The `error` member of the body.
     pub fn error(&self) -> signin::ErrorCode {
         match self {
-            Self::Login(LoginError::CodeSpent) => signin::ErrorCode::AuthCodeExpired,
+            Self::Login(LoginError::CodeUsed) => signin::ErrorCode::AuthCodeExpired,
             Self::Login(LoginError::SessionOver) => signin::ErrorCode::TokenExpired,
             Self::Login(LoginError::Issue(error)) if !is_limit(error) && !self.is_transient() => {
                 signin::ErrorCode::InsufficientPermissions
@@ -118,7 +118,7 @@ fn of_login(error: &LoginError) -> ErrorText {
         LoginError::Proof(_) | LoginError::OtherRequest => {
             invalid_request(&error.to_string()).detail(error.code())
         }
-        LoginError::CodeSpent => again("AUTHCODE_EXPIRED"),
+        LoginError::CodeUsed => again("AUTHCODE_EXPIRED"),
         LoginError::SessionOver => again("TOKEN_EXPIRED"),
         LoginError::RateLimited(exceeded)
         | LoginError::Issue(IssueError::RateLimited(exceeded)) => exceeded.into(),

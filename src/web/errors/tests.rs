@@ -143,7 +143,7 @@ fn responses() -> String {
         PageError::sign_in_first("/console?a=b", true),
         PageError::sign_in_first("/", false),
         not_a_navigation(),
-        InvalidLogin::Unanswerable.into(),
+        InvalidLogin::NoResponseTarget.into(),
     ];
     pages.extend(LIMITS.map(|name| limit(name, 90).into()));
     pages.extend(issue_errors().into_iter().map(PageError::from));

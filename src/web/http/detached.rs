@@ -13,7 +13,7 @@ use rolecall_core::issue::{ConsoleOutcome, ConsoleVisit, IssuedRole, ProofOutcom
 use rolecall_core::record::rate_limit::Share;
 
 use super::extract::RequestScope;
-use crate::web::errors::code::{Coded, Outcome};
+use crate::web::errors::code::{Coded, OutcomeLabel};
 use crate::web::errors::request::RequestError;
 use crate::web::site::Site;
 
@@ -33,7 +33,7 @@ impl Delivery for ConsoleOutcome {
     fn is_issued(&self) -> bool {
         match self {
             Self::Visit(_) => true,
-            Self::Spent => false,
+            Self::AlreadyUsed => false,
         }
     }
 }
@@ -42,7 +42,7 @@ impl Delivery for ProofOutcome {
     fn is_issued(&self) -> bool {
         match self {
             Self::Visit(_) | Self::Issued(_) => true,
-            Self::Spent => false,
+            Self::AlreadyUsed => false,
         }
     }
 }
@@ -88,8 +88,8 @@ where
     // Not an `async` block, which would store the future twice.
     let task = runtime.spawn(work.then(move |outcome| async move {
         let counted = match &outcome {
-            Ok(_) => Some(Outcome::OK),
-            Err(DetachedError::Failed(error)) => Some(Outcome::failed(error)),
+            Ok(_) => Some(OutcomeLabel::OK),
+            Err(DetachedError::Failed(error)) => Some(OutcomeLabel::failed(error)),
             Err(DetachedError::Request(_)) => None,
         };
         if let Some(counted) = counted {

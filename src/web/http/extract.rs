@@ -65,13 +65,16 @@ fn scope(request: &HttpRequest) -> Result<RequestScope, RequestError> {
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())
         .map(|agent| agent.chars().take(USER_AGENT_CHARS_MAX).collect());
-    let origin = ClientInfo {
+    let client_info = ClientInfo {
         address: address::known(request),
         user_agent,
     };
     Ok(RequestScope {
         site,
-        context: RequestContext { reference, origin },
+        context: RequestContext {
+            reference,
+            client_info,
+        },
     })
 }
 
@@ -246,7 +249,7 @@ impl FromRequest for TicketForm {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let scope = scope(request);
         let request = request.clone();
-        let form = read_form::<NoFields>(&request, payload);
+        let form = read_form::<EmptyForm>(&request, payload);
         Box::pin(async move {
             let scope = scope?;
             let form = form.await?;
@@ -262,7 +265,7 @@ impl FromRequest for TicketForm {
 
 /// A form without fields other than the CSRF token.
 #[derive(serde::Deserialize)]
-pub struct NoFields {}
+pub struct EmptyForm {}
 
 fn form_error(error: &actix_web::Error) -> RequestError {
     match error.as_response_error().status_code() {

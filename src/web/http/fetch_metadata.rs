@@ -11,7 +11,7 @@ use crate::web::errors::page::PageError;
 
 /// The destination of a response in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub enum FetchDestination {
     /// A top-level navigation, or a client that sends no Fetch Metadata.
     Window,
     /// A frame of a page.
@@ -20,7 +20,7 @@ pub enum Destination {
     Resource,
 }
 
-impl Destination {
+impl FetchDestination {
     /// The destination of a request.
     pub fn of(request: &HttpRequest) -> Self {
         let is = |name: &str, allowed: &[&str]| {
@@ -46,9 +46,9 @@ impl Destination {
 /// # Errors
 /// `not_a_navigation`
 pub fn require_navigation(request: &HttpRequest) -> Result<(), PageError> {
-    match Destination::of(request) {
-        Destination::Window => Ok(()),
-        Destination::Frame | Destination::Resource => Err(not_a_navigation()),
+    match FetchDestination::of(request) {
+        FetchDestination::Window => Ok(()),
+        FetchDestination::Frame | FetchDestination::Resource => Err(not_a_navigation()),
     }
 }
 
@@ -112,13 +112,13 @@ mod tests {
                 .fold(TestRequest::default(), |request, header| {
                     request.append_header(*header)
                 });
-            Destination::of(&request.to_http_request())
+            FetchDestination::of(&request.to_http_request())
         };
         let dest = |value| of(&[("sec-fetch-dest", value)]);
-        assert_eq!(of(&[]), Destination::Window);
-        assert_eq!(dest("document"), Destination::Window);
+        assert_eq!(of(&[]), FetchDestination::Window);
+        assert_eq!(dest("document"), FetchDestination::Window);
         for frame in ["iframe", "frame"] {
-            assert_eq!(dest(frame), Destination::Frame);
+            assert_eq!(dest(frame), FetchDestination::Frame);
         }
         for other in [
             "image",
@@ -130,11 +130,11 @@ mod tests {
             "",
             "DocumentSource",
         ] {
-            assert_eq!(dest(other), Destination::Resource, "{other}");
+            assert_eq!(dest(other), FetchDestination::Resource, "{other}");
         }
         let prefetch = [("sec-fetch-dest", "document"), ("sec-purpose", "prefetch")];
-        assert_eq!(of(&prefetch), Destination::Resource);
+        assert_eq!(of(&prefetch), FetchDestination::Resource);
         let twice = [("sec-fetch-dest", "document"), ("sec-fetch-dest", "image")];
-        assert_eq!(of(&twice), Destination::Resource);
+        assert_eq!(of(&twice), FetchDestination::Resource);
     }
 }

@@ -76,13 +76,13 @@ pub async fn page(
     form: Form<'_>,
 ) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
-    let origin = &asked.requester.origin;
+    let client_info = &asked.requester.client_info;
     let reach = site
         .gateway
         .entitlements()
-        .client_reach(&signed_in.session, asked.flow, origin)
+        .access_summary(&signed_in.session, asked.flow, client_info)
         .await?;
-    let here = signed_in.scope.context.origin.address;
+    let here = signed_in.scope.context.client_info.address;
     let location = asked.location(here);
     let device = match (&asked.user_code, form.device) {
         (Some(code), Some((typed, retyped))) => Some(DevicePart {
@@ -102,7 +102,7 @@ pub async fn page(
         viewer: signed_in.viewer(),
         action: form.action.to_owned(),
         name: asked.requester.client_name.to_string(),
-        address: format::address(origin.address),
+        address: format::address(client_info.address),
         own_address: format::address(here),
         location,
         requested_at: format::moment(asked.requester.begun_at),

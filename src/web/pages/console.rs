@@ -198,7 +198,7 @@ pub async fn continue_to_console(
         .map_err(DetachedError::<_, PageError>::into_surface)?
     {
         ConsoleOutcome::Visit(visit) => visit_response(false, &visit),
-        ConsoleOutcome::Spent => Err(PageError::bad_request(
+        ConsoleOutcome::AlreadyUsed => Err(PageError::bad_request(
             "This console link was already used, or has expired.",
         )),
     }

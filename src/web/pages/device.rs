@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::consent;
 use super::consent::ConsentForm;
 use super::consent::view::ConsentResultPage;
-use crate::web::errors::code::{ErrorCode, Outcome};
+use crate::web::errors::code::{ErrorCode, OutcomeLabel};
 use crate::web::errors::error_text::{ErrorText, Fault};
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, SignedIn};
@@ -21,7 +21,7 @@ use view::DeviceCodePage;
 
 /// The link of `verificationUriComplete`.
 #[derive(Deserialize)]
-pub struct Link {
+pub struct DeviceQuery {
     #[serde(default)]
     user_code: String,
 }
@@ -30,7 +30,10 @@ pub struct Link {
 ///
 /// # Errors
 /// [`ConsentError`], where it is not about the code.
-pub async fn show(signed_in: SignedIn, link: Query<Link>) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    signed_in: SignedIn,
+    link: Query<DeviceQuery>,
+) -> Result<HttpResponse, PageError> {
     if link.user_code.is_empty() {
         return ask_for_code(&signed_in, "", None);
     }
@@ -78,8 +81,8 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
         .decide_device(&signed_in.scope.context, &signed_in.session, &answer)
         .await;
     let counted = match &outcome {
-        Ok(_) => Outcome::from(answer.choice),
-        Err(error) => Outcome::failed(error),
+        Ok(_) => OutcomeLabel::from(answer.choice),
+        Err(error) => OutcomeLabel::failed(error),
     };
     site.metrics.consent("device", counted);
     match outcome {
@@ -123,7 +126,7 @@ async fn compare(
         }
         Err(error) => {
             let metrics = &signed_in.scope.site.metrics;
-            metrics.consent("device", Outcome::failed(&error));
+            metrics.consent("device", OutcomeLabel::failed(&error));
             wrong(signed_in, user_code, error)
         }
     }

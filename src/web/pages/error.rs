@@ -1,5 +1,5 @@
 //! The error page: what happened, what to do next, and the reference ID of the log entry. The texts must not contain secrets.
-use super::layout::Link;
+use super::layout::PageLink;
 use askama::Template;
 
 /// The page of an error, with or without a session.
@@ -17,7 +17,7 @@ pub struct ErrorPage {
     /// The reference ID of the request.
     pub reference: String,
     /// The main button, such as signing in again, in addition to the link to the portal.
-    pub action: Option<Link>,
+    pub action: Option<PageLink>,
     /// Whether `/` of the requested host is the portal.
     pub has_home: bool,
 }
@@ -25,7 +25,7 @@ pub struct ErrorPage {
 #[cfg(test)]
 mod samples {
     use super::ErrorPage;
-    use crate::web::pages::layout::Link;
+    use crate::web::pages::layout::PageLink;
     use crate::web::pages::layout::samples::HOSTILE;
 
     impl ErrorPage {
@@ -34,7 +34,7 @@ mod samples {
                          message: &str,
                          hint: &str,
                          detail: Option<&str>,
-                         action: Option<Link>| Self {
+                         action: Option<PageLink>| Self {
                 title: title.into(),
                 message: message.into(),
                 hint: Some(hint.into()),
@@ -43,7 +43,7 @@ mod samples {
                 action,
                 has_home: true,
             };
-            let again = || Some(Link::sample("/sign-in", "Sign in again"));
+            let again = || Some(PageLink::sample("/sign-in", "Sign in again"));
             vec![
                 error(
                     "Sign-in expired",
@@ -57,7 +57,7 @@ mod samples {
                     "Rolecall could not reach the identity provider. No one can sign in with this provider at the moment.",
                     "Try again in a minute. Existing sessions continue to work.",
                     None,
-                    Some(Link::sample("/sign-in/okta", "Try again")),
+                    Some(PageLink::sample("/sign-in/okta", "Try again")),
                 ),
                 error(
                     "AWS rejected the request",
@@ -84,7 +84,7 @@ mod samples {
                         HOSTILE,
                         HOSTILE,
                         Some(HOSTILE),
-                        Some(Link::sample(HOSTILE, HOSTILE)),
+                        Some(PageLink::sample(HOSTILE, HOSTILE)),
                     )
                 },
             ]

@@ -9,11 +9,11 @@ use rolecall_core::access::{DurationReason, Unmet};
 use rolecall_core::aws::RoleSessionDuration;
 use rolecall_core::base::user_agent::UserAgent;
 
-use super::layout::Moment;
+use super::layout::DisplayTime;
 
 /// A point in time, for the script and as text.
-pub fn moment(at: DateTime<Utc>) -> Moment {
-    Moment {
+pub fn moment(at: DateTime<Utc>) -> DisplayTime {
+    DisplayTime {
         iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
         text: at.format("%-d %b %Y, %H:%M UTC").to_string(),
     }

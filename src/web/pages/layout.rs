@@ -18,7 +18,7 @@ pub struct Viewer {
     /// The CSRF token of the session, for every form.
     pub csrf: String,
     /// The latest end of the session.
-    pub ends_at: Moment,
+    pub ends_at: DisplayTime,
     /// The remaining time, such as `6 h 12 min`.
     pub left: String,
 }
@@ -60,7 +60,7 @@ impl SignedIn {
 
 /// A point in time in two formats.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct DisplayTime {
     /// RFC 3339, such as `2026-03-04T05:06:07Z`; the script shows it in the local time zone.
     pub iso: String,
     /// Text for browsers without JavaScript, such as `4 Mar 2026, 05:06 UTC`.
@@ -69,7 +69,7 @@ pub struct Moment {
 
 /// A link with its text.
 #[derive(Debug, Clone)]
-pub struct Link {
+pub struct PageLink {
     /// A percent-encoded path of the gateway.
     pub href: String,
     /// The text of the link.
@@ -78,7 +78,7 @@ pub struct Link {
 
 #[cfg(test)]
 pub mod samples {
-    use super::{Link, Moment, Viewer};
+    use super::{DisplayTime, PageLink, Viewer};
 
     /// Text that would be executed as markup if it were not escaped.
     pub const HOSTILE: &str = r#""><img src=x onerror=alert(1)>'<script>alert(1)</script>{{7*7}}"#;
@@ -91,7 +91,7 @@ pub mod samples {
                 email: "alice@example.com".into(),
                 provider: "Okta".into(),
                 csrf: "b2JpbGl0eS1pcy1ub3QtYS1zZWNyZXQtaGVyZS4uLi4".into(),
-                ends_at: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
+                ends_at: DisplayTime::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
                 left: "6 h 12 min".into(),
             }
         }
@@ -103,13 +103,13 @@ pub mod samples {
                 email: HOSTILE.into(),
                 provider: HOSTILE.into(),
                 csrf: HOSTILE.into(),
-                ends_at: Moment::sample(HOSTILE, HOSTILE),
+                ends_at: DisplayTime::sample(HOSTILE, HOSTILE),
                 left: HOSTILE.into(),
             }
         }
     }
 
-    impl Moment {
+    impl DisplayTime {
         pub fn sample(iso: &str, text: &str) -> Self {
             Self {
                 iso: iso.into(),
@@ -118,7 +118,7 @@ pub mod samples {
         }
     }
 
-    impl Link {
+    impl PageLink {
         pub fn sample(href: &str, text: &str) -> Self {
             Self {
                 href: href.into(),

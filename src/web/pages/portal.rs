@@ -14,7 +14,7 @@ use rolecall_core::issue::Issuer;
 use serde::Deserialize;
 
 use super::format;
-use super::layout::Link;
+use super::layout::PageLink;
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
@@ -36,7 +36,7 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
         .site
         .gateway
         .entitlements()
-        .grants(&signed_in.session, &signed_in.scope.context.origin)
+        .grants(&signed_in.session, &signed_in.scope.context.client_info)
         .await?;
     if grants.has_no_roles() {
         return reply::page(StatusCode::OK, &no_access::page(&signed_in));
@@ -149,14 +149,14 @@ pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
     }
 }
 
-fn sign_in_again(provider: &ProviderId, return_to: &str, second_factor: bool) -> Link {
+fn sign_in_again(provider: &ProviderId, return_to: &str, second_factor: bool) -> PageLink {
     let mut query = vec![("fresh", "true"), ("return_to", return_to)];
     query.extend(second_factor.then_some(("mfa", "true")));
     let text = match second_factor {
         true => "Sign in again with a second factor",
         false => "Sign in again",
     };
-    Link {
+    PageLink {
         href: format!("/sign-in/{provider}?{}", reply::query(&query)),
         text: text.to_owned(),
     }

@@ -91,8 +91,8 @@ fn row(session: &Session, signed_in: &SignedIn) -> SessionRow {
     SessionRow {
         id: session.id.to_string(),
         current: session.id == signed_in.session.id,
-        browser: format::browser(session.origin.user_agent.as_deref()),
-        address: format::address(session.origin.address),
+        browser: format::browser(session.client_info.user_agent.as_deref()),
+        address: format::address(session.client_info.address),
         provider: provider.map_or_else(
             || session.identity.provider.to_string(),
             |provider| provider.title().to_owned(),
@@ -115,7 +115,7 @@ fn client_row(client: &ClientSession) -> ClientRow {
             let role = &login.role;
             format!("{} in {}", role.role_name(), role.account)
         }),
-        address: format::address(client.origin.address),
+        address: format::address(client.client_info.address),
         started: format::moment(client.started_at),
         ends: format::moment(client.ends_at),
     }

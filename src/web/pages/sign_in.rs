@@ -15,7 +15,7 @@ use rolecall_core::sign_in::{
 use serde::Deserialize;
 
 use super::{auto_post, sign_out};
-use crate::web::errors::code::Outcome;
+use crate::web::errors::code::OutcomeLabel;
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::uninterrupted;
 use crate::web::http::extract::RequestScope;
@@ -57,7 +57,7 @@ impl From<SignInQuery> for SignInRequest {
         let return_to = wish.return_to();
         let email = wish.email.as_deref();
         Self {
-            demand: AuthnRequirements {
+            requirements: AuthnRequirements {
                 fresh: wish.fresh,
                 second_factor: wish.mfa,
                 login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
@@ -225,7 +225,7 @@ pub fn finish(
 ) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
     let label = known(&site.gateway, id);
-    site.metrics.sign_in(label, Outcome::of(&outcome));
+    site.metrics.sign_in(label, OutcomeLabel::of(&outcome));
     let signed_in = outcome.map_err(|error| {
         PageError::from(error).action("Sign in again", format!("/sign-in/{id}"))
     })?;

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::auto_post;
 use super::sign_in::title;
 use crate::web::errors::page::PageError;
-use crate::web::http::extract::{CsrfForm, NoFields, RequestScope, SignedIn, TicketForm};
+use crate::web::http::extract::{CsrfForm, EmptyForm, RequestScope, SignedIn, TicketForm};
 use crate::web::http::{csrf, reply};
 use crate::web::site::Site;
 use view::{SignedOutClients, SignedOutPage};
@@ -25,7 +25,7 @@ use view::{SignedOutClients, SignedOutPage};
 ///
 /// # Errors
 /// If the store is unavailable. The session remains active.
-pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, PageError> {
+pub async fn sign_out(posted: CsrfForm<EmptyForm>) -> Result<HttpResponse, PageError> {
     let SignedIn {
         scope,
         session,

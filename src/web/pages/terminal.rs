@@ -37,7 +37,7 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
-    let origin = &signed_in.scope.context.origin;
+    let client_info = &signed_in.scope.context.client_info;
     let region = site.settings.region.as_str();
     let place = Portal {
         origin: site.origin(),
@@ -48,7 +48,7 @@ pub async fn show(
     let grants = site
         .gateway
         .entitlements()
-        .grants(&signed_in.session, origin);
+        .grants(&signed_in.session, client_info);
     let all = profiles::profiles(&grants.await?);
     let wants_one = !query.profile.is_empty();
     let choices = all.iter().map(|profile| ProfileChoice {

@@ -14,7 +14,7 @@ use crate::web::errors::page::PageError;
 use crate::web::errors::request::RequestError;
 use crate::web::http::address::known;
 use crate::web::http::extract::BODY_TIMEOUT;
-use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
+use crate::web::http::fetch_metadata::{FetchDestination, not_a_navigation};
 use crate::web::site::Site;
 
 /// Bytes of a whole form: the message with every `+`, `/` and `=` of it percent-encoded, and its `RelayState`.
@@ -60,7 +60,7 @@ fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
     if request.content_type() != "application/x-www-form-urlencoded" {
         return Err(RequestError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into());
     }
-    if Destination::of(request) == Destination::Resource {
+    if FetchDestination::of(request) == FetchDestination::Resource {
         return Err(not_a_navigation());
     }
     let Some(site) = request.app_data::<Data<Site>>() else {
@@ -70,7 +70,7 @@ fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let bytes = length.unwrap_or(FORM_BYTES_MAX).min(FORM_BYTES_MAX);
     let sign_ins = site.gateway.sign_ins();
-    Ok(Some(sign_ins.room_for_form(known(request), bytes)?))
+    Ok(Some(sign_ins.reserve_form(known(request), bytes)?))
 }
 
 impl SamlForm {

@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::record::rate_limit::Share;
-use rolecall_core::sign_in::{LogoutMessage, OrderedBy, SignOutError};
+use rolecall_core::sign_in::{BrowserDelivery, LogoutMessage, SignOutError};
 
 use super::form::SamlForm;
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::uninterrupted;
 use crate::web::http::extract::RequestScope;
-use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
+use crate::web::http::fetch_metadata::{FetchDestination, not_a_navigation};
 use crate::web::pages::sign_in::{provider_id, title};
 use crate::web::pages::{auto_post, sign_out};
 
@@ -67,11 +67,11 @@ pub async fn logout_by_form(
 }
 
 /// Identity providers may send logout requests to several applications in frames of one page.
-fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, PageError> {
-    match Destination::of(request) {
-        Destination::Window => Ok(OrderedBy::Navigation),
-        Destination::Frame => Ok(OrderedBy::Frame),
-        Destination::Resource => Err(not_a_navigation()),
+fn ordered_by(request: &HttpRequest) -> Result<BrowserDelivery, PageError> {
+    match FetchDestination::of(request) {
+        FetchDestination::Window => Ok(BrowserDelivery::Navigation),
+        FetchDestination::Frame => Ok(BrowserDelivery::Frame),
+        FetchDestination::Resource => Err(not_a_navigation()),
     }
 }
 
@@ -80,13 +80,13 @@ async fn logout_request(
     scope: &RequestScope,
     id: &ProviderId,
     message: Option<LogoutMessage>,
-    by: OrderedBy,
+    by: BrowserDelivery,
     room: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
     let outcome = uninterrupted(scope, id, room, |gateway, context, provider| async move {
         gateway
             .sign_ins()
-            .sign_out_ordered(&context, &provider, message, by)
+            .handle_logout_request(&context, &provider, message, by)
             .await
     });
     match outcome.await?? {
@@ -106,7 +106,7 @@ async fn logout_response(
     let outcome = uninterrupted(scope, id, room, |gateway, context, provider| async move {
         gateway
             .sign_ins()
-            .sign_out_answered(&context, &provider, relay_state.as_deref(), message)
+            .handle_logout_response(&context, &provider, relay_state.as_deref(), message)
             .await
     });
     match outcome.await? {

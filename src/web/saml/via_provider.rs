@@ -97,7 +97,7 @@ pub async fn resume(
     match outcome.await.map_err(DetachedError::<_, PageError>::into_surface)? {
         ProofOutcome::Visit(visit) => visit_response(false, &visit),
         ProofOutcome::Issued(issued) => credentials_page(viewer, *issued, site.gateway.now()),
-        ProofOutcome::Spent => Err(PageError::bad_request(
+        ProofOutcome::AlreadyUsed => Err(PageError::bad_request(
             "No request is waiting for this response from your identity provider: it was already used, has expired, or was \
              never requested.",
         )

@@ -61,10 +61,10 @@ pub async fn authorize(
         .aws_logins()
         .may_allow_login(&signed_in.session, request.client());
     allowed.map_err(|error| login_error(&signed_in, &here, error))?;
-    let origin = &signed_in.scope.context.origin;
+    let client_info = &signed_in.scope.context.client_info;
     let grants = gateway
         .aws_logins()
-        .login_grants(&signed_in.session, request.client(), origin)
+        .login_grants(&signed_in.session, request.client(), client_info)
         .await?;
     if grants.has_no_roles() {
         return reply::page(StatusCode::OK, &portal::no_access::page(&signed_in));

@@ -35,7 +35,7 @@ impl Bearer {
         let RequestScope { site, context } = &self.scope;
         site.gateway
             .entitlements()
-            .grants(&self.session, &context.origin)
+            .grants(&self.session, &context.client_info)
             .await
     }
 
@@ -48,7 +48,7 @@ impl Bearer {
         let gateway = &site.gateway;
         gateway
             .entitlements()
-            .grants_in(account, &self.session, &context.origin)
+            .grants_in(account, &self.session, &context.client_info)
             .await
     }
 }

@@ -10,7 +10,7 @@ use rolecall_wire::sso_oidc::{BEARER, CreateTokenRequest, CreateTokenResponse};
 
 use super::body::Body;
 use super::required;
-use crate::web::errors::code::Outcome;
+use crate::web::errors::code::OutcomeLabel;
 use crate::web::errors::oauth::OAuthError;
 use crate::web::http::extract::RequestScope;
 
@@ -28,7 +28,7 @@ pub async fn create_token(
     let outcome = tokens(&scope, body, grant_type).await;
     let site = &scope.site;
     let metrics = &site.metrics;
-    metrics.token(grant_type.as_str(), Outcome::of(&outcome));
+    metrics.token(grant_type.as_str(), OutcomeLabel::of(&outcome));
     let tokens = outcome?;
     let response = CreateTokenResponse {
         access_token: tokens.access_token.expose().into(),

@@ -171,7 +171,7 @@ async fn attempts_without_response_are_counted() -> Result<()> {
     fixture.aws.inject_fault(Fault::DropConnection { times: 9 });
     let answer = fixture.sts()?.assume(&fixture.request().await?).await;
     assert!(
-        matches!(answer, Err(StsError::Unanswered { tries: 3, .. })),
+        matches!(answer, Err(StsError::Unanswered { attempts: 3, .. })),
         "{answer:?}"
     );
     Ok(())

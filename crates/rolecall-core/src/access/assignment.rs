@@ -123,7 +123,7 @@ pub(super) fn bit_of(number: u32) -> (usize, u64) {
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) id: Arc<str>,
-    pub(super) place: RuleLocation,
+    pub(super) location: RuleLocation,
     pub(super) who: Who,
     pub(super) scope: Scope,
     pub(super) when: Condition,
@@ -135,7 +135,7 @@ pub(super) struct Assignment {
 #[derive(Debug)]
 pub(super) struct Deny {
     pub(super) id: Arc<str>,
-    pub(super) place: RuleLocation,
+    pub(super) location: RuleLocation,
     pub(super) who: Who,
     pub(super) scope: Scope,
     pub(super) reason: Option<String>,

@@ -223,14 +223,14 @@ impl Account {
 /// Upper bound of the permissions of a role session. STS combines both, and the session has at most the permissions
 /// that the role and one of them allow.
 #[derive(Clone, Debug, Default)]
-pub struct Limits {
+pub struct SessionPolicies {
     /// `Policy` of the STS request.
     pub session_policy: Option<SessionPolicy>,
     /// `PolicyArns` of the STS request.
     pub policy_arns: Vec<PolicyArn>,
 }
 
-impl Limits {
+impl SessionPolicies {
     /// Whether there is no session policy.
     pub fn is_empty(&self) -> bool {
         self.session_policy.is_none() && self.policy_arns.is_empty()
@@ -262,7 +262,7 @@ pub struct PermissionSet {
     /// Page on which the console opens.
     pub destination: Option<Destination>,
     /// Session policies.
-    pub limits: Limits,
+    pub session_policies: SessionPolicies,
     /// Configured session tags, in addition to those of every session, in the order of the file.
     pub session_tags: Vec<SessionTag>,
     /// `SourceIdentity` of the session.
@@ -279,7 +279,7 @@ impl PermissionSet {
     }
 
     /// Whether a template uses the e-mail address of the person.
-    pub(super) fn names_email(&self) -> bool {
+    pub(super) fn uses_email(&self) -> bool {
         let mut placeholders = self.templates().flat_map(Template::placeholders);
         placeholders.any(|one| *one == Placeholder::Email)
     }
@@ -309,7 +309,7 @@ pub struct Variant {
     pub destination: Option<Destination>,
     /// Replaces both session policies of the permission set. STS combines session policies, so a read-only variant that
     /// kept the inline policy of its permission set would not be read-only.
-    pub limits: Option<Limits>,
+    pub session_policies: Option<SessionPolicies>,
 }
 
 #[cfg(test)]

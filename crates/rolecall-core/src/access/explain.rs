@@ -26,7 +26,8 @@ pub struct EvaluatedRule {
     /// ID of the rule.
     pub id: String,
     /// File and line, such as `access.toml:12`.
-    pub place: String,
+    #[serde(rename = "place")]
+    pub location: String,
     /// Whether the rule applies.
     pub outcome: RuleOutcome,
     /// Reasons for people: the key of `who` that does not match, or the unmet conditions of `when`. Empty if the rule
@@ -97,7 +98,7 @@ impl fmt::Display for EvaluatedRule {
             RuleOutcome::OtherCircumstances => "would apply under other circumstances",
             RuleOutcome::OtherPeople => "applies to other people",
         };
-        write!(f, "{} ({}) {outcome}", self.id, self.place)?;
+        write!(f, "{} ({}) {outcome}", self.id, self.location)?;
         for (n, reason) in self.reasons.iter().enumerate() {
             write!(f, "{}{reason}", if n == 0 { ": " } else { "; " })?;
         }
@@ -127,7 +128,7 @@ impl<'p> Reasons<'p> {
     /// trusted.
     fn untrusted(&self, who: &Who, presumed: bool) -> Option<String> {
         let untrusted = self.identity.untrusted_email.as_ref();
-        let untrusted = untrusted.filter(|_| who.names_addresses())?;
+        let untrusted = untrusted.filter(|_| who.selects_by_email())?;
         Some(match presumed {
             true => format!("may apply to this person: the address {untrusted}"),
             false => format!("the address {untrusted}"),
@@ -166,7 +167,7 @@ impl Observer for Reasons<'_> {
         };
         self.assignments.push(EvaluatedRule {
             id: assignment.id.to_string(),
-            place: shown(&assignment.place),
+            location: shown(&assignment.location),
             outcome,
             reasons,
             number,
@@ -185,7 +186,7 @@ impl Observer for Reasons<'_> {
         };
         self.denies.push(EvaluatedRule {
             id: deny.id.to_string(),
-            place: shown(&deny.place),
+            location: shown(&deny.location),
             outcome,
             reasons,
             number,
@@ -193,6 +194,6 @@ impl Observer for Reasons<'_> {
     }
 }
 
-fn shown(place: &RuleLocation) -> String {
-    format!("{}:{}", place.path.display(), place.line)
+fn shown(location: &RuleLocation) -> String {
+    format!("{}:{}", location.path.display(), location.line)
 }

@@ -284,12 +284,12 @@ impl Grant {
 
     /// `Policy` of the STS request.
     pub fn session_policy(&self) -> Option<&SessionPolicy> {
-        self.limits().session_policy.as_ref()
+        self.session_policies().session_policy.as_ref()
     }
 
     /// `PolicyArns` of the STS request.
     pub fn policy_arns(&self) -> &[PolicyArn] {
-        &self.limits().policy_arns
+        &self.session_policies().policy_arns
     }
 
     /// The form of the command line: `payments-prod/Developer@readonly`.
@@ -306,10 +306,10 @@ impl Grant {
         self.permission_set().variants.get(self.variant?)
     }
 
-    fn limits(&self) -> &crate::access::catalog::Limits {
+    fn session_policies(&self) -> &crate::access::catalog::SessionPolicies {
         self.variant_entry()
-            .and_then(|variant| variant.limits.as_ref())
-            .unwrap_or(&self.permission_set().limits)
+            .and_then(|variant| variant.session_policies.as_ref())
+            .unwrap_or(&self.permission_set().session_policies)
     }
 
     fn granting(&self) -> impl Iterator<Item = &Assignment> {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::access::who::{Person, Who, WhoUse};
+use crate::access::who::{Person, RuleKind, Who};
 use crate::identity::{EmailAddress, ProviderId};
 
 /// Indexes of rules, by what a person must have to match them.
@@ -48,12 +48,12 @@ impl Index {
     }
 
     /// The rules that may match the person, sorted, without duplicates.
-    pub(super) fn candidates(&self, person: &Person<'_>, usage: WhoUse) -> Vec<u32> {
+    pub(super) fn candidates(&self, person: &Person<'_>, rule_kind: RuleKind) -> Vec<u32> {
         let mut found = Vec::new();
         let of_provider = self.of_provider.get(&person.identity.provider);
         for postings in std::iter::once(&self.of_any_provider).chain(of_provider) {
             postings.find(person, &mut found);
-            if usage == WhoUse::Denying {
+            if rule_kind == RuleKind::Deny {
                 postings.find_presumed(person, &mut found);
             }
         }
@@ -193,7 +193,7 @@ mod tests {
         };
         let facts = Facts::new(&identity, circumstances);
         assert_eq!(
-            index.candidates(&Person::new(&facts), WhoUse::Granting),
+            index.candidates(&Person::new(&facts), RuleKind::Assignment),
             [1_000, 1_002, 1_004]
         );
     }

@@ -16,7 +16,7 @@ use crate::access::explain::{Explanation, Reasons};
 use crate::access::grant::Grants;
 use crate::access::index::Index;
 use crate::access::match_counter::MatchCounter;
-use crate::access::who::{Person, UnmetCondition, WhoUse};
+use crate::access::who::{Person, RuleKind, UnmetCondition};
 use crate::aws::{AccountId, Partition};
 use crate::caller::{Circumstances, Facts};
 use crate::config_file::ConfigError;
@@ -118,9 +118,11 @@ impl Policy {
         let person = Person::new(facts);
         let matters = |scope: &Scope| only.is_none_or(|account| scope.covers(account));
         let assigning = &contents.assignment_index;
-        let assignments = assigning.candidates(&person, WhoUse::Granting).into_iter();
+        let assignments = assigning
+            .candidates(&person, RuleKind::Assignment)
+            .into_iter();
         let denying = &contents.deny_index;
-        let denies = denying.candidates(&person, WhoUse::Denying).into_iter();
+        let denies = denying.candidates(&person, RuleKind::Deny).into_iter();
         let applicable = contents.walk(
             Candidates {
                 assignments: assignments
@@ -203,7 +205,7 @@ impl Contents {
         let mut applicable = Applicable::default();
         for number in candidates.assignments {
             let assignment = &self.assignments[number as usize];
-            let mismatch = assignment.who.mismatch(person, WhoUse::Granting);
+            let mismatch = assignment.who.mismatch(person, RuleKind::Assignment);
             let unmet = match mismatch {
                 Some(_) => Vec::new(),
                 None => assignment.when.unmet(person.identity, circumstances),
@@ -217,7 +219,7 @@ impl Contents {
         }
         for number in candidates.denies {
             let deny = &self.denies[number as usize];
-            let mismatch = deny.who.mismatch(person, WhoUse::Denying);
+            let mismatch = deny.who.mismatch(person, RuleKind::Deny);
             observer.deny(number, mismatch);
             if mismatch.is_none() {
                 applicable.denies.push(number);

@@ -9,7 +9,7 @@ mod caller_trust;
 mod federation_token;
 mod permission_set;
 mod rules;
-mod session_limits;
+mod session_policies;
 mod session_size;
 mod session_tags;
 mod shared_domain;
@@ -33,12 +33,12 @@ use crate::access::selector::Selectors;
 use crate::aws::Partition;
 use crate::base::limits;
 use crate::base::secret::SecretText;
-use crate::config_file::{At, ConfigError, ConfigErrors, Document, Reader};
+use crate::config_file::{ConfigError, ConfigErrors, Document, Located, Reader};
 use crate::identity::{EmailDomain, ProviderId};
 
 /// One file of the policy.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct PolicyFile {
     /// Path for messages; files that the policy refers to are relative to it.
     pub path: PathBuf,
     /// Content of the file.
@@ -105,7 +105,10 @@ impl Policy {
     ///
     /// # Errors
     /// Every error in every file.
-    pub fn parse(sources: &[Source], context: &PolicyContext<'_>) -> Result<Self, ConfigErrors> {
+    pub fn parse(
+        sources: &[PolicyFile],
+        context: &PolicyContext<'_>,
+    ) -> Result<Self, ConfigErrors> {
         let too_long: Vec<ConfigError> = sources.iter().filter_map(too_long).collect();
         ConfigErrors::ensure_none(too_long)?;
         let documents: Vec<Document<'_>> = sources
@@ -128,7 +131,7 @@ impl Policy {
     }
 }
 
-fn too_long(source: &Source) -> Option<ConfigError> {
+fn too_long(source: &PolicyFile) -> Option<ConfigError> {
     (source.text.len() > limits::POLICY_FILE_BYTES_MAX).then(|| ConfigError {
         path: source.path.clone(),
         line: 1,
@@ -224,7 +227,7 @@ impl Names {
     }
 
     /// Registers a name of a kind; reports a duplicate.
-    fn take(&mut self, kind: &'static str, name: At<'_, &str>) {
+    fn take(&mut self, kind: &'static str, name: Located<'_, &str>) {
         let spot = name.spot;
         let here = format!("{}:{}", spot.path().display(), spot.line());
         if let Some(first) = self.taken.get(&(kind, name.value.to_owned())) {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::access::assignment::{AccountIndex, SetIndex, SetMask};
 use crate::access::catalog::{Account, PermissionSet};
 use crate::access::glob;
-use crate::config_file::{At, quoted, suggest};
+use crate::config_file::{Located, quoted, suggest};
 
 /// The result of one selector. Results are cached, because many rules use the same selectors.
 enum Selected {
@@ -84,7 +84,7 @@ impl<'c> Selectors<'c> {
 
     /// The accounts that at least one selector matches. Reports unknown names as errors, and patterns without a match
     /// as warnings.
-    pub(super) fn accounts(&mut self, written: &[At<'_, &str>]) -> Arc<[AccountIndex]> {
+    pub(super) fn accounts(&mut self, written: &[Located<'_, &str>]) -> Arc<[AccountIndex]> {
         let mut selected = Vec::new();
         for selector in written {
             if !self.seen_accounts.contains_key(selector.value) {
@@ -101,7 +101,7 @@ impl<'c> Selectors<'c> {
     }
 
     /// The permission sets that at least one selector matches; reports as for accounts.
-    pub(super) fn sets(&mut self, written: &[At<'_, &str>]) -> Arc<SetMask> {
+    pub(super) fn sets(&mut self, written: &[Located<'_, &str>]) -> Arc<SetMask> {
         let mut selected = Vec::new();
         for selector in written {
             if !self.seen_sets.contains_key(selector.value) {
@@ -224,7 +224,7 @@ impl Selected {
         }
     }
 
-    fn report(&self, selector: &At<'_, &str>, kind: &str) {
+    fn report(&self, selector: &Located<'_, &str>, kind: &str) {
         match self {
             Self::Some(_) | Self::Broken => {}
             Self::Nothing => selector.spot.warning(
@@ -243,6 +243,6 @@ fn union(selected: &[Arc<[u32]>]) -> BTreeSet<u32> {
         .collect()
 }
 
-fn texts(written: &[At<'_, &str>]) -> Vec<String> {
+fn texts(written: &[Located<'_, &str>]) -> Vec<String> {
     written.iter().map(|at| at.value.to_owned()).collect()
 }

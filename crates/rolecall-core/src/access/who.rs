@@ -28,11 +28,11 @@ pub struct Who {
 
 /// The effect of a match. Unknown facts do not match a rule that grants, and match a rule that denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhoUse {
+pub enum RuleKind {
     /// People who match gain access.
-    Granting,
+    Assignment,
     /// People who match lose access.
-    Denying,
+    Deny,
 }
 
 /// A regular expression that matches whole values only, in linear time and of bounded size.
@@ -153,7 +153,7 @@ impl Who {
     pub(super) fn mismatch(
         &self,
         person: &Person<'_>,
-        usage: WhoUse,
+        rule_kind: RuleKind,
     ) -> Option<UnmetCondition<'_>> {
         let identity = person.identity;
         if let Some(provider) = &self.provider
@@ -161,7 +161,7 @@ impl Who {
         {
             return Some(UnmetCondition::Provider(provider));
         }
-        if !self.users.is_empty() && !self.names_address_of(identity, usage) {
+        if !self.users.is_empty() && !self.matches_email_of(identity, rule_kind) {
             return Some(UnmetCondition::Users);
         }
         if !self.subjects.is_empty() && !self.subjects.contains(&identity.subject) {
@@ -172,7 +172,7 @@ impl Who {
             return Some(UnmetCondition::Groups(&self.groups));
         }
         let presumed =
-            |name: &str| usage == WhoUse::Denying && identity.unread_claim(name).is_some();
+            |name: &str| rule_kind == RuleKind::Deny && identity.unread_claim(name).is_some();
         for (path, wanted) in &self.claims {
             let name = path.as_str();
             let mut values = identity.claims.values(name);
@@ -191,11 +191,11 @@ impl Who {
         None
     }
 
-    fn names_address_of(&self, identity: &Identity, usage: WhoUse) -> bool {
+    fn matches_email_of(&self, identity: &Identity, rule_kind: RuleKind) -> bool {
         let trusted = |email: &EmailAddress| self.users.contains(email);
         let presumed = |untrusted: &UntrustedEmail| {
             let candidates = untrusted.candidates();
-            usage == WhoUse::Denying
+            rule_kind == RuleKind::Deny
                 && candidates.is_none_or(|candidates| candidates.iter().any(trusted))
         };
         identity.email.as_ref().is_some_and(trusted)
@@ -203,7 +203,7 @@ impl Who {
     }
 
     /// Whether it selects people by address.
-    pub(super) fn names_addresses(&self) -> bool {
+    pub(super) fn selects_by_email(&self) -> bool {
         !self.users.is_empty()
     }
 
@@ -244,25 +244,27 @@ impl Who {
         &self,
         provider: &ProviderId,
         domains: &[EmailDomain],
-        usage: WhoUse,
+        rule_kind: RuleKind,
     ) -> bool {
         let trusted = |user: &EmailAddress| domains.contains(&user.domain());
         self.provider.as_ref().is_none_or(|own| own == provider)
-            && (usage == WhoUse::Denying || self.users.is_empty() || self.users.iter().any(trusted))
+            && (rule_kind == RuleKind::Deny
+                || self.users.is_empty()
+                || self.users.iter().any(trusted))
     }
 
     /// The addresses that it names.
-    pub(super) fn users_named(&self) -> impl Iterator<Item = &EmailAddress> {
+    pub(super) fn user_addresses(&self) -> impl Iterator<Item = &EmailAddress> {
         self.users.iter()
     }
 
     /// Whether it names groups.
-    pub(super) fn names_groups(&self) -> bool {
+    pub(super) fn selects_by_group(&self) -> bool {
         !self.groups.is_empty()
     }
 
     /// Whether it has no key that selects people, apart from the provider.
-    pub(super) fn is_about_everyone(&self) -> bool {
+    pub(super) fn matches_everyone(&self) -> bool {
         self.users.is_empty()
             && self.subjects.is_empty()
             && self.groups.is_empty()

@@ -9,7 +9,7 @@ use super::{AuditEvent, AuditEventKind};
 impl AuditEvent {
     /// Event that completes an intent which became durable only after its caller had stopped waiting, `waited` after
     /// its creation. AWS was not called. None for any other event.
-    pub fn abandoned(&self, waited: Duration) -> Option<Self> {
+    pub fn abandoned_outcome(&self, waited: Duration) -> Option<Self> {
         if !matches!(self.kind, AuditEventKind::IssueIntended { .. }) {
             return None;
         }
@@ -68,12 +68,12 @@ mod tests {
             delivery: CredentialDelivery::Client,
             token_id: None,
         });
-        let end = intent.abandoned(Duration::from_secs(3)).unwrap();
+        let end = intent.abandoned_outcome(Duration::from_secs(3)).unwrap();
         assert_eq!(end.reference, intent.reference);
         assert_eq!(end.at, intent.at + TimeDelta::seconds(3));
         assert!(
             matches!(&end.kind, AuditEventKind::IssueFailed { reason, .. } if reason == "audit_timeout")
         );
-        assert!(end.abandoned(Duration::ZERO).is_none());
+        assert!(end.abandoned_outcome(Duration::ZERO).is_none());
     }
 }

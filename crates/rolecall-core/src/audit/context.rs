@@ -10,5 +10,5 @@ pub struct RequestContext {
     /// Correlates page, log and trail.
     pub reference: ReferenceId,
     /// Address and program of the client.
-    pub origin: ClientInfo,
+    pub client_info: ClientInfo,
 }

@@ -7,7 +7,7 @@ use crate::caller::ClientInfo;
 use crate::record::StoreError;
 
 use super::{
-    AuditEvent, AuditEventKind, AuditLog, ReferenceId, RefusalCounts, Refusals, RequestContext,
+    AuditEvent, AuditEventKind, AuditLog, ReferenceId, RefusalCounts, RefusalKind, RequestContext,
 };
 
 /// Creates events and appends them. Refusals that unauthenticated clients can cause without limit are counted and
@@ -72,11 +72,11 @@ impl Journal {
     /// Counts a refusal for [`Journal::write_refusals`].
     pub(crate) fn count_refusal(
         &self,
-        kind: Refusals,
+        kind: RefusalKind,
         context: &RequestContext,
         reason: &'static str,
     ) {
-        let address = context.origin.address;
+        let address = context.client_info.address;
         self.refusals.add(kind, address, reason, self.clock.now());
     }
 
@@ -93,7 +93,7 @@ impl Journal {
     pub async fn write_refusals(&self, all: bool) -> Result<(), StoreError> {
         for summary in self.refusals.taken(self.clock.now(), all) {
             let mut context = self.internal_context();
-            context.origin.address = summary.address();
+            context.client_info.address = summary.address();
             let event = self.event(&context, summary.audit_event());
             if let Err(error) = self.audit.append_once(&event).await {
                 self.refusals.put_back(summary);
@@ -112,7 +112,7 @@ impl Journal {
     pub(crate) fn internal_context(&self) -> RequestContext {
         RequestContext {
             reference: self.reference(),
-            origin: ClientInfo::default(),
+            client_info: ClientInfo::default(),
         }
     }
 
@@ -120,8 +120,8 @@ impl Journal {
         AuditEvent {
             at: self.clock.now(),
             reference: context.reference.clone(),
-            address: context.origin.address,
-            user_agent: context.origin.program(),
+            address: context.client_info.address,
+            user_agent: context.client_info.program(),
             kind,
         }
     }

@@ -15,7 +15,7 @@ use super::AuditEventKind;
 
 /// Kind of refused request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusals {
+pub enum RefusalKind {
     /// Sign-ins.
     SignIn,
     /// Logout requests.
@@ -39,7 +39,7 @@ pub struct RefusalSummary {
 /// Refusals of one address or network, since the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalRow {
-    kind: Refusals,
+    kind: RefusalKind,
     from: Option<AddressPrefix>,
     since: DateTime<Utc>,
     reasons: BTreeMap<&'static str, u64>,
@@ -63,13 +63,13 @@ impl RefusalRow {
                 .collect(),
         };
         match self.kind {
-            Refusals::SignIn => AuditEventKind::SignInRefusals(summary),
-            Refusals::SignOut => AuditEventKind::SignOutRefusals(summary),
+            RefusalKind::SignIn => AuditEventKind::SignInRefusals(summary),
+            RefusalKind::SignOut => AuditEventKind::SignOutRefusals(summary),
         }
     }
 }
 
-type Rows = HashMap<(Refusals, Option<AddressPrefix>), RefusalRow>;
+type Rows = HashMap<(RefusalKind, Option<AddressPrefix>), RefusalRow>;
 
 /// Events of one window: its start and their number.
 type Events = (DateTime<Utc>, u32);
@@ -87,7 +87,7 @@ impl RefusalCounts {
     /// Counts a refusal.
     pub fn add(
         &self,
-        kind: Refusals,
+        kind: RefusalKind,
         address: Option<IpAddr>,
         reason: &'static str,
         now: DateTime<Utc>,
@@ -161,7 +161,7 @@ impl RefusalCounts {
 
 /// Returns the row of an address: its own, that of its network if there are many rows, or a common one if there are too
 /// many.
-fn bucket(rows: &Rows, kind: Refusals, address: Option<IpAddr>) -> Option<AddressPrefix> {
+fn bucket(rows: &Rows, kind: RefusalKind, address: Option<IpAddr>) -> Option<AddressPrefix> {
     let choices = [
         (Width::Address, limits::REFUSAL_ROWS_MAX / 4 * 3),
         (Width::Coarse, limits::REFUSAL_ROWS_MAX - 2),
@@ -211,7 +211,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         for number in 0..5_u32 {
             let from = address(number.wrapping_mul(0x0001_0000));
-            counts.add(Refusals::SignIn, from, "expired_state", now);
+            counts.add(RefusalKind::SignIn, from, "expired_state", now);
         }
         let mut taken = counts.taken(now, true);
         assert!(taken.next().is_some());
@@ -228,10 +228,10 @@ mod tests {
         for number in 0..many {
             // As many networks as addresses.
             let from = address(number.wrapping_mul(0x0001_0001));
-            counts.add(Refusals::SignIn, from, "expired_state", now);
-            counts.add(Refusals::SignOut, from, "unreadable", now);
+            counts.add(RefusalKind::SignIn, from, "expired_state", now);
+            counts.add(RefusalKind::SignOut, from, "unreadable", now);
         }
-        counts.add(Refusals::SignIn, None, "expired_state", now);
+        counts.add(RefusalKind::SignIn, None, "expired_state", now);
         let rows = counts.take(now, true);
         assert!(rows.len() <= limits::REFUSAL_ROWS_MAX, "{}", rows.len());
         let total: u64 = rows.iter().flat_map(|row| row.reasons.values()).sum();
@@ -240,7 +240,7 @@ mod tests {
         // Restored summaries do not exceed the bound either.
         for number in 0..1_000_u32 {
             counts.add(
-                Refusals::SignIn,
+                RefusalKind::SignIn,
                 address((!number).wrapping_mul(0x0001_0001)),
                 "unreadable",
                 now,
@@ -274,20 +274,25 @@ mod tests {
         let counts = RefusalCounts::default();
         let start = DateTime::UNIX_EPOCH;
         let second = TimeDelta::seconds(1);
-        counts.add(Refusals::SignIn, address(1), "unreadable", start);
+        counts.add(RefusalKind::SignIn, address(1), "unreadable", start);
         counts.add(
-            Refusals::SignIn,
+            RefusalKind::SignIn,
             address(1),
             "expired_state",
             start + second,
         );
-        counts.add(Refusals::SignIn, address(2), "unreadable", start + second);
+        counts.add(
+            RefusalKind::SignIn,
+            address(2),
+            "unreadable",
+            start + second,
+        );
         let end = start + limits::REFUSALS_WINDOW;
         assert!(counts.take(end - second, false).is_empty());
         let [row] = counts.take(end, false).try_into().unwrap();
         assert_eq!(row.address(), address(1));
         counts.put_back(row.clone());
-        counts.add(Refusals::SignIn, address(1), "unreadable", end);
+        counts.add(RefusalKind::SignIn, address(1), "unreadable", end);
         let rows = counts.take(end, false);
         assert_eq!(rows[0].since, start);
         assert_eq!(

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::{Destination, RoleSessionDuration};
-use crate::base::Source;
+use crate::base::BoxError;
 use crate::base::secret::SecretText;
 
 /// Temporary AWS credentials (STS, `Credentials`).
@@ -48,7 +48,7 @@ pub enum SignInError {
     },
     /// The endpoint cannot be reached, or its response is invalid.
     #[error("AWS's sign-in endpoint is unavailable")]
-    Unavailable(#[source] Source),
+    Unavailable(#[source] BoxError),
 }
 
 /// AWS's sign-in endpoint (`getSigninToken` and the login URL).

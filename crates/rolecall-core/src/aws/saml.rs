@@ -13,7 +13,7 @@ use super::{
     RoleSessionTags, SourceIdentity,
 };
 use crate::base::secret::SamlResponse;
-use crate::base::{Source, text_newtype};
+use crate::base::{BoxError, text_newtype};
 use crate::identity::Subject;
 
 text_newtype!(
@@ -171,7 +171,7 @@ pub trait SamlIssuer: Send + Sync {
     ///
     /// # Errors
     /// No key can sign, or the response is larger than AWS accepts.
-    async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, Source>;
+    async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, BoxError>;
 }
 
 /// The form that a browser posts to AWS's sign-in endpoint to open the console. It is a bearer secret, valid for five

@@ -9,7 +9,7 @@ use super::{
     RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionTags, SamlProviderArn, SessionPolicy,
     SourceIdentity,
 };
-use crate::base::Source;
+use crate::base::BoxError;
 use crate::base::secret::{SamlResponse, WebIdentityToken};
 
 /// A request to STS, by operation.
@@ -275,19 +275,19 @@ pub enum StsError {
     },
     /// The gateway has no AWS credentials of its own to sign the request with.
     #[error("the gateway has no AWS credentials")]
-    NoCredentials(#[source] Source),
+    NoCredentials(#[source] BoxError),
     /// No endpoint could be reached, or all of them failed.
     #[error("AWS STS is unavailable")]
-    Unavailable(#[source] Source),
+    Unavailable(#[source] BoxError),
     /// No endpoint responded, but at least one received the complete request: it may have issued credentials that were
     /// lost.
     #[error("AWS STS received the request and did not respond")]
     Unanswered {
         /// Number of attempts to which STS may have responded.
-        tries: u32,
+        attempts: u32,
         /// The error of the last attempt.
         #[source]
-        source: Source,
+        source: BoxError,
     },
 }
 

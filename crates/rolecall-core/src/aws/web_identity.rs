@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{RoleArn, RoleSessionTags, SourceIdentity};
-use crate::base::Source;
+use crate::base::BoxError;
 use crate::base::secret::{SecretText, WebIdentityToken};
 use crate::identity::Subject;
 
@@ -45,12 +45,12 @@ pub trait WebIdentityIssuer: Send + Sync {
     ///
     /// # Errors
     /// No key can sign, or the token is larger than STS accepts.
-    async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source>;
+    async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, BoxError>;
 
     /// Signs the ID token of `aws login`. Its issuer is not the one that IAM trusts, so no account accepts it as a
     /// [`WebIdentityToken`].
     ///
     /// # Errors
     /// No key can sign.
-    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source>;
+    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, BoxError>;
 }

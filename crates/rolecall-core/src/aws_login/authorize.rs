@@ -75,13 +75,13 @@ impl AwsLogins {
         &self,
         session: &Session,
         client: LoginClient,
-        origin: &ClientInfo,
+        client_info: &ClientInfo,
     ) -> Result<Grants, FactsUnavailable> {
         let caller = Caller {
             flow: Some(client.flow()),
             ..Caller::from(session)
         };
-        self.entitlements.grants(caller, origin).await
+        self.entitlements.grants(caller, client_info).await
     }
 
     /// Approves the client for the role. Returns the URL to which the browser takes the code.

@@ -143,7 +143,7 @@ impl AwsLogins {
     /// Redeems a code for the client session at this key. Of concurrent requests with one code, one succeeds.
     ///
     /// # Errors
-    /// [`LoginError::CodeSpent`], [`LoginError::Unavailable`].
+    /// [`LoginError::CodeUsed`], [`LoginError::Unavailable`].
     pub(super) async fn redeem_code(
         &self,
         digest: SecretDigest,
@@ -192,7 +192,7 @@ impl AwsLogins {
         let records = &self.records;
         match records.replace(digest, seen, &code, seen.expires_at).await {
             Ok(()) => Ok(()),
-            Err(StoreError::Conflict | StoreError::Exists) => Err(LoginError::CodeSpent),
+            Err(StoreError::Conflict | StoreError::Exists) => Err(LoginError::CodeUsed),
             Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
         }
     }

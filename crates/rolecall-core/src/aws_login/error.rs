@@ -14,7 +14,7 @@ pub enum LoginError {
     Proof(#[from] DpopError),
     /// The code is unknown, expired or used.
     #[error("this code has expired or was used before")]
-    CodeSpent,
+    CodeUsed,
     /// The code was issued for another client, redirect URI or verifier. It is invalidated.
     #[error("this code was issued for another request")]
     OtherRequest,
@@ -37,7 +37,7 @@ impl LoginError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Proof(refusal) => refusal.code(),
-            Self::CodeSpent => "code_spent",
+            Self::CodeUsed => "code_spent",
             Self::OtherRequest => "other_request",
             Self::SessionOver => "session_over",
             Self::Issue(error) => error.code(),
@@ -49,7 +49,7 @@ impl LoginError {
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Proof(_) | Self::CodeSpent | Self::OtherRequest | Self::SessionOver => false,
+            Self::Proof(_) | Self::CodeUsed | Self::OtherRequest | Self::SessionOver => false,
             Self::Issue(error) => match error {
                 IssueError::Token(_)
                 | IssueError::OwnCredentials(_)

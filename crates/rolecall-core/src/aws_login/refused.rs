@@ -29,7 +29,7 @@ impl AwsLogins {
     ) -> Result<AdmittedRequest<'r>, LoginError> {
         match self
             .rates
-            .known_refusals(context.origin.address, LimitName::Failures)
+            .known_refusals(context.client_info.address, LimitName::Failures)
         {
             Some(exceeded) if !self.is_live_login(request).await? => Err(exceeded.into()),
             Some(_) | None => Ok(AdmittedRequest(request)),
@@ -46,7 +46,7 @@ impl AwsLogins {
     ) -> LoginError {
         let counts = match &error {
             LoginError::Proof(_)
-            | LoginError::CodeSpent
+            | LoginError::CodeUsed
             | LoginError::OtherRequest
             | LoginError::SessionOver => self.is_live_login(request).await.is_ok_and(|live| !live),
             LoginError::Issue(_) | LoginError::RateLimited(_) | LoginError::Unavailable(_) => false,
@@ -54,7 +54,7 @@ impl AwsLogins {
         match counts {
             true => self
                 .rates
-                .count_refusal(context.origin.address, LimitName::Failures)
+                .count_refusal(context.client_info.address, LimitName::Failures)
                 .await
                 .map_or(error, LoginError::RateLimited),
             false => error,

@@ -95,7 +95,7 @@ fn redirect_is_limited_to_loopback_and_confirmation_page() {
         let uri = asked.redirect_uri.clone();
         assert_eq!(
             parse(asked).err(),
-            Some(InvalidLogin::Unanswerable),
+            Some(InvalidLogin::NoResponseTarget),
             "{uri}"
         );
     }
@@ -117,7 +117,7 @@ fn redirect_is_limited_to_loopback_and_confirmation_page() {
         let uri = asked.redirect_uri.clone();
         assert_eq!(
             parse(asked).err(),
-            Some(InvalidLogin::Unanswerable),
+            Some(InvalidLogin::NoResponseTarget),
             "{uri}"
         );
     }
@@ -132,7 +132,7 @@ fn redirect_is_limited_to_loopback_and_confirmation_page() {
             client_id,
             ..form()
         };
-        assert_eq!(parse(asked).err(), Some(InvalidLogin::Unanswerable));
+        assert_eq!(parse(asked).err(), Some(InvalidLogin::NoResponseTarget));
     }
 }
 

@@ -63,10 +63,10 @@ impl AwsLogins {
     ) -> Result<LoginTokens, LoginError> {
         let digest = shown.code.digest();
         let seen: Option<VersionedRecord<LoginCode>> = self.records.get(digest).await?;
-        let seen = seen.ok_or(LoginError::CodeSpent)?;
+        let seen = seen.ok_or(LoginError::CodeUsed)?;
         let code = match seen.record.clone().unused(self.clock.now()) {
             Ok(code) => code,
-            Err(CodeState::Unused | CodeState::Invalidated) => return Err(LoginError::CodeSpent),
+            Err(CodeState::Unused | CodeState::Invalidated) => return Err(LoginError::CodeUsed),
             Err(CodeState::Redeemed(session)) => return self.code_replayed(context, session).await,
         };
         if !code.matches(shown) {
@@ -155,7 +155,7 @@ impl AwsLogins {
     ) -> Result<LoginTokens, LoginError> {
         let new = new_session(context, proof, &code);
         let Some(prepared) = self.sessions.prepare_client_session(new).await? else {
-            return Err(LoginError::CodeSpent);
+            return Err(LoginError::CodeUsed);
         };
         let key = prepared.key;
         let code = match self.redeem_code(digest, seen, code, key).await {
@@ -174,7 +174,7 @@ impl AwsLogins {
                 self.first_credentials(context, proof, &code, tokens.refresh_token)
                     .await
             }
-            Ok(None) => Err(LoginError::CodeSpent),
+            Ok(None) => Err(LoginError::CodeUsed),
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &outcome {
@@ -224,10 +224,10 @@ impl AwsLogins {
         let id_token = self.web_identity.mint_login_token(&claims).await;
         if self
             .sessions
-            .withdraw_if_ended(context, approval.session, key)
+            .end_client_if_session_ended(context, approval.session, key)
             .await?
         {
-            return Err(LoginError::CodeSpent);
+            return Err(LoginError::CodeUsed);
         }
         let tokens = self.login_tokens(credentials, refresh_token);
         Ok(LoginTokens {
@@ -273,7 +273,7 @@ impl AwsLogins {
         self.sessions
             .end_client_at(context, session, CODE_REPLAYED)
             .await?;
-        Err(LoginError::CodeSpent)
+        Err(LoginError::CodeUsed)
     }
 }
 
@@ -293,7 +293,7 @@ fn new_session(
         client_name: code.client().name(),
         identity,
         ends_at,
-        origin: context.origin.clone(),
+        client_info: context.client_info.clone(),
         allowed_in: session,
         epoch,
         flow: code.client().flow(),

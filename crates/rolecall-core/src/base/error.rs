@@ -3,4 +3,4 @@
 use std::error::Error as StdError;
 
 /// An error of a library, for logs only.
-pub type Source = Box<dyn StdError + Send + Sync>;
+pub type BoxError = Box<dyn StdError + Send + Sync>;

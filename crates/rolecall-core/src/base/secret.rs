@@ -35,7 +35,7 @@ impl SecretDigest {
     }
 
     /// The first 16 characters of the `Display` form. 96 bits are enough to distinguish sessions, and keep lines short.
-    pub(crate) fn short(&self) -> impl fmt::Display {
+    pub(crate) fn abbreviated(&self) -> impl fmt::Display {
         Base64Display::new(
             self.0.first_chunk::<12>().map_or(&[], <[u8; 12]>::as_slice),
             &URL_SAFE_NO_PAD,

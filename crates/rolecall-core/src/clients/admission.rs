@@ -17,7 +17,7 @@ impl Clients {
     /// # Errors
     /// [`LimitExceeded`].
     pub async fn admit_registration(&self, context: &RequestContext) -> Result<(), LimitExceeded> {
-        let (rate, address) = (self.rates.limits().register, context.origin.address);
+        let (rate, address) = (self.rates.limits().register, context.client_info.address);
         let taken = self
             .rates
             .acquire_for_address(LimitName::Register, rate, address);
@@ -29,7 +29,7 @@ impl Clients {
         &self,
         context: &RequestContext,
     ) -> Result<(), RateLimitError> {
-        let (limit, address) = (LimitName::DeviceAuthorization, context.origin.address);
+        let (limit, address) = (LimitName::DeviceAuthorization, context.client_info.address);
         self.rates
             .acquire_for_address(limit, DEVICE_AUTHORIZATIONS, address)
             .await

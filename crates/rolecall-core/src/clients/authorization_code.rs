@@ -118,7 +118,7 @@ impl AuthorizationRequest {
     /// # Errors
     /// [`NotPending`] if it is not decided, or was sent before.
     pub fn sent(self) -> Result<(Self, ConsentDecision), NotPending> {
-        match self.answer.given() {
+        match self.answer.decision() {
             Some(answer) if !self.sent => {
                 let sent = Self { sent: true, ..self };
                 Ok((sent, answer))

@@ -204,7 +204,7 @@ impl Clients {
         let requester = Requester {
             client: read.client,
             client_name: read.client_name.clone(),
-            origin: context.origin.clone(),
+            client_info: context.client_info.clone(),
             begun_at: self.clock.now(),
         };
         let request =

@@ -110,7 +110,7 @@ impl Clients {
         let requester = Requester {
             client: client_key(id),
             client_name: client.registration.name.clone(),
-            origin: context.origin.clone(),
+            client_info: context.client_info.clone(),
             begun_at: self.clock.now(),
         };
         let user_code = self.reserve_user_code(key).await?;
@@ -235,7 +235,7 @@ impl Clients {
             // It also counts against the address, but never limits signed-in people.
             let _ = self
                 .rates
-                .count_refusal(context.origin.address, LimitName::Failures)
+                .count_refusal(context.client_info.address, LimitName::Failures)
                 .await;
             return Err(ConsentError::UnknownCode);
         };

@@ -29,7 +29,7 @@ impl RequestId {
 
 impl std::fmt::Display for RequestId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.short().fmt(f)
+        self.0.abbreviated().fmt(f)
     }
 }
 
@@ -41,7 +41,8 @@ pub struct Requester {
     /// Name that the client registered; unverified.
     pub client_name: ClientName,
     /// Address and user agent of the client.
-    pub origin: ClientInfo,
+    #[serde(rename = "origin")]
+    pub client_info: ClientInfo,
     /// Time of the request.
     pub begun_at: DateTime<Utc>,
 }
@@ -78,7 +79,7 @@ impl ConsentState {
     }
 
     /// The decision, if there is one.
-    pub(super) fn given(&self) -> Option<ConsentDecision> {
+    pub(super) fn decision(&self) -> Option<ConsentDecision> {
         match self {
             Self::Pending => None,
             Self::Approved(approval) => Some(ConsentDecision::Approved(approval.clone())),
@@ -159,7 +160,7 @@ impl PendingRequests {
     /// of the code flow are grouped by the name of the client within one browser session, because tools that start
     /// together register separately. Their codes are sent only to the person's machine.
     pub fn key(requester: &Requester, pending: &PendingRequest) -> Option<SecretDigest> {
-        let address = requester.origin.address?.to_canonical().to_string();
+        let address = requester.client_info.address?.to_canonical().to_string();
         let name = requester.client_name.to_string();
         Some(match pending.session {
             None => SecretDigest::of(

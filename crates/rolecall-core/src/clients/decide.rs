@@ -161,7 +161,7 @@ impl Clients {
         let details = ConsentDetails {
             client: requester.client_name.to_string(),
             flow: pending.flow,
-            from: requester.origin.address,
+            from: requester.client_info.address,
             requests: u32::try_from(all.len()).unwrap_or(u32::MAX),
         };
         let Some(approval) = self.sessions.approval(session).await? else {

@@ -251,7 +251,7 @@ mod tests {
         let requester = Requester {
             client: SecretDigest::of("test", &[]),
             client_name: ClientName::new("aws"),
-            origin: ClientInfo::default(),
+            client_info: ClientInfo::default(),
             begun_at: DateTime::UNIX_EPOCH,
         };
         DeviceAuthorization::begin(requester, UserCode::parse("BCDFGHJK").unwrap())

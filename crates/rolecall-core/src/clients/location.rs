@@ -21,7 +21,7 @@ impl ConsentRequest {
     pub fn location(&self, person: Option<IpAddr>) -> ClientLocation {
         match self.flow {
             Flow::Code => ClientLocation::Near,
-            Flow::Device => between(self.requester.origin.address, person),
+            Flow::Device => between(self.requester.client_info.address, person),
         }
     }
 }

@@ -298,7 +298,7 @@ fn new_session(
         client_name: requester.client_name,
         identity: approval.identity,
         ends_at: approval.ends_at,
-        origin: context.origin.clone(),
+        client_info: context.client_info.clone(),
         allowed_in: approval.session,
         epoch: approval.epoch,
         flow,

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::{At, Value};
+use super::{Located, Value};
 use crate::config_file::{ConfigError, suggest};
 
 /// A TOML file, and the errors and warnings so far.
@@ -199,7 +199,7 @@ impl<'d> Reader<'d> {
     }
 
     /// The value as a string.
-    pub fn string(&self, key: &'static str) -> Option<At<'d, &'d str>> {
+    pub fn string(&self, key: &'static str) -> Option<Located<'d, &'d str>> {
         self.value(key)?.string()
     }
 
@@ -209,7 +209,7 @@ impl<'d> Reader<'d> {
     }
 
     /// The value as a string that is parsed.
-    pub fn parse<T>(&self, key: &'static str) -> Option<At<'d, T>>
+    pub fn parse<T>(&self, key: &'static str) -> Option<Located<'d, T>>
     where
         T: std::str::FromStr,
         T::Err: std::fmt::Display,
@@ -218,12 +218,12 @@ impl<'d> Reader<'d> {
     }
 
     /// The value as a duration, such as `"4h30m"`.
-    pub fn duration(&self, key: &'static str) -> Option<At<'d, TimeDelta>> {
+    pub fn duration(&self, key: &'static str) -> Option<Located<'d, TimeDelta>> {
         self.value(key)?.duration()
     }
 
     /// The value as an array of strings; empty if the key is absent.
-    pub fn strings(&self, key: &'static str) -> Vec<At<'d, &'d str>> {
+    pub fn strings(&self, key: &'static str) -> Vec<Located<'d, &'d str>> {
         self.list(key).iter().filter_map(Value::string).collect()
     }
 
@@ -257,13 +257,13 @@ impl<'d> Reader<'d> {
     }
 
     /// The entries of a table with arbitrary keys: position, key and value.
-    pub fn entries(&self) -> impl Iterator<Item = (At<'d, &'d str>, Value<'d>)> {
+    pub fn entries(&self) -> impl Iterator<Item = (Located<'d, &'d str>, Value<'d>)> {
         let document = self.document;
         self.table.iter().map(move |(key, value)| {
             let spot = document.spot(key.span().start);
             let value_of_key = Value::new(document, key.get_ref().to_string(), value);
             (
-                At {
+                Located {
                     value: key.get_ref().as_ref(),
                     spot,
                 },

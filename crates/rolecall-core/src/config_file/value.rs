@@ -13,7 +13,7 @@ use crate::config_file::{Document, Reader, Spot};
 
 /// A value and its position.
 #[derive(Clone, Copy)]
-pub struct At<'d, T> {
+pub struct Located<'d, T> {
     /// The value.
     pub value: T,
     /// The position.
@@ -46,7 +46,7 @@ impl<'d> Value<'d> {
     }
 
     /// The value as a string.
-    pub fn string(&self) -> Option<At<'d, &'d str>> {
+    pub fn string(&self) -> Option<Located<'d, &'d str>> {
         let text = self
             .value
             .get_ref()
@@ -74,7 +74,7 @@ impl<'d> Value<'d> {
     }
 
     /// The value as an integer.
-    pub fn integer(&self) -> Option<At<'d, i64>> {
+    pub fn integer(&self) -> Option<Located<'d, i64>> {
         let number = self
             .value
             .get_ref()
@@ -85,7 +85,7 @@ impl<'d> Value<'d> {
     }
 
     /// The value as a date or a date with time.
-    pub fn datetime(&self) -> Option<At<'d, Datetime>> {
+    pub fn datetime(&self) -> Option<Located<'d, Datetime>> {
         let datetime = self
             .value
             .get_ref()
@@ -96,7 +96,7 @@ impl<'d> Value<'d> {
     }
 
     /// The value as a string that is parsed. The text of the error becomes the hint.
-    pub fn parse<T>(&self) -> Option<At<'d, T>>
+    pub fn parse<T>(&self) -> Option<Located<'d, T>>
     where
         T: FromStr,
         T::Err: Display,
@@ -108,7 +108,7 @@ impl<'d> Value<'d> {
     pub fn parse_with<T, E: Display>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<At<'d, T>> {
+    ) -> Option<Located<'d, T>> {
         let text = self.string()?;
         match parse(text.value) {
             Ok(value) => Some(self.at(value)),
@@ -120,7 +120,7 @@ impl<'d> Value<'d> {
     }
 
     /// The value as a duration, such as `"4h30m"`.
-    pub fn duration(&self) -> Option<At<'d, TimeDelta>> {
+    pub fn duration(&self) -> Option<Located<'d, TimeDelta>> {
         self.parse_with(parse_duration)
     }
 
@@ -151,9 +151,9 @@ impl<'d> Value<'d> {
         self.spot().error(format!("invalid `{}`", self.key), hint);
     }
 
-    fn at<T>(&self, value: T) -> At<'d, T> {
+    fn at<T>(&self, value: T) -> Located<'d, T> {
         let spot = self.spot();
-        At { value, spot }
+        Located { value, spot }
     }
 
     fn wrong<T>(&self, wanted: &str, hint: &str) -> Option<T> {

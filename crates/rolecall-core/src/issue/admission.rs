@@ -20,7 +20,7 @@ impl Issuer {
 
     /// Acquires a slot for credentials of this person and, if STS will be called, one of the account and Region.
     /// Nothing is counted while the store is unavailable: the caller has a session.
-    pub(super) async fn admit_issue(
+    pub(super) async fn admit_request(
         &self,
         identity: &Identity,
         sts: Option<&str>,

@@ -44,7 +44,7 @@ pub enum ConsoleOutcome {
     /// The console.
     Visit(ConsoleVisit),
     /// Nothing: the ticket is used, expired or of another session.
-    Spent,
+    AlreadyUsed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl Issuer {
         session: &Session,
         role: &RoleRequest,
     ) -> Result<ConsoleOffer, IssueError> {
-        let access = self.entitlements.role(role, session, &context.origin);
+        let access = self.entitlements.role(role, session, &context.client_info);
         let access = access.await?.ok_or(IssueError::NotGranted)?;
         let own = match &access {
             RoleAccess::Granted(grant) => grant.destination().cloned(),
@@ -118,7 +118,8 @@ impl Issuer {
         request: &ConsoleRequest,
     ) -> Result<ConsoleVisit, IssueError> {
         let purpose = Purpose::Console(request.clone());
-        let issue = IssueRequest::new(role, CredentialDelivery::Console).or_via_provider(&purpose);
+        let issue =
+            IssueRequest::new(role, CredentialDelivery::Console).allow_provider_visit(&purpose);
         self.visit(context, session, issue, request).await
     }
 
@@ -197,7 +198,7 @@ impl Issuer {
     ) -> Result<ConsoleOutcome, IssueError> {
         let pending: Option<PendingConsole> = self.records.take(ticket.digest()).await?;
         let Some(pending) = pending.filter(|pending| pending.session == session.id) else {
-            return Ok(ConsoleOutcome::Spent);
+            return Ok(ConsoleOutcome::AlreadyUsed);
         };
         self.visit_console(context, session, &pending.role, &pending.request)
             .await

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::access::{AttributeError, Unmet};
 use crate::aws::{Advice, ConsoleSignInError, StsRefusal};
-use crate::base::Source;
+use crate::base::BoxError;
 use crate::entitlements::FactsUnavailable;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
@@ -38,28 +38,28 @@ pub enum IssueError {
     #[error("your session has ended")]
     SessionEnded,
     /// The provider's response for AWS is for another person or role.
-    #[error("the identity provider's response for AWS is {}", .0.said())]
+    #[error("the identity provider's response for AWS is {}", .0.description())]
     Mismatch(ResponseMismatch),
     /// The gateway cannot sign the token or SAML response.
     #[error("the gateway cannot sign tokens")]
-    Token(#[source] Source),
+    Token(#[source] BoxError),
     /// The gateway has no AWS credentials of its own to sign the request to STS with.
     #[error("the gateway has no AWS credentials")]
-    OwnCredentials(#[source] Source),
+    OwnCredentials(#[source] BoxError),
     /// AWS refused the request.
     #[error("AWS refused: {}", .0.code)]
     Refused(Box<Refused>),
     /// No STS endpoint responded.
     #[error("AWS STS is unavailable")]
-    StsUnavailable(#[source] Source),
+    StsUnavailable(#[source] BoxError),
     /// STS was called and did not respond: it may have issued credentials that were lost.
     #[error("AWS STS received the request and did not respond")]
     StsUnanswered {
         /// Number of attempts to which STS may have responded.
-        tries: u32,
+        attempts: u32,
         /// The error of the last attempt.
         #[source]
-        source: Source,
+        source: BoxError,
     },
     /// STS did not confirm whose the fresh credentials are: nothing was handed over.
     #[error("AWS did not confirm the credentials ({})", .0.code())]

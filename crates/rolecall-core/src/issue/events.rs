@@ -18,12 +18,14 @@ pub(crate) fn intent(
         token_id,
         duration,
         duration_reason: _,
-        proven,
+        provider_proof,
     } = prepared;
     let federated =
         &(!grant.trust().assumes_role()).then(|| FederatedUserName::of(caller.identity));
     // The provider's response determines these values if it is used.
-    let said = proven.as_ref().map(|proven| &proven.said);
+    let claims = provider_proof
+        .as_ref()
+        .map(|provider_proof| &provider_proof.claims);
     let own_source = || attributes.source_identity.as_ref().map(ToString::to_string);
     let own_tags = || {
         attributes
@@ -46,14 +48,14 @@ pub(crate) fn intent(
         },
         assignments: grant.assignments().map(str::to_owned).collect(),
         duration: duration.seconds(),
-        role_session_name: said
-            .and_then(|said| said.session_name.clone())
+        role_session_name: claims
+            .and_then(|claims| claims.session_name.clone())
             .unwrap_or_else(|| match federated {
                 Some(name) => name.to_string(),
                 None => session_name.as_str().to_owned(),
             }),
-        source_identity: said.map_or_else(own_source, |said| said.source_identity.clone()),
-        tag_keys: said.map_or_else(own_tags, |said| said.tag_keys.clone()),
+        source_identity: claims.map_or_else(own_source, |claims| claims.source_identity.clone()),
+        tag_keys: claims.map_or_else(own_tags, |claims| claims.tag_keys.clone()),
         delivery,
         token_id: grant.trust().mints_token().then(|| token_id.clone()),
     }
@@ -103,8 +105,8 @@ fn failed(error: &IssueError) -> AuditEventKind {
         | IssueError::FactsUnavailable(_)
         | IssueError::Unavailable(_) => None,
     };
-    let unanswered = if let IssueError::StsUnanswered { tries, .. } = error {
-        *tries
+    let unanswered = if let IssueError::StsUnanswered { attempts, .. } = error {
+        *attempts
     } else {
         0
     };

@@ -77,11 +77,11 @@ impl Issuer {
                     response: minted.response,
                 }))
             }
-            Trust::ProviderSaml(principal) => match prepared.proven {
-                Some(proven) => Ok(StsRequest::AssumeRoleWithSaml(AssumeRoleWithSaml {
+            Trust::ProviderSaml(principal) => match prepared.provider_proof {
+                Some(provider_proof) => Ok(StsRequest::AssumeRoleWithSaml(AssumeRoleWithSaml {
                     session,
                     principal,
-                    response: proven.response,
+                    response: provider_proof.response,
                 })),
                 None => Err(IssueError::AtProvider { start: None }),
             },
@@ -169,8 +169,8 @@ impl Issuer {
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
             StsError::NoCredentials(source) => return IssueError::OwnCredentials(source),
-            StsError::Unanswered { tries, source } => {
-                return IssueError::StsUnanswered { tries, source };
+            StsError::Unanswered { attempts, source } => {
+                return IssueError::StsUnanswered { attempts, source };
             }
             StsError::Refused {
                 refusal,

@@ -1,6 +1,6 @@
 //! The request to issue a role, before and after a visit to the identity provider.
 
-use super::via_provider::{Proven, Purpose};
+use super::via_provider::{ProviderProof, Purpose};
 use crate::access::RoleRequest;
 use crate::audit::CredentialDelivery;
 
@@ -13,7 +13,7 @@ pub(crate) struct IssueRequest<'a> {
     /// The operation to resume after a visit to the identity provider; `None` if no browser is involved.
     pub(super) purpose: Option<&'a Purpose>,
     /// The provider's response for AWS, after the visit.
-    pub(super) proven: Option<Proven>,
+    pub(super) provider_proof: Option<ProviderProof>,
 }
 
 impl<'a> IssueRequest<'a> {
@@ -22,21 +22,21 @@ impl<'a> IssueRequest<'a> {
             role,
             delivery,
             purpose: None,
-            proven: None,
+            provider_proof: None,
         }
     }
 
     /// Allows the browser to visit the provider if the trust of the account requires its response.
-    pub(super) fn or_via_provider(self, purpose: &'a Purpose) -> Self {
+    pub(super) fn allow_provider_visit(self, purpose: &'a Purpose) -> Self {
         Self {
             purpose: Some(purpose),
             ..self
         }
     }
 
-    pub(super) fn proven(self, proven: Proven) -> Self {
+    pub(super) fn provider_proof(self, provider_proof: ProviderProof) -> Self {
         Self {
-            proven: Some(proven),
+            provider_proof: Some(provider_proof),
             ..self
         }
     }

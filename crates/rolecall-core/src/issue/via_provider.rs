@@ -14,7 +14,7 @@ use crate::identity::ProviderId;
 use crate::issue::{ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, Issuer};
 use crate::record::{Record, StoreError};
 use crate::session::Session;
-use crate::sign_in::{HeldResponse, Message, OrderedBy, ResponseForAws, SignInError};
+use crate::sign_in::{BrowserDelivery, HeldResponse, Message, ResponseForAws, SignInError};
 use serde::{Deserialize, Serialize};
 
 /// Request during which the person was sent to the provider.
@@ -28,9 +28,9 @@ pub(super) enum Purpose {
 
 /// Verified response for AWS about the person of the session.
 #[derive(Clone)]
-pub(super) struct Proven {
+pub(super) struct ProviderProof {
     /// Content of the response.
-    pub(super) said: ResponseForAws,
+    pub(super) claims: ResponseForAws,
     /// The response for STS.
     pub(super) response: SamlResponse,
 }
@@ -56,7 +56,7 @@ impl ResponseMismatch {
         }
     }
 
-    pub(crate) fn said(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Subject => "about another person",
             Self::Role => "not for this role",
@@ -65,20 +65,20 @@ impl ResponseMismatch {
     }
 }
 
-impl Proven {
+impl ProviderProof {
     /// Checks that it matches this role. Other roles in the response do not matter: STS is called for this one.
-    pub(crate) fn fits(
+    pub(crate) fn check_match(
         &self,
         grant: &Grant,
         attributes: &RoleSessionAttributes,
     ) -> Result<(), ResponseMismatch> {
         let role = grant.role().to_string();
         let provider = grant.trust().saml_provider();
-        if !provider.is_some_and(|provider| self.said.is_for(&role, provider.as_str())) {
+        if !provider.is_some_and(|provider| self.claims.is_for(&role, provider.as_str())) {
             return Err(ResponseMismatch::Role);
         }
         let demanded = attributes.source_identity.as_ref().map(ToString::to_string);
-        if demanded.is_some() && demanded != self.said.source_identity {
+        if demanded.is_some() && demanded != self.claims.source_identity {
             return Err(ResponseMismatch::SourceIdentity);
         }
         Ok(())
@@ -93,7 +93,7 @@ pub enum ProofOutcome {
     /// Credentials.
     Issued(Box<IssuedRole>),
     /// None: the ticket was used or has expired, or the session has no pending request.
-    Spent,
+    AlreadyUsed,
 }
 
 /// Pending request of a session whose browser is at the provider; at most one.
@@ -111,7 +111,8 @@ impl Record for PendingAtProvider {
 #[derive(Serialize, Deserialize)]
 struct HeldProof {
     provider: ProviderId,
-    said: ResponseForAws,
+    #[serde(rename = "said")]
+    claims: ResponseForAws,
     #[serde(flatten)]
     response: HeldResponse,
 }
@@ -135,7 +136,7 @@ impl Issuer {
         let provider = self.sign_ins.provider(&caller.identity.provider);
         let start = provider
             .and_then(|known| known.saml())
-            .and_then(|saml| saml.start_for_aws());
+            .and_then(|saml| saml.aws_application_url());
         let (Some(purpose), None, Some(start)) = (issue.purpose, caller.flow, start) else {
             return IssueError::AtProvider { start: None };
         };
@@ -178,27 +179,31 @@ impl Issuer {
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
         let saml = self.sign_ins.saml(provider)?;
-        let turn = self
+        let position = self
             .sign_ins
-            .turn(context, Message::Unsolicited(OrderedBy::Navigation))?;
-        let said = saml.verify_for_aws(response.clone(), &turn).await?;
-        drop(turn);
+            .queue_position(context, Message::Unsolicited(BrowserDelivery::Navigation))?;
+        let claims = saml.verify_for_aws(response.clone(), &position).await?;
+        drop(position);
         let packed = saml.pack(&response)?;
         let ticket = ProofTicket::new(random_token(self.entropy.as_ref()));
         // Reserve capacity first: without it the response is not consumed.
-        let room = self
+        let slot = self
             .sign_ins
             .reserve_held(ticket.digest(), packed.bytes())?;
-        match self.sign_ins.consume_once(provider, said.once).await {
+        match self
+            .sign_ins
+            .consume_once(provider, claims.replay_key)
+            .await
+        {
             Err(StoreError::Exists) => return Err(SignInError::Replayed),
             spent => spent?,
         }
         let held = HeldProof {
             provider: provider.clone(),
-            said,
+            claims,
             response: HeldResponse::Packed { packed },
         };
-        self.sign_ins.keep_held(room, &held).await?;
+        self.sign_ins.keep_held(slot, &held).await?;
         Ok(ticket)
     }
 
@@ -215,29 +220,31 @@ impl Issuer {
         let held: Option<HeldProof> = self.sign_ins.take_held(ticket.digest()).await?;
         let pending: Option<PendingAtProvider> = self.records.take(waiting(session.id)).await?;
         let (Some(held), Some(pending)) = (held, pending) else {
-            return Ok(ProofOutcome::Spent);
+            return Ok(ProofOutcome::AlreadyUsed);
         };
         let role = &pending.role;
         let identity = &session.identity;
-        if held.provider != identity.provider || held.said.subject != identity.subject {
+        if held.provider != identity.provider || held.claims.subject != identity.subject {
             let error = IssueError::Mismatch(ResponseMismatch::Subject);
             return self.refuse(context, session.into(), role, error).await;
         }
         let Ok(response) = self.sign_ins.unpacked(&held.provider, &held.response) else {
-            return Ok(ProofOutcome::Spent);
+            return Ok(ProofOutcome::AlreadyUsed);
         };
-        let proven = Proven {
-            said: held.said,
+        let provider_proof = ProviderProof {
+            claims: held.claims,
             response,
         };
         match &pending.purpose {
             Purpose::Console(request) => {
-                let issue = IssueRequest::new(role, CredentialDelivery::Console).proven(proven);
+                let issue = IssueRequest::new(role, CredentialDelivery::Console)
+                    .provider_proof(provider_proof);
                 let visit = self.visit(context, session, issue, request).await?;
                 Ok(ProofOutcome::Visit(visit))
             }
             Purpose::Credentials => {
-                let issue = IssueRequest::new(role, CredentialDelivery::Credentials).proven(proven);
+                let issue = IssueRequest::new(role, CredentialDelivery::Credentials)
+                    .provider_proof(provider_proof);
                 let issued = self.issue(context, session.into(), issue).await?;
                 Ok(ProofOutcome::Issued(Box::new(issued)))
             }

@@ -20,7 +20,7 @@ use crate::base::limits;
 pub(crate) use counter::allow_if_unavailable;
 pub use counter::{AddressSlots, RateCounters, RateLimitError, RateLimitSlot};
 pub use prefix::{AddressPrefix, Width, rate_limit_prefix};
-pub use shares::{AddressShares, Share, ShareBounds, Source};
+pub use shares::{AddressShares, AddressSource, Share, ShareBounds};
 
 /// Maximum of a limit.
 const MAX_LARGEST: u32 = 1_000_000;

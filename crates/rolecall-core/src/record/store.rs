@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::base::Source;
+use crate::base::BoxError;
 use crate::base::secret::SecretDigest;
 
 /// Key of a record: its kind in plaintext, and the digest of the secret by which it is found.
@@ -47,7 +47,7 @@ pub enum StoreError {
     Conflict,
     /// The store is unreachable, read-only or full.
     #[error("the store is unavailable")]
-    Unavailable(#[source] Source),
+    Unavailable(#[source] BoxError),
 }
 
 /// A change of a counter in the store. A counter starts at zero with its first positive change and is removed

@@ -33,7 +33,7 @@ impl Sessions {
         &self,
         token: &AccessToken,
     ) -> Result<ClientSession, AccessTokenError> {
-        let (_, session) = self.opened_by(token).await?;
+        let (_, session) = self.client_session_of_token(token).await?;
         Ok(session)
     }
 
@@ -45,7 +45,7 @@ impl Sessions {
         &self,
         token: &AccessToken,
     ) -> Result<Option<ClientSession>, StoreError> {
-        match self.opened_by(token).await {
+        match self.client_session_of_token(token).await {
             Ok((_, session)) => Ok(Some(session)),
             Err(AccessTokenError::NotIssuedHere { .. } | AccessTokenError::SessionEnded) => {
                 Ok(None)
@@ -58,7 +58,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`AccessTokenError`].
-    pub(super) async fn opened_by(
+    pub(super) async fn client_session_of_token(
         &self,
         token: &AccessToken,
     ) -> Result<(TokenHandle, ClientSession), AccessTokenError> {

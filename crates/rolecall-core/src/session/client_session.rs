@@ -54,7 +54,8 @@ pub struct ClientSession {
     /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
     /// Address and user agent of the client.
-    pub origin: ClientInfo,
+    #[serde(rename = "origin")]
+    pub client_info: ClientInfo,
     /// Epoch of the person at the approval.
     pub epoch: Option<EpochId>,
     /// Flow of the client.
@@ -123,7 +124,7 @@ pub struct NewClientSession {
     /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
     /// Address and user agent of the client.
-    pub origin: ClientInfo,
+    pub client_info: ClientInfo,
     /// The browser session in which it was approved.
     pub allowed_in: SessionId,
     /// Epoch of the person at the approval.
@@ -169,7 +170,7 @@ impl ClientSession {
             identity: new.identity,
             started_at: now,
             ends_at: new.ends_at,
-            origin: new.origin,
+            client_info: new.client_info,
             epoch: new.epoch,
             flow: new.flow,
             login: new.login,

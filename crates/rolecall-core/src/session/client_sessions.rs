@@ -49,7 +49,7 @@ impl Sessions {
         context: &RequestContext,
         token: &AccessToken,
     ) -> Result<(), StoreError> {
-        match self.opened_by(token).await {
+        match self.client_session_of_token(token).await {
             Ok((handle, session)) => {
                 self.end_client(context, &session, handle.key, "client_sign_out")
                     .await
@@ -197,7 +197,9 @@ impl Sessions {
         for old in self.index_client_session(session, entry).await? {
             self.end_client_at(context, old.key, "too_many").await?;
         }
-        Ok(!self.withdraw_if_ended(context, allowed_in, key).await?)
+        Ok(!self
+            .end_client_if_session_ended(context, allowed_in, key)
+            .await?)
     }
 
     /// Removes a prepared session that is not needed. Its tokens were not returned.

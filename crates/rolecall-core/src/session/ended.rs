@@ -76,7 +76,7 @@ impl Sessions {
     /// Ends the client session at this key if the browser session of its approval has ended. Returns whether it did. A
     /// browser session is marked before its clients are searched, and a client session is in the index before this
     /// check, so one of the two always sees the other.
-    pub(crate) async fn withdraw_if_ended(
+    pub(crate) async fn end_client_if_session_ended(
         &self,
         context: &RequestContext,
         allowed_in: SessionId,

@@ -17,7 +17,7 @@ impl SignIns {
         session: Option<&SessionSecret>,
     ) -> Result<Option<AddressSlots>, RateLimitError> {
         let rate = self.rates.limits().sign_in;
-        let address = context.origin.address;
+        let address = context.client_info.address;
         let taken = self
             .rates
             .acquire_for_address(LimitName::SignIn, rate, address)

@@ -1,6 +1,6 @@
 //! Starts and completes sign-ins: each in one browser, at one provider, once.
 
-use crate::audit::{Actor, AuditEventKind, Refusals, RequestContext};
+use crate::audit::{Actor, AuditEventKind, RefusalKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::caller::SessionId;
@@ -17,7 +17,7 @@ use crate::sign_in::{
 #[derive(Clone, Debug)]
 pub struct SignInRequest {
     /// Requirements for the authentication.
-    pub demand: AuthnRequirements,
+    pub requirements: AuthnRequirements,
     /// Page to which the browser returns.
     pub return_to: ReturnTo,
 }
@@ -164,7 +164,7 @@ impl SignIns {
             self.release_sign_in(begun_from.as_ref()).await;
             if let SignInError::Provider(_) = error {
                 self.journal
-                    .count_refusal(Refusals::SignIn, context, error.code());
+                    .count_refusal(RefusalKind::SignIn, context, error.code());
             }
         }
         begun
@@ -177,11 +177,14 @@ impl SignIns {
         wish: SignInRequest,
         begun_from: Option<AddressSlots>,
     ) -> Result<SignInStarted, SignInError> {
-        let SignInRequest { demand, return_to } = wish;
+        let SignInRequest {
+            requirements,
+            return_to,
+        } = wish;
         let entropy = self.entropy.as_ref();
         let state = State::new(random_token(entropy));
         let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
-        let (challenge, correlation) = adapter.begin(&state, &demand).await?;
+        let (challenge, correlation) = adapter.begin(&state, &requirements).await?;
         let pending = PendingSignIn {
             provider: adapter.id().clone(),
             browser: browser.digest(),
@@ -280,13 +283,15 @@ impl SignIns {
     ) -> Result<SignInCompleted, SignInError> {
         verified.require_groups()?;
         let VerifiedSignIn {
-            mut identity, once, ..
+            mut identity,
+            replay_key,
+            ..
         } = verified;
         if let Err(why) = self.entitlements.policy().check_claims(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());
         }
-        match self.consume_once(&identity.provider, once).await {
+        match self.consume_once(&identity.provider, replay_key).await {
             Ok(()) => {}
             Err(StoreError::Exists) => return Err(SignInError::Replayed),
             Err(error) => return Err(error.into()),
@@ -352,7 +357,7 @@ impl SignIns {
             started_at: now,
             last_seen_at: now,
             ends_at,
-            origin: context.origin.clone(),
+            client_info: context.client_info.clone(),
             form_key: SecretText::new(random_token(self.entropy.as_ref())),
             secret_since: now,
             superseded_by: None,

@@ -34,9 +34,9 @@ impl Held {
     }
 }
 
-/// Reserved capacity. It is released on drop unless [`Room::keep`] is called.
+/// Reserved capacity. It is released on drop unless [`HeldSlot::keep`] is called.
 #[derive(Debug)]
-pub(crate) struct Room<'h> {
+pub(crate) struct HeldSlot<'h> {
     held: &'h HeldBytes,
     key: SecretDigest,
     kept: bool,
@@ -64,7 +64,7 @@ impl HeldBytes {
         bytes: usize,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Room<'_>, StoreError> {
+    ) -> Result<HeldSlot<'_>, StoreError> {
         let mut held = self.lock();
         while let Some((_, key)) = held.until.pop_front_if(|(until, _)| *until <= now) {
             held.remove(&key);
@@ -80,7 +80,7 @@ impl HeldBytes {
         held.total = total;
         held.bytes.insert(key, bytes);
         held.until.push_back((until, key));
-        Ok(Room {
+        Ok(HeldSlot {
             held: self,
             key,
             kept: false,
@@ -97,7 +97,7 @@ impl HeldBytes {
     }
 }
 
-impl Room<'_> {
+impl HeldSlot<'_> {
     /// Key under which the response is stored.
     pub(crate) fn key(&self) -> SecretDigest {
         self.key
@@ -109,7 +109,7 @@ impl Room<'_> {
     }
 }
 
-impl Drop for Room<'_> {
+impl Drop for HeldSlot<'_> {
     fn drop(&mut self) {
         if !self.kept {
             self.held.release(&self.key);
@@ -135,8 +135,8 @@ mod tests {
         let one = limits::HELD_RESPONSE_BYTES_MAX;
         let fits = limits::HELD_RESPONSES_BYTES_MAX / one;
         let keep = |number, bytes, now, until| {
-            let room = held.reserve(key(number), bytes, now, until);
-            room.map(Room::keep).is_ok()
+            let slot = held.reserve(key(number), bytes, now, until);
+            slot.map(HeldSlot::keep).is_ok()
         };
         assert!((0..fits - 1).all(|number| keep(number, one, now, later)));
         // A response that was not stored uses no capacity.

@@ -2,15 +2,15 @@
 //!
 //! A request without valid gateway data can be repeated without limit, so its refusals are summarized. A message that
 //! fails verification costs processor time, so it has a separate limit; beyond that limit, the response is 429.
-//! [`crate::sign_in::turns`] determines when messages are verified.
+//! [`crate::sign_in::message_queue`] determines when messages are verified.
 
-use crate::audit::{AuditEventKind, Refusals, RequestContext};
+use crate::audit::{AuditEventKind, RefusalKind, RequestContext};
 use crate::identity::ProviderId;
 use crate::record::rate_limit::LimitName;
 use crate::sign_in::{ProviderError, RejectReason, SignInError, SignIns};
 
 impl SignIns {
-    /// Refuses a sign-in without a live `state`: the audit trail contains a summary, see [`Refusals`].
+    /// Refuses a sign-in without a live `state`: the audit trail contains a summary, see [`RefusalKind`].
     pub(crate) async fn refuse_without_state<T>(
         &self,
         context: &RequestContext,
@@ -20,13 +20,13 @@ impl SignIns {
             return Err(error);
         }
         self.journal
-            .count_refusal(Refusals::SignIn, context, error.code());
+            .count_refusal(RefusalKind::SignIn, context, error.code());
         let Some(limit) = counted(&error) else {
             return Err(error);
         };
         let exceeded = self
             .rates
-            .count_refusal(context.origin.address, limit)
+            .count_refusal(context.client_info.address, limit)
             .await;
         Err(exceeded.map_or(error, SignInError::RateLimited))
     }
@@ -42,12 +42,12 @@ impl SignIns {
     ) -> Result<T, SignInError> {
         let exceeded = self
             .rates
-            .count_refusal(context.origin.address, LimitName::RefusedSignIns)
+            .count_refusal(context.client_info.address, LimitName::RefusedSignIns)
             .await;
         let by_provider = matches!(error, SignInError::Provider(ProviderError::Refused { .. }));
         if exceeded.is_some() || !self.journal.allows_event(by_provider) {
             self.journal
-                .count_refusal(Refusals::SignIn, context, error.code());
+                .count_refusal(RefusalKind::SignIn, context, error.code());
             return Err(error);
         }
         let provider = self

@@ -30,7 +30,7 @@ pub enum LogoutMessage {
 
 /// Verified request of a provider to end sessions (`LogoutRequest`, SAML Core 3.7.1).
 #[derive(Clone, Debug)]
-pub struct LogoutOrder {
+pub struct VerifiedLogoutRequest {
     /// Name of the person.
     pub name_id: NameId,
     /// Sessions (`SessionIndex`); all sessions of the person if empty.
@@ -38,9 +38,9 @@ pub struct LogoutOrder {
     /// `IssueInstant`
     pub issued_at: DateTime<Utc>,
     /// The request is accepted once.
-    pub once: ReplayKey,
+    pub replay_key: ReplayKey,
     /// State of the adapter for its response.
-    pub reply: Correlation,
+    pub response_state: Correlation,
 }
 
 /// Verified response that a provider created for AWS.
@@ -58,7 +58,7 @@ pub struct ResponseForAws {
     pub tag_keys: Vec<String>,
     /// The response is accepted once.
     #[serde(skip)]
-    pub once: Option<ReplayKey>,
+    pub replay_key: Option<ReplayKey>,
 }
 
 impl ResponseForAws {
@@ -73,7 +73,7 @@ impl ResponseForAws {
 
 /// How a browser delivered a logout request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderedBy {
+pub enum BrowserDelivery {
     /// As a navigation.
     Navigation,
     /// In a frame, in which the gateway's pages are not displayed.
@@ -82,7 +82,7 @@ pub enum OrderedBy {
 
 /// Order in which messages are verified: round-robin over addresses, and over their networks.
 #[derive(Debug)]
-pub enum Turn {
+pub enum QueuePosition {
     /// The message was verified before and has priority.
     Ours,
     /// The message is from this address. The share is its position among the waiting messages.
@@ -103,11 +103,11 @@ pub trait SamlServiceProvider: Send + Sync {
     ///
     /// # Errors
     /// [`ProviderError`]; [`super::RejectReason::Malformed`] if it is too large to be held.
-    async fn screen(
+    async fn verify_and_pack(
         &self,
         correlation: &Correlation,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<PackedResponse, ProviderError>;
 
     /// Packs a verified response.
@@ -129,11 +129,11 @@ pub trait SamlServiceProvider: Send + Sync {
     async fn complete_unsolicited(
         &self,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<VerifiedSignIn, ProviderError>;
 
     /// URL at which the provider starts its application for AWS; none if not configured.
-    fn start_for_aws(&self) -> Option<Url>;
+    fn aws_application_url(&self) -> Option<Url>;
 
     /// Verifies a response that the provider created for AWS. Does not sign the person in.
     ///
@@ -142,33 +142,37 @@ pub trait SamlServiceProvider: Send + Sync {
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<ResponseForAws, ProviderError>;
 
     /// Verifies a logout request of the provider.
     ///
     /// # Errors
     /// [`ProviderError`].
-    async fn logout_ordered(
+    async fn verify_logout_request(
         &self,
         message: LogoutMessage,
-        turn: &Turn,
-    ) -> Result<LogoutOrder, ProviderError>;
+        position: &QueuePosition,
+    ) -> Result<VerifiedLogoutRequest, ProviderError>;
 
     /// Returns the message with which the browser goes back to the provider afterwards (SAML Profiles 4.4.3.4); none if
     /// the provider has no endpoint for responses. In a frame a redirect is preferred, because the gateway's form is
     /// not displayed there.
-    async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge>;
+    async fn logout_response(
+        &self,
+        request: &VerifiedLogoutRequest,
+        by: BrowserDelivery,
+    ) -> Option<Challenge>;
 
     /// Verifies the provider's response to the gateway's logout request (`LogoutResponse`, SAML Core 3.7.2).
     ///
     /// # Errors
     /// [`ProviderError`]; [`ProviderError::Refused`] if the session at the provider was not ended.
-    async fn logout_answered(
+    async fn verify_logout_response(
         &self,
         correlation: Correlation,
         message: LogoutMessage,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<(), ProviderError>;
 }
 

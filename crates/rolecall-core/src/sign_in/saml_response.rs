@@ -11,11 +11,11 @@ use crate::identity::ProviderId;
 use crate::record::rate_limit::RateLimitError;
 use crate::record::{Record, StoreError};
 use crate::sign_in::begin::Continuation;
-use crate::sign_in::held::Room;
+use crate::sign_in::held::HeldSlot;
 use crate::sign_in::{
-    BrowserSecrets, Callback, CallbackParams, HeldResponse, Message, OrderedBy, PackedResponse,
-    PendingSignIn, ProviderError, RejectReason, ReplayKey, ReturnTo, SamlServiceProvider,
-    SignInCompleted, SignInError, SignIns, relay_state,
+    BrowserDelivery, BrowserSecrets, Callback, CallbackParams, HeldResponse, Message,
+    PackedResponse, PendingSignIn, ProviderError, RejectReason, ReplayKey, ReturnTo,
+    SamlServiceProvider, SignInCompleted, SignInError, SignIns, relay_state,
 };
 
 /// A response as another site's page posted it (SAML Bindings 3.5.4): untrusted.
@@ -39,19 +39,19 @@ pub enum AcceptedResponse {
 
 /// A consumed document: one for each kind and digest, until the document would be too old.
 #[derive(Serialize, Deserialize)]
-struct Spent {
+struct ConsumedMessage {
     at: DateTime<Utc>,
 }
 
-impl Record for Spent {
+impl Record for ConsumedMessage {
     const KIND: &'static str = "spent";
 }
 
-impl Spent {
-    fn key(provider: &ProviderId, once: &ReplayKey) -> SecretDigest {
+impl ConsumedMessage {
+    fn key(provider: &ProviderId, replay_key: &ReplayKey) -> SecretDigest {
         SecretDigest::of(
             "rolecall/spent/v1",
-            &[provider.as_str().as_bytes(), once.digest.as_bytes()],
+            &[provider.as_str().as_bytes(), replay_key.digest.as_bytes()],
         )
     }
 }
@@ -134,9 +134,11 @@ impl SignIns {
             Err(RateLimitError::Unavailable(error)) => return Err(error.into()),
         }
         let kept = async {
-            let turn = self.turn(context, Message::Solicited)?;
-            let screened = saml.screen(&pending.correlation, response, &turn).await?;
-            drop(turn);
+            let position = self.queue_position(context, Message::Solicited)?;
+            let screened = saml
+                .verify_and_pack(&pending.correlation, response, &position)
+                .await?;
+            drop(position);
             Ok(self.keep_screened(key, screened).await?)
         };
         let kept: Result<(), SignInError> = kept.await;
@@ -159,7 +161,7 @@ impl SignIns {
     ) -> Result<(), StoreError> {
         let held = HeldResponse::Packed { packed };
         let kept = match self.reserve_held(key, held.bytes()) {
-            Ok(room) => self.keep_held(room, &held).await,
+            Ok(slot) => self.keep_held(slot, &held).await,
             // The other form has reserved the capacity, but may not be stored yet, and may fail.
             Err(StoreError::Exists) => self.insert_held(key, &held).await,
             Err(error) => Err(error),
@@ -178,7 +180,7 @@ impl SignIns {
         &self,
         key: SecretDigest,
         bytes: usize,
-    ) -> Result<Room<'_>, StoreError> {
+    ) -> Result<HeldSlot<'_>, StoreError> {
         let now = self.clock.now();
         self.held
             .reserve(key, bytes, now, now + limits::HELD_RESPONSE_MAX)
@@ -190,13 +192,13 @@ impl SignIns {
     /// [`StoreError`]
     pub(crate) async fn keep_held<R: Record>(
         &self,
-        room: Room<'_>,
+        slot: HeldSlot<'_>,
         held: &R,
     ) -> Result<(), StoreError> {
-        let kept = self.insert_held(room.key(), held).await;
+        let kept = self.insert_held(slot.key(), held).await;
         // If another form was stored without a reservation, this form's reservation covers it.
         if let Ok(()) | Err(StoreError::Exists) = kept {
-            room.keep();
+            slot.keep();
         }
         kept
     }
@@ -297,11 +299,12 @@ impl SignIns {
         response: SamlResponse,
     ) -> Result<SignInCompleted, SignInError> {
         let saml = self.saml(provider)?;
-        let turn = self.turn(context, Message::Unsolicited(OrderedBy::Navigation))?;
-        let verified = saml.complete_unsolicited(response, &turn).await?;
-        drop(turn);
+        let position =
+            self.queue_position(context, Message::Unsolicited(BrowserDelivery::Navigation))?;
+        let verified = saml.complete_unsolicited(response, &position).await?;
+        drop(position);
         // A response that can be replayed must not sign in whoever presents it.
-        if verified.once.is_none() {
+        if verified.replay_key.is_none() {
             let again = "an unsolicited response must be usable only once";
             return Err(ProviderError::rejected(RejectReason::Unsolicited, again).into());
         }
@@ -329,26 +332,28 @@ impl SignIns {
     pub(crate) async fn consume_once(
         &self,
         provider: &ProviderId,
-        once: Option<ReplayKey>,
+        replay_key: Option<ReplayKey>,
     ) -> Result<(), StoreError> {
-        let Some(once) = once else {
+        let Some(replay_key) = replay_key else {
             return Ok(());
         };
         let at = self.clock.now();
-        let key = Spent::key(provider, &once);
+        let key = ConsumedMessage::key(provider, &replay_key);
         // `until` includes the clock skew; documents that are too old by the gateway's clock were rejected before.
-        let until = once.until;
-        self.records.insert(key, &Spent { at }, until).await
+        let until = replay_key.until;
+        self.records
+            .insert(key, &ConsumedMessage { at }, until)
+            .await
     }
 
     /// Returns whether a document was consumed.
     pub(super) async fn was_consumed(
         &self,
         provider: &ProviderId,
-        once: &ReplayKey,
+        replay_key: &ReplayKey,
     ) -> Result<bool, StoreError> {
-        let key = Spent::key(provider, once);
-        let spent = self.records.get::<Spent>(key).await?;
+        let key = ConsumedMessage::key(provider, replay_key);
+        let spent = self.records.get::<ConsumedMessage>(key).await?;
         Ok(spent.is_some())
     }
 }

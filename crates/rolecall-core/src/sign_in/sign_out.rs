@@ -1,6 +1,6 @@
 //! Sign-out: at the gateway first, then at the provider, or on request of the provider.
 
-use crate::audit::{Refusals, RequestContext};
+use crate::audit::{RefusalKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{SessionSecret, State, random_token};
 use crate::identity::{Identity, ProviderId};
@@ -8,7 +8,7 @@ use crate::record::StoreError;
 use crate::record::rate_limit::{LimitExceeded, LimitName};
 use crate::session::{RemainingClients, Session};
 use crate::sign_in::{
-    Challenge, LogoutMessage, Message, OrderedBy, PendingSignOut, ProviderError, SignIns,
+    BrowserDelivery, Challenge, LogoutMessage, Message, PendingSignOut, ProviderError, SignIns,
     relay_state,
 };
 
@@ -58,10 +58,10 @@ impl SignOutError {
 
 /// Returns the limit on messages delivered this way: any page can load a frame, so refusals in frames have a separate
 /// limit.
-fn limit(by: OrderedBy) -> LimitName {
+fn limit(by: BrowserDelivery) -> LimitName {
     match by {
-        OrderedBy::Navigation => LimitName::UnverifiedMessages,
-        OrderedBy::Frame => LimitName::UnverifiedFrames,
+        BrowserDelivery::Navigation => LimitName::UnverifiedMessages,
+        BrowserDelivery::Frame => LimitName::UnverifiedFrames,
     }
 }
 
@@ -144,7 +144,7 @@ impl SignIns {
     /// # Errors
     /// [`SignOutError`], summarized in the trail; [`ProviderError::Refused`] if the session at the provider was not
     /// ended.
-    pub async fn sign_out_answered(
+    pub async fn handle_logout_response(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
@@ -160,7 +160,7 @@ impl SignIns {
             )
         {
             self.journal
-                .count_refusal(Refusals::SignOut, context, error.code());
+                .count_refusal(RefusalKind::SignOut, context, error.code());
         }
         answered
     }
@@ -181,12 +181,12 @@ impl SignIns {
         if records.get::<PendingSignOut>(key).await?.is_none() {
             return Err(SignOutError::Expired);
         }
-        let turn = self.turn(context, Message::Solicited)?;
+        let position = self.queue_position(context, Message::Solicited)?;
         let pending: Option<PendingSignOut> = records.take(key).await?;
         let pending = pending
             .filter(|pending| &pending.provider == provider)
             .ok_or(SignOutError::Expired)?;
-        let answered = saml.logout_answered(pending.correlation, message, &turn);
+        let answered = saml.verify_logout_response(pending.correlation, message, &position);
         Ok(answered.await?)
     }
 
@@ -195,14 +195,17 @@ impl SignIns {
     ///
     /// # Errors
     /// [`SignOutError`]; refusals are summarized in the trail.
-    pub async fn sign_out_ordered(
+    pub async fn handle_logout_request(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
         message: Option<LogoutMessage>,
-        by: OrderedBy,
+        by: BrowserDelivery,
     ) -> Result<Option<Challenge>, SignOutError> {
-        let error = match self.obey(context, provider, message, by).await {
+        let error = match self
+            .process_logout_request(context, provider, message, by)
+            .await
+        {
             Ok(challenge) => return Ok(challenge),
             Err(error @ (SignOutError::Unavailable(_) | SignOutError::RateLimited(_))) => {
                 return Err(error);
@@ -210,42 +213,43 @@ impl SignIns {
             Err(error) => error,
         };
         self.journal
-            .count_refusal(Refusals::SignOut, context, error.code());
+            .count_refusal(RefusalKind::SignOut, context, error.code());
         if !was_verified(&error) {
             return Err(error);
         }
         let exceeded = self
             .rates
-            .count_refusal(context.origin.address, limit(by))
+            .count_refusal(context.client_info.address, limit(by))
             .await;
         Err(exceeded.map_or(error, SignOutError::RateLimited))
     }
 
-    async fn obey(
+    async fn process_logout_request(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
         message: Option<LogoutMessage>,
-        by: OrderedBy,
+        by: BrowserDelivery,
     ) -> Result<Option<Challenge>, SignOutError> {
         let saml = self
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let message = message.ok_or(SignOutError::Unreadable)?;
-        let turn = self.turn(context, Message::Unsolicited(by))?;
-        let order = saml.logout_ordered(message, &turn).await?;
-        drop(turn);
-        if self.was_consumed(provider, &order.once).await? {
+        let position = self.queue_position(context, Message::Unsolicited(by))?;
+        let request = saml.verify_logout_request(message, &position).await?;
+        drop(position);
+        if self.was_consumed(provider, &request.replay_key).await? {
             return Err(SignOutError::Replayed);
         }
-        self.end_requested(context, provider, &order).await?;
+        self.end_requested_sessions(context, provider, &request)
+            .await?;
         // Consumed after it took effect: a provider that received an error sends it again.
-        match self.consume_once(provider, Some(order.once)).await {
+        match self.consume_once(provider, Some(request.replay_key)).await {
             // The same request arrived twice at once, and took effect both times.
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(saml.logout_done(&order, by).await)
+        Ok(saml.logout_response(&request, by).await)
     }
 
     /// Ends the session that this browser had before a new sign-in.

@@ -13,7 +13,7 @@ use crate::base::secret::SecretDigest;
 use crate::identity::{Evidence, NameId, ProviderId, Subject};
 use crate::record::{Record, StoreError, VersionedRecord};
 use crate::session::{Owner, Session};
-use crate::sign_in::{LogoutOrder, SignIns};
+use crate::sign_in::{SignIns, VerifiedLogoutRequest};
 
 /// Reason in the audit trail.
 pub(crate) const REASON: &str = "ended_by_provider";
@@ -59,14 +59,14 @@ impl SignIns {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: sessions may still exist.
-    pub(super) async fn end_requested(
+    pub(super) async fn end_requested_sessions(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        order: &LogoutOrder,
+        request: &VerifiedLogoutRequest,
     ) -> Result<(), StoreError> {
-        self.store_logout_request(provider, order).await?;
-        for subject in self.subjects_of(provider, &order.name_id).await? {
+        self.store_logout_request(provider, request).await?;
+        for subject in self.subjects_of(provider, &request.name_id).await? {
             let owner = Owner::of(provider, &subject);
             for entry in self.sessions.entries(owner.person).await? {
                 let seen: Option<VersionedRecord<Session>> = self.records.get(entry.key).await?;
@@ -75,7 +75,7 @@ impl SignIns {
                     Some(seen) => Some(seen.record.identity.evidence),
                     None => entry.logout.clone(),
                 };
-                if evidence.is_some_and(|evidence| covers(order, &evidence)) {
+                if evidence.is_some_and(|evidence| covers(request, &evidence)) {
                     self.sessions.end(context, &owner, &entry, REASON).await?;
                 }
             }
@@ -83,7 +83,7 @@ impl SignIns {
             let cause = (owner.person, REASON);
             self.sessions
                 .end_client_sessions(context, cause, |client| {
-                    covers(order, &client.identity.evidence)
+                    covers(request, &client.identity.evidence)
                 })
                 .await?;
         }
@@ -93,20 +93,22 @@ impl SignIns {
     async fn store_logout_request(
         &self,
         provider: &ProviderId,
-        order: &LogoutOrder,
+        request: &VerifiedLogoutRequest,
     ) -> Result<(), StoreError> {
         let until = self.clock.now() + limits::LOGOUT_REQUEST_LIFE;
         let latest = |old: Option<LogoutRecord>| {
-            let issued_at = old.map_or(order.issued_at, |old| old.issued_at.max(order.issued_at));
+            let issued_at = old.map_or(request.issued_at, |old| {
+                old.issued_at.max(request.issued_at)
+            });
             (LogoutRecord { issued_at }, until, ())
         };
-        let indexes = order
+        let indexes = request
             .session_indexes
             .iter()
             .map(|index| Some(index.as_str()));
-        let all = order.session_indexes.is_empty().then_some(None);
+        let all = request.session_indexes.is_empty().then_some(None);
         for index in indexes.chain(all) {
-            let key = LogoutRecord::key(provider, &order.name_id, index);
+            let key = LogoutRecord::key(provider, &request.name_id, index);
             self.records.update(key, latest).await?;
         }
         Ok(())
@@ -127,10 +129,10 @@ impl SignIns {
         for index in index.into_iter().chain([None]) {
             let key = LogoutRecord::key(&identity.provider, name_id, index);
             let ordered: Option<VersionedRecord<LogoutRecord>> = self.records.get(key).await?;
-            let ended = |order: &LogoutRecord| {
+            let ended = |record: &LogoutRecord| {
                 identity
                     .authenticated_at()
-                    .is_none_or(|authenticated_at| order.ends(authenticated_at))
+                    .is_none_or(|authenticated_at| record.ends(authenticated_at))
             };
             if ordered.is_some_and(|seen| ended(&seen.record)) {
                 return Ok(true);
@@ -180,18 +182,18 @@ impl SignIns {
 
 /// Returns whether the request covers a session with this evidence: its name, and its index if the request contains
 /// indexes.
-fn covers(order: &LogoutOrder, evidence: &Evidence) -> bool {
+fn covers(request: &VerifiedLogoutRequest, evidence: &Evidence) -> bool {
     match evidence {
         Evidence::SamlAssertion {
             name_id,
             session_index,
             ..
         } => {
-            let named = |index: &String| order.session_indexes.contains(index);
+            let named = |index: &String| request.session_indexes.contains(index);
             name_id
                 .as_ref()
-                .is_some_and(|name_id| order.name_id.matches(name_id))
-                && (order.session_indexes.is_empty() || session_index.as_ref().is_some_and(named))
+                .is_some_and(|name_id| request.name_id.matches(name_id))
+                && (request.session_indexes.is_empty() || session_index.as_ref().is_some_and(named))
         }
         Evidence::IdToken { .. } => false,
     }

@@ -29,7 +29,7 @@ pub struct VerifiedSignIn {
     /// Identity of the person; without groups in an overage.
     pub identity: Identity,
     /// Key of the bearer assertion, which could be replayed (SAML Profiles 4.1.4.5).
-    pub once: Option<ReplayKey>,
+    pub replay_key: Option<ReplayKey>,
     /// Set if the groups of the person are unknown.
     pub groups_overage: Option<GroupsOverage>,
 }
@@ -54,7 +54,7 @@ impl From<Identity> for VerifiedSignIn {
     fn from(identity: Identity) -> Self {
         Self {
             identity,
-            once: None,
+            replay_key: None,
             groups_overage: None,
         }
     }

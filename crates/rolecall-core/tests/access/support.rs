@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    ConfigErrors, Files, Grants, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
+    ConfigErrors, Files, Grants, Policy, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::base::secret::SecretText;
@@ -80,9 +80,9 @@ pub fn parse_for(
     providers: &[ProviderFacts],
     files: &[(&str, &str)],
 ) -> Result<Policy, ConfigErrors> {
-    let sources: Vec<Source> = files
+    let sources: Vec<PolicyFile> = files
         .iter()
-        .map(|(path, text)| Source {
+        .map(|(path, text)| PolicyFile {
             path: (*path).into(),
             text: (*text).to_owned(),
         })

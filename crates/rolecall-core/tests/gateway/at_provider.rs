@@ -100,7 +100,7 @@ async fn provider_response_yields_credentials() {
 
     assert!(matches!(
         fixture.continue_with(&alice, &ticket).await.unwrap(),
-        ProofOutcome::Spent
+        ProofOutcome::AlreadyUsed
     ));
 }
 
@@ -206,20 +206,23 @@ async fn response_without_request_of_session_is_rejected() {
     let ticket = fixture.received(&said("alice", "a1")).await.unwrap();
     let spent = fixture.continue_with(&alice, &ticket).await.unwrap();
     assert!(
-        matches!(spent, ProofOutcome::Spent),
+        matches!(spent, ProofOutcome::AlreadyUsed),
         "nothing was asked for"
     );
 
     fixture.sent_away(&alice).await;
     let ticket = fixture.received(&said("alice", "a2")).await.unwrap();
     let spent = fixture.continue_with(&other, &ticket).await.unwrap();
-    assert!(matches!(spent, ProofOutcome::Spent), "not in that session");
+    assert!(
+        matches!(spent, ProofOutcome::AlreadyUsed),
+        "not in that session"
+    );
 
     fixture.sent_away(&alice).await;
     let ticket = fixture.received(&said("alice", "a3")).await.unwrap();
     fixture.clock.advance(limits::HELD_RESPONSE_MAX);
     let spent = fixture.continue_with(&alice, &ticket).await.unwrap();
-    assert!(matches!(spent, ProofOutcome::Spent), "too late");
+    assert!(matches!(spent, ProofOutcome::AlreadyUsed), "too late");
     assert!(fixture.aws.take_requests().is_empty());
 }
 

@@ -136,8 +136,12 @@ async fn sessions_last_an_hour_unless_the_gateway_has_keys_of_a_user() {
         assert_eq!(request.session.duration.seconds(), seconds, "{arn:?}");
         assert_eq!(console_seconds(&fixture, &alice).await, console, "{arn:?}");
         // The same is shown before.
-        let origin = &context().origin;
-        let grants = fixture.gateway.entitlements().grants(&alice, origin).await;
+        let client_info = &context().client_info;
+        let grants = fixture
+            .gateway
+            .entitlements()
+            .grants(&alice, client_info)
+            .await;
         let account = &developer().account;
         let grant = grants.unwrap().find(account, "Developer", None).unwrap();
         assert_eq!(grant.duration(), issued.duration, "{arn:?}");

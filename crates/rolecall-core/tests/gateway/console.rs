@@ -212,7 +212,7 @@ async fn console_ticket_is_single_use() {
         fixture.aws.take_links()[0].destination,
         "https://console.aws.amazon.com/cloudwatch/"
     );
-    assert!(matches!(go().await, Ok(ConsoleOutcome::Spent)));
+    assert!(matches!(go().await, Ok(ConsoleOutcome::AlreadyUsed)));
     assert_eq!(fixture.aws.take_requests().len(), 1);
 }
 
@@ -231,14 +231,14 @@ async fn console_ticket_is_bound_to_session() {
             .issuer()
             .continue_to_console(&context(), &other, &ticket)
             .await;
-        assert!(matches!(gone, Ok(ConsoleOutcome::Spent)));
+        assert!(matches!(gone, Ok(ConsoleOutcome::AlreadyUsed)));
         let late = fixture
             .gateway
             .issuer()
             .continue_to_console(&context(), &alice, &ticket)
             .await;
         assert!(
-            matches!(late, Ok(ConsoleOutcome::Spent)),
+            matches!(late, Ok(ConsoleOutcome::AlreadyUsed)),
             "the ticket is consumed"
         );
     }
@@ -249,7 +249,7 @@ async fn console_ticket_is_bound_to_session() {
         .issuer()
         .continue_to_console(&context(), &alice, &made_up)
         .await;
-    assert!(matches!(gone, Ok(ConsoleOutcome::Spent)));
+    assert!(matches!(gone, Ok(ConsoleOutcome::AlreadyUsed)));
 }
 
 #[tokio::test]

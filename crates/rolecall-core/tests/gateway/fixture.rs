@@ -316,7 +316,7 @@ pub fn id(provider: &str) -> ProviderId {
 /// A sign-in without special requirements.
 pub fn sign_in_request(return_to: ReturnTo) -> SignInRequest {
     SignInRequest {
-        demand: AuthnRequirements::default(),
+        requirements: AuthnRequirements::default(),
         return_to,
     }
 }
@@ -344,7 +344,7 @@ pub fn context() -> RequestContext {
 pub fn context_from(address: &str) -> RequestContext {
     RequestContext {
         reference: ReferenceId::generate(&CounterEntropy::default()),
-        origin: ClientInfo {
+        client_info: ClientInfo {
             address: Some(address.parse().unwrap()),
             user_agent: Some("Mozilla/5.0 (canary-browser)".to_owned()),
         },

@@ -178,7 +178,7 @@ async fn locked_role_reports_unmet_conditions() {
         .unwrap_err();
     assert!(matches!(&error, IssueError::Locked { unmet, .. } if *unmet == [Unmet::Network]));
     let mut unknown = context();
-    unknown.origin.address = None;
+    unknown.client_info.address = None;
     let error = fixture
         .gateway
         .issuer()
@@ -261,7 +261,7 @@ async fn policy_change_applies_to_next_issue() {
     let shown = fixture
         .gateway
         .entitlements()
-        .grants(&alice, &context().origin)
+        .grants(&alice, &context().client_info)
         .await
         .unwrap();
     assert!(

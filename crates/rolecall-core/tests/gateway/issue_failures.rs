@@ -65,7 +65,7 @@ async fn unanswered_sts_attempts_are_audited() {
     fixture.aws.time_out_sts_once(3);
     let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(
-        matches!(error, IssueError::StsUnanswered { tries: 3, .. }),
+        matches!(error, IssueError::StsUnanswered { attempts: 3, .. }),
         "{error:?}"
     );
     let [_, failed] = &fixture.trail.take()[..] else {

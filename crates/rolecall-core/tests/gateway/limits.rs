@@ -9,7 +9,9 @@ use rolecall_core::audit::RequestContext;
 use rolecall_core::base::secret::{BrowserSecret, SessionSecret, State};
 use rolecall_core::gateway::Gateway;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName, RateLimits};
-use rolecall_core::sign_in::{BrowserSecrets, OrderedBy, ReturnTo, SignInError, SignOutError};
+use rolecall_core::sign_in::{
+    BrowserDelivery, BrowserSecrets, ReturnTo, SignInError, SignOutError,
+};
 
 use crate::fixture::{
     Fixture, PostResponse as _, UNSIGNED, callback_params, code, context_from, id, logout, plain,
@@ -87,7 +89,7 @@ async fn exhaust(fixture: &Fixture, context: &RequestContext) {
         .is_ok()
     {}
     assert!(exceeded(&stray(&fixture.gateway, context).await).is_some());
-    for by in [OrderedBy::Navigation, OrderedBy::Frame] {
+    for by in [BrowserDelivery::Navigation, BrowserDelivery::Frame] {
         for _ in 0..=limits.failures.max() {
             unsigned_order(&fixture.gateway, context, by).await;
         }
@@ -98,13 +100,13 @@ async fn exhaust(fixture: &Fixture, context: &RequestContext) {
 pub async fn unsigned_order(
     gateway: &Gateway,
     context: &RequestContext,
-    by: OrderedBy,
+    by: BrowserDelivery,
 ) -> SignOutError {
     let order = Some(logout(UNSIGNED));
     let okta = id("okta");
     let ordered = gateway
         .sign_ins()
-        .sign_out_ordered(context, &okta, order, by);
+        .handle_logout_request(context, &okta, order, by);
     ordered.await.unwrap_err()
 }
 

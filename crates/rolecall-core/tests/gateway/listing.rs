@@ -46,7 +46,7 @@ async fn accounts(
     let grants = fixture
         .gateway
         .entitlements()
-        .grants(session, &context().origin)
+        .grants(session, &context().client_info)
         .await
         .unwrap();
     let page = fixture
@@ -66,7 +66,7 @@ async fn roles(
     let grants = fixture
         .gateway
         .entitlements()
-        .grants(session, &context().origin)
+        .grants(session, &context().client_info)
         .await
         .unwrap();
     let account = AccountId::parse(account).unwrap();

@@ -211,7 +211,7 @@ async fn current_policy_is_evaluated_at_each_step() {
             .is_ok()
     );
     let spent = program.redeem(&fixture, &waiting).await;
-    assert!(matches!(spent, Err(LoginError::CodeSpent)));
+    assert!(matches!(spent, Err(LoginError::CodeUsed)));
 }
 
 #[tokio::test]
@@ -296,7 +296,7 @@ async fn permanent_aws_refusal_ends_the_session() {
     );
     assert!(matches!(
         program.redeem(&fixture, &shown).await,
-        Err(LoginError::CodeSpent)
+        Err(LoginError::CodeUsed)
     ));
 }
 

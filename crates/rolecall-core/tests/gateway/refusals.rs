@@ -10,7 +10,7 @@ use rolecall_core::base::secret::BrowserSecret;
 use rolecall_core::clients::TokenError;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::record::rate_limit::{LimitName, RateLimits};
-use rolecall_core::sign_in::{BrowserSecrets, OrderedBy, ProviderError};
+use rolecall_core::sign_in::{BrowserDelivery, BrowserSecrets, ProviderError};
 
 use crate::clients::{poll, register, start};
 use crate::fixture::{
@@ -22,7 +22,7 @@ use crate::limits::{OFFICE, begin, stray, unsigned_order};
 #[tokio::test]
 async fn unverified_messages_are_rate_limited() {
     let max = RateLimits::default().failures.max();
-    for by in [OrderedBy::Navigation, OrderedBy::Frame] {
+    for by in [BrowserDelivery::Navigation, BrowserDelivery::Frame] {
         let fixture = Fixture::new();
         let gateway = &fixture.gateway;
         let office = context_from(OFFICE);
@@ -45,7 +45,7 @@ async fn unverified_messages_are_rate_limited() {
         let (okta, order) = (id("okta"), Some(logout("subject-alice r1")));
         let ordered = gateway
             .sign_ins()
-            .sign_out_ordered(&office, &okta, order, by)
+            .handle_logout_request(&office, &okta, order, by)
             .await;
         ordered.unwrap();
     }
@@ -54,14 +54,14 @@ async fn unverified_messages_are_rate_limited() {
 /// Exceeds the limit of an address for failed verifications.
 async fn exceed(gateway: &Gateway, context: &RequestContext) {
     for _ in 0..=RateLimits::default().failures.max() {
-        unsigned_order(gateway, context, OrderedBy::Navigation).await;
+        unsigned_order(gateway, context, BrowserDelivery::Navigation).await;
     }
 }
 
 #[tokio::test]
 async fn exceeded_limits_keep_the_share_of_others() {
     let fixture = Fixture::new();
-    let (gateway, by) = (&fixture.gateway, OrderedBy::Navigation);
+    let (gateway, by) = (&fixture.gateway, BrowserDelivery::Navigation);
     let unknown_clients: Vec<_> = (0..10)
         .map(|number| context_from(&format!("203.{number}.113.1")))
         .collect();
@@ -104,18 +104,18 @@ async fn cheap_refusals_do_not_queue() {
     let fixture = Fixture::new();
     let (gateway, office) = (&fixture.gateway, context_from(OFFICE));
     exceed(gateway, &office).await;
-    let by = OrderedBy::Navigation;
+    let by = BrowserDelivery::Navigation;
     let flood = join_all((0..500).map(|_| unsigned_order(gateway, &office, by)));
     let (okta, absent) = (id("okta"), id("nobody"));
     let free = async {
         let unreadable = gateway
             .sign_ins()
-            .sign_out_ordered(&office, &okta, None, by)
+            .handle_logout_request(&office, &okta, None, by)
             .await;
         let order = Some(logout("subject-alice r1"));
         let unknown = gateway
             .sign_ins()
-            .sign_out_ordered(&office, &absent, order, by)
+            .handle_logout_request(&office, &absent, order, by)
             .await;
         let response = || saml("alice a1 s1");
         let unsolicited = gateway
@@ -177,13 +177,15 @@ async fn cheap_refusals_do_not_delay_provider_messages() {
     let gateway = &fixture.gateway;
     for _ in 0..2 * RateLimits::default().failures.max() {
         stray(gateway, &office).await;
-        let unreadable =
-            gateway
-                .sign_ins()
-                .sign_out_ordered(&office, &okta, None, OrderedBy::Navigation);
+        let unreadable = gateway.sign_ins().handle_logout_request(
+            &office,
+            &okta,
+            None,
+            BrowserDelivery::Navigation,
+        );
         assert!(unreadable.await.is_err());
         // Any page can embed such a frame.
-        unsigned_order(gateway, &office, OrderedBy::Frame).await;
+        unsigned_order(gateway, &office, BrowserDelivery::Frame).await;
         fixture
             .okta
             .fail_once(|| ProviderError::Unavailable("down".into()));
@@ -197,9 +199,12 @@ async fn cheap_refusals_do_not_delay_provider_messages() {
         .post_unsolicited(&office, &okta, saml("alice a1 s1"));
     unsolicited.await.unwrap();
     let order = Some(logout("subject-alice r1"));
-    let ordered = gateway
-        .sign_ins()
-        .sign_out_ordered(&office, &okta, order, OrderedBy::Navigation);
+    let ordered = gateway.sign_ins().handle_logout_request(
+        &office,
+        &okta,
+        order,
+        BrowserDelivery::Navigation,
+    );
     ordered.await.unwrap();
 }
 
@@ -322,11 +327,11 @@ async fn a_form_without_room_exceeds_a_limit_by_name() {
     let sign_ins = fixture.gateway.sign_ins();
     let [office, other] = [OFFICE, "203.0.113.9"].map(|address| address.parse().ok());
     let share = SAML_FORMS_BYTES_MAX / 8;
-    let room = sign_ins.room_for_form(office, share).unwrap();
-    let exceeded = sign_ins.room_for_form(office, 1).unwrap_err();
+    let room = sign_ins.reserve_form(office, share).unwrap();
+    let exceeded = sign_ins.reserve_form(office, 1).unwrap_err();
     assert_eq!(exceeded.limit, LimitName::SamlForms);
     assert_eq!(exceeded.retry_after_seconds(), 5);
-    assert!(sign_ins.room_for_form(other, share).is_ok());
+    assert!(sign_ins.reserve_form(other, share).is_ok());
     drop(room);
-    assert!(sign_ins.room_for_form(office, share).is_ok());
+    assert!(sign_ins.reserve_form(office, share).is_ok());
 }

@@ -210,7 +210,7 @@ async fn console_ticket_leads_to_form_once() {
         go().await,
         Ok(ConsoleOutcome::Visit(ConsoleVisit::Post(_)))
     ));
-    assert!(matches!(go().await, Ok(ConsoleOutcome::Spent)));
+    assert!(matches!(go().await, Ok(ConsoleOutcome::AlreadyUsed)));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use rolecall_core::base::limits;
 use rolecall_core::clients::{ConsentChoice, ConsentError};
 use rolecall_core::issue::IssueError;
-use rolecall_core::sign_in::{OrderedBy, SignInCompleted};
+use rolecall_core::sign_in::{BrowserDelivery, SignInCompleted};
 
 use crate::clients;
 use crate::fixture::{Fixture, context, id, plain};
@@ -91,7 +91,12 @@ impl End {
                 )));
                 let ordered = gateway
                     .sign_ins()
-                    .sign_out_ordered(&context, &id("okta"), order, OrderedBy::Navigation)
+                    .handle_logout_request(
+                        &context,
+                        &id("okta"),
+                        order,
+                        BrowserDelivery::Navigation,
+                    )
                     .await;
                 ordered.unwrap();
                 Ok(())

@@ -51,7 +51,7 @@ async fn sign_in_creates_session_and_returns() {
     let session = &signed_in.session;
     assert_eq!(session.identity.subject.as_str(), "subject-alice");
     assert_eq!(session.started_at, fixture.now());
-    assert_eq!(session.origin, context().origin);
+    assert_eq!(session.client_info, context().client_info);
     let found = fixture
         .gateway
         .sessions()
@@ -74,7 +74,7 @@ async fn sign_in_audit_has_address_and_time() {
     fixture.sign_in("okta", "alice").await;
     let events = fixture.trail.take_events();
     assert_eq!(events[0].at, fixture.now());
-    assert_eq!(events[0].address, context().origin.address);
+    assert_eq!(events[0].address, context().client_info.address);
     assert_eq!(events[0].reference, context().reference);
     assert_eq!(
         events[0].user_agent.as_deref(),

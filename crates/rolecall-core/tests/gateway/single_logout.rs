@@ -6,7 +6,8 @@ use rolecall_core::base::limits;
 use rolecall_core::base::secret::State;
 use rolecall_core::clients::ConsentChoice;
 use rolecall_core::sign_in::{
-    Challenge, OrderedBy, ProviderError, RejectReason, SignInCompleted, SignInError, SignOutError,
+    BrowserDelivery, Challenge, ProviderError, RejectReason, SignInCompleted, SignInError,
+    SignOutError,
 };
 
 use crate::clients;
@@ -51,11 +52,11 @@ impl Fixture {
     async fn ordered(&self, order: &str) -> Result<Option<Challenge>, SignOutError> {
         self.gateway
             .sign_ins()
-            .sign_out_ordered(
+            .handle_logout_request(
                 &context(),
                 &id("okta"),
                 Some(logout(order)),
-                OrderedBy::Navigation,
+                BrowserDelivery::Navigation,
             )
             .await
     }
@@ -267,17 +268,17 @@ async fn unverified_logout_request_ends_nothing() {
     let nothing = fixture
         .gateway
         .sign_ins()
-        .sign_out_ordered(&context(), &id("okta"), None, OrderedBy::Navigation)
+        .handle_logout_request(&context(), &id("okta"), None, BrowserDelivery::Navigation)
         .await;
     assert!(matches!(nothing, Err(SignOutError::Unreadable)));
     let other = fixture
         .gateway
         .sign_ins()
-        .sign_out_ordered(
+        .handle_logout_request(
             &context(),
             &id("google"),
             Some(logout("subject-alice r2")),
-            OrderedBy::Navigation,
+            BrowserDelivery::Navigation,
         )
         .await;
     assert!(matches!(other, Err(SignOutError::UnknownProvider)));
@@ -296,7 +297,7 @@ async fn logout_response_is_single_use() {
     let answer = async |provider: &str, state: &State| {
         gateway
             .sign_ins()
-            .sign_out_answered(
+            .handle_logout_response(
                 &context(),
                 &id(provider),
                 Some(state.expose()),
@@ -332,7 +333,7 @@ async fn failed_logout_response_is_reported() {
     });
     let heard = gateway
         .sign_ins()
-        .sign_out_answered(
+        .handle_logout_response(
             &context(),
             &id("okta"),
             Some(state.expose()),

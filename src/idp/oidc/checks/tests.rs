@@ -9,7 +9,7 @@ fn unsigned_claims_have_plausible_times() {
     let now = DateTime::UNIX_EPOCH;
     let of = |auth_time: Value| {
         let claims = json!({"sub": "alice", "auth_time": auth_time});
-        Verified::supposed(claims.as_object().unwrap(), &settings(), now)
+        Verified::from_unsigned(claims.as_object().unwrap(), &settings(), now)
     };
     for five in [json!(5), json!("5")] {
         let supposed = of(five).unwrap();

@@ -6,8 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rolecall_core::record::rate_limit::{AddressPrefix, Source};
-use rolecall_core::sign_in::Turn;
+use rolecall_core::record::rate_limit::{AddressPrefix, AddressSource};
+use rolecall_core::sign_in::QueuePosition;
 use tokio::sync::oneshot;
 
 /// A number of slots and the queues for them. Clones share them.
@@ -18,10 +18,10 @@ pub struct FairQueue(Arc<Mutex<State>>);
 struct State {
     free: usize,
     /// Messages of sign-ins started here, each with its own turn.
-    ours: Queue,
+    prioritized: Queue,
     waiting: Networks,
-    /// Whether the last slot was given to one of `ours`, which get every second slot while others wait.
-    was_ours: bool,
+    /// Whether the last slot was given to one of `prioritized`, which get every second slot while others wait.
+    was_prioritized: bool,
 }
 
 /// A slot. Dropping it gives it to the next in the queue.
@@ -39,16 +39,16 @@ impl FairQueue {
     pub fn new(slots: usize) -> Self {
         let state = State {
             free: slots,
-            ours: Queue::default(),
+            prioritized: Queue::default(),
             waiting: Networks::default(),
-            was_ours: false,
+            was_prioritized: false,
         };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Waits for a slot. The number of waiting unsolicited messages is limited by the creator of `turn`, the number of
+    /// Waits for a slot. The number of waiting unsolicited messages is limited by the creator of `position`, the number of
     /// ours by the sign-ins that were started. Dropping the future leaves the queue.
-    pub async fn acquire(&self, turn: &Turn) -> Slot {
+    pub async fn acquire(&self, position: &QueuePosition) -> Slot {
         let waiting = {
             let mut state = self.state();
             if state.free > 0 {
@@ -56,7 +56,7 @@ impl FairQueue {
                 return Slot(Some(self.clone()));
             }
             let (sender, waiting) = oneshot::channel();
-            state.enqueue(turn, sender);
+            state.enqueue(position, sender);
             waiting
         };
         // The queues outlive the waiting futures.
@@ -99,11 +99,11 @@ impl Drop for Slot {
 }
 
 impl State {
-    fn enqueue(&mut self, turn: &Turn, sender: oneshot::Sender<Slot>) {
-        let queue = match turn {
-            Turn::Ours => &mut self.ours,
-            Turn::Of(share) => {
-                let Source { network, site } = share.source();
+    fn enqueue(&mut self, position: &QueuePosition, sender: oneshot::Sender<Slot>) {
+        let queue = match position {
+            QueuePosition::Priority => &mut self.prioritized,
+            QueuePosition::OfAddress(share) => {
+                let AddressSource { network, site } = share.source();
                 self.waiting.entry(network).entry(site)
             }
         };
@@ -114,13 +114,13 @@ impl State {
 
     fn next(&mut self) -> Option<oneshot::Sender<Slot>> {
         let mut of_others = || self.waiting.next(|sites| sites.next(first));
-        if self.was_ours {
-            self.was_ours = false;
-            return of_others().or_else(|| first(&mut self.ours));
+        if self.was_prioritized {
+            self.was_prioritized = false;
+            return of_others().or_else(|| first(&mut self.prioritized));
         }
-        let ours = first(&mut self.ours);
-        self.was_ours = ours.is_some();
-        ours.or_else(of_others)
+        let first_prioritized = first(&mut self.prioritized);
+        self.was_prioritized = first_prioritized.is_some();
+        first_prioritized.or_else(of_others)
     }
 }
 
@@ -185,10 +185,10 @@ mod tests {
         ceiling: 1_000,
     };
 
-    fn of(address: &str) -> Turn {
+    fn of(address: &str) -> QueuePosition {
         let address: IpAddr = address.parse().unwrap();
         let share = AddressShares::new(BOUNDS).take(Some(address), 1);
-        Turn::Of(share.unwrap())
+        QueuePosition::OfAddress(share.unwrap())
     }
 
     /// The waiting futures, in order of arrival.
@@ -199,11 +199,11 @@ mod tests {
             let wait = |&address: &&'static str| {
                 let fair_queue = fair_queue.clone();
                 let mut waits = async move {
-                    let turn = match address {
-                        "ours" => Turn::Ours,
+                    let position = match address {
+                        "ours" => QueuePosition::Priority,
                         address => of(address),
                     };
-                    fair_queue.acquire(&turn).await
+                    fair_queue.acquire(&position).await
                 }
                 .boxed();
                 assert!((&mut waits).now_or_never().is_none());
@@ -240,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn addresses_and_networks_take_turns() {
         let fair_queue = FairQueue::new(1);
-        let first = fair_queue.acquire(&Turn::Ours).await;
+        let first = fair_queue.acquire(&QueuePosition::Priority).await;
         let waiting = Waiting::new(
             &fair_queue,
             &[
@@ -303,12 +303,12 @@ mod tests {
     #[tokio::test]
     async fn abandoned_entry_takes_no_turn() {
         let fair_queue = FairQueue::new(1);
-        let held = fair_queue.acquire(&Turn::Ours).await;
+        let held = fair_queue.acquire(&QueuePosition::Priority).await;
         let mut gone = Waiting::new(&fair_queue, &["192.0.2.1"; 50]);
         let sites: Vec<String> = (1..50).map(|site| format!("192.0.2.{site}")).collect();
         for site in &sites {
-            let turn = of(site);
-            assert!(fair_queue.acquire(&turn).now_or_never().is_none());
+            let position = of(site);
+            assert!(fair_queue.acquire(&position).now_or_never().is_none());
         }
         gone.0.clear();
         let waiting = Waiting::new(&fair_queue, &["198.51.100.1", "192.0.2.1", "198.51.100.1"]);
@@ -320,7 +320,7 @@ mod tests {
     #[tokio::test]
     async fn dropped_future_leaves_the_queue() {
         let fair_queue = FairQueue::new(1);
-        let first = fair_queue.acquire(&Turn::Ours).await;
+        let first = fair_queue.acquire(&QueuePosition::Priority).await;
         let mut gone = Waiting::new(&fair_queue, &["192.0.2.1", "192.0.2.1"]);
         let mut next = Waiting::new(&fair_queue, &["192.0.2.1", "198.51.100.1"]);
         let given = {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rolecall_core::base::secret::SamlResponse;
 use rolecall_core::sign_in::{
-    Challenge, Correlation, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ProviderError,
-    RejectReason, ResponseForAws, SamlServiceProvider, Turn, VerifiedSignIn,
+    BrowserDelivery, Challenge, Correlation, LogoutMessage, PackedResponse, ProviderError,
+    QueuePosition, RejectReason, ResponseForAws, SamlServiceProvider, VerifiedLogoutRequest,
+    VerifiedSignIn,
 };
 use url::Url;
 
 use super::super::checks;
 use super::super::guard::decoded;
-use super::super::logout::{self, Reply};
+use super::super::logout::{self, ResponseState};
 use super::super::message::{IncomingMessage, OutgoingMessage, response_url};
 use super::super::redirect::Message;
 use super::super::request::{self, LogoutResponse, fresh_id, moment};
@@ -26,11 +27,11 @@ impl SamlProvider {
     async fn incoming(
         &self,
         threads: &Threads,
-        turn: &Turn,
+        position: &QueuePosition,
         message: LogoutMessage,
     ) -> Result<(IncomingMessage, Arc<SamlTrust>), ProviderError> {
         let incoming = self
-            .with_trust(threads, turn, Arc::new(message), |message, trust, _| {
+            .with_trust(threads, position, Arc::new(message), |message, trust, _| {
                 IncomingMessage::verified(message, trust.keys())
             })
             .await?;
@@ -44,14 +45,14 @@ impl SamlServiceProvider for SamlProvider {
         request::metadata(&self.settings, self.clock.now())
     }
 
-    async fn screen(
+    async fn verify_and_pack(
         &self,
         correlation: &Correlation,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<PackedResponse, ProviderError> {
         let expected = self.expected_of(correlation)?;
-        self.verified(&self.solicited, turn, response.clone(), expected)
+        self.verified(&self.solicited, position, response.clone(), expected)
             .await?;
         self.pack(&response)
     }
@@ -67,7 +68,7 @@ impl SamlServiceProvider for SamlProvider {
     async fn complete_unsolicited(
         &self,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<VerifiedSignIn, ProviderError> {
         if !self.settings.allow_idp_initiated {
             let reason = match has_in_response_to(&response) {
@@ -78,12 +79,12 @@ impl SamlServiceProvider for SamlProvider {
         }
         let expected = self.for_us(None);
         let verified = self
-            .verified(&self.unsolicited, turn, response, expected)
+            .verified(&self.unsolicited, position, response, expected)
             .await?;
         identity::verified_sign_in(&self.settings, verified)
     }
 
-    fn start_for_aws(&self) -> Option<Url> {
+    fn aws_application_url(&self) -> Option<Url> {
         let application = self.settings.aws.as_ref()?;
         Some(application.start.clone())
     }
@@ -91,7 +92,7 @@ impl SamlServiceProvider for SamlProvider {
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<ResponseForAws, ProviderError> {
         let Some(application) = &self.settings.aws else {
             return Err(ProviderError::rejected(
@@ -101,53 +102,58 @@ impl SamlServiceProvider for SamlProvider {
         };
         let expected = for_aws::expectation(application);
         for_aws::read(
-            self.verified(&self.unsolicited, turn, response, expected)
+            self.verified(&self.unsolicited, position, response, expected)
                 .await?,
         )
     }
 
-    async fn logout_ordered(
+    async fn verify_logout_request(
         &self,
         message: LogoutMessage,
-        turn: &Turn,
-    ) -> Result<LogoutOrder, ProviderError> {
-        let (incoming, trust) = self.incoming(&self.unsolicited, turn, message).await?;
-        logout::order(incoming, &self.parties(&trust))
+        position: &QueuePosition,
+    ) -> Result<VerifiedLogoutRequest, ProviderError> {
+        let (incoming, trust) = self.incoming(&self.unsolicited, position, message).await?;
+        logout::read_request(incoming, &self.parties(&trust))
     }
 
-    async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge> {
+    async fn logout_response(
+        &self,
+        request: &VerifiedLogoutRequest,
+        by: BrowserDelivery,
+    ) -> Option<Challenge> {
         let trust = self.metadata.trust().await.ok()?;
         let in_frame = match by {
-            OrderedBy::Navigation => None,
-            OrderedBy::Frame => trust.single_logout(Binding::Redirect),
+            BrowserDelivery::Navigation => None,
+            BrowserDelivery::Frame => trust.single_logout(Binding::Redirect),
         };
         let (endpoint, key) = match in_frame {
             Some(endpoint) => (endpoint, self.logout_key()?),
             None => self.logout_endpoint(&trust)?,
         };
         let to = response_url(endpoint);
-        let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
+        let response_state: ResponseState =
+            serde_json::from_value(request.response_state.0.clone()).ok()?;
         let response = LogoutResponse {
             id: fresh_id(&*self.entropy),
-            in_response_to: &reply.id,
+            in_response_to: &response_state.id,
             issued_at: moment(self.clock.now()),
             destination: to.to_string(),
             issuer: self.settings.addresses.entity_id.clone(),
         };
         let outgoing = OutgoingMessage {
             message: Message::Response,
-            relay_state: reply.relay_state.as_deref(),
+            relay_state: response_state.relay_state.as_deref(),
             key: Some(key),
         };
         let challenge = outgoing.to(endpoint.binding, to, |key| response.written(key));
         challenge.ok()
     }
 
-    async fn logout_answered(
+    async fn verify_logout_response(
         &self,
         correlation: Correlation,
         message: LogoutMessage,
-        turn: &Turn,
+        position: &QueuePosition,
     ) -> Result<(), ProviderError> {
         let begun: LogoutBegun = serde_json::from_value(correlation.0).map_err(|_| {
             ProviderError::rejected(
@@ -155,8 +161,8 @@ impl SamlServiceProvider for SamlProvider {
                 "the sign-out was not started by this gateway",
             )
         })?;
-        let (incoming, trust) = self.incoming(&self.solicited, turn, message).await?;
-        logout::answer(&incoming, &begun.id, &self.parties(&trust))
+        let (incoming, trust) = self.incoming(&self.solicited, position, message).await?;
+        logout::read_response(&incoming, &begun.id, &self.parties(&trust))
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rolecall_core::base::limits;
-use rolecall_core::sign_in::{ProviderError, Turn};
+use rolecall_core::sign_in::{ProviderError, QueuePosition};
 
 use super::fair_queue::FairQueue;
 use super::unavailable;
@@ -49,10 +49,10 @@ impl Threads {
     /// [`ProviderError::Unavailable`], if there is no slot in time, or the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
-        turn: &Turn,
+        position: &QueuePosition,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let waiting = tokio::time::timeout(self.wait_max, self.slots.acquire(turn));
+        let waiting = tokio::time::timeout(self.wait_max, self.slots.acquire(position));
         let busy = |_| unavailable("too many SAML messages are being verified; try again");
         let slot = waiting.await.map_err(busy)?;
         let running = tokio::task::spawn_blocking(move || {
@@ -86,7 +86,7 @@ mod tests {
         let threads = one();
         let (go, blocked) = channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
-        let long = threads.run(&Turn::Ours, move || {
+        let long = threads.run(&QueuePosition::Priority, move || {
             let _ = begun.send(());
             let _ = blocked.recv();
         });
@@ -95,7 +95,7 @@ mod tests {
             begun = has_begun => begun.unwrap(),
         }
         // The caller is gone; the work continues.
-        let refused = threads.run(&Turn::Ours, || ()).await;
+        let refused = threads.run(&QueuePosition::Priority, || ()).await;
         assert!(
             matches!(refused, Err(ProviderError::Unavailable(_))),
             "{refused:?}"
@@ -105,15 +105,17 @@ mod tests {
             wait_max: Duration::from_secs(60),
             ..threads.clone()
         };
-        patient.run(&Turn::Ours, || ()).await.unwrap();
+        patient.run(&QueuePosition::Priority, || ()).await.unwrap();
     }
 
     #[tokio::test]
     async fn panicking_work_releases_its_slot() {
         let threads = one();
-        let panicked = threads.run(&Turn::Ours, || panic!("as a test")).await;
+        let panicked = threads
+            .run(&QueuePosition::Priority, || panic!("as a test"))
+            .await;
         let panicked: Result<(), ProviderError> = panicked;
         assert!(panicked.is_err());
-        threads.run(&Turn::Ours, || ()).await.unwrap();
+        threads.run(&QueuePosition::Priority, || ()).await.unwrap();
     }
 }

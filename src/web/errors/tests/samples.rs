@@ -88,7 +88,7 @@ pub fn issue_errors() -> Vec<IssueError> {
         })),
         IssueError::StsUnavailable(source()),
         IssueError::StsUnanswered {
-            tries: 2,
+            attempts: 2,
             source: source(),
         },
         IssueError::Console(ConsoleSignInError::Unavailable(source())),
@@ -198,7 +198,7 @@ pub fn device_errors() -> Vec<DeviceError> {
 pub fn login_errors() -> Vec<LoginError> {
     let mut errors = vec![
         LoginError::Proof(DpopError::Signature),
-        LoginError::CodeSpent,
+        LoginError::CodeUsed,
         LoginError::OtherRequest,
         LoginError::SessionOver,
         LoginError::RateLimited(limit(LimitName::Failures, 30)),

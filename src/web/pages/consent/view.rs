@@ -1,6 +1,6 @@
 //! The consent page of a registered client, and the page that shows the result.
 use super::qr::QrPath;
-use crate::web::pages::layout::{Moment, Viewer};
+use crate::web::pages::layout::{DisplayTime, Viewer};
 use askama::Template;
 use rolecall_core::clients::ClientLocation;
 
@@ -21,19 +21,19 @@ pub struct ConsentPage {
     /// The location of the client relative to the browser.
     pub location: ClientLocation,
     /// The time of the request.
-    pub requested_at: Moment,
+    pub requested_at: DisplayTime,
     /// The number of roles that the client could use now.
     pub roles: usize,
     /// The number of accounts of these roles.
     pub accounts: usize,
     /// The latest end of the client session.
-    pub until: Moment,
+    pub until: DisplayTime,
     /// The link to sign in again, if the session of the user ends soon.
     pub sign_in_again: Option<String>,
     /// The fields of the device flow.
     pub device: Option<DevicePart>,
     /// The times of the other requests to which the decision applies.
-    pub others: Vec<Moment>,
+    pub others: Vec<DisplayTime>,
     /// Their IDs, separated by spaces.
     pub others_field: String,
     /// The error of the previous attempt.
@@ -72,7 +72,7 @@ mod samples {
     use super::{ConsentPage, ConsentResultPage, DevicePart};
     use crate::web::pages::consent::qr;
     use crate::web::pages::layout::samples::HOSTILE;
-    use crate::web::pages::layout::{Moment, Viewer};
+    use crate::web::pages::layout::{DisplayTime, Viewer};
 
     fn plain() -> ConsentPage {
         ConsentPage {
@@ -82,10 +82,10 @@ mod samples {
             address: "192.0.2.17".into(),
             own_address: "192.0.2.17".into(),
             location: ClientLocation::Near,
-            requested_at: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
+            requested_at: DisplayTime::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
             roles: 7,
             accounts: 3,
-            until: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
+            until: DisplayTime::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
             sign_in_again: None,
             device: None,
             others: vec![],
@@ -107,7 +107,7 @@ mod samples {
         pub fn samples() -> Vec<Self> {
             let burst = Self {
                 others: (0..11)
-                    .map(|_| Moment::sample("2030-03-04T09:30:01Z", "4 Mar 2030, 09:30 UTC"))
+                    .map(|_| DisplayTime::sample("2030-03-04T09:30:01Z", "4 Mar 2030, 09:30 UTC"))
                     .collect(),
                 others_field: "a1 b2 c3".into(),
                 ..plain()

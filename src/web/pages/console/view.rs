@@ -49,7 +49,7 @@ pub struct RegionChoice {
 mod samples {
     use super::{ConsolePage, RegionChoice};
     use crate::web::pages::layout::samples::HOSTILE;
-    use crate::web::pages::layout::{Link, Viewer};
+    use crate::web::pages::layout::{PageLink, Viewer};
     use crate::web::pages::portal::view::Lock;
 
     fn region(code: &str, name: &str, selected: bool) -> RegionChoice {
@@ -80,7 +80,7 @@ mod samples {
             };
             let lock = Lock {
                 reason: "Needs a second factor.".into(),
-                action: Some(Link::sample(
+                action: Some(PageLink::sample(
                     "/sign-in/okta?return_to=%2F",
                     "Sign in again with a second factor",
                 )),
@@ -111,7 +111,7 @@ mod samples {
                 hostile(None),
                 hostile(Some(Lock {
                     reason: HOSTILE.into(),
-                    action: Some(Link::sample(HOSTILE, HOSTILE)),
+                    action: Some(PageLink::sample(HOSTILE, HOSTILE)),
                 })),
             ]
         }

@@ -1,6 +1,6 @@
 //! The credentials page: the three values in the format of each shell, with the secrets masked until the user shows them. `Debug`
 //! prints no secrets.
-use crate::web::pages::layout::{Moment, Viewer};
+use crate::web::pages::layout::{DisplayTime, Viewer};
 use askama::Template;
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct CredentialsPage {
     /// The name of the variant; empty for none.
     pub variant: String,
     /// When the credentials expire.
-    pub expires_at: Moment,
+    pub expires_at: DisplayTime,
     /// The remaining time, such as `59 min`.
     pub left: String,
     /// The requested duration, and what limits it: `1 h, limited by assignment payments-developers`.
@@ -92,7 +92,7 @@ pub fn mask(text: &str, secrets: &[&str]) -> Vec<Part> {
 mod samples {
     use super::{CredentialsPage, Snippet, mask};
     use crate::web::pages::layout::samples::HOSTILE;
-    use crate::web::pages::layout::{Moment, Viewer};
+    use crate::web::pages::layout::{DisplayTime, Viewer};
 
     const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
     const TOKEN: &str = "IQoJb3JpZ2luX2VjEOv//////////wEaCXVzLWVhc3QtMSJHMEUCIQDRolecallExampleTokenAiBmIgTcYXZ5Y2VwdGlvbmFsbHlMb25nVG9rZW5Gb3JUaGVTYW1wbGUqkgIIdBAAGgwxMTExMjIyMjMzMzMiDG1hZGUtdXAtdmFsdWU/example+example==";
@@ -117,7 +117,7 @@ mod samples {
                 account_name: "payments-prod".into(),
                 permission_set: "Developer".into(),
                 variant: "readonly".into(),
-                expires_at: Moment::sample("2030-03-04T12:18:00Z", "4 Mar 2030, 12:18 UTC"),
+                expires_at: DisplayTime::sample("2030-03-04T12:18:00Z", "4 Mar 2030, 12:18 UTC"),
                 left: "59 min".into(),
                 reason: "1 h, limited by assignment payments-developers".into(),
                 snippets: vec![
@@ -171,7 +171,7 @@ mod samples {
                 account_name: HOSTILE.into(),
                 permission_set: HOSTILE.into(),
                 variant: HOSTILE.into(),
-                expires_at: Moment::sample(HOSTILE, HOSTILE),
+                expires_at: DisplayTime::sample(HOSTILE, HOSTILE),
                 left: HOSTILE.into(),
                 reason: HOSTILE.into(),
                 snippets: vec![Snippet {

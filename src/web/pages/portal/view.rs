@@ -1,5 +1,5 @@
 //! The portal page: accounts and their roles. The view model borrows from the grants, because a page can list thousands of roles.
-use crate::web::pages::layout::{Link, Viewer};
+use crate::web::pages::layout::{PageLink, Viewer};
 use askama::Template;
 use std::borrow::Cow;
 
@@ -54,7 +54,7 @@ pub struct Lock {
     /// A sentence, such as `Needs a second factor.`
     pub reason: String,
     /// The next step of the user, such as signing in again with a second factor.
-    pub action: Option<Link>,
+    pub action: Option<PageLink>,
 }
 
 impl PortalPage<'_> {
@@ -132,7 +132,7 @@ fn search_word(word: &str) -> String {
 pub mod samples {
     use super::{AccountSection, Lock, PortalPage, RoleRow};
     use crate::web::pages::layout::samples::HOSTILE;
-    use crate::web::pages::layout::{Link, Viewer};
+    use crate::web::pages::layout::{PageLink, Viewer};
 
     pub fn role(
         permission_set: &'static str,
@@ -149,7 +149,7 @@ pub mod samples {
         }
     }
 
-    fn locked(role: RoleRow<'static>, reason: &str, action: Option<Link>) -> RoleRow<'static> {
+    fn locked(role: RoleRow<'static>, reason: &str, action: Option<PageLink>) -> RoleRow<'static> {
         RoleRow {
             lock: Some(Box::new(Lock {
                 reason: reason.into(),
@@ -214,7 +214,7 @@ pub mod samples {
         }
 
         pub fn samples() -> Vec<Self> {
-            let again = Link::sample(
+            let again = PageLink::sample(
                 "/sign-in/okta?return_to=%2F",
                 "Sign in again with a second factor",
             );
@@ -285,7 +285,7 @@ pub mod samples {
             let hostile_lock = locked(
                 hostile_role.clone(),
                 HOSTILE,
-                Some(Link::sample(HOSTILE, HOSTILE)),
+                Some(PageLink::sample(HOSTILE, HOSTILE)),
             );
             let hostile = Self {
                 viewer: Viewer::hostile(),

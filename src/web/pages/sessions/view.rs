@@ -1,5 +1,5 @@
 //! The page of sessions. Rows are identified by an opaque ID that is not valid as a cookie.
-use crate::web::pages::layout::{Moment, Viewer};
+use crate::web::pages::layout::{DisplayTime, Viewer};
 use askama::Template;
 
 /// `GET /sessions`. Its forms are `POST /sessions/end` with `session`, or with `others=true` for all other sessions.
@@ -30,9 +30,9 @@ pub struct SessionRow {
     /// The title of the identity provider.
     pub provider: String,
     /// When the user signed in.
-    pub started: Moment,
+    pub started: DisplayTime,
     /// When the session was last used.
-    pub last_seen: Moment,
+    pub last_seen: DisplayTime,
 }
 
 /// A client session: a command line or another program.
@@ -49,9 +49,9 @@ pub struct ClientRow {
     /// The IP address of the client.
     pub address: String,
     /// When the session started.
-    pub started: Moment,
+    pub started: DisplayTime,
     /// The latest end of the session.
-    pub ends: Moment,
+    pub ends: DisplayTime,
 }
 
 impl SessionsPage {
@@ -65,18 +65,18 @@ impl SessionsPage {
 mod samples {
     use super::{ClientRow, SessionRow, SessionsPage};
     use crate::web::pages::layout::samples::HOSTILE;
-    use crate::web::pages::layout::{Moment, Viewer};
+    use crate::web::pages::layout::{DisplayTime, Viewer};
 
     fn row(current: bool, texts: [&str; 4]) -> SessionRow {
         let [id, browser, address, provider] = texts.map(Into::into);
-        let started = Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC");
+        let started = DisplayTime::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC");
         SessionRow {
             id,
             current,
             browser,
             address,
             provider,
-            last_seen: Moment::sample("2030-03-04T11:18:00Z", "4 Mar 2030, 11:18 UTC"),
+            last_seen: DisplayTime::sample("2030-03-04T11:18:00Z", "4 Mar 2030, 11:18 UTC"),
             started,
         }
     }
@@ -89,8 +89,8 @@ mod samples {
             role: Some(name.clone()),
             name,
             address,
-            started: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
-            ends: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
+            started: DisplayTime::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
+            ends: DisplayTime::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
         }
     }
 
@@ -122,7 +122,7 @@ mod samples {
                 notice: Some("The session was ended.".into()),
             };
             let mut hostile_row = row(false, [HOSTILE; 4]);
-            hostile_row.started = Moment::sample(HOSTILE, HOSTILE);
+            hostile_row.started = DisplayTime::sample(HOSTILE, HOSTILE);
             hostile_row.last_seen = hostile_row.started.clone();
             let hostile = Self {
                 viewer: Viewer::hostile(),

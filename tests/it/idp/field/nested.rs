@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rolecall_core::access::{
-    Files, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
+    Files, Policy, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::ProviderId;
@@ -20,7 +20,7 @@ impl Files for NoFiles {
 
 /// The policy of a case, or a similar one.
 fn policy(access: &str) -> Result<Policy> {
-    let source = Source {
+    let source = PolicyFile {
         path: "access.toml".into(),
         text: access.to_owned(),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Names, PolicyContext, line_of_text, trust};
 use crate::access::catalog::{Account, AccountName, Audience, OuPath};
 use crate::aws::{AccountId, Region};
-use crate::config_file::{At, Reader, quoted};
+use crate::config_file::{Located, Reader, quoted};
 
 /// Reads one account; `None` if its ID or name has an error.
 pub(super) fn read(
@@ -18,15 +18,15 @@ pub(super) fn read(
     for written in [&id, &name].into_iter().flatten() {
         names.mention(written.as_text());
     }
-    let id: Option<At<'_, AccountId>> = id.and_then(|id| id.parse());
-    let name: Option<At<'_, AccountName>> = name.and_then(|name| name.parse());
+    let id: Option<Located<'_, AccountId>> = id.and_then(|id| id.parse());
+    let name: Option<Located<'_, AccountName>> = name.and_then(|name| name.parse());
     let description = line_of_text(&reader, "description");
-    let ou: Option<At<'_, OuPath>> = reader.parse("ou");
+    let ou: Option<Located<'_, OuPath>> = reader.parse("ou");
     let tags = read_tags(&reader);
     let trust = trust::read(&reader, id.as_ref().map(|id| &id.value), context);
-    let audience: Option<At<'_, Audience>> = reader.parse("audience");
+    let audience: Option<Located<'_, Audience>> = reader.parse("audience");
     let verify = reader.boolean("verify").unwrap_or_default();
-    let sts_region: Option<At<'_, Region>> = reader.parse("sts_region");
+    let sts_region: Option<Located<'_, Region>> = reader.parse("sts_region");
     if let Some(region) = &sts_region
         && !context.partition.contains(&region.value)
     {
@@ -40,7 +40,7 @@ pub(super) fn read(
     }
     reader.done();
     let (id, name) = (id?, name?);
-    let at = |text, spot| At { value: text, spot };
+    let at = |text, spot| Located { value: text, spot };
     names.take("account id", at(id.value.as_str(), id.spot));
     names.take("account", at(name.value.as_str(), name.spot));
     Some(Account {

@@ -2,7 +2,7 @@
 
 use super::PolicyContext;
 use crate::access::assignment::Scope;
-use crate::access::catalog::{Account, Limits, PermissionSet, Trust};
+use crate::access::catalog::{Account, PermissionSet, SessionPolicies, Trust};
 use crate::aws::{AccessKey, AccessKeyId};
 use crate::base::secret::SecretText;
 use crate::config_file::{Reader, Spot, Value, quoted};
@@ -66,7 +66,7 @@ pub(super) fn check(spot: Spot<'_>, scope: &Scope, accounts: &[Account], sets: &
     }
     let unbounded = pairs.iter().find_map(|(account, set)| {
         let mut variants = set.variants.iter();
-        let variant = variants.find(|one| one.role.is_some() && one.limits.is_none())?;
+        let variant = variants.find(|one| one.role.is_some() && one.session_policies.is_none())?;
         Some((account, set, variant))
     });
     if let Some((account, set, variant)) = unbounded {
@@ -92,6 +92,6 @@ pub(super) fn check(spot: Spot<'_>, scope: &Scope, accounts: &[Account], sets: &
 
 fn may_do_nothing(set: &PermissionSet) -> bool {
     let variants = set.variants.iter();
-    let replaced = variants.filter_map(|variant| variant.limits.as_ref());
-    set.limits.is_empty() || replaced.into_iter().any(Limits::is_empty)
+    let replaced = variants.filter_map(|variant| variant.session_policies.as_ref());
+    set.session_policies.is_empty() || replaced.into_iter().any(SessionPolicies::is_empty)
 }

@@ -1,11 +1,13 @@
 //! `[[permission_set]]`
 
 use super::{
-    Names, PolicyContext, line_of_text, session_limits, session_size, session_tags, template,
+    Names, PolicyContext, line_of_text, session_policies, session_size, session_tags, template,
 };
-use crate::access::catalog::{Limits, PermissionSet, PermissionSetName, Variant, VariantName};
+use crate::access::catalog::{
+    PermissionSet, PermissionSetName, SessionPolicies, Variant, VariantName,
+};
 use crate::aws::{Destination, RolePath, RoleSessionDuration};
-use crate::config_file::{At, Reader, Value, quoted};
+use crate::config_file::{Located, Reader, Value, quoted};
 
 /// Reads one permission set; `None` if its name or role has an error.
 pub(super) fn read(
@@ -15,7 +17,7 @@ pub(super) fn read(
 ) -> Option<PermissionSet> {
     let name = reader.required("name");
     names.mention(name.as_ref().and_then(Value::as_text));
-    let name: Option<At<'_, PermissionSetName>> = name.and_then(|name| name.parse());
+    let name: Option<Located<'_, PermissionSetName>> = name.and_then(|name| name.parse());
     let role = match reader.value("role") {
         Some(role) => role.parse::<RolePath>().map(|role| role.value),
         None => name
@@ -25,21 +27,21 @@ pub(super) fn read(
     let description = line_of_text(&reader, "description");
     let session_duration = session_duration(&reader);
     let destination = destination(&reader, context);
-    let limits = session_limits::read(&reader, context).unwrap_or_default();
+    let session_policies = session_policies::read(&reader, context).unwrap_or_default();
     let session_tags = session_tags::read(&reader, context);
     let source_identity = template::read_source_identity(&reader, context);
     let mut variants = Vec::new();
     for (key, value) in reader.table("variants").iter().flat_map(Reader::entries) {
         let base = Base {
             duration: session_duration,
-            limits: &limits,
+            session_policies: &session_policies,
         };
         let variant = variant(key, &value, context, base);
         variants.extend(variant.map(|variant| (key.spot, variant)));
     }
     reader.done();
     let name = name?;
-    let at = At {
+    let at = Located {
         value: name.value.as_str(),
         spot: name.spot,
     };
@@ -51,13 +53,16 @@ pub(super) fn read(
         role: role?,
         session_duration,
         destination,
-        limits,
+        session_policies,
         session_tags,
         source_identity,
         variants: set_variants.collect(),
     };
     session_size::warn(name.spot, &set, None);
-    for (spot, variant) in variants.iter().filter(|(_, one)| one.limits.is_some()) {
+    for (spot, variant) in variants
+        .iter()
+        .filter(|(_, one)| one.session_policies.is_some())
+    {
         session_size::warn(*spot, &set, Some(variant));
     }
     Some(set)
@@ -67,11 +72,11 @@ pub(super) fn read(
 #[derive(Clone, Copy)]
 struct Base<'s> {
     duration: Option<RoleSessionDuration>,
-    limits: &'s Limits,
+    session_policies: &'s SessionPolicies,
 }
 
 fn variant(
-    key: At<'_, &str>,
+    key: Located<'_, &str>,
     value: &Value<'_>,
     context: &PolicyContext<'_>,
     base: Base<'_>,
@@ -103,7 +108,12 @@ fn variant(
             .map(|role| role.value),
         session_duration,
         destination: destination(&reader, context),
-        limits: session_limits::read_variant(key, &reader, context, base.limits),
+        session_policies: session_policies::read_variant(
+            key,
+            &reader,
+            context,
+            base.session_policies,
+        ),
     };
     reader.done();
     Some(variant)

@@ -11,10 +11,10 @@ use crate::access::assignment::{Assignment, Deny, RuleLocation, Scope};
 use crate::access::catalog::{Account, PermissionSet};
 use crate::access::condition::Condition;
 use crate::access::selector::Selectors;
-use crate::access::who::{Who, WhoUse};
+use crate::access::who::{RuleKind, Who};
 use crate::aws::RoleSessionDuration;
 use crate::base::text_newtype;
-use crate::config_file::{At, Reader, Spot, Value};
+use crate::config_file::{Located, Reader, Spot, Value};
 
 text_newtype!(
     /// ID of an assignment or a deny, as it appears in logs and in the audit trail.
@@ -30,8 +30,8 @@ struct Rule<'d> {
     id: Option<RuleId>,
     spot: Spot<'d>,
     who: Option<Who>,
-    accounts: Option<Vec<At<'d, &'d str>>>,
-    sets: Option<Vec<At<'d, &'d str>>>,
+    accounts: Option<Vec<Located<'d, &'d str>>>,
+    sets: Option<Vec<Located<'d, &'d str>>>,
 }
 
 /// An assignment with unresolved names.
@@ -53,7 +53,7 @@ pub(super) fn read_assignment<'d>(
     context: &PolicyContext<'_>,
     names: &mut Names,
 ) -> RawAssignment<'d> {
-    let rule = Rule::read(&reader, context, names, WhoUse::Granting);
+    let rule = Rule::read(&reader, context, names, RuleKind::Assignment);
     let when = reader.table("when").map(|table| {
         let spot = table.spot();
         let when = when::read(table, context);
@@ -80,7 +80,7 @@ pub(super) fn read_deny<'d>(
     context: &PolicyContext<'_>,
     names: &mut Names,
 ) -> RawDeny<'d> {
-    let rule = Rule::read(&reader, context, names, WhoUse::Denying);
+    let rule = Rule::read(&reader, context, names, RuleKind::Deny);
     let reason = line_of_text(&reader, "reason");
     if let Some(when) = reader.value("when") {
         when.spot().error(
@@ -97,45 +97,46 @@ impl<'d> Rule<'d> {
         reader: &Reader<'d>,
         context: &PolicyContext<'_>,
         names: &mut Names,
-        usage: WhoUse,
+        rule_kind: RuleKind,
     ) -> Self {
-        let id: Option<At<'_, RuleId>> = reader.required("id").and_then(|id| id.parse());
+        let id: Option<Located<'_, RuleId>> = reader.required("id").and_then(|id| id.parse());
         if let Some(id) = &id {
-            let at = At {
+            let at = Located {
                 value: id.value.as_str(),
                 spot: id.spot,
             };
-            let kind = match usage {
-                WhoUse::Granting => "assignment",
-                WhoUse::Denying => "deny",
+            let kind = match rule_kind {
+                RuleKind::Assignment => "assignment",
+                RuleKind::Deny => "deny",
             };
             names.take(kind, at);
         }
         let who = reader.required("who").and_then(|who| who.table("`who`"));
         let who = who.map(|who| {
             let spot = who.spot();
-            let who = Who::read(who, context.providers, usage);
-            unsupported_facts::warn_of_people(&who, usage, spot, context);
+            let who = Who::read(who, context.providers, rule_kind);
+            unsupported_facts::warn_of_people(&who, rule_kind, spot, context);
             who
         });
         Self {
             id: id.map(|id| id.value),
             spot: reader.spot(),
             who,
-            accounts: selectors(reader, "accounts", usage),
-            sets: selectors(reader, "permission_sets", usage),
+            accounts: selectors(reader, "accounts", rule_kind),
+            sets: selectors(reader, "permission_sets", rule_kind),
         }
     }
 
     /// The accounts and permission sets of the rule; an absent list means all. `None` if it cannot be used, which has
     /// been reported.
     fn scope(&self, selectors: &mut Selectors<'_>, kind: &str) -> Option<Scope> {
-        let all = At {
+        let all = Located {
             value: "*",
             spot: self.spot,
         };
-        let of =
-            |written: &Option<Vec<At<'d, &'d str>>>| written.clone().unwrap_or_else(|| vec![all]);
+        let of = |written: &Option<Vec<Located<'d, &'d str>>>| {
+            written.clone().unwrap_or_else(|| vec![all])
+        };
         let accounts = selectors.accounts(&of(&self.accounts));
         let sets = selectors.sets(&of(&self.sets));
         if !accounts.is_empty() && !sets.is_empty() {
@@ -156,7 +157,7 @@ impl<'d> Rule<'d> {
         None
     }
 
-    fn place(&self) -> RuleLocation {
+    fn location(&self) -> RuleLocation {
         RuleLocation {
             path: Arc::from(self.spot.path()),
             line: self.spot.line(),
@@ -177,7 +178,7 @@ impl RawAssignment<'_> {
         let (scope, id, who) = (scope?, self.rule.id.as_ref()?, self.rule.who.clone()?);
         if who.provider.is_none()
             && let Some(shared) = SharedDomain::any(context.providers)
-            && let Some(set) = sets_of(&scope, sets).find(|set| set.names_email())
+            && let Some(set) = sets_of(&scope, sets).find(|set| set.uses_email())
         {
             let what = format!("{} uses {{email}} and is assigned", set.name);
             shared.warn(self.rule.spot, &what);
@@ -186,12 +187,12 @@ impl RawAssignment<'_> {
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(
                 format!("this assignment is unreachable: everything in it is denied, by {:?} among others", &*deny.id),
-                format!("remove the assignment, or narrow the deny at {}:{}", deny.place.path.display(), deny.place.line),
+                format!("remove the assignment, or narrow the deny at {}:{}", deny.location.path.display(), deny.location.line),
             );
         }
         Some(Assignment {
             id: id.as_str().into(),
-            place: self.rule.place(),
+            location: self.rule.location(),
             who,
             scope,
             when: self.when,
@@ -207,7 +208,7 @@ impl RawDeny<'_> {
         let scope = self.rule.scope(selectors, "deny")?;
         Some(Deny {
             id: self.rule.id.as_ref()?.as_str().into(),
-            place: self.rule.place(),
+            location: self.rule.location(),
             who: self.rule.who?,
             scope,
             reason: self.reason,
@@ -237,11 +238,11 @@ fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Den
 fn selectors<'d>(
     reader: &Reader<'d>,
     key: &'static str,
-    usage: WhoUse,
-) -> Option<Vec<At<'d, &'d str>>> {
-    let value = match usage {
-        WhoUse::Granting => reader.required(key)?,
-        WhoUse::Denying => reader.value(key)?,
+    rule_kind: RuleKind,
+) -> Option<Vec<Located<'d, &'d str>>> {
+    let value = match rule_kind {
+        RuleKind::Assignment => reader.required(key)?,
+        RuleKind::Deny => reader.value(key)?,
     };
     let list = value.list()?;
     if list.is_empty() {

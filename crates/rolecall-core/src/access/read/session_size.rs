@@ -12,8 +12,8 @@ const CLAIM_CHARS: usize = 64;
 /// Warns if required tags probably do not fit with claims of [`CLAIM_CHARS`], of the permission set or of a variant with
 /// session policies of its own.
 pub(super) fn warn(spot: Spot<'_>, set: &PermissionSet, variant: Option<&Variant>) {
-    let limits = variant.and_then(|variant| variant.limits.as_ref());
-    let limits = limits.unwrap_or(&set.limits);
+    let session_policies = variant.and_then(|variant| variant.session_policies.as_ref());
+    let session_policies = session_policies.unwrap_or(&set.session_policies);
     let name = set.role_name(variant.map(|variant| &variant.name));
     let required = || set.session_tags.iter().filter(|tag| !tag.optional);
     let mut fixed = RoleSessionTags::default();
@@ -26,7 +26,11 @@ pub(super) fn warn(spot: Spot<'_>, set: &PermissionSet, variant: Option<&Variant
     for tag in required() {
         let _reported = fixed.add(tag.key.clone(), &tag.value.literal_text());
     }
-    let size = PackedSize::of(limits.session_policy.as_ref(), &limits.policy_arns, &fixed);
+    let size = PackedSize::of(
+        session_policies.session_policy.as_ref(),
+        &session_policies.policy_arns,
+        &fixed,
+    );
     let claims = required().flat_map(|tag| Template::placeholders(&tag.value));
     let claims: Vec<String> = claims.map(|one| format!("{{{one}}}")).collect();
     if size.estimate() > 100 {

@@ -3,7 +3,7 @@
 use super::PolicyContext;
 use crate::access::template::{Placeholder, Template};
 use crate::aws::SourceIdentity;
-use crate::config_file::{At, Reader, Value};
+use crate::config_file::{Located, Reader, Value};
 
 /// `source_identity`
 pub(super) fn read_source_identity(
@@ -25,7 +25,7 @@ pub(super) fn read(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<Tem
     parse(value, context).map(|template| template.value)
 }
 
-fn parse<'d>(value: &Value<'d>, context: &PolicyContext<'_>) -> Option<At<'d, Template>> {
+fn parse<'d>(value: &Value<'d>, context: &PolicyContext<'_>) -> Option<Located<'d, Template>> {
     let template = value.parse_with(Template::parse)?;
     for placeholder in template.value.placeholders() {
         let trusted = || {
@@ -55,7 +55,7 @@ fn parse<'d>(value: &Value<'d>, context: &PolicyContext<'_>) -> Option<At<'d, Te
 
 /// Warns of a source identity that two people can share: CloudTrail and trust policies take them for one. Of `{claims.email}`
 /// there is a warning already.
-fn warn_of_shared(template: &At<'_, Template>, context: &PolicyContext<'_>) {
+fn warn_of_shared(template: &Located<'_, Template>, context: &PolicyContext<'_>) {
     let any = |wanted: fn(&Placeholder) -> bool| template.value.placeholders().any(wanted);
     if !any(Placeholder::identifies) {
         template.spot.warning(

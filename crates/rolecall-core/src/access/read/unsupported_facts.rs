@@ -2,7 +2,7 @@
 
 use super::{PolicyContext, ProviderFacts, UnsupportedFacts};
 use crate::access::condition::Condition;
-use crate::access::who::{Who, WhoUse};
+use crate::access::who::{RuleKind, Who};
 use crate::config_file::Spot;
 use crate::identity::{ClaimPath, EmailAddress};
 
@@ -18,7 +18,7 @@ impl<'p> Unsatisfiable<'p> {
     /// rule.
     fn find(
         who: &'p Who,
-        usage: WhoUse,
+        rule_kind: RuleKind,
         context: &PolicyContext<'p>,
         is_unsupported: impl Fn(&UnsupportedFacts) -> bool,
     ) -> Option<Self> {
@@ -30,12 +30,14 @@ impl<'p> Unsatisfiable<'p> {
                 && candidates.all(|facts| is_unsupported(&facts.unsupported)))
             .then_some(first)
         };
-        let may_be = |facts: &ProviderFacts| who.may_match(&facts.id, &facts.domains, usage);
+        let may_be = |facts: &ProviderFacts| who.may_match(&facts.id, &facts.domains, rule_kind);
         if let Some(provider) = of(&may_be) {
             let user = None;
             return Some(Self { provider, user });
         }
-        let named = who.users_named().filter(|_| usage == WhoUse::Granting);
+        let named = who
+            .user_addresses()
+            .filter(|_| rule_kind == RuleKind::Assignment);
         let mut unsatisfiable = named.filter_map(|user| {
             let trusted =
                 |facts: &ProviderFacts| may_be(facts) && facts.domains.contains(&user.domain());
@@ -66,13 +68,13 @@ impl<'p> Unsatisfiable<'p> {
 /// Reports warnings about groups and claims that no provider sends.
 pub(super) fn warn_of_people(
     who: &Who,
-    usage: WhoUse,
+    rule_kind: RuleKind,
     spot: Spot<'_>,
     context: &PolicyContext<'_>,
 ) {
-    if who.names_groups()
+    if who.selects_by_group()
         && let Some(unsatisfiable) =
-            Unsatisfiable::find(who, usage, context, |unsupported| unsupported.groups)
+            Unsatisfiable::find(who, rule_kind, context, |unsupported| unsupported.groups)
     {
         let (id, about) = (&unsatisfiable.provider.id, unsatisfiable.about());
         spot.warning(
@@ -82,7 +84,7 @@ pub(super) fn warn_of_people(
     }
     for claim in who.claim_paths().map(ClaimPath::as_str) {
         let is_unsupported = |unsupported: &UnsupportedFacts| unsupported.claims.contains(&claim);
-        if let Some(unsatisfiable) = Unsatisfiable::find(who, usage, context, is_unsupported) {
+        if let Some(unsatisfiable) = Unsatisfiable::find(who, rule_kind, context, is_unsupported) {
             let (id, about) = (&unsatisfiable.provider.id, unsatisfiable.about());
             spot.warning(
                 format!("the provider {id} never sends the claim {claim:?}: {about}"),
@@ -100,7 +102,7 @@ pub(super) fn warn_of_conditions(
     context: &PolicyContext<'_>,
 ) {
     let find = |is_unsupported: fn(&UnsupportedFacts) -> bool| {
-        Unsatisfiable::find(who, WhoUse::Granting, context, is_unsupported)
+        Unsatisfiable::find(who, RuleKind::Assignment, context, is_unsupported)
     };
     if when.mfa
         && let Some(unsatisfiable) = find(|unsupported| unsupported.second_factor)

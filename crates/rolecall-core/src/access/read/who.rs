@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use super::ProviderFacts;
 use super::shared_domain::SharedDomain;
-use crate::access::who::{AnchoredPattern, Who, WhoUse};
-use crate::config_file::{At, Reader, Spot, Value, quoted, suggest};
+use crate::access::who::{AnchoredPattern, RuleKind, Who};
+use crate::config_file::{Located, Reader, Spot, Value, quoted, suggest};
 use crate::identity::{ClaimPath, EmailAddress, ProviderId, Subject};
 
 /// The keys that select people.
@@ -13,18 +13,18 @@ const NAMING: [&str; 5] = ["users", "subjects", "groups", "claims", "claims_matc
 
 impl Who {
     /// Reads the table. After an error, the result must not be used.
-    pub fn read(reader: Reader<'_>, providers: &[ProviderFacts], usage: WhoUse) -> Self {
+    pub fn read(reader: Reader<'_>, providers: &[ProviderFacts], rule_kind: RuleKind) -> Self {
         let spot = reader.spot();
         let everyone = reader.boolean("everyone");
         let provider = reader.value("provider");
         let provider_id = provider
             .as_ref()
             .and_then(|value| read_provider(value, providers));
-        let users: Vec<At<'_, EmailAddress>> = members(&reader, "users", EmailAddress::parse);
+        let users: Vec<Located<'_, EmailAddress>> = members(&reader, "users", EmailAddress::parse);
         if provider.is_none() || provider_id.is_some() {
             check_trusted(&users, providers, provider_id.as_ref());
         }
-        if provider.is_none() && usage == WhoUse::Granting {
+        if provider.is_none() && rule_kind == RuleKind::Assignment {
             warn_of_shared_domains(&users, providers);
         }
         let who = Self {
@@ -55,7 +55,7 @@ impl Who {
         {
             let hint = "name groups, users, subjects or claims, or write everyone = true";
             spot.error("`who` matches nobody", hint);
-        } else if usage == WhoUse::Granting {
+        } else if rule_kind == RuleKind::Assignment {
             warn_of_wide_match(&who, spot, providers);
         }
         who
@@ -64,11 +64,11 @@ impl Who {
 
 fn warn_of_wide_match(who: &Who, spot: Spot<'_>, providers: &[ProviderFacts]) {
     match &who.provider {
-        Some(provider) if !who.everyone && who.is_about_everyone() => spot.warning(
+        Some(provider) if !who.everyone && who.matches_everyone() => spot.warning(
             format!("this matches everyone who signs in with {provider}"),
             "if this is intended, add everyone = true",
         ),
-        None if providers.len() > 1 && !who.is_about_everyone() && who.users.is_empty() => spot
+        None if providers.len() > 1 && !who.matches_everyone() && who.users.is_empty() => spot
             .warning(
                 "groups, subjects and claims without `provider` are accepted from any provider",
                 "add provider = \"…\": another provider may use the same names for other people",
@@ -97,7 +97,7 @@ fn read_provider(value: &Value<'_>, providers: &[ProviderFacts]) -> Option<Provi
 
 /// Reports addresses of domains for which no provider is trusted: they would never match.
 fn check_trusted(
-    users: &[At<'_, EmailAddress>],
+    users: &[Located<'_, EmailAddress>],
     providers: &[ProviderFacts],
     provider: Option<&ProviderId>,
 ) {
@@ -123,7 +123,7 @@ fn check_trusted(
 }
 
 /// Reports a warning once per domain: each provider that is trusted for it can assert these addresses.
-fn warn_of_shared_domains(users: &[At<'_, EmailAddress>], providers: &[ProviderFacts]) {
+fn warn_of_shared_domains(users: &[Located<'_, EmailAddress>], providers: &[ProviderFacts]) {
     let mut warned = Vec::new();
     for user in users {
         let domain = user.value.domain();
@@ -176,7 +176,7 @@ fn members<'d, T, E: Display>(
     reader: &Reader<'d>,
     key: &'static str,
     parse: impl Fn(&str) -> Result<T, E>,
-) -> Vec<At<'d, T>> {
+) -> Vec<Located<'d, T>> {
     let value = reader.value(key);
     value
         .map(|value| members_of(&value, parse))
@@ -187,7 +187,7 @@ fn members<'d, T, E: Display>(
 fn members_of<'d, T, E: Display>(
     value: &Value<'d>,
     parse: impl Fn(&str) -> Result<T, E>,
-) -> Vec<At<'d, T>> {
+) -> Vec<Located<'d, T>> {
     let Some(list) = value.list() else {
         return Vec::new();
     };
@@ -208,6 +208,6 @@ fn text(written: &str) -> Result<String, &'static str> {
     }
 }
 
-fn values<T>(members: Vec<At<'_, T>>) -> Vec<T> {
+fn values<T>(members: Vec<Located<'_, T>>) -> Vec<T> {
     members.into_iter().map(|member| member.value).collect()
 }

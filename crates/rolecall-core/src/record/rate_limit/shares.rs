@@ -31,13 +31,13 @@ pub struct AddressShares {
 #[derive(Debug, Default)]
 struct Used {
     all: usize,
-    by_source: HashMap<Source, usize>,
+    by_source: HashMap<AddressSource, usize>,
     by_network: HashMap<Option<AddressPrefix>, usize>,
 }
 
 /// Source of a share: an address and its network. Both are `None` for an unknown address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct AddressSource {
     /// IPv4 /16, IPv6 /32.
     pub network: Option<AddressPrefix>,
     /// An IPv4 address, or an IPv6 /48, which one customer of a provider has.
@@ -48,7 +48,7 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Share {
     shares: Arc<AddressShares>,
-    source: Source,
+    source: AddressSource,
     amount: usize,
 }
 
@@ -61,7 +61,7 @@ impl AddressShares {
 
     /// Acquires `amount` for this address. `None` if the address, or all together, would exceed a limit.
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, amount: usize) -> Option<Share> {
-        let source = Source::of(address);
+        let source = AddressSource::of(address);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let after = used.with(source, amount, self.bounds.reserved);
         if !self.bounds.allow(after) {
@@ -95,7 +95,7 @@ impl ShareBounds {
 }
 
 impl Used {
-    fn with(&self, source: Source, amount: usize, reserved: usize) -> Amounts {
+    fn with(&self, source: AddressSource, amount: usize, reserved: usize) -> Amounts {
         let network = self.by_network.get(&source.network).copied();
         let before = self.by_source.get(&source).copied().unwrap_or(0);
         let own = before.saturating_add(amount);
@@ -107,7 +107,7 @@ impl Used {
         }
     }
 
-    fn without(&self, source: Source, amount: usize, reserved: usize) -> Amounts {
+    fn without(&self, source: AddressSource, amount: usize, reserved: usize) -> Amounts {
         let now = self.with(source, 0, reserved);
         let own = now.own.saturating_sub(amount);
         Amounts {
@@ -117,7 +117,7 @@ impl Used {
         }
     }
 
-    fn set(&mut self, source: Source, amounts: Amounts) {
+    fn set(&mut self, source: AddressSource, amounts: Amounts) {
         let Amounts { all, network, own } = amounts;
         self.all = all;
         set(&mut self.by_network, source.network, network);
@@ -132,7 +132,7 @@ fn set<K: Eq + std::hash::Hash>(amounts: &mut HashMap<K, usize>, key: K, amount:
     };
 }
 
-impl Source {
+impl AddressSource {
     /// The source for this address.
     pub fn of(address: Option<IpAddr>) -> Self {
         let prefix = |width| address.and_then(|address| rate_limit_prefix(address, width));
@@ -145,7 +145,7 @@ impl Source {
 
 impl Share {
     /// The source of the share.
-    pub fn source(&self) -> Source {
+    pub fn source(&self) -> AddressSource {
         self.source
     }
 }

@@ -3,7 +3,7 @@
 use rolecall_core::access::Unmet;
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::caller::Flow;
-use rolecall_core::entitlements::ClientReach;
+use rolecall_core::entitlements::AccessSummary;
 use rolecall_core::issue::IssueError;
 
 use super::*;
@@ -29,7 +29,10 @@ async fn device_flow_grants_roles() {
         .await
         .unwrap();
     assert_eq!(asked.requester.client_name.as_str(), "canary-client");
-    assert_eq!(asked.requester.origin.address, "192.0.2.7".parse().ok());
+    assert_eq!(
+        asked.requester.client_info.address,
+        "192.0.2.7".parse().ok()
+    );
     assert_eq!((asked.flow, asked.others.len()), (Flow::Device, 0));
     fixture.trail.take();
     assert_eq!(
@@ -84,7 +87,7 @@ async fn code_flow_grants_roles() {
         .unwrap()
         .unwrap();
     assert_eq!(client.flow, Flow::Code);
-    assert!(client.origin.address == context().origin.address);
+    assert!(client.client_info.address == context().client_info.address);
 }
 
 #[tokio::test]
@@ -98,10 +101,16 @@ async fn policy_restricts_device_flow_per_role() {
         register(&fixture.gateway),
         fixture.session_of("alice").await,
     );
-    let (entitlements, origin) = (fixture.gateway.entitlements(), context().origin);
+    let (entitlements, client_info) = (fixture.gateway.entitlements(), context().client_info);
     for (flow, roles, accounts) in [(Flow::Code, 3, 2), (Flow::Device, 2, 1)] {
-        let reach = entitlements.client_reach(&alice, flow, &origin).await;
-        assert_eq!(reach.unwrap(), ClientReach { roles, accounts }, "{flow:?}");
+        let summary = entitlements
+            .access_summary(&alice, flow, &client_info)
+            .await;
+        assert_eq!(
+            summary.unwrap(),
+            AccessSummary { roles, accounts },
+            "{flow:?}"
+        );
     }
     let device = by_device(&fixture, &known, &alice).await;
     let code = code(&fixture, &known, &alice, "s").await;

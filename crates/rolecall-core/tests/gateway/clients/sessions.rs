@@ -5,7 +5,7 @@ use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::AccessToken;
 use rolecall_core::session::AccessTokenError;
-use rolecall_core::sign_in::OrderedBy;
+use rolecall_core::sign_in::BrowserDelivery;
 
 use super::*;
 use crate::fixture::{PostResponse as _, id, logout, saml};
@@ -239,11 +239,11 @@ async fn provider_logout_ends_client_sessions() {
     fixture
         .gateway
         .sign_ins()
-        .sign_out_ordered(
+        .handle_logout_request(
             &context(),
             &id("okta"),
             Some(logout("subject-alice r1 s1")),
-            OrderedBy::Navigation,
+            BrowserDelivery::Navigation,
         )
         .await
         .unwrap();

@@ -19,7 +19,7 @@ async fn refusals_without_state_are_free() {
             .post_unsolicited(&office, &id("okta"), saml(UNSIGNED))
             .await;
         assert!(exceeded(&unsolicited.unwrap_err()).is_some());
-        for by in [OrderedBy::Navigation, OrderedBy::Frame] {
+        for by in [BrowserDelivery::Navigation, BrowserDelivery::Frame] {
             let ordered = unsigned_order(&fixture.gateway, &office, by).await;
             assert_eq!(ordered.code(), "rate_limited");
         }
@@ -68,7 +68,7 @@ async fn refusals_without_state_are_summarized() {
     let ordered = fixture
         .gateway
         .sign_ins()
-        .sign_out_ordered(&office, &id("okta"), None, OrderedBy::Frame)
+        .handle_logout_request(&office, &id("okta"), None, BrowserDelivery::Frame)
         .await;
     assert!(ordered.is_err());
     fixture

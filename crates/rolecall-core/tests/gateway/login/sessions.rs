@@ -22,7 +22,7 @@ async fn end_others_ends_logins_and_codes() {
     let over = program.refresh(&fixture, &tokens.refresh_token).await;
     assert!(matches!(over, Err(LoginError::SessionOver)));
     let over = program.redeem(&fixture, &waiting).await;
-    assert!(matches!(over, Err(LoginError::CodeSpent)));
+    assert!(matches!(over, Err(LoginError::CodeUsed)));
 }
 
 #[tokio::test]

@@ -274,7 +274,7 @@ impl Flow {
                     .continue_to_console(&context, session, ticket)
                     .await;
                 match outcome {
-                    Ok(ConsoleOutcome::Spent) => {}
+                    Ok(ConsoleOutcome::AlreadyUsed) => {}
                     outcome => results.got(outcome),
                 }
             }
@@ -284,7 +284,7 @@ impl Flow {
                     .continue_with_proof(&context, session, ticket)
                     .await;
                 match outcome {
-                    Ok(ProofOutcome::Spent) => {}
+                    Ok(ProofOutcome::AlreadyUsed) => {}
                     outcome => results.got(outcome),
                 }
             }

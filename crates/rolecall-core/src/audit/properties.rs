@@ -41,7 +41,7 @@ impl std::str::FromStr for Outcome {
 
 /// Searchable properties of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct About<'e> {
+pub struct EventProperties<'e> {
     /// `event` of the canonical form.
     pub event: &'static str,
     /// Id of the identity provider, for events without an actor.
@@ -54,26 +54,26 @@ pub struct About<'e> {
 
 impl AuditEventKind {
     /// Returns the searchable properties.
-    pub fn about(&self) -> About<'_> {
-        let system = |event| About {
+    pub fn properties(&self) -> EventProperties<'_> {
+        let system = |event| EventProperties {
             event,
             provider: None,
             actor: None,
             target: None,
         };
-        let person = |event, actor| About {
+        let person = |event, actor| EventProperties {
             actor: Some(actor),
             ..system(event)
         };
         match self {
             Self::WriterStarted { .. } => system("writer_started"),
             Self::SignedIn { actor, .. } => person("signed_in", actor),
-            Self::SignInRefused { provider, .. } => About {
+            Self::SignInRefused { provider, .. } => EventProperties {
                 provider: provider.as_deref(),
                 ..system("sign_in_refused")
             },
             Self::SignedOut { actor, .. } => person("signed_out", actor),
-            Self::SignOutRefused { provider, .. } => About {
+            Self::SignOutRefused { provider, .. } => EventProperties {
                 provider: provider.as_deref(),
                 ..system("sign_out_refused")
             },
@@ -82,7 +82,7 @@ impl AuditEventKind {
             Self::ClientSessionBegun { actor, .. } => person("client_session_begun", actor),
             Self::ConsentGiven { actor, .. } => person("consent_given", actor),
             Self::ConsentDenied { actor, .. } => person("consent_denied", actor),
-            Self::IssueIntended { actor, target, .. } => About {
+            Self::IssueIntended { actor, target, .. } => EventProperties {
                 target: Some(target),
                 ..person("issue_intended", actor)
             },
@@ -91,7 +91,7 @@ impl AuditEventKind {
             Self::IssueFailed { .. } => system("issue_failed"),
             Self::IssueUndelivered {} => system("issue_undelivered"),
             Self::IssueUnverified { .. } => system("issue_unverified"),
-            Self::IssueRefused { actor, target, .. } => About {
+            Self::IssueRefused { actor, target, .. } => EventProperties {
                 target: Some(target),
                 ..person("issue_refused", actor)
             },

@@ -6,7 +6,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rolecall_core::aws::{Partition, Region};
-use rolecall_core::base::Source;
+use rolecall_core::base::BoxError;
 use url::Url;
 
 use crate::egress::{Egress, Proxy};
@@ -15,42 +15,42 @@ use crate::egress::{Egress, Proxy};
 pub const RUSTLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
 
 /// Selects the connection pool for an endpoint.
-pub struct WaysOut {
+pub struct HttpClients {
     egress: Egress,
-    straight: SharedHttpClient,
+    direct: SharedHttpClient,
     through_proxy: SharedHttpClient,
 }
 
-impl WaysOut {
+impl HttpClients {
     /// The connection pools according to `[egress]`.
     ///
     /// # Errors
     /// If a CA certificate or the URL of the proxy is invalid.
-    pub fn new(egress: &Egress) -> Result<Self, Source> {
+    pub fn new(egress: &Egress) -> Result<Self, BoxError> {
         let trusted = trusted(egress)?;
-        let straight = client(&trusted, None);
+        let direct = client(&trusted, None);
         let through_proxy = match egress.proxy() {
             Some(proxy) => client(&trusted, Some(config(proxy)?)),
-            None => straight.clone(),
+            None => direct.clone(),
         };
         Ok(Self {
             egress: egress.clone(),
-            straight,
+            direct,
             through_proxy,
         })
     }
 
     /// One connection pool for all endpoints, without a proxy.
-    pub fn straight(http: SharedHttpClient) -> Self {
+    pub fn direct(http: SharedHttpClient) -> Self {
         Self {
             egress: Egress::default(),
             through_proxy: http.clone(),
-            straight: http,
+            direct: http,
         }
     }
 
     /// The connection pool for STS in this Region, or for the endpoint that replaces it.
-    pub fn to(
+    pub fn for_region(
         &self,
         region: &Region,
         partition: Partition,
@@ -63,7 +63,7 @@ impl WaysOut {
             .is_some_and(|url| self.egress.proxy_for(&url).is_some());
         match through_proxy {
             true => self.through_proxy.clone(),
-            false => self.straight.clone(),
+            false => self.direct.clone(),
         }
     }
 }
@@ -72,12 +72,12 @@ impl WaysOut {
 ///
 /// # Errors
 /// When an authority's certificate cannot be used.
-pub fn without_proxy(egress: &Egress) -> Result<SharedHttpClient, Source> {
+pub fn without_proxy(egress: &Egress) -> Result<SharedHttpClient, BoxError> {
     Ok(client(&trusted(egress)?, None))
 }
 
 /// The CA certificates of the system and of `[egress] ca`.
-fn trusted(egress: &Egress) -> Result<TlsContext, Source> {
+fn trusted(egress: &Egress) -> Result<TlsContext, BoxError> {
     let mut store = TrustStore::empty().with_native_roots(true);
     for bundle in egress.ca_certificates() {
         store.add_pem_certificate(bundle.pem());
@@ -87,7 +87,7 @@ fn trusted(egress: &Egress) -> Result<TlsContext, Source> {
 
 /// The SDK inserts credentials into the proxy URL without encoding, and ignores a URL that it cannot parse: it would
 /// connect directly.
-fn config(proxy: &Proxy) -> Result<ProxyConfig, Source> {
+fn config(proxy: &Proxy) -> Result<ProxyConfig, BoxError> {
     let config = ProxyConfig::all(proxy.url.as_str())?;
     Ok(match &proxy.credentials {
         Some((username, password)) => {

@@ -1,13 +1,13 @@
 //! `session_policy` and `policy_arns` of a permission set and of its variants.
 
 use super::PolicyContext;
-use crate::access::catalog::Limits;
+use crate::access::catalog::SessionPolicies;
 use crate::aws::{PolicyArn, SessionPolicy};
 use crate::base::limits;
-use crate::config_file::{At, Reader, Value, quoted};
+use crate::config_file::{Located, Reader, Value, quoted};
 
 /// `session_policy` and `policy_arns`; `None` if both are absent.
-pub(super) fn read(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<Limits> {
+pub(super) fn read(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<SessionPolicies> {
     let policy = reader.value("session_policy");
     let arns = reader.value("policy_arns");
     if policy.is_none() && arns.is_none() {
@@ -29,7 +29,7 @@ pub(super) fn read(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<L
         }
         policy_arns.push(arn.value);
     }
-    Some(Limits {
+    Some(SessionPolicies {
         session_policy,
         policy_arns,
     })
@@ -64,11 +64,11 @@ fn session_policy(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<Sess
 /// STS evaluates one inline policy, and a session may do what any `Allow` of it or of the managed policies permits. An
 /// `Allow` of the permission set would therefore widen the variant, and so would its managed policies; a `Deny` never does.
 pub(super) fn read_variant(
-    name: At<'_, &str>,
+    name: Located<'_, &str>,
     reader: &Reader<'_>,
     context: &PolicyContext<'_>,
-    base: &Limits,
-) -> Option<Limits> {
+    base: &SessionPolicies,
+) -> Option<SessionPolicies> {
     let keep_value = reader.value("keep_base_policy");
     let keep = keep_value.as_ref().and_then(Value::boolean);
     let own = read(reader, context);
@@ -109,12 +109,16 @@ pub(super) fn read_variant(
     }
 }
 
-fn merged(value: &Value<'_>, own: Limits, denies: Vec<serde_json::Value>) -> Option<Limits> {
+fn merged(
+    value: &Value<'_>,
+    own: SessionPolicies,
+    denies: Vec<serde_json::Value>,
+) -> Option<SessionPolicies> {
     if denies.is_empty() {
         return Some(own);
     }
     match SessionPolicy::with(own.session_policy.as_ref(), denies) {
-        Ok(policy) => Some(Limits {
+        Ok(policy) => Some(SessionPolicies {
             session_policy: Some(policy),
             ..own
         }),

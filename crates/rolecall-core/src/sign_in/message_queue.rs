@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::record::rate_limit::{AddressShares, LimitExceeded, LimitName, Share, ShareBounds};
-use crate::sign_in::{OrderedBy, SignIns, Turn};
+use crate::sign_in::{BrowserDelivery, QueuePosition, SignIns};
 
 /// Maximum number of messages of one kind that are being verified or wait.
 const BOUNDS: ShareBounds = ShareBounds {
@@ -40,7 +40,7 @@ const RETRY_AFTER: TimeDelta = limits::SAML_VERIFICATION_WAIT_MAX;
 /// separate slots.
 #[derive(Debug)]
 pub(crate) struct WaitingMessages {
-    answers: Arc<AddressShares>,
+    solicited: Arc<AddressShares>,
     unsolicited: Arc<AddressShares>,
     frames: Arc<AddressShares>,
     /// Bytes of the forms that contain messages.
@@ -53,14 +53,14 @@ pub(crate) enum Message {
     /// As the response to a sign-in or sign-out in progress.
     Solicited,
     /// Unsolicited.
-    Unsolicited(OrderedBy),
+    Unsolicited(BrowserDelivery),
 }
 
 impl Default for WaitingMessages {
     fn default() -> Self {
         let shares = || AddressShares::new(BOUNDS);
         Self {
-            answers: shares(),
+            solicited: shares(),
             unsolicited: shares(),
             frames: shares(),
             forms: AddressShares::new(FORM_BOUNDS),
@@ -74,7 +74,7 @@ impl SignIns {
     ///
     /// # Errors
     /// [`LimitExceeded`] if the limit of this address, or of all addresses, is reached.
-    pub fn room_for_form(
+    pub fn reserve_form(
         &self,
         address: Option<IpAddr>,
         bytes: usize,
@@ -90,18 +90,18 @@ impl SignIns {
     ///
     /// # Errors
     /// [`LimitExceeded`] if too many messages of the address are waiting.
-    pub(crate) fn turn(
+    pub(crate) fn queue_position(
         &self,
         context: &RequestContext,
         message: Message,
-    ) -> Result<Turn, LimitExceeded> {
+    ) -> Result<QueuePosition, LimitExceeded> {
         let waiting = match message {
-            Message::Solicited => &self.waiting.answers,
-            Message::Unsolicited(OrderedBy::Navigation) => &self.waiting.unsolicited,
-            Message::Unsolicited(OrderedBy::Frame) => &self.waiting.frames,
+            Message::Solicited => &self.waiting.solicited,
+            Message::Unsolicited(BrowserDelivery::Navigation) => &self.waiting.unsolicited,
+            Message::Unsolicited(BrowserDelivery::Frame) => &self.waiting.frames,
         };
-        let share = waiting.take(context.origin.address, 1);
-        share.map(Turn::Of).ok_or(LimitExceeded {
+        let share = waiting.take(context.client_info.address, 1);
+        share.map(QueuePosition::OfAddress).ok_or(LimitExceeded {
             limit: LimitName::WaitingMessages,
             retry_after: RETRY_AFTER,
         })

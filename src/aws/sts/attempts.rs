@@ -15,7 +15,7 @@ use hyper_util::client::legacy::Error as HttpError;
 
 /// Counter of unanswered attempts. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tries(Arc<Counts>);
+pub(super) struct AttemptCounter(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -24,7 +24,7 @@ struct Counts {
     settled: AtomicU32,
 }
 
-impl Tries {
+impl AttemptCounter {
     /// Number of attempts for which STS may have issued credentials.
     pub(super) fn unanswered(&self) -> u32 {
         let settled = self.0.settled.load(Ordering::Relaxed);
@@ -33,9 +33,9 @@ impl Tries {
 }
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
-impl Intercept for Tries {
+impl Intercept for AttemptCounter {
     fn name(&self) -> &'static str {
-        "Tries"
+        "AttemptCounter"
     }
 
     fn read_before_transmit(

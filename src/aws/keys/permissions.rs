@@ -44,7 +44,7 @@ pub(super) enum PermissionProblem {
 
 /// Owner, group and mode of a file or directory, and whether it is in a volume.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rights {
+pub(super) struct FilePermissions {
     pub mode: u32,
     pub user: u32,
     group: u32,
@@ -52,7 +52,7 @@ pub(super) struct Rights {
     is_volume: bool,
 }
 
-impl Rights {
+impl FilePermissions {
     pub fn of(path: &Path, metadata: &Metadata) -> Self {
         Self {
             mode: metadata.mode() & 0o777,
@@ -64,7 +64,7 @@ impl Rights {
 
     /// Rejects a directory in which others can create files. In the volume of a Secret this is impossible, although its
     /// mode is 0777 or more.
-    pub fn of_directory(self, process: &Process) -> Result<(), PermissionProblem> {
+    pub fn check_directory(self, process: &Process) -> Result<(), PermissionProblem> {
         let is_closed = self.mode & 0o022 == 0;
         self.owned(process, is_closed)?;
         match is_closed || self.is_volume {
@@ -75,7 +75,7 @@ impl Rights {
 
     /// Rejects a file that others can read or write. In the volume of a Secret, mode 0440 is accepted if a group of
     /// this process owns the file, as in a pod with `fsGroup`.
-    pub fn of_file(self, process: &Process) -> Result<(), PermissionProblem> {
+    pub fn check_file(self, process: &Process) -> Result<(), PermissionProblem> {
         let is_closed = self.mode & 0o077 == 0;
         self.owned(process, is_closed)?;
         let is_ours = self.is_volume && process.groups.contains(&self.group);
@@ -111,8 +111,8 @@ mod tests {
     const GROUP: u32 = 10_002;
     const OTHER: u32 = 10_003;
 
-    fn rights(mode: u32, user: u32, group: u32, is_volume: bool) -> Rights {
-        Rights {
+    fn permissions(mode: u32, user: u32, group: u32, is_volume: bool) -> FilePermissions {
+        FilePermissions {
             mode,
             user,
             group,
@@ -141,7 +141,7 @@ mod tests {
             (foreign, 0o777, OTHER, true),
             (foreign, 0o755, OTHER, false),
         ] {
-            let found = rights(mode, user, GROUP, is_volume).of_directory(&us);
+            let found = permissions(mode, user, GROUP, is_volume).check_directory(&us);
             assert_eq!(found, expected, "{mode:o} {user} {is_volume}");
         }
     }
@@ -168,7 +168,7 @@ mod tests {
             (foreign, 0o440, OTHER, GROUP, true),
             (foreign, 0o600, OTHER, GROUP, false),
         ] {
-            let found = rights(mode, user, group, is_volume).of_file(&us);
+            let found = permissions(mode, user, group, is_volume).check_file(&us);
             assert_eq!(found, expected, "{mode:o} {user} {group} {is_volume}");
         }
     }
@@ -181,11 +181,14 @@ mod tests {
             groups: vec![ROOT],
         };
         assert_eq!(
-            rights(0o700, OTHER, OTHER, false).of_directory(&root),
+            permissions(0o700, OTHER, OTHER, false).check_directory(&root),
             Ok(())
         );
-        assert_eq!(rights(0o600, OTHER, OTHER, false).of_file(&root), Ok(()));
-        let open = rights(0o777, OTHER, OTHER, true).of_directory(&root);
+        assert_eq!(
+            permissions(0o600, OTHER, OTHER, false).check_file(&root),
+            Ok(())
+        );
+        let open = permissions(0o777, OTHER, OTHER, true).check_directory(&root);
         assert_eq!(open, Err(PermissionProblem::OtherOwner));
     }
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgDatabaseError;
 use crate::sqlite_file::FileFault;
 
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum NotWritten {
+pub(super) enum WriteError {
     #[error("the audit database failed")]
     Database(#[source] Arc<sqlx::Error>),
     #[error("the audit database cannot be used")]
@@ -35,7 +35,7 @@ const POSTGRES_ROW: [&str; 4] = ["22", "23", "54", "P0"];
 /// Primary result codes of SQLite that concern a row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
 const SQLITE_ROW: [i32; 3] = [18, 19, 20];
 
-impl NotWritten {
+impl WriteError {
     /// Whether the database rejects the content of an event, and may accept others.
     pub(super) fn is_about_a_row(&self) -> bool {
         let Self::Database(error) = self else {
@@ -65,7 +65,7 @@ fn rejects_a_row(error: &dyn DatabaseError) -> bool {
     }
 }
 
-impl From<sqlx::Error> for NotWritten {
+impl From<sqlx::Error> for WriteError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(DatabaseError::code);
         match code {
@@ -75,14 +75,14 @@ impl From<sqlx::Error> for NotWritten {
     }
 }
 
-impl From<FileFault> for NotWritten {
+impl From<FileFault> for WriteError {
     fn from(fault: FileFault) -> Self {
         Self::File(Arc::new(fault))
     }
 }
 
-impl From<NotWritten> for StoreError {
-    fn from(error: NotWritten) -> Self {
+impl From<WriteError> for StoreError {
+    fn from(error: WriteError) -> Self {
         Self::Unavailable(error.into())
     }
 }

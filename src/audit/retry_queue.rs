@@ -19,16 +19,17 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// After this many failures, each event has a transaction of its own.
 const FAILURES_MAX: u32 = 3;
 
+/// The queue of these events.
 #[derive(Default)]
-pub(super) struct Owed {
+pub(super) struct RetryQueue {
     events: VecDeque<Entry>,
-    /// Failures while the database worked, since nothing was owed.
+    /// Failures while the database worked, since the queue was empty.
     failures: u32,
     /// When the next attempt is due, and the pause before it. None: at once.
     pause: Option<(Instant, Duration)>,
 }
 
-impl Owed {
+impl RetryQueue {
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
