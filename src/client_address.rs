@@ -18,7 +18,7 @@ pub const ENTRIES_MAX: usize = 32;
 /// `[listen] client_address`: the header that is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressHeader {
-    /// `X-Forwarded-For`
+    /// `X-Forwarded-For`: a list, to which each proxy appends.
     #[default]
     XForwardedFor,
     /// `Forwarded` (RFC 7239)

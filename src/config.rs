@@ -45,28 +45,28 @@ pub use sections::SealingKey;
 pub struct Settings {
     /// `public_url`: the gateway's own origin.
     pub public_url: Url,
-    /// `[listen]`
+    /// `[listen]`: addresses, TLS and trusted proxies.
     pub listen: Listen,
-    /// `[store]`
+    /// `[store]`: where sessions and counters are kept.
     pub store: StoreSettings,
     /// `[store] sealing_keys`: the first one seals records, all of them open records.
     pub sealing_keys: Vec<SealingKey>,
-    /// `[database]`
+    /// `[database]`: where the audit trail is kept.
     pub database: DatabaseUrl,
     /// `[session]`
     pub lifetimes: Lifetimes,
-    /// `[clients]`
+    /// `[clients]`: device flow and lifetimes of tokens.
     pub clients: ClientRules,
     /// `[limits]` and `[aws] sts_rate`
     pub limits: RateLimits,
     /// The start URLs that AWS clients use for this installation, from `public_url`, `[clients] start_url_label` and
     /// `former_labels`.
     pub start_urls: StartUrls,
-    /// `[issuer] keys`
+    /// `[issuer] keys`: directory of the signing keys.
     pub issuer_keys: PathBuf,
-    /// `[aws]`
+    /// `[aws]`: partition, Regions and endpoints.
     pub aws: AwsSettings,
-    /// `[egress]`
+    /// `[egress]`: proxy and CA certificates for outbound connections.
     pub egress: Egress,
     /// `[[provider]]`
     pub providers: Vec<ProviderSettings>,
@@ -74,7 +74,7 @@ pub struct Settings {
     pub provider_files: Vec<ProviderFiles>,
     /// `[portal] contact`
     pub contact: Option<String>,
-    /// `access`
+    /// `access`: the files of the access policy.
     pub access: AccessFiles,
 }
 
@@ -166,7 +166,7 @@ impl LoadError {
         self.0.len() as u64
     }
 
-    /// All errors.
+    /// The errors of all files, in the order in which they were read.
     pub fn errors(&self) -> &[ConfigFileError] {
         &self.0
     }

@@ -83,7 +83,7 @@ pub struct BoundServer {
     pub public_address: SocketAddr,
     /// Address of the management listener.
     pub management_address: SocketAddr,
-    /// The gateway.
+    /// The gateway behind the listeners.
     pub gateway: Arc<Gateway>,
     /// The metrics of this gateway.
     pub metrics: Metrics,

@@ -20,7 +20,7 @@ const SPACE_MIN_SHARE: u64 = 10;
 /// The limit of the kernel.
 const SYMLINKS_MAX: usize = 40;
 
-/// Held while a new file is created and its descriptor closed, so that nobody opens the database in between.
+/// Held while a new file is created and its descriptor closed, so that no other thread opens the database in between.
 static CREATING: Mutex<()> = Mutex::new(());
 
 /// An existing database file, with its inode at the time it was opened.
@@ -57,7 +57,6 @@ pub(crate) enum FileFault {
     Full {
         /// Path of the database file.
         path: PathBuf,
-        /// Free bytes.
         free: u64,
         /// Required free bytes.
         least: u64,

@@ -17,10 +17,10 @@ use tracing_subscriber::{fmt, registry};
 pub use capture::{Captured, capture_stderr};
 pub use throttle::Throttle;
 
-/// Log formats.
+/// Format of log lines on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Human-readable text.
+    /// One line of text for each event.
     Text,
     /// One JSON object per line.
     Json,

@@ -25,7 +25,7 @@ pub(super) struct HeadUpdate {
 pub(super) enum Scope {
     /// Its own, which it commits.
     Own,
-    /// The caller's.
+    /// The transaction of the caller, which commits it.
     Callers,
 }
 

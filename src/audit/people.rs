@@ -25,7 +25,7 @@ pub struct KnownPerson {
 /// The people who signed in with this verified address since a time, the latest first. Reads the whole trail.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn people_with_email(
     trail: &Database,
     email: &EmailAddress,
@@ -55,7 +55,7 @@ pub async fn people_with_email(
 /// Whether this person has signed in since a time. Reads the trail until it finds a sign-in.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn has_signed_in(
     trail: &Database,
     provider: &ProviderId,

@@ -110,7 +110,7 @@ impl Task {
             if is_over && self.chain.retries() > 0 {
                 tracing::error!(
                     events = self.chain.retries(),
-                    "outcomes of issues could not be written to the audit trail"
+                    "outcomes of credential requests could not be written to the audit trail"
                 );
                 break;
             }

@@ -1,6 +1,6 @@
 //! The gateway's own keys: a directory with an index, and a private key and a certificate per key.
 //!
-//! The index is replaced atomically, and a lock serializes commands. Whoever has an active key can assume every role in
+//! The index is replaced atomically, and a lock serializes commands. With an active key one can assume every role in
 //! every account, so files that others can read are rejected.
 
 use std::path::{Path, PathBuf};

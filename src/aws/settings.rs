@@ -27,7 +27,7 @@ pub struct AwsSettings {
     "the Region {region} is not in the partition {partition}; credentials are valid in one partition only"
 )]
 pub struct WrongRegion {
-    /// The Region.
+    /// The configured Region, which belongs to another partition.
     pub region: Region,
     /// The configured partition.
     pub partition: Partition,

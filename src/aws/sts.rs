@@ -1,6 +1,6 @@
 //! STS through the SDK: one file per operation. An outage in a Region leads to the fallback Regions; a response of AWS is
 //! final and never repeated in another Region. Operations that carry a proof are not signed; the others are signed with
-//! the gateway's own credentials ([`own_credentials`]) or with those that they are about.
+//! the gateway's own credentials ([`own_credentials`]) or with the credentials that the operation is about.
 //!
 //! The time limit of eight seconds is divided among the remaining Regions, so that an unresponsive first Region leaves
 //! time for the second. For the selection of Regions see [`regions`].
@@ -29,7 +29,6 @@ use http_clients::{HttpClients, RUSTLS};
 pub use own_credentials::OwnCredentials;
 use regions::{IssuingCall, RegionalSts, Regions};
 
-mod answer;
 mod assume_role;
 mod attempts;
 mod breaker;
@@ -41,6 +40,7 @@ mod http_clients;
 mod own_credentials;
 mod parameters;
 mod regions;
+mod response;
 mod saml;
 mod web_identity;
 
@@ -55,10 +55,10 @@ pub fn http_client() -> SharedHttpClient {
     HttpBuilder::new().tls_provider(RUSTLS).build_https()
 }
 
-/// The credentials of the SDK's default chain. Nothing is asked for them until an operation is signed.
+/// The credentials of the SDK's default chain, which is first called when an operation is signed.
 ///
 /// # Errors
-/// When an authority's certificate of `[egress]` cannot be used.
+/// If a CA certificate of `[egress]` is invalid.
 pub fn own_credentials(
     settings: &AwsSettings,
     egress: &Egress,

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use rolecall_core::access::{Account, EvaluatedRule, Explanation, Locked, Policy, RuleOutcome};
+use rolecall_core::access::{
+    Account, EvaluatedRule, Explanation, Locked, Policy, RuleOutcome, Unmet,
+};
 use rolecall_core::aws::AccountId;
 use rolecall_core::base::{Clock as _, json};
 use rolecall_core::caller::{Circumstances, Facts};
@@ -184,7 +186,7 @@ fn select<'e>(explanation: &'e Explanation, filter: &Filter) -> ExplainOutput<'e
         .filter(|locked| filter.matches(&locked.account.id, locked.permission_set.name.as_str()))
         .map(|locked| LockedRole {
             label: label(&locked),
-            needs: locked.unmet.iter().map(ToString::to_string).collect(),
+            needs: locked.unmet.iter().map(condition).collect(),
         });
     let all = || {
         (
@@ -228,6 +230,14 @@ struct LockedRole {
     needs: Vec<String>,
 }
 
+/// An unmet condition, and what an administrator must change.
+fn condition(unmet: &Unmet) -> String {
+    match unmet.hint() {
+        Some(hint) => format!("{unmet}; {hint}"),
+        None => unmet.to_string(),
+    }
+}
+
 fn label(locked: &Locked) -> String {
     let variant = locked
         .variant
@@ -264,7 +274,7 @@ fn print(output: &ExplainOutput<'_>) -> Result<(), Failure> {
     }
     for (title, entries) in [
         ("Assignments:", &output.assignments),
-        ("Denies:", &output.denies),
+        ("Deny rules:", &output.denies),
     ] {
         if !entries.is_empty() {
             out::line(title)?;

@@ -27,7 +27,7 @@ pub struct AccessFiles {
 /// A policy with the digest and the files it was read from.
 #[derive(Debug)]
 pub struct AccessRead {
-    /// The policy.
+    /// The policy of all files.
     pub policy: Policy,
     /// SHA-256 of all files, hexadecimal.
     pub digest: String,
@@ -51,7 +51,7 @@ impl Files for ReferencedFiles {
         let path = folder(relative_to).join(path);
         let secret =
             secret_ref::from_file(&path).map_err(|(message, hint)| format!("{message}; {hint}"))?;
-        // What was read is told apart by a digest: the secret stays in one place.
+        // A digest is sufficient to detect changes, so there is no second copy of the secret.
         let read = digest([secret.expose().as_bytes()]);
         self.0.borrow_mut().push((path, read));
         Ok(secret)

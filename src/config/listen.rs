@@ -9,7 +9,7 @@ use rolecall_core::config_file::{Reader, Spot, Value};
 use super::secret_ref;
 use crate::client_address::AddressHeader;
 
-/// `[listen]`
+/// The section `[listen]`.
 #[derive(Clone, Debug)]
 pub struct Listen {
     /// Address of the public listener, for browsers and AWS clients.

@@ -27,30 +27,30 @@ pub struct ProviderContext<'a> {
 
 /// Keys common to all kinds of providers.
 pub struct CommonSettings {
-    /// `id`
+    /// `id`, part of the redirect URI. `None` after an error, which is reported.
     pub id: Option<ProviderId>,
-    /// `title`
+    /// `title`: name on pages. `None` after an error, which is reported.
     pub title: Option<String>,
-    /// `domains`
+    /// `domains`: e-mail domains for which the provider is trusted.
     pub domains: Vec<EmailDomain>,
-    /// `claims`
+    /// `claims`: names of claims or attributes that replace the default ones.
     pub claims: ClaimNameOverrides,
-    /// `mfa`
+    /// `mfa`: how the provider reports a second factor.
     pub mfa: Option<MfaRule>,
-    /// `auth_time`
+    /// `auth_time`: what a missing time of authentication means.
     pub auth_time: Option<AuthTimeRule>,
-    /// `leeway`
+    /// `leeway`: tolerated clock difference.
     pub leeway: Option<TimeDelta>,
 }
 
 /// `claims = { … }`; keys that are not set are `None`.
 #[derive(Default)]
 pub struct ClaimNameOverrides {
-    /// `email`
+    /// `email`: name of the claim with the e-mail address.
     pub email: Option<String>,
-    /// `name`
+    /// `name`: name of the claim with the display name.
     pub name: Option<String>,
-    /// `groups`
+    /// `groups`: name of the claim with the groups.
     pub groups: Option<String>,
 }
 

@@ -19,7 +19,7 @@ use crate::idp::saml::{MetadataReader, TrustOptions};
 /// The files of one provider, with a digest of their contents.
 #[derive(Clone, Debug)]
 pub struct ProviderFiles {
-    /// The provider.
+    /// ID of the provider.
     pub id: ProviderId,
     /// Paths of the files.
     pub paths: Vec<PathBuf>,

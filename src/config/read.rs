@@ -136,7 +136,7 @@ pub fn providers(
     provider::providers(root, &context)
 }
 
-/// Reads `access`.
+/// Reads `access`: paths relative to the folder of the configuration file.
 fn access_paths(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
     let value = root.required("access")?;
     let list = value.list()?;
@@ -164,7 +164,7 @@ pub fn issuer_keys(root: &Reader<'_>, folder: &Path) -> Option<PathBuf> {
     keys
 }
 
-/// Reads `[database]`.
+/// Reads `[database]`; a SQLite path is relative to `folder`.
 pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
     let section = root.required("database")?.table("[database]")?;
     let text = section.required("url").and_then(|value| value.string());

@@ -38,7 +38,7 @@ impl std::fmt::Debug for SealingKey {
     }
 }
 
-/// Reads `[store]`.
+/// Reads `[store]` with its sealing keys, the current one first.
 pub fn store(section: Reader<'_>, folder: &Path) -> Option<(StoreSettings, Vec<SealingKey>)> {
     let secret = |key| match section.value(key) {
         None => Some(None),
@@ -102,7 +102,7 @@ fn sealing_key(value: &Value<'_>, folder: &Path) -> Option<SealingKey> {
     }
 }
 
-/// Reads `[session]`.
+/// Reads `[session]`; a missing section has the default lifetimes.
 pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
     let mut lifetimes = Lifetimes {
         idle: TimeDelta::hours(1),
@@ -137,7 +137,7 @@ pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
     lifetimes
 }
 
-/// Reads `[aws]`.
+/// Reads `[aws]`: partition, Regions and endpoints.
 pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
     let spot = section.spot();
     let partition = section

@@ -42,7 +42,7 @@ pub(crate) const SQLITE_SETTINGS: &str =
 pub struct Database {
     pub(crate) pool: AnyPool,
     pub(crate) backend: Backend,
-    /// See [`Self::write_lock`].
+    /// Held by [`Self::write_lock`].
     write_lock: Arc<Mutex<()>>,
     /// Number of migrations that have not been applied.
     pending: usize,
@@ -107,8 +107,8 @@ impl Database {
         Ok(trail)
     }
 
-    /// The turn of this process to write to SQLite; none for PostgreSQL, which needs none. Whoever finds SQLite's own lock taken
-    /// sleeps for up to 100 ms at a time before trying again, and then may find it taken again.
+    /// Serializes the writers of this process to SQLite; `None` for PostgreSQL, which does not need it. A writer that finds
+    /// SQLite's own lock taken sleeps up to 100 ms before each attempt, and may find it taken again.
     pub(crate) async fn write_lock(&self) -> Option<OwnedMutexGuard<()>> {
         match self.backend {
             Backend::Sqlite(_) => Some(Arc::clone(&self.write_lock).lock_owned().await),

@@ -50,7 +50,7 @@ pub struct HttpResponse {
     pub date: Option<DateTime<Utc>>,
     /// Target of a redirect: scheme, host and path.
     redirect_target: Option<String>,
-    /// The body.
+    /// The body, at most as long as the caller allows.
     pub body: Vec<u8>,
 }
 

@@ -3,7 +3,7 @@
 /// The result of a successful probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProbeReport {
-    /// Informative findings.
+    /// Findings that require no action.
     pub notes: Vec<String>,
     /// Problems that will affect sign-in.
     pub warnings: Vec<String>,

@@ -43,7 +43,7 @@ impl Connections {
     }
 
     /// Counts a connection from `peer`. Returns `None` if the address has reached its limit.
-    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<OpenConnection> {
+    pub fn accept(self: &Arc<Self>, peer: IpAddr) -> Option<OpenConnection> {
         let bounds = self.bounds(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |(network, max): &(AddressPrefix, usize)| {
@@ -117,7 +117,7 @@ mod tests {
     fn admitted(connections: &Arc<Connections>, peers: &[&str]) -> Vec<bool> {
         let held: Vec<_> = peers
             .iter()
-            .map(|peer| connections.admit(peer.parse().unwrap()))
+            .map(|peer| connections.accept(peer.parse().unwrap()))
             .collect();
         held.iter().map(Option::is_some).collect()
     }
@@ -152,8 +152,8 @@ mod tests {
         let (peer, proxy) = ("192.0.2.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
         let mut held = Vec::new();
         for crowded in [false, false, true, true] {
-            held.extend(four.admit(peer));
-            held.extend(four.admit(proxy));
+            held.extend(four.accept(peer));
+            held.extend(four.accept(proxy));
             assert_eq!(four.is_crowded(peer), crowded);
             assert!(!four.is_crowded(proxy) && !four.is_crowded("192.0.2.2".parse().unwrap()));
         }

@@ -10,7 +10,7 @@ use crate::aws::keys::{KeyDirectory, KeyError};
 use crate::aws::{ResponseIssuer, TokenIssuer};
 use crate::config::Settings;
 
-/// Both issuers.
+/// The issuer of tokens and the issuer of SAML responses, which share a key directory.
 #[derive(Clone)]
 pub struct Issuers {
     /// Issues tokens for `AssumeRoleWithWebIdentity`.

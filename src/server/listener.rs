@@ -108,7 +108,7 @@ where
 {
     apply_fn_factory(service, move |stream: TcpStream, service: &F::Service| {
         let peer = stream.peer_addr().ok();
-        let counted = peer.and_then(|peer| connections.admit(peer.ip()));
+        let counted = peer.and_then(|peer| connections.accept(peer.ip()));
         let served = counted.map(|counted| (service.call(stream), counted));
         async move {
             match served {

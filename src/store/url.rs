@@ -18,7 +18,7 @@ pub enum StoreUrl {
     Redis(RedisUrl),
     /// `sqlite:FILE`
     Sqlite(PathBuf),
-    /// `memory:`
+    /// `memory:`, lost at the end of the process.
     Memory,
 }
 
@@ -42,13 +42,13 @@ pub struct RedisUrl {
 /// The topology of the servers of a [`RedisUrl`].
 #[derive(Clone, Debug)]
 pub enum Topology {
-    /// One server.
+    /// One server, or a proxy in front of several.
     Single(Host),
     /// One server behind a Unix socket.
     Socket(PathBuf),
     /// Seed nodes of a Redis Cluster, which announce the others.
     Cluster(Vec<Host>),
-    /// Redis Sentinel.
+    /// Redis Sentinel, which names the current primary.
     Sentinel {
         /// Addresses of the Sentinels.
         sentinels: Vec<Host>,
@@ -66,7 +66,7 @@ pub enum Topology {
 pub struct Host {
     /// A host name, an IPv4 address, or an IPv6 address without brackets.
     pub name: String,
-    /// The port.
+    /// TCP port; the default is 6379, and 26379 for Sentinels.
     pub port: u16,
 }
 

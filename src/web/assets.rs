@@ -8,18 +8,18 @@ use std::sync::LazyLock;
 pub struct Asset {
     /// The `Content-Type` to send.
     pub content_type: &'static str,
-    /// The content.
+    /// The content, embedded in the program.
     pub body: &'static [u8],
 }
 
 /// The paths of the assets of this build, for the page layout.
 #[derive(Debug)]
 pub struct AssetUrls {
-    /// The stylesheet.
+    /// URL of the stylesheet, with its digest.
     pub css: String,
     /// The script. Pages work without it.
     pub js: String,
-    /// The favicon.
+    /// URL of the favicon, with its digest.
     pub icon: String,
 }
 

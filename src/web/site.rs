@@ -51,7 +51,7 @@ pub struct SiteSettings {
     pub form_targets: Vec<String>,
     /// `/.well-known/openid-configuration`
     pub openid_configuration: DocumentSource,
-    /// `/jwks`
+    /// `/jwks`: the public keys of the token issuer.
     pub jwks: DocumentSource,
     /// Free bytes for embedded databases, on the fullest file system; none without an embedded database.
     pub disk_free: DiskFree,
@@ -67,7 +67,7 @@ pub struct Site {
     pub settings: SiteSettings,
     /// The cookie names.
     pub cookies: CookieNames,
-    /// The metrics.
+    /// Counters of the public listener, published on the management listener.
     pub metrics: Metrics,
     /// `Content-Security-Policy` of every page.
     pub content_security_policy: HeaderValue,

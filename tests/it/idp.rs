@@ -103,10 +103,13 @@ impl Fixture {
             correlation,
             callback,
         } = returned;
-        let vouched = self.adapter.complete(correlation, callback).await?;
-        assert!(vouched.once.is_none(), "a code is consumed at the provider");
-        vouched.require_groups()?;
-        Ok(vouched.identity)
+        let verified = self.adapter.complete(correlation, callback).await?;
+        assert!(
+            verified.replay_key.is_none(),
+            "a code is consumed at the provider"
+        );
+        verified.require_groups()?;
+        Ok(verified.identity)
     }
 
     /// Runs a sign-in until the browser returns to the gateway.

@@ -241,7 +241,7 @@ fn references_in_documents_are_not_followed() -> Result<()> {
             }
         });
         let mut sprung = false;
-        // Whoever opens the trap is blocked until it is released.
+        // A thread that opens the trap is blocked until it is released.
         while wait.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
             sprung |= trap.was_opened();
         }

@@ -7,11 +7,11 @@ use std::time::Duration;
 pub enum Unit {
     /// Responses per second.
     PerSecond,
-    /// Milliseconds.
+    /// Of a duration, shown as `ms`.
     Milliseconds,
-    /// Microseconds.
+    /// Of a duration, shown as `µs`.
     Microseconds,
-    /// MiB.
+    /// Of memory: 1,048,576 bytes, shown as `MiB`.
     Mebibytes,
     /// Percentage of the floor.
     Percent,
@@ -115,12 +115,12 @@ impl Figures {
     }
 }
 
-/// Milliseconds.
+/// A duration in milliseconds, with fractions.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Microseconds.
+/// A duration in microseconds, with fractions.
 pub fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }

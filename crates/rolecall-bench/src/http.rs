@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A connection.
+/// A kept-alive HTTP/1.1 connection that sends one request at a time.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -20,15 +20,15 @@ pub struct Connection {
 
 /// A complete response.
 pub struct Response<'c> {
-    /// Status code.
+    /// Status code of the response.
     pub status: u16,
     head: &'c str,
-    /// Body.
+    /// Body of the response, in the buffer of the connection.
     pub body: &'c [u8],
 }
 
 impl Connection {
-    /// Connects.
+    /// Opens a TCP connection without TLS.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address)
             .await

@@ -25,7 +25,7 @@ pub trait Caller: Send + 'static {
 pub struct Round {
     /// Responses per second.
     pub per_second: f64,
-    /// Median latency.
+    /// Median latency of a request.
     pub p50: Duration,
     /// 99th percentile of the latency.
     pub p99: Duration,

@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// All rows.
+/// The results of one run.
 pub struct Report {
     /// Rows in the order of the table.
     pub rows: Vec<Row>,

@@ -1,6 +1,6 @@
 //! The access policy (`access.toml`): which people may use which roles, under which conditions, and for how long.
 //!
-//! The model is that of IAM Identity Center: accounts, permission sets, assignments. A deny always wins. Evaluation
+//! The model is that of IAM Identity Center: accounts, permission sets, assignments. A deny rule always wins. Evaluation
 //! cannot fail: a claim that a rule needs and that cannot be read is rejected at sign-in ([`Policy::check_claims`]),
 //! and an attribute that a role session cannot carry is rejected when the role is issued ([`Grant::attributes`]). Only
 //! [`Policy::grants`] creates a [`Grant`].

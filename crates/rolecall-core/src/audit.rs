@@ -57,7 +57,7 @@ impl From<&crate::identity::Identity> for Actor {
     }
 }
 
-/// Requested role.
+/// Requested role, by the names of the access policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Account id, 12 digits.
@@ -215,7 +215,7 @@ pub enum AuditEventKind {
     },
     /// Credentials were issued. Completes the intent with the same reference.
     IssueDone {
-        /// `AccessKeyId`
+        /// `AccessKeyId` of the issued credentials. CloudTrail records it for each call.
         access_key_id: String,
         /// `AssumedRoleUser.Arn`
         assumed_role: String,
@@ -251,15 +251,15 @@ pub enum AuditEventKind {
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
     },
-    /// The caller disconnected before the issue with the same reference was complete, or its session ended meanwhile.
+    /// The caller disconnected before the issuance with the same reference was complete, or its session ended meanwhile.
     /// The credentials were discarded.
     IssueUndelivered {},
-    /// Credentials were issued, but `GetCallerIdentity` did not confirm whose they are: nobody received them. Follows the
-    /// `issue_done` of the same reference.
+    /// Credentials were issued, but `GetCallerIdentity` did not confirm that they belong to the role. They were discarded.
+    /// Follows the `issue_done` of the same reference.
     IssueUnverified {
         /// A stable code: `other_identity`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].
         reason: String,
-        /// Whose they are instead.
+        /// `Arn` of the principal that they belong to, if it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caller: Option<String>,
     },
@@ -296,9 +296,9 @@ fn is_zero(number: &u32) -> bool {
 pub struct AuditEvent {
     /// Time of the event.
     pub at: DateTime<Utc>,
-    /// Id of the request, or of the issue.
+    /// Id of the request, or of the issuance.
     pub reference: ReferenceId,
-    /// Client address.
+    /// Client address; `None` if unknown, or if no client caused the event.
     pub address: Option<IpAddr>,
     /// Program from the `User-Agent` header: see [`crate::caller::ClientInfo::program`]. Events of earlier versions
     /// contain a short digest of the header.

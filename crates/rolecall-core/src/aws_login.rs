@@ -67,7 +67,7 @@ pub enum LoginClient {
 }
 
 impl LoginClient {
-    /// Both clients.
+    /// Both clients, for parsing.
     pub const ALL: [Self; 2] = [Self::SameDevice, Self::CrossDevice];
 
     /// `client_id`, a constant.
@@ -108,19 +108,19 @@ impl LoginClient {
 /// The parameters of an authorization request, unvalidated.
 #[derive(Clone, Debug, Default)]
 pub struct LoginForm {
-    /// `response_type`
+    /// `response_type`; must be `code`.
     pub response_type: String,
-    /// `client_id`
+    /// `client_id`: an ARN of AWS, see [`LoginClient`].
     pub client_id: String,
-    /// `redirect_uri`
+    /// `redirect_uri`: a loopback URL, or the confirmation page.
     pub redirect_uri: String,
-    /// `state`
+    /// `state`, returned unchanged.
     pub state: String,
-    /// `scope`
+    /// `scope`; must be `openid`.
     pub scope: String,
-    /// `code_challenge_method`
+    /// `code_challenge_method`; must be `SHA-256`.
     pub code_challenge_method: String,
-    /// `code_challenge`
+    /// `code_challenge` (RFC 7636 4.2).
     pub code_challenge: String,
 }
 
@@ -290,11 +290,11 @@ fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<ResponseTarget> 
 pub struct LoginExchange {
     /// `clientId`
     pub client: LoginClient,
-    /// `code`
+    /// `code`, which the confirmation or the redirect contained.
     pub code: crate::base::secret::AuthorizationCode,
-    /// `codeVerifier`
+    /// `codeVerifier` (RFC 7636 4.1).
     pub code_verifier: SecretText,
-    /// `redirectUri`
+    /// `redirectUri`; must be that of the authorization request.
     pub redirect_uri: String,
 }
 
@@ -314,7 +314,7 @@ pub struct LoginTokens {
     pub credentials: crate::aws::Credentials,
     /// `expiresIn` in seconds. AWS's clients support at most 900.
     pub expires_in: i64,
-    /// `refreshToken`
+    /// `refreshToken` of the previous response.
     pub refresh_token: RefreshToken,
     /// `idToken`, only with the first credentials.
     pub id_token: Option<SecretText>,

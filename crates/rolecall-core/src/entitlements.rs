@@ -75,18 +75,18 @@ impl Entitlements {
         Ok(Facts::new(caller.identity, circumstances).with_own_credentials(own))
     }
 
-    /// What is known of the gateway's own AWS credentials.
+    /// The state of the gateway's own AWS credentials.
     pub fn own_credentials(&self) -> Arc<OwnCredentialsState> {
         self.own_credentials.load_full()
     }
 
-    /// Takes note of whose credentials the gateway has.
+    /// Records the principal of the gateway's own credentials.
     pub fn identified(&self, identity: &CallerIdentity) {
         self.own_credentials
             .rcu(|own| own.identified(identity.clone()));
     }
 
-    /// Takes note that STS refused a session of this account as too long for role chaining.
+    /// Records that STS refused a session of this account as too long for role chaining.
     pub fn chaining_reported(&self, account: &AccountId) {
         let now = self.clock.now();
         self.own_credentials

@@ -31,9 +31,9 @@ pub struct Ports {
     pub providers: Vec<Arc<dyn IdentityProvider>>,
     /// Store for all records with an expiry.
     pub records: Records,
-    /// Audit trail.
+    /// Audit trail, to which every flow appends.
     pub audit: Arc<dyn AuditLog>,
-    /// AWS STS.
+    /// AWS STS, called for each credential request.
     pub sts: Arc<dyn Sts>,
     /// Issuer of the gateway's tokens.
     pub web_identity: Arc<dyn WebIdentityIssuer>,
@@ -49,7 +49,7 @@ pub struct Ports {
     pub lifetimes: Lifetimes,
     /// Settings of registered clients.
     pub clients: ClientRules,
-    /// Rate limits.
+    /// Rate limits of the configuration.
     pub limits: RateLimits,
     /// Public URL of the gateway.
     pub public_url: Url,

@@ -46,7 +46,7 @@ text_newtype!(
 pub enum Evidence {
     /// A verified ID token (OIDC Core 2).
     IdToken {
-        /// The token.
+        /// ID token in compact form, for `id_token_hint` at sign-out.
         #[serde(with = "crate::base::secret::sealed_text")]
         token: SecretText,
         /// Session ID of the provider (`sid`, OIDC Front-Channel Logout 3), if present.

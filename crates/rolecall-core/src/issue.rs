@@ -67,12 +67,12 @@ pub struct Issuer {
     pub(crate) learned: Learned,
 }
 
-/// Issued credentials.
+/// Credentials that STS issued, and the grant that they are for.
 #[derive(Debug)]
 pub struct IssuedRole {
     /// The grant of the role.
     pub grant: Grant,
-    /// The credentials.
+    /// Temporary credentials of the role session.
     pub credentials: Credentials,
     /// The requested duration, and the setting that limits it.
     pub duration: (RoleSessionDuration, DurationReason),
@@ -233,7 +233,7 @@ impl Issuer {
         lives
     }
 
-    /// Audits that an issue was not delivered: the client disconnected, or the session ended.
+    /// Audits that credentials were not delivered: the client disconnected, or the session ended.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -15,7 +15,7 @@
 //! | [`record`] | the port of the store; sealed records; rate limits |
 //! | [`aws`] | AWS's types; the ports of STS and of the console |
 //! | [`caller`] | the caller, and the facts that a policy evaluates |
-//! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
+//! | [`access`] | `access.toml`: accounts, permission sets, assignments, deny rules; [`access::Policy::grants`] |
 //! | [`audit`] | audit events and their hash chain; the port of the audit trail; the journal that writes to it |
 //! | [`entitlements`] | the current policy, and the facts with which it is evaluated |
 //! | [`session`] | sessions of browsers and of clients: finding, listing and ending them |

@@ -49,7 +49,7 @@ struct Envelope<T> {
 /// A record that was read, with the version that a replacement needs.
 #[derive(Debug)]
 pub struct VersionedRecord<T> {
-    /// The record.
+    /// The opened record.
     pub record: T,
     /// Expiry of the record.
     pub expires_at: DateTime<Utc>,

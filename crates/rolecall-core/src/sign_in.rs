@@ -86,14 +86,14 @@ pub enum Challenge {
 pub enum Callback {
     /// An authorization response (RFC 6749 4.1.2), with `iss` of RFC 9207 if present.
     Code {
-        /// `code`
+        /// `code`, redeemed at the provider's token endpoint.
         code: SecretText,
         /// `iss`
         iss: Option<String>,
     },
     /// An error response (RFC 6749 4.1.2.1).
     Error {
-        /// `error`
+        /// `error` (RFC 6749 4.1.2.1).
         error: String,
         /// `error_description`
         description: Option<String>,
@@ -234,7 +234,7 @@ pub enum ProviderError {
     /// The response of the provider was rejected. The detail is for the operator's log, never for the page.
     #[error("the identity provider's response was rejected ({})", reason.code())]
     Rejected {
-        /// Failed check.
+        /// The check that failed.
         reason: RejectReason,
         /// Details, without secrets.
         detail: String,
@@ -265,7 +265,7 @@ pub trait IdentityProvider: Send + Sync {
     /// Id of the provider in the configuration.
     fn id(&self) -> &ProviderId;
 
-    /// Display name.
+    /// Name of the provider on pages.
     fn title(&self) -> &str;
 
     /// E-mail domains for which the provider is authoritative, and whose users are sent to it.

@@ -30,11 +30,11 @@ pub const EXPECTED: Expected<'_> = Expected {
 
 /// A provider and a verifier that trusts its metadata.
 pub struct SamlVerifierFixture {
-    /// The provider.
+    /// The emulated identity provider, which signs the responses.
     pub provider: SamlProvider,
     /// The provider's metadata.
     pub metadata: String,
-    /// The verifier.
+    /// The verification of the gateway, with this metadata.
     pub verifier: SamlVerifier,
 }
 

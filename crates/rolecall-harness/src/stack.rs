@@ -22,11 +22,11 @@ use crate::settings::TestStackSettings;
 
 /// A running gateway with everything that it talks to. Dropping the stack stops all parts.
 pub struct TestStack {
-    /// OpenID provider.
+    /// Emulated OpenID provider, at which people sign in.
     pub provider: OidcProvider,
     /// SAML provider, if any.
     pub saml: Option<SamlProvider>,
-    /// AWS emulator.
+    /// Emulated STS, sign-in endpoint and console.
     pub aws: Aws,
     /// The first gateway.
     pub gateway: Replica,

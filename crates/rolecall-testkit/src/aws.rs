@@ -240,7 +240,7 @@ impl Account {
     /// on every role that trusts it.
     ///
     /// # Errors
-    /// When the name is one IAM would refuse.
+    /// If IAM would refuse the name.
     pub fn user(&self, name: &str) -> anyhow::Result<AccessKey> {
         let user = iam::IamUser::new(&self.id, name)?;
         let key = AccessKey {

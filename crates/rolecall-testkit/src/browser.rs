@@ -66,7 +66,7 @@ pub struct Visit {
     pub sent: HeaderMap,
     /// Encoded form, if any.
     pub body: Option<String>,
-    /// Response headers.
+    /// Headers of the response.
     pub received: HeaderMap,
 }
 
@@ -81,7 +81,6 @@ pub struct Browser {
     visits: Vec<Visit>,
 }
 
-/// A navigation.
 struct Navigation {
     method: Method,
     url: Url,

@@ -48,7 +48,7 @@ pub enum SignedElements {
     Response,
     /// The assertion: ADFS, Entra ID, Google.
     Assertion,
-    /// Both.
+    /// Response and assertion.
     Both,
 }
 
@@ -173,7 +173,7 @@ impl SamlProvider {
         self.server.address()
     }
 
-    /// Metadata.
+    /// Metadata of the provider (SAML Metadata 2.4.3): XML.
     pub fn metadata(&self) -> Result<String> {
         metadata::document(&self.idp)
     }

@@ -9,7 +9,7 @@ mod parse;
 /// A node of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
-    /// An element.
+    /// A child element.
     Element(Element),
     /// Text, which is escaped in the output.
     Text(String),

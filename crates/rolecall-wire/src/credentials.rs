@@ -15,7 +15,7 @@ pub struct RoleCredentials<'a> {
     pub session_token: &'a str,
     /// Time of expiry: RFC 3339, UTC, in whole seconds.
     pub expires_at: &'a str,
-    /// Account ID.
+    /// `AccountId`: 12 digits.
     pub account_id: &'a str,
 }
 

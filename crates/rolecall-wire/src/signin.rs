@@ -99,7 +99,7 @@ fn text<'de, D: Deserializer<'de>, T: From<String>>(
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateOAuth2TokenResponseBody<'a> {
-    /// Credentials.
+    /// Temporary credentials, in place of a token.
     pub access_token: AccessToken<'a>,
     /// [`AWS_SIGV4`].
     pub token_type: Cow<'a, str>,
@@ -112,7 +112,7 @@ pub struct CreateOAuth2TokenResponseBody<'a> {
     pub id_token: Option<Secret>,
 }
 
-/// Temporary credentials.
+/// Temporary credentials of the chosen role, as `accessToken`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessToken<'a> {
@@ -170,7 +170,7 @@ pub enum ErrorCode {
 /// Body of an error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody<'a> {
-    /// Error code.
+    /// Code that the clients evaluate.
     pub error: ErrorCode,
     /// What happened and what to do. Clients show it to the user.
     pub message: Cow<'a, str>,

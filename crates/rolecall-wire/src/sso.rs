@@ -54,7 +54,7 @@ pub struct ListAccountsResponse<'a> {
 pub struct AccountInfo<'a> {
     /// Account ID, 12 digits.
     pub account_id: Cow<'a, str>,
-    /// Account name.
+    /// Account name, as in the access policy.
     pub account_name: Cow<'a, str>,
     /// Email address of the account, 1 to 254 characters.
     pub email_address: Cow<'a, str>,
@@ -108,7 +108,7 @@ pub struct GetRoleCredentialsRequest {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetRoleCredentialsResponse<'a> {
-    /// Credentials.
+    /// Temporary credentials of the role.
     pub role_credentials: RoleCredentials<'a>,
 }
 

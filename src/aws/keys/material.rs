@@ -32,7 +32,7 @@ const RSA_BITS: u32 = 2_048;
 const RSA_BITS_READ: std::ops::RangeInclusive<u32> = 2_048..=4_096;
 /// Size of a P-256 coordinate and of each half of a signature, in bytes.
 const P256_BYTES: i32 = 32;
-/// Lifetime of the certificate, which is longer than that of its key. Nobody verifies it, but X.509 requires it.
+/// Lifetime of the certificate, which is longer than that of its key. It is not verified, but X.509 requires it.
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(3_650);
 
 /// The signing algorithms (`alg`, RFC 7518 section 3.1) that both IAM and the gateway support.

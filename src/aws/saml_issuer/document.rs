@@ -13,7 +13,7 @@ use crate::canonical_xml::{EnvelopedSignature, is_xml};
 /// An attribute with its values.
 #[derive(Clone, Debug)]
 pub struct SamlAttribute {
-    /// `Name`
+    /// `Name`: a URL of AWS.
     pub name: String,
     /// Values, in order.
     pub values: Vec<String>,
@@ -38,7 +38,7 @@ pub struct ResponseContent {
     pub authenticated_at: String,
     /// `Destination` and `Recipient`
     pub recipient: String,
-    /// `Audience`
+    /// `Audience`: the entity ID of AWS.
     pub audience: String,
     /// `NameID`
     pub subject: String,

@@ -5,24 +5,24 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{Builder, Credentials};
 use rolecall_core::aws::{AssumeRole, RoleArn, RoleSessionDuration, RoleSessionTags};
 
-use super::answer::Answer;
 use super::attempts::AttemptCounter;
 use super::error::Failure;
 use super::parameters;
+use super::response::StsResponse;
 
-/// How long the session of a role on the way lasts: it is used at once.
+/// Duration of the sessions of intermediate roles, which are used immediately.
 const HOP_DURATION: RoleSessionDuration = RoleSessionDuration::MIN;
 
-/// One call of a request.
+/// One call of a chain of roles.
 #[derive(Clone, Copy)]
 pub(super) struct Hop<'r> {
     request: &'r AssumeRole,
-    /// Which, from 0; the last one assumes the role itself.
+    /// Index in the chain; the last call assumes the requested role.
     number: usize,
 }
 
 impl<'r> Hop<'r> {
-    /// The calls, in order.
+    /// The calls for a request, in order.
     pub(super) fn of(request: &'r AssumeRole) -> impl Iterator<Item = Self> {
         (0..=request.via.len()).map(move |number| Self { request, number })
     }
@@ -33,7 +33,7 @@ impl<'r> Hop<'r> {
         via.unwrap_or(&self.request.session.role)
     }
 
-    /// Whether it is signed with the gateway's own credentials, and says whose session it is.
+    /// Whether it is signed with the gateway's own credentials and sets the source identity and the tags.
     pub(super) fn is_first(&self) -> bool {
         self.number == 0
     }
@@ -49,7 +49,7 @@ pub(super) async fn call(
     hop: Hop<'_>,
     credentials: &Credentials,
     attempts: &AttemptCounter,
-) -> Result<Answer, Failure> {
+) -> Result<StsResponse, Failure> {
     let request = hop.request;
     let none = RoleSessionTags::default();
     let (first, last) = (hop.is_first(), hop.is_last());

@@ -23,7 +23,7 @@ pub(super) struct Breaker(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     calls: u32,
-    /// Consecutive failures.
+    /// Consecutive calls without a response.
     failures: u32,
     /// Set while the breaker is open: the end and the length of the pause.
     open: Option<(Instant, Duration)>,

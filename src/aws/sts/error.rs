@@ -29,7 +29,6 @@ pub(super) enum Failure {
     /// Something other than STS responded, with a status that is not an outage: a proxy, or the server at a wrong address. The
     /// failure does not say anything about the Region.
     Foreign {
-        /// HTTP status.
         status: u16,
         /// The first words of the response, without secrets.
         excerpt: String,

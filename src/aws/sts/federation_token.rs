@@ -4,18 +4,18 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::Credentials;
 use rolecall_core::aws::GetFederationToken;
 
-use super::answer::Answer;
 use super::assume_role::signed_with;
 use super::attempts::AttemptCounter;
 use super::error::Failure;
 use super::parameters;
+use super::response::StsResponse;
 
 /// One call with the SDK's retries.
 pub(super) async fn call(
     client: &Client,
     request: &GetFederationToken,
     attempts: &AttemptCounter,
-) -> Result<Answer, Failure> {
+) -> Result<StsResponse, Failure> {
     let (id, secret) = (request.key.id.as_str(), request.key.secret.expose());
     let key = Credentials::new(id, secret, None, None, "access policy");
     let tags = parameters::tags(&request.tags).map_err(|error| Failure::Request(error.into()))?;

@@ -68,10 +68,10 @@ impl HttpClients {
     }
 }
 
-/// A pool of connections that use no proxy: for the credentials of the gateway, some of which come from addresses of this machine.
+/// A pool of connections that use no proxy: for the gateway's own credentials, which may come from link-local addresses.
 ///
 /// # Errors
-/// When an authority's certificate cannot be used.
+/// If a CA certificate is invalid.
 pub fn without_proxy(egress: &Egress) -> Result<SharedHttpClient, BoxError> {
     Ok(client(&trusted(egress)?, None))
 }

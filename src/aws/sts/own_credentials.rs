@@ -1,7 +1,7 @@
 //! The AWS credentials of the gateway itself, from the SDK's default chain: environment, profile, web identity of a pod, ECS, EC2.
-//! The chain is asked when an operation is signed for the first time, and again before the credentials expire.
+//! The chain is called when an operation is signed for the first time, and again before the credentials expire.
 //!
-//! Its HTTP client connects to the link-local addresses of metadata services, which the clients for identity providers refuse. It
+//! Its HTTP client connects to the link-local addresses of metadata services, which the clients for identity providers reject. It
 //! uses no proxy.
 
 use std::fmt;
@@ -22,11 +22,11 @@ use tokio::time::{Instant, timeout};
 
 use super::error;
 
-/// For one answer of the chain. The metadata service of a machine answers within milliseconds.
+/// Time limit of a call to the provider chain. The metadata service of a machine responds within milliseconds.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 /// Credentials are replaced this long before they expire.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
-/// After a failure nobody asks the chain again for this long.
+/// Time after a failure in which the chain is not called again.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
 /// A run of token characters of this length is treated as a secret. A secret access key has 40.
@@ -57,20 +57,20 @@ enum Chain {
 
 #[derive(Default)]
 struct State {
-    /// The provider, once it is made: making it reads the environment and files.
+    /// The provider; created at the first call, because its creation reads the environment and files.
     provider: Option<SharedCredentialsProvider>,
     credentials: Option<Credentials>,
     failed: Option<(Instant, String)>,
 }
 
 impl OwnCredentials {
-    /// Those of the SDK's default chain. `http` should use no proxy.
+    /// Credentials of the SDK's default chain. `http` should use no proxy.
     pub fn default_chain(http: SharedHttpClient, region: &Region, clock: Arc<dyn Clock>) -> Self {
         let region = SdkRegion::new(region.as_str().to_owned());
         Self::new(Chain::Default { http, region }, clock)
     }
 
-    /// Those of this provider.
+    /// Credentials of this provider.
     pub fn provided(provider: impl ProvideCredentials + 'static, clock: Arc<dyn Clock>) -> Self {
         let provider = SharedCredentialsProvider::new(provider);
         Self::new(Chain::Given(provider), clock)
@@ -97,9 +97,9 @@ impl OwnCredentials {
     /// Credentials that do not expire soon.
     ///
     /// # Errors
-    /// When there are none, or the chain does not answer in time. Says why, for operators.
+    /// If there are none, or the chain does not respond in time; with the reason.
     pub(super) async fn current(&self) -> Result<Credentials, BoxError> {
-        // Waiting for another caller's answer of the chain counts as well.
+        // Includes the time in which this waits for the call of another caller.
         match timeout(self.0.load_timeout, self.load()).await {
             Ok(loaded) => loaded,
             Err(_) => Err(SILENT.into()),
@@ -120,7 +120,7 @@ impl OwnCredentials {
         {
             return Err(reason.clone().into());
         }
-        // Set before the chain is asked: whoever is cancelled while it hangs leaves this to the next.
+        // Set before the chain is called: if this call is cancelled while the chain hangs, the next one finds the failure.
         state.failed = Some((Instant::now() + self.0.load_timeout, SILENT.to_owned()));
         let provider = match &state.provider {
             Some(provider) => provider.clone(),

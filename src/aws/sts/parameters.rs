@@ -9,7 +9,6 @@ pub(super) fn duration(duration: RoleSessionDuration) -> i32 {
     duration.seconds().cast_signed()
 }
 
-/// `Policy`
 pub(super) fn policy(policy: Option<&SessionPolicy>) -> Option<String> {
     policy.map(|policy| policy.as_str().to_owned())
 }

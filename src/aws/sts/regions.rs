@@ -197,7 +197,7 @@ impl RegionalSts {
             .ok_or_else(|| Failure::Outage("the response of STS contains no credentials".into()))
     }
 
-    /// Whose credentials these are; one call with the SDK's retries.
+    /// `GetCallerIdentity` with these credentials: one call with the SDK's retries.
     pub(super) async fn identity_of(
         &self,
         credentials: &Credentials,

@@ -3,17 +3,17 @@
 use aws_sdk_sts::Client;
 use rolecall_core::aws::AssumeRoleWithSaml;
 
-use super::answer::Answer;
 use super::attempts::AttemptCounter;
 use super::error::Failure;
 use super::parameters;
+use super::response::StsResponse;
 
 /// Calls STS with the retries of the SDK.
 pub(super) async fn call(
     client: &Client,
     request: &AssumeRoleWithSaml,
     attempts: &AttemptCounter,
-) -> Result<Answer, Failure> {
+) -> Result<StsResponse, Failure> {
     let session = &request.session;
     let answer = client
         .assume_role_with_saml()

@@ -15,7 +15,7 @@ const ANY_AUDIENCE: &str = "*";
 pub struct Audiences<'a>(Vec<&'a str>);
 
 impl<'a> Audiences<'a> {
-    /// No audience.
+    /// The value for a token without `aud`.
     pub const NONE: Self = Self(Vec::new());
 
     /// Parses the claim.

@@ -25,7 +25,7 @@ pub enum ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    /// All methods.
+    /// All methods, for parsing.
     pub const ALL: [Self; 3] = [Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
 
     /// The registered name.
@@ -90,9 +90,9 @@ pub fn warning(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
 
 /// The credentials of a token request.
 pub struct Credentials {
-    /// `Authorization`
+    /// `Authorization`, for `client_secret_basic`.
     pub authorization: Option<HeaderValue>,
-    /// Form fields.
+    /// Form fields, for the other methods.
     pub parameters: Vec<(&'static str, SecretText)>,
 }
 

@@ -33,12 +33,12 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
-    /// Ed25519.
+    /// EdDSA with Ed25519.
     EdDsa,
 }
 
 impl Algorithm {
-    /// All algorithms.
+    /// All algorithms, for parsing.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,

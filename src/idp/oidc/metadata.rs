@@ -16,13 +16,13 @@ use crate::idp::http::{callable, is_on_loopback};
 /// The parts of the discovery document that the gateway uses.
 #[derive(Clone, Debug)]
 pub struct Metadata {
-    /// `authorization_endpoint`
+    /// `authorization_endpoint`: the page to which the browser is sent.
     pub authorization_endpoint: Url,
-    /// `token_endpoint`
+    /// `token_endpoint`, at which codes are redeemed.
     pub token_endpoint: Url,
-    /// `jwks_uri`
+    /// `jwks_uri`: the keys that sign ID tokens.
     pub jwks_uri: Url,
-    /// `userinfo_endpoint`, or why it is unusable. An error is kept, because without the claims a deny by groups would
+    /// `userinfo_endpoint`, or why it is unusable. An error is kept, because without the claims a deny rule by groups would
     /// not apply.
     pub userinfo_endpoint: Option<Result<Url, FetchError>>,
     /// `end_session_endpoint` (OIDC RP-Initiated Logout 1.0, 2.1), if usable.

@@ -18,7 +18,7 @@ pub struct ProtocolClaims<'a> {
     pub subject: Option<&'a str>,
     /// `azp`
     pub authorized_party: Option<&'a str>,
-    /// `nonce`
+    /// `nonce` of the authorization request.
     pub nonce: Option<&'a str>,
     /// `at_hash`
     pub access_token_hash: Option<&'a str>,

@@ -23,7 +23,7 @@ pub struct OidcSettings {
     pub title: String,
     /// `iss`, compared byte for byte.
     pub issuer: String,
-    /// `client_id`
+    /// `client_id` of the gateway at the provider.
     pub client_id: String,
     /// `client_secret`; `None` for a public client or one with a key.
     pub client_secret: Option<SecretText>,
@@ -105,7 +105,7 @@ impl Default for MfaRule {
 pub struct SettingsFinding {
     /// The key of `[[provider]]`, such as `oidc.issuer`.
     pub key: &'static str,
-    /// The problem.
+    /// What is wrong with the value.
     pub message: String,
     /// The next step for the operator.
     pub hint: String,

@@ -24,7 +24,7 @@ pub struct CodeExchange<'a> {
     pub endpoint: &'a Url,
     /// `redirect_uri` of the authorization request.
     pub redirect_uri: &'a Url,
-    /// `code`
+    /// `code` of the callback.
     pub code: &'a SecretText,
     /// `code_verifier` (RFC 7636 4.5)
     pub code_verifier: &'a SecretText,
@@ -46,7 +46,7 @@ pub enum ProbedClient {
     Known,
     /// The client was rejected.
     Refused(ProviderError),
-    /// Another error.
+    /// An error that shows neither.
     Unclear(ProviderError),
 }
 

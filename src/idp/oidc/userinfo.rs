@@ -1,6 +1,6 @@
 //! The userinfo endpoint (OpenID Connect Core 5.3), for claims that are missing in the ID token.
 //!
-//! It is requested only if claims are missing, and must then respond: with fewer claims a deny by groups would not
+//! It is requested only if claims are missing, and must then respond: with fewer claims a deny rule by groups would not
 //! apply. Errors explain why it was requested and how to avoid that.
 
 use openidconnect::http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
@@ -21,7 +21,7 @@ use crate::idp::http::{HttpClient, HttpResponse};
 /// When userinfo is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UserinfoUse {
-    /// If the ID token has no groups or no e-mail address; the sign-in fails without a response.
+    /// If the ID token has no groups or no e-mail address. If userinfo does not respond, the sign-in fails.
     #[default]
     WhenNeeded,
     /// Never: the ID token contains all claims.

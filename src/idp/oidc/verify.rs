@@ -22,7 +22,7 @@ pub struct UnverifiedIdToken(UnverifiedJws);
 
 /// An ID token with a valid signature of the provider. Its claims are unchecked.
 pub struct SignedIdToken {
-    /// The payload.
+    /// The payload: claims that are not checked yet.
     claims: Map<String, Value>,
     /// The key that verified the signature, and the algorithm.
     signature: (CoreJsonWebKey, Algorithm),
@@ -30,11 +30,11 @@ pub struct SignedIdToken {
 
 /// The cached keys of a provider, with the means to fetch newer ones.
 pub struct ProviderKeys<'a> {
-    /// The cache.
+    /// Cached keys of the provider.
     pub kept: &'a Arc<Cached<KeySet>>,
     /// The client that fetches newer keys.
     pub http: &'a HttpClient,
-    /// `jwks_uri`
+    /// `jwks_uri` of the metadata.
     pub jwks_uri: &'a Url,
 }
 

@@ -35,7 +35,7 @@ pub enum Signed {
 /// An attribute (Core 2.7.3.1). Attributes with the same `Name` are merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
-    /// `Name`
+    /// `Name`: usually a URI or an OID.
     pub name: String,
     /// All values of `FriendlyName` that were used with this name.
     pub friendly_names: Vec<String>,
@@ -64,9 +64,9 @@ pub struct VerifiedAssertion {
     pub subject: Subject,
     /// The attributes, in order.
     pub attributes: Vec<Attribute>,
-    /// `AuthnInstant`
+    /// `AuthnInstant`: when the provider authenticated the person.
     pub authn_instant: DateTime<Utc>,
-    /// `SessionIndex`
+    /// `SessionIndex`, which a logout request may contain.
     pub session_index: Option<String>,
     /// `SessionNotOnOrAfter`; the earliest, if there are several.
     pub session_not_on_or_after: Option<DateTime<Utc>>,

@@ -6,9 +6,9 @@ use super::assertion::Expected;
 
 /// [`Expected`] with owned values.
 pub struct OwnedExpected {
-    /// Allowed destinations.
+    /// Allowed values of `Destination` and `Recipient`.
     pub recipients: Vec<String>,
-    /// Allowed audiences.
+    /// Allowed values of `Audience`.
     pub audiences: Vec<String>,
     /// `InResponseTo`; if `None`, it must be absent.
     pub in_response_to: Option<String>,

@@ -38,7 +38,7 @@ pub struct SigningKeys {
     allow_sha1: bool,
 }
 
-/// A certificate.
+/// A certificate of the provider and its public key.
 #[derive(Clone)]
 pub struct SigningKey {
     /// The certificate, DER.

@@ -315,7 +315,7 @@ mod tests {
                  Version=\"2.0\" IssueInstant=\"{NOW}\" Destination=\"https://sso.example/slo\">\
                  <a:Issuer>https://idp.example</a:Issuer><p:Status>{status}</p:Status></p:LogoutResponse>"
             );
-            answer(&incoming(&xml), "_1", &parties())
+            read_response(&incoming(&xml), "_1", &parties())
         };
         let code = |value: &str, inner: &str| {
             let prefix = "urn:oasis:names:tc:SAML:2.0:status";

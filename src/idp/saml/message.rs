@@ -31,7 +31,7 @@ pub fn unavailable(error: impl Into<rolecall_core::base::BoxError>) -> ProviderE
 pub struct OutgoingMessage<'a> {
     /// The kind of message.
     pub message: Message,
-    /// `RelayState`
+    /// `RelayState`, which the receiver returns with its response.
     pub relay_state: Option<&'a str>,
     /// The signing key; `None` for unsigned messages.
     pub key: Option<&'a OwnKey>,
@@ -115,7 +115,7 @@ pub fn response_url(endpoint: &Endpoint) -> &Url {
 pub struct IncomingMessage {
     /// The signed XML.
     pub xml: String,
-    /// `RelayState`
+    /// `RelayState` as received.
     pub relay_state: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use rolecall_core::base::secret::SecretText;
 /// Size of new keys in bits, sufficient for the lifetime of the certificate (NIST SP 800-57).
 const RSA_BITS: u32 = 3_072;
 const RSA_BITS_READ: std::ops::RangeInclusive<u32> = 2_048..=8_192;
-/// Lifetime of the certificate. Nobody verifies it in SAML metadata, but X.509 requires it.
+/// Lifetime of the certificate. It is not verified in SAML metadata, but X.509 requires it.
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(3_650);
 
 /// Why a file is not usable.

@@ -188,7 +188,7 @@ impl SamlProvider {
         }
     }
 
-    /// The single logout endpoint of the provider. `None` without a key of ours, because all logout messages must be
+    /// The single logout endpoint of the provider. `None` if the gateway has no signing key, because all logout messages must be
     /// signed (Profiles 4.4.3.1).
     fn logout_endpoint<'a>(&'a self, trust: &'a SamlTrust) -> Option<(&'a Endpoint, &'a OwnKey)> {
         let endpoint = self.preferred(|binding| trust.single_logout(binding))?;

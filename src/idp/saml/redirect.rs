@@ -42,7 +42,7 @@ pub struct RedirectMessage {
     pub message: Message,
     /// The XML document.
     pub xml: String,
-    /// `RelayState`
+    /// `RelayState` as received, covered by the signature.
     pub relay_state: Option<String>,
 }
 

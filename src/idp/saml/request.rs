@@ -36,7 +36,7 @@ pub struct AuthnRequest {
     pub consumer: String,
     /// `Issuer`
     pub issuer: String,
-    /// `ForceAuthn`
+    /// `ForceAuthn`: the provider must authenticate the person again.
     pub force_authn: bool,
     /// `NameIDPolicy/@Format`
     pub name_id_format: Option<String>,
@@ -66,7 +66,7 @@ pub struct LogoutRequest<'a> {
 pub struct LogoutResponse<'a> {
     /// `ID`
     pub id: String,
-    /// `InResponseTo`
+    /// `InResponseTo`: the `ID` of the provider's request.
     pub in_response_to: &'a str,
     /// `IssueInstant`
     pub issued_at: String,

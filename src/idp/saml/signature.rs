@@ -23,7 +23,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed::EcdsaSha512,
 ];
 
-/// Verifies signatures.
+/// Verifies XML signatures; the implementation wraps a library.
 pub trait XmlSignature: Send + Sync {
     /// Verifies all signatures of the document with one of the keys, and returns the content of the outermost.
     ///

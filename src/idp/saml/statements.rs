@@ -19,9 +19,9 @@ use super::xml::{
 pub struct Authentication {
     /// `AuthnInstant`
     pub instant: DateTime<Utc>,
-    /// `SessionIndex`
+    /// `SessionIndex`, which a logout request may contain.
     pub session_index: Option<String>,
-    /// `SessionNotOnOrAfter`
+    /// `SessionNotOnOrAfter`: the latest end of the session (SAML Core 2.7.2).
     pub session_not_on_or_after: Option<DateTime<Utc>>,
     /// `AuthnContextClassRef`
     pub context: Option<String>,

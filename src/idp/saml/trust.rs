@@ -40,7 +40,7 @@ impl Binding {
 /// An endpoint (Metadata 2.2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The binding.
+    /// How messages are sent to it.
     pub binding: Binding,
     /// URL for requests.
     pub location: Url,

@@ -70,7 +70,7 @@ impl Coded for ConsentError {
 pub struct OutcomeLabel(&'static str);
 
 impl OutcomeLabel {
-    /// It succeeded.
+    /// `ok`: the operation succeeded.
     pub const OK: Self = Self("ok");
 
     /// `ok`, or the code of the error.

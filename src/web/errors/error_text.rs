@@ -188,7 +188,7 @@ impl From<&FactsUnavailable> for ErrorText {
             StatusCode::SERVICE_UNAVAILABLE,
             Fault::Gateway,
             "unavailable",
-            "Your access cannot be determined right now, and nothing is issued without that. You stay signed in.",
+            "Rolecall cannot determine your access at the moment, so it does not issue credentials. Your session continues.",
         )
         .hint("Try again in a moment.")
         .caused_by(error)
@@ -202,7 +202,7 @@ impl From<&StoreError> for ErrorText {
             StatusCode::SERVICE_UNAVAILABLE,
             Fault::Gateway,
             "unavailable",
-            "The session store or the audit log is unavailable, and no credentials are issued without them. You remain signed in.",
+            "Rolecall's session store or audit trail is unavailable. Until it is available again, nobody can sign in and no credentials are issued. Existing sessions are not affected.",
         )
         .hint("Try again in a few seconds.")
         .caused_by(error)

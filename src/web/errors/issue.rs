@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use actix_web::http::StatusCode;
-use rolecall_core::access::AttributeError;
+use rolecall_core::access::{AttributeError, Unmet};
 use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
 use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
 
@@ -22,15 +22,15 @@ impl From<&IssueError> for ErrorText {
             |code, message: &str| Self::new(StatusCode::FORBIDDEN, Fault::Caller, code, message);
         match error {
             IssueError::NotGranted => forbidden("not_granted", "The role does not exist, or it is not assigned to you.")
-                .hint("Ask the account owner, or the person who sent you the link, for access."),
-            IssueError::Locked { unmet, .. } => forbidden("condition", &format!("The role is assigned to you, but it {}.", format::all_of(unmet)))
-                .hint("The portal shows what each role requires."),
+                .hint("Ask the owner of the account for access."),
+            IssueError::Locked { unmet, .. } => forbidden("condition", &format!("The role is assigned to you, but a condition is not met: it {}.", format::all_of(unmet)))
+                .hint(unmet.iter().find_map(Unmet::hint).map_or_else(|| "The portal shows what each role requires.".to_owned(), format::sentence)),
             IssueError::Attributes(error @ AttributeError::TooLarge { .. }) => forbidden("packed_too_large", &format::sentence(&error.to_string()))
                 .hint(format::sentence(error.hint())),
-            IssueError::Attributes(error) => forbidden("template", &error.to_string())
-                .hint("Contact your administrator: your identity provider does not send an attribute that this role requires."),
+            IssueError::Attributes(error) => forbidden("template", &format::sentence(&error.to_string()))
+                .hint(format::sentence(error.hint())),
             IssueError::AtProvider { .. } => Self::new(StatusCode::CONFLICT, Fault::Caller, "at_provider", "This role requires a SAML response from your identity provider, which requires a browser.")
-                .hint("Open the role in the portal. If you are already there, your administrator has not yet configured AWS at your identity provider (saml.aws)."),
+                .hint("Open the role in the portal. If this message appears in the portal, your administrator must set saml.aws of the identity provider in rolecall.toml."),
             IssueError::Mismatch(mismatch) => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, mismatch.code(), mismatch_text(*mismatch))
                 .hint("Sign in to Rolecall and to your identity provider as the same user. The identity provider's AWS application must include this role and the SAML provider of the account."),
             IssueError::SessionEnded => Self::not_signed_in(),
@@ -38,7 +38,8 @@ impl From<&IssueError> for ErrorText {
                 .hint("Contact your administrator and include the reference ID.")
                 .caused_by(source.as_ref()),
             IssueError::OwnCredentials(source) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Gateway, "own_credentials", "The gateway has no usable AWS credentials, so it cannot assume this role.")
-                .hint("Contact your administrator and include the reference ID. rolecalld check --online shows whose credentials the gateway has.")
+                .hint("Contact your administrator and include the reference ID.")
+                .detail("rolecalld check --online shows whose credentials the gateway has")
                 .caused_by(source.as_ref()),
             IssueError::Refused(refused) => of_refusal(refused),
             IssueError::StsUnavailable(source) | IssueError::StsUnanswered { source, .. } => outage("sts_unavailable", source.as_ref()),
@@ -65,8 +66,11 @@ impl From<IssueError> for PageError {
                 "Rolecall is temporarily unavailable"
             }
             IssueError::NotGranted => "This role is not available to you",
-            IssueError::Locked { .. } => "Additional verification required",
-            IssueError::Attributes(_) => "Required attribute missing",
+            IssueError::Locked { .. } => "The conditions of this role are not met",
+            IssueError::Attributes(AttributeError::TooLarge { .. }) => {
+                "Session policies and tags are too large"
+            }
+            IssueError::Attributes(_) => "This role cannot be used",
             IssueError::AtProvider { .. } => {
                 return Self::with_text("Identity provider response required", &error)
                     .action("Go to the portal", "/");
@@ -76,7 +80,7 @@ impl From<IssueError> for PageError {
             IssueError::Refused(refused) if refused.refusal == StsRefusal::NotSts => {
                 "The response did not come from AWS"
             }
-            IssueError::OwnCredentials(_) => "The gateway has no AWS credentials",
+            IssueError::OwnCredentials(_) => "The gateway's AWS credentials do not work",
             IssueError::Refused(_) => "AWS rejected the request",
             IssueError::StsUnavailable(_) | IssueError::StsUnanswered { .. } => {
                 "AWS STS is unavailable"
@@ -93,9 +97,9 @@ impl From<IssueError> for PageError {
 
 fn mismatch_title(mismatch: ResponseMismatch) -> &'static str {
     match mismatch {
-        ResponseMismatch::Subject => "Response mismatch: it was issued for a different user",
-        ResponseMismatch::Role => "Response mismatch: it does not include this role",
-        ResponseMismatch::SourceIdentity => "Response mismatch: it has a different source identity",
+        ResponseMismatch::Subject => "The SAML response is for a different user",
+        ResponseMismatch::Role => "The SAML response does not include this role",
+        ResponseMismatch::SourceIdentity => "The SAML response has a different source identity",
     }
 }
 

@@ -72,7 +72,7 @@ impl OAuthError {
             }
             Self::Token(TokenError::Unavailable(error))
             | Self::Device(DeviceError::Unavailable(error)) => error.into(),
-            Self::Request(error) => error.error_text(),
+            Self::Request(error) => error.text_for_aws_client(),
             Self::Token(_) => refused(self.exception().error()),
             Self::UnreadableBody
             | Self::MissingMember(_)

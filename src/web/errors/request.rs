@@ -30,7 +30,7 @@ pub enum RequestError {
     /// An internal error.
     #[error("{message}")]
     Internal {
-        /// What happened.
+        /// Text for the user.
         message: &'static str,
         /// The chain of causes, for the log.
         causes: String,
@@ -81,14 +81,26 @@ impl RequestError {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 Fault::Caller,
                 "too_large",
-                "Your browser sent more cookies or headers than this site accepts.",
+                "The request has more cookies or headers than this site accepts.",
             )
-            .hint("Remove this site's cookies and try again."),
+            .hint("Delete the cookies of this site and try again."),
             Self::Malformed(message) => ErrorText::bad_request(message.as_ref()),
             Self::Status(status) => of_status(*status),
             Self::Internal { message, causes } => ErrorText {
                 causes: causes.clone(),
                 ..ErrorText::internal(message)
+            },
+        }
+    }
+
+    /// As [`Self::error_text`], for a program that prints it: without the hints that are about pages.
+    pub fn text_for_aws_client(&self) -> ErrorText {
+        let error_text = self.error_text();
+        match (self, error_text.fault) {
+            (Self::WrongHost(_), _) | (_, Fault::Gateway) => error_text,
+            (_, Fault::Caller | Fault::Upstream) => ErrorText {
+                hint: None,
+                ..error_text
             },
         }
     }

@@ -12,6 +12,7 @@ use rolecall_wire::signin::{self, ErrorBody, Exception};
 use super::error_text::{ErrorText, Fault};
 use super::request::RequestError;
 use super::surface::ErrorResponse;
+use crate::web::pages::format;
 
 /// An error of CreateOAuth2Token.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +61,7 @@ impl AwsSignInError {
         let error_text = match self {
             Self::InvalidRequest(message) => invalid_request(message),
             Self::Login(error) => of_login(error),
-            Self::Request(error) => error.error_text(),
+            Self::Request(error) => error.text_for_aws_client(),
         };
         // AWS's model has no other server error.
         match error_text.status.is_server_error() {
@@ -105,9 +106,13 @@ fn invalid_request(message: &str) -> ErrorText {
 
 fn of_login(error: &LoginError) -> ErrorText {
     let again = |code| {
-        refused(StatusCode::UNAUTHORIZED, code, &error.to_string())
-            .hint("Run `aws login`.")
-            .detail(error.code())
+        refused(
+            StatusCode::UNAUTHORIZED,
+            code,
+            &format::sentence(&error.to_string()),
+        )
+        .hint("Run `aws login`.")
+        .detail(error.code())
     };
     let overwrite = |error_text: ErrorText, status, code| ErrorText {
         status,
@@ -116,7 +121,7 @@ fn of_login(error: &LoginError) -> ErrorText {
     };
     match error {
         LoginError::Proof(_) | LoginError::OtherRequest => {
-            invalid_request(&error.to_string()).detail(error.code())
+            invalid_request(&format::sentence(&error.to_string())).detail(error.code())
         }
         LoginError::CodeUsed => again("AUTHCODE_EXPIRED"),
         LoginError::SessionOver => again("TOKEN_EXPIRED"),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use rolecall_core::access::Remediation;
+use rolecall_core::access::{Remediation, Unmet};
 use rolecall_core::entitlements::FactsUnavailable;
 use rolecall_core::issue::IssueError;
 use rolecall_core::record::StoreError;
@@ -77,7 +77,7 @@ pub struct RequestedRole<'a> {
 }
 
 impl SsoError {
-    /// Converts an issue error. The client prints only the message, so it contains the role and the next step.
+    /// Converts an error of a credential request. The client prints only the message, so it contains the role and the next step.
     pub fn of_issue(error: IssueError, requested: &RequestedRole<'_>) -> Self {
         let RequestedRole {
             account_id,
@@ -103,7 +103,10 @@ impl SsoError {
                     "No access: role {role_name} in account {account_id} {}.",
                     format::all_of(&unmet)
                 ),
-                hint: remediation_hint(origin, Remediation::of(&unmet), &owners),
+                hint: unmet.iter().find_map(Unmet::hint).map_or_else(
+                    || remediation_hint(origin, Remediation::of(&unmet), &owners),
+                    format::sentence,
+                ),
             },
             // The same text as on every surface.
             other @ (IssueError::Attributes(_)
@@ -162,7 +165,7 @@ impl SsoError {
             Self::Issue(error) => error.into(),
             Self::FactsUnavailable(error) => error.into(),
             Self::Unavailable(error) => error.into(),
-            Self::Request(error) => error.error_text(),
+            Self::Request(error) => error.text_for_aws_client(),
         }
     }
 

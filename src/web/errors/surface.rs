@@ -21,7 +21,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(http::REQUEST_ID);
 /// The kind of client that reads the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
-    /// A browser.
+    /// A browser that requested a page.
     Page,
     /// A client that requested JSON.
     Json,

@@ -67,7 +67,7 @@ fn requested(contact: Option<&'static str>) -> RequestedRole<'static> {
 /// The response and its log fields.
 fn written(error: ErrorResponse) -> String {
     let headers = error.response.headers();
-    let exception = headers.get("x-amzn-errortype");
+    let exception = headers.get(rolecall_wire::http::ERROR_TYPE);
     let exception = exception.map_or("-", |value| value.to_str().unwrap());
     let exception = exception.to_owned();
     let status = error.response.status().as_u16();

@@ -112,7 +112,7 @@ where
 }
 
 /// Handles a message of an identity provider to completion even if the client disconnects, so that a rejected sign-in is
-/// audited and a completed one releases its pending record. `room`, that of the message's
+/// audited and a completed one releases its pending record. `reservation`, that of the message's
 /// form, is released afterwards.
 ///
 /// # Errors
@@ -120,14 +120,14 @@ where
 pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     scope: &RequestScope,
     provider: &ProviderId,
-    room: Option<Share>,
+    reservation: Option<Share>,
     work: impl FnOnce(Arc<Gateway>, RequestContext, ProviderId) -> F,
 ) -> Result<T, RequestError> {
     let site = &scope.site;
     let (gateway, context) = (Arc::clone(&site.gateway), scope.context.clone());
     let work = work(gateway, context, provider.clone());
     let pending = site.pending_work.begin();
-    let work = work.inspect(move |_| drop((pending, room)));
+    let work = work.inspect(move |_| drop((pending, reservation)));
     let running = site.runtime.spawn(work).await;
     running.map_err(|error| RequestError::interrupted(&error))
 }

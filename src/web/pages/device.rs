@@ -1,5 +1,5 @@
-//! `/device`: the person's side of the device flow. The code is typed, or comes with a link; then its second half is typed
-//! from the screen that shows it, since a link alone must never be enough.
+//! `/device`: the browser part of the device flow. The user enters the code, or opens a link that contains it. In that case
+//! the user must also enter the second half, as shown by the program: a link alone must not be sufficient.
 
 pub mod view;
 
@@ -26,10 +26,10 @@ pub struct DeviceQuery {
     user_code: String,
 }
 
-/// `GET /device`, with or without a code.
+/// `GET /device`: the field for a code or, with a code in the query, the consent page.
 ///
 /// # Errors
-/// [`ConsentError`], where it is not about the code.
+/// [`ConsentError`], except for an unknown code.
 pub async fn show(
     signed_in: SignedIn,
     link: Query<DeviceQuery>,
@@ -37,36 +37,36 @@ pub async fn show(
     if link.user_code.is_empty() {
         return ask_for_code(&signed_in, "", None);
     }
-    compare(&signed_in, &link.user_code, None, None).await
+    consent_page(&signed_in, &link.user_code, None, None).await
 }
 
-/// The value of `typed` in the form in which the person types the whole code.
+/// The value of `typed` if the user entered the whole code.
 const WHOLE_CODE: &str = "whole";
 
-/// What the pages of `/device` send.
+/// The forms of the pages of `/device`.
 #[derive(Deserialize)]
 pub struct DeviceForm {
     #[serde(default)]
     user_code: String,
-    /// [`WHOLE_CODE`], or nothing: then the code may come from a link, and its second half is asked for.
+    /// [`WHOLE_CODE`], or empty if the code may come from a link: the second half is required then.
     #[serde(default)]
     typed: String,
-    /// With an answer: the second half of the code.
+    /// The second half of the code; present with a decision.
     #[serde(default)]
     retyped: Option<String>,
     #[serde(flatten)]
     consent: ConsentForm,
 }
 
-/// `POST /device`: a code that was typed, or an answer.
+/// `POST /device`: a code that the user entered, or a decision.
 ///
 /// # Errors
-/// [`ConsentError`], where it is not about the code.
+/// [`ConsentError`], except for an unknown code.
 pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let Some(retyped) = form.retyped else {
         let typed = (form.typed == WHOLE_CODE).then(|| form.user_code.clone());
-        return compare(&signed_in, &form.user_code, typed, None).await;
+        return consent_page(&signed_in, &form.user_code, typed, None).await;
     };
     let answer = DeviceConsent {
         user_code: form.user_code,
@@ -95,14 +95,14 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
             reply::page(StatusCode::OK, &page)
         }
         Err(error @ ConsentError::NotRetyped) => {
-            compare(&signed_in, &answer.user_code, None, Some(error.to_string())).await
+            consent_page(&signed_in, &answer.user_code, None, Some(error.to_string())).await
         }
         Err(error) => wrong(&signed_in, &answer.user_code, error),
     }
 }
 
-/// The page that asks, for the code that was typed or came with a link.
-async fn compare(
+/// The consent page for this code.
+async fn consent_page(
     signed_in: &SignedIn,
     user_code: &str,
     retyped: Option<String>,
@@ -132,7 +132,7 @@ async fn compare(
     }
 }
 
-/// A code that leads nowhere is asked for again; whatever else is wrong is an error of its own.
+/// An unknown code is requested again; every other error has a page of its own.
 fn wrong(
     signed_in: &SignedIn,
     user_code: &str,
@@ -143,7 +143,7 @@ fn wrong(
             let text = "This code is not valid. It may be mistyped, expired or already used.";
             ask_for_code(signed_in, user_code, Some(text.to_owned()))
         }
-        ConsentError::NotFresh => Err(sign_in_again(signed_in, &back_to(user_code))),
+        ConsentError::NotFresh => Err(sign_in_again(signed_in, &return_to(user_code))),
         ConsentError::TooManyTries(exceeded) => {
             let minutes = exceeded.retry_after_seconds().div_ceil(60);
             let unit = if minutes == 1 { "minute" } else { "minutes" };
@@ -167,13 +167,13 @@ fn wrong(
             "Your organization does not allow programs to sign in with a device code.",
         )
         .hint("Run aws sso login on a machine with a browser, without --use-device-code.")),
-        ConsentError::SessionEnded => Err(PageError::sign_in_first(&back_to(user_code), false)),
+        ConsentError::SessionEnded => Err(PageError::sign_in_first(&return_to(user_code), false)),
         ConsentError::Unavailable(error) => Err(error.into()),
     }
 }
 
-/// Where the person comes back to with the code that they brought.
-fn back_to(user_code: &str) -> String {
+/// The page to return to after a sign-in, with the code.
+fn return_to(user_code: &str) -> String {
     match user_code {
         "" => "/device".to_owned(),
         code => format!("/device?{}", reply::query(&[("user_code", code)])),
@@ -193,7 +193,7 @@ fn ask_for_code(
     reply::page(StatusCode::OK, &page)
 }
 
-/// What stands between an old sign-in and a program on another machine; the person comes back to `return_to`.
+/// The error for a sign-in that is too old to authorize a program on another machine. Its button returns to `return_to`.
 pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> PageError {
     let provider = &signed_in.session.identity.provider;
     let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
@@ -208,7 +208,7 @@ pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> PageError {
     .action("Sign in again", format!("/sign-in/{provider}?{query}"))
 }
 
-/// The provider does not say when the person signed in, so that signing in once more would lead here again.
+/// The error if the provider does not report when the user signed in. Another sign-in would cause the same error.
 pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> PageError {
     let id = &signed_in.session.identity.provider;
     let provider = signed_in.scope.site.gateway.sign_ins().provider(id);
@@ -225,7 +225,7 @@ pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> PageError {
         message,
     )
     .hint(format!(
-        "Ask your administrator to make the identity provider send auth_time, or to set auth_time = \"assume_now\" for the provider {id} in rolecall.toml. Then sign in again. Programs on the same machine as your browser do not require this."
+        "Ask your administrator to configure the identity provider to send auth_time, or to set auth_time = \"assume_now\" for the provider {id} in rolecall.toml. Then sign in again. Programs on the same machine as your browser do not require this."
     ))
     .action("Sign in again", format!("/sign-in/{id}?{query}"))
 }

@@ -143,8 +143,12 @@ pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
         }
         Some(Remediation::BrowserOnSameMachine) | None => None,
     };
+    let conditions = format::sentence(&format::all_of(unmet));
     Lock {
-        reason: format::sentence(&format::all_of(unmet)),
+        reason: match unmet.iter().find_map(Unmet::hint) {
+            Some(hint) => format!("{conditions} {}", format::sentence(hint)),
+            None => conditions,
+        },
         action,
     }
 }

@@ -1,4 +1,4 @@
-//! Signing in over HTTP: choosing a provider, going there, coming back.
+//! The pages of a sign-in: choice of a provider, redirect to it, callback.
 
 pub mod view;
 
@@ -24,11 +24,11 @@ use crate::web::http::reply;
 use crate::web::site::Site;
 use view::{ProviderChoice, SignInPage};
 
-/// Longer than any state of ours or code of a provider's. Explanations may be longer.
+/// Maximum size of `state`, `code` and similar parameters. `error_description` may be longer.
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 
-/// How long a window that another site's script sent here waits before it goes on. One window cannot use up the sign-ins of
-/// its address ([`rolecall_core::record::rate_limit::RateLimits::sign_in`]) at this pace.
+/// Delay of a redirect that a script of another site started. At this pace one window cannot use up the sign-ins of its
+/// address ([`rolecall_core::record::rate_limit::RateLimits::sign_in`]) at this pace.
 const SCRIPTED_WAIT_SECONDS: u32 = 1;
 
 /// The query of the sign-in pages.
@@ -43,7 +43,7 @@ pub struct SignInQuery {
 }
 
 impl SignInQuery {
-    /// A place that is not ours becomes the portal: the person asked to sign in, not to be told off.
+    /// A URL of another site is replaced with the portal, because the request to sign in is valid.
     fn return_to(&self) -> ReturnTo {
         self.return_to
             .as_deref()
@@ -53,13 +53,13 @@ impl SignInQuery {
 }
 
 impl From<SignInQuery> for SignInRequest {
-    fn from(wish: SignInQuery) -> Self {
-        let return_to = wish.return_to();
-        let email = wish.email.as_deref();
+    fn from(query: SignInQuery) -> Self {
+        let return_to = query.return_to();
+        let email = query.email.as_deref();
         Self {
             requirements: AuthnRequirements {
-                fresh: wish.fresh,
-                second_factor: wish.mfa,
+                fresh: query.fresh,
+                second_factor: query.mfa,
                 login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
             },
             return_to,
@@ -67,22 +67,26 @@ impl From<SignInQuery> for SignInRequest {
     }
 }
 
+/// Parses the provider ID of a path.
+///
+/// # Errors
+/// [`SignInError::UnknownProvider`].
 pub fn provider_id(text: &str) -> Result<ProviderId, PageError> {
     ProviderId::parse(text).map_err(|_| SignInError::UnknownProvider.into())
 }
 
-/// `GET /sign-in`: by e-mail domain, straight on where there is one provider, else the chooser.
+/// `GET /sign-in`: redirects to the provider of the e-mail domain, or to the only provider; otherwise shows a list.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub async fn choose(
     scope: RequestScope,
     request: HttpRequest,
-    wish: Query<SignInQuery>,
+    query: Query<SignInQuery>,
 ) -> Result<HttpResponse, PageError> {
     let gateway = &scope.site.gateway;
-    let return_to = wish.return_to();
-    let typed = wish.email.as_deref().map(str::trim);
+    let return_to = query.return_to();
+    let typed = query.email.as_deref().map(str::trim);
     let Some(typed) = typed.filter(|email| !email.is_empty()) else {
         if let [only] = gateway.sign_ins().providers() {
             let to = start_path(only.id(), &return_to, None);
@@ -113,7 +117,7 @@ pub async fn choose(
     reply::page(StatusCode::OK, &page)
 }
 
-/// Says which provider comes next, and goes on to `href` by itself.
+/// A page that names the provider and redirects to `href` after a delay.
 fn forward_to_provider(
     provider: &dyn IdentityProvider,
     href: String,
@@ -161,15 +165,15 @@ fn start_path(id: &ProviderId, return_to: &ReturnTo, email: Option<&EmailAddress
     format!("/sign-in/{id}?{}", reply::query(&pairs))
 }
 
-/// `GET /sign-in/{provider}`: begins, and sends the browser to the provider.
+/// `GET /sign-in/{provider}`: starts a sign-in and redirects the browser to the provider.
 ///
 /// # Errors
-/// When there is no such provider, or it or our store is down.
+/// If the provider is unknown, or it or the store is unavailable.
 pub async fn start(
     scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
-    wish: Query<SignInQuery>,
+    query: Query<SignInQuery>,
 ) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
     require_navigation(&request)?;
@@ -181,11 +185,11 @@ pub async fn start(
         return forward_to_provider(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
     }
     let secrets = site.cookies.secrets(&request);
-    let wish = wish.into_inner().into();
+    let sign_in = query.into_inner().into();
     let begun = site
         .gateway
         .sign_ins()
-        .begin_sign_in(&scope.context, &id, secrets, wish)
+        .begin_sign_in(&scope.context, &id, secrets, sign_in)
         .await?;
     let title = title(site, &id);
     let mut response = auto_post::challenge(begun.challenge, &title)?;
@@ -197,7 +201,7 @@ pub async fn start(
 /// `GET /sign-in/{provider}/callback`: the OIDC redirect URI.
 ///
 /// # Errors
-/// When the sign-in is refused; see [`SignInError`].
+/// [`SignInError`].
 pub async fn callback(
     scope: RequestScope,
     request: HttpRequest,
@@ -216,7 +220,10 @@ pub async fn callback(
     finish(&scope, &request, &id, outcome.await?)
 }
 
-/// Counts how a sign-in ended, and hands the browser its session.
+/// Counts the outcome of a sign-in and sets the session cookie.
+///
+/// # Errors
+/// The error of the sign-in.
 pub fn finish(
     scope: &RequestScope,
     request: &HttpRequest,
@@ -224,7 +231,7 @@ pub fn finish(
     outcome: Result<SignInCompleted, SignInError>,
 ) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
-    let label = known(&site.gateway, id);
+    let label = provider_label(&site.gateway, id);
     site.metrics.sign_in(label, OutcomeLabel::of(&outcome));
     let signed_in = outcome.map_err(|error| {
         PageError::from(error).action("Sign in again", format!("/sign-in/{id}"))
@@ -232,14 +239,14 @@ pub fn finish(
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
     set.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))?;
-    // The next person at this browser has nothing to do with the command lines of the last.
+    // The next user of this browser must not end the client sessions of the previous one.
     if site.cookies.sign_out_ticket(request).is_some() {
         sign_out::clear_ticket(site, &mut response)?;
     }
     Ok(response)
 }
 
-/// How people know a provider.
+/// The name of a provider on pages; the ID if it is not configured.
 pub fn title(site: &Site, id: &ProviderId) -> String {
     site.gateway
         .sign_ins()
@@ -247,15 +254,15 @@ pub fn title(site: &Site, id: &ProviderId) -> String {
         .map_or_else(|| id.to_string(), |provider| provider.title().to_owned())
 }
 
-/// A label for metrics: never what the request says.
-fn known<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
+/// The provider as a metric label; `-` if it is not configured, because the path is untrusted.
+fn provider_label<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
     gateway
         .sign_ins()
         .provider(id)
         .map_or("-", |provider| provider.id().as_str())
 }
 
-/// Reads an authorization response (RFC 6749 4.1.2); a parameter that is there twice makes it none (RFC 6749 3.1).
+/// Parses an authorization response (RFC 6749 4.1.2); `None` if a parameter is repeated (RFC 6749 3.1) or too long.
 fn parse_callback(query: &str) -> Option<CallbackParams> {
     let mut found: [Option<String>; 5] = Default::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {

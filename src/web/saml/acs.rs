@@ -1,4 +1,4 @@
-//! The assertion consumer service (SAML Profiles 4.1.2), and our metadata.
+//! The assertion consumer service (SAML Profiles 4.1.2), and the metadata of the gateway.
 
 use actix_web::http::header;
 use actix_web::web::{Path, Query};
@@ -15,10 +15,10 @@ use crate::web::http::fetch_metadata::require_navigation;
 use crate::web::http::reply;
 use crate::web::pages::sign_in::{finish, provider_id};
 
-/// `GET /sign-in/{provider}/metadata`: our SAML metadata for this provider.
+/// `GET /sign-in/{provider}/metadata`: the gateway's SAML metadata for this provider.
 ///
 /// # Errors
-/// When there is no such SAML provider.
+/// If there is no such SAML provider.
 pub async fn metadata(scope: RequestScope, id: Path<String>) -> Result<HttpResponse, PageError> {
     let document = scope
         .site
@@ -31,11 +31,11 @@ pub async fn metadata(scope: RequestScope, id: Path<String>) -> Result<HttpRespo
         .body(document))
 }
 
-/// `POST /sign-in/{provider}/acs`: the assertion consumer service (SAML Profiles 4.1.2). The core decides what the
-/// response is for ([`rolecall_core::sign_in::SignIns::accept_response`]).
+/// `POST /sign-in/{provider}/acs`: the assertion consumer service (SAML Profiles 4.1.2). The core determines the
+/// purpose of the response ([`rolecall_core::sign_in::SignIns::accept_response`]).
 ///
 /// # Errors
-/// When the response is refused; see [`SignInError`].
+/// [`SignInError`].
 pub async fn consume(
     scope: RequestScope,
     request: HttpRequest,
@@ -52,7 +52,7 @@ pub async fn consume(
     let accepted = uninterrupted(
         &scope,
         &id,
-        form.room,
+        form.reservation,
         |gateway, context, provider| async move {
             gateway
                 .sign_ins()
@@ -71,16 +71,18 @@ pub async fn consume(
     finish(&scope, &request, &id, outcome)
 }
 
-/// Which sign-in goes on.
+/// The query of `/continue`.
 #[derive(Deserialize)]
 pub struct ResumeQuery {
+    /// The `state` of the sign-in whose response is held.
     state: String,
 }
 
-/// `GET /sign-in/{provider}/continue`: the browser fetches its session, with its cookies.
+/// `GET /sign-in/{provider}/continue`: completes a sign-in whose response is held. Unlike the form of
+/// another site, this request has the cookies of the browser.
 ///
 /// # Errors
-/// When the sign-in is refused; see [`SignInError`].
+/// [`SignInError`].
 pub async fn resume(
     scope: RequestScope,
     request: HttpRequest,

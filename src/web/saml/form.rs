@@ -17,19 +17,19 @@ use crate::web::http::extract::BODY_TIMEOUT;
 use crate::web::http::fetch_metadata::{FetchDestination, not_a_navigation};
 use crate::web::site::Site;
 
-/// Bytes of a whole form: the message with every `+`, `/` and `=` of it percent-encoded, and its `RelayState`.
+/// Maximum size of a form in bytes: the message in base64 with percent-encoded `+`, `/` and `=`, and the `RelayState`.
 pub const FORM_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 8 * 9 + 8 * 1024;
 
 /// A form that another site's page sent: `SAMLRequest` or `SAMLResponse`, each at most once, and at most one `RelayState`.
 pub struct SamlForm {
-    /// `SAMLRequest`.
+    /// `SAMLRequest`, untrusted.
     pub request: Option<String>,
-    /// `SAMLResponse`.
+    /// `SAMLResponse`, untrusted.
     pub response: Option<String>,
-    /// `RelayState`.
+    /// `RelayState`, untrusted.
     pub relay_state: Option<String>,
-    /// The room that the form takes as long as it is looked at.
-    pub room: Option<Share>,
+    /// Capacity that is reserved until the form is processed; `None` for the query of a redirect.
+    pub reservation: Option<Share>,
 }
 
 impl FromRequest for SamlForm {
@@ -37,9 +37,9 @@ impl FromRequest for SamlForm {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        // Before a byte of it is read.
-        let room = match room_for(request) {
-            Ok(room) => room,
+        // Before the body is read.
+        let reservation = match reserve(request) {
+            Ok(reservation) => reservation,
             Err(error) => return Box::pin(async { Err(error) }),
         };
         let body = Bytes::from_request(request, payload);
@@ -50,13 +50,16 @@ impl FromRequest for SamlForm {
             let form = Self::parse(&body).ok_or_else(|| {
                 PageError::bad_request("A field of the identity provider's form is repeated.")
             })?;
-            Ok(Self { room, ..form })
+            Ok(Self {
+                reservation,
+                ..form
+            })
         })
     }
 }
 
-/// Room for a form that a window or a frame sends.
-fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
+/// Reserves capacity for a form, and rejects forms that are neither a navigation nor in a frame.
+fn reserve(request: &HttpRequest) -> Result<Option<Share>, PageError> {
     if request.content_type() != "application/x-www-form-urlencoded" {
         return Err(RequestError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into());
     }
@@ -74,7 +77,7 @@ fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
 }
 
 impl SamlForm {
-    /// Reads a form, or the query of a redirect; none when one of the fields is there twice.
+    /// Parses a form, or the query of a redirect; `None` if a field is repeated.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let mut found: [Option<String>; 3] = Default::default();
         for (name, value) in url::form_urlencoded::parse(body) {
@@ -91,7 +94,7 @@ impl SamlForm {
             request,
             response,
             relay_state,
-            room: None,
+            reservation: None,
         })
     }
 }
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_field_is_there_once_at_most() {
+    fn repeated_field_is_rejected() {
         let one = SamlForm::parse(b"SAMLResponse=a%2Bb&RelayState=r&x=1").unwrap();
         assert_eq!(one.response.as_deref(), Some("a+b"));
         assert!(one.request.is_none());

@@ -57,10 +57,17 @@ pub async fn logout_by_form(
     };
     match (form.request, form.response) {
         (None, Some(response)) => {
-            logout_response(&scope, &id, relay_state, message(response), form.room).await
+            logout_response(
+                &scope,
+                &id,
+                relay_state,
+                message(response),
+                form.reservation,
+            )
+            .await
         }
         (Some(request), None) => {
-            logout_request(&scope, &id, Some(message(request)), by, form.room).await
+            logout_request(&scope, &id, Some(message(request)), by, form.reservation).await
         }
         (Some(_), Some(_)) | (None, None) => logout_request(&scope, &id, None, by, None).await,
     }
@@ -81,14 +88,19 @@ async fn logout_request(
     id: &ProviderId,
     message: Option<LogoutMessage>,
     by: BrowserDelivery,
-    room: Option<Share>,
+    reservation: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
-    let outcome = uninterrupted(scope, id, room, |gateway, context, provider| async move {
-        gateway
-            .sign_ins()
-            .handle_logout_request(&context, &provider, message, by)
-            .await
-    });
+    let outcome = uninterrupted(
+        scope,
+        id,
+        reservation,
+        |gateway, context, provider| async move {
+            gateway
+                .sign_ins()
+                .handle_logout_request(&context, &provider, message, by)
+                .await
+        },
+    );
     match outcome.await?? {
         Some(challenge) => auto_post::challenge(challenge, &title(&scope.site, id)),
         None => Ok(sign_out::redirect_to_signed_out(None)),
@@ -101,14 +113,19 @@ async fn logout_response(
     id: &ProviderId,
     relay_state: Option<String>,
     message: LogoutMessage,
-    room: Option<Share>,
+    reservation: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
-    let outcome = uninterrupted(scope, id, room, |gateway, context, provider| async move {
-        gateway
-            .sign_ins()
-            .handle_logout_response(&context, &provider, relay_state.as_deref(), message)
-            .await
-    });
+    let outcome = uninterrupted(
+        scope,
+        id,
+        reservation,
+        |gateway, context, provider| async move {
+            gateway
+                .sign_ins()
+                .handle_logout_response(&context, &provider, relay_state.as_deref(), message)
+                .await
+        },
+    );
     match outcome.await? {
         Ok(()) => Ok(sign_out::redirect_to_signed_out(None)),
         Err(error @ (SignOutError::UnknownProvider | SignOutError::RateLimited(_))) => {

@@ -61,7 +61,7 @@ pub async fn receive(
     let received = uninterrupted(
         &scope,
         &id,
-        form.room,
+        form.reservation,
         |gateway, context, provider| async move {
             gateway
                 .issuer()

@@ -1,5 +1,5 @@
-//! The token endpoint of `aws login` (AWS Sign-In, `CreateOAuth2Token`): JSON in, JSON out, and AWS's own words for
-//! whatever goes wrong, since its clients act upon them.
+//! The token endpoint of `aws login` (AWS Sign-In, `CreateOAuth2Token`). Request and response are JSON. Errors have the
+//! codes of AWS, which its clients evaluate.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::web::errors::signin::AwsSignInError;
 use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::RequestScope;
 
-/// A code, a verifier and a refresh token of AWS's own sizes fit.
+/// Maximum size of a request in bytes. A code, a verifier and a refresh token as long as those of AWS fit.
 const BODY_BYTES_MAX: usize = 8 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -34,21 +34,23 @@ pub async fn token(
     request: HttpRequest,
     body: Payload,
 ) -> Result<HttpResponse, AwsSignInError> {
-    let asked = read(&request, body).await?;
+    let token_request = read(&request, body).await?;
     let proofs: Vec<String> = proofs(&request);
     let (site, context) = scope.parts();
     let work = async move {
         let (gateway, context) = (&scope.site.gateway, &scope.context);
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let tokens = gateway.aws_logins().create_token(context, &proofs, &asked);
+        let tokens = gateway
+            .aws_logins()
+            .create_token(context, &proofs, &token_request);
         tokens.await.map_err(DetachedError::Failed)
     };
     let tokens = detached(site, context, "aws_login", work).await;
     let tokens = tokens.map_err(DetachedError::<_, AwsSignInError>::into_surface)?;
-    Ok(HttpResponse::Ok().json(answer(&tokens)))
+    Ok(HttpResponse::Ok().json(response(&tokens)))
 }
 
-/// Every `DPoP` header; one that is no text proves nothing, but counts.
+/// All `DPoP` headers; an unreadable one is an empty string, so that it is counted and rejected.
 fn proofs(request: &HttpRequest) -> Vec<String> {
     let headers = request.headers().get_all(DPOP);
     headers
@@ -71,12 +73,12 @@ async fn read(request: &HttpRequest, body: Payload) -> Result<LoginTokenRequest,
     let body = body.map_err(|_| RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE))?;
     let body = body.map_err(|_| invalid("The request body could not be read."))?;
     let members =
-        json::object(&body).map_err(|why| invalid(format!("Invalid request body: {why}.")))?;
+        json::object(&body).map_err(|error| invalid(format!("Invalid request body: {error}.")))?;
     let request = serde_json::from_value(Value::Object(members));
-    asked(request.map_err(|_| invalid("The request body could not be read."))?)
+    parse(request.map_err(|_| invalid("The request body could not be read."))?)
 }
 
-fn asked(request: CreateOAuth2TokenRequestBody) -> Result<LoginTokenRequest, AwsSignInError> {
+fn parse(request: CreateOAuth2TokenRequestBody) -> Result<LoginTokenRequest, AwsSignInError> {
     let client = LoginClient::parse(&text(request.client_id, "clientId")?);
     let client = client.ok_or_else(|| invalid("clientId is not the ID of a known AWS client."))?;
     match text(request.grant_type, "grantType")?.as_str() {
@@ -96,12 +98,15 @@ fn asked(request: CreateOAuth2TokenRequestBody) -> Result<LoginTokenRequest, Aws
     }
 }
 
-/// A member that has to be there.
+/// A required member.
+///
+/// # Errors
+/// `ValidationException`.
 fn text<T>(member: Option<T>, name: &str) -> Result<T, AwsSignInError> {
     member.ok_or_else(|| invalid(format!("{name} is missing or is not a string.")))
 }
 
-fn answer(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {
+fn response(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {
     let credentials = &tokens.credentials;
     CreateOAuth2TokenResponseBody {
         access_token: AccessToken {
@@ -116,7 +121,7 @@ fn answer(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {
     }
 }
 
-/// `ValidationException`
+/// The error `ValidationException` with this message.
 fn invalid(message: impl Into<Cow<'static, str>>) -> AwsSignInError {
     AwsSignInError::InvalidRequest(message.into())
 }

@@ -1,5 +1,5 @@
 //! The pages of `aws login`: the choice of the role of the program, and the code for `aws login --remote`.
-use crate::web::pages::layout::{Moment, Viewer};
+use crate::web::pages::layout::{DisplayTime, Viewer};
 use crate::web::pages::portal::view::{AccountSection, narrow};
 use askama::Template;
 
@@ -12,7 +12,7 @@ pub struct LoginPage<'a> {
     /// The address at which the program on this computer listens, such as `127.0.0.1:33389`; none for `--remote`.
     pub listens_at: Option<String>,
     /// The latest end of the client session.
-    pub until: Moment,
+    pub until: DisplayTime,
     /// The parameters of the authorization request, as hidden fields of every form.
     pub request: Vec<(&'static str, String)>,
     /// The search that was applied; empty for none.
@@ -61,7 +61,7 @@ pub struct LoginCodePage {
 mod samples {
     use super::{LoginCodePage, LoginPage};
     use crate::web::pages::layout::samples::HOSTILE;
-    use crate::web::pages::layout::{Moment, Viewer};
+    use crate::web::pages::layout::{DisplayTime, Viewer};
     use crate::web::pages::portal::view::PortalPage;
 
     impl LoginPage<'static> {
@@ -72,7 +72,7 @@ mod samples {
                     ("state", state.into()),
                 ]
             };
-            let until = || Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC");
+            let until = || DisplayTime::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC");
             let mut portals = PortalPage::samples().into_iter();
             let mut accounts = || portals.next().map(|page| page.accounts).unwrap_or_default();
             let plain = Self {
@@ -94,7 +94,7 @@ mod samples {
             let hostile = Self {
                 viewer: Viewer::hostile(),
                 listens_at: Some(HOSTILE.into()),
-                until: Moment::sample(HOSTILE, HOSTILE),
+                until: DisplayTime::sample(HOSTILE, HOSTILE),
                 request: request(HOSTILE),
                 query: HOSTILE.into(),
                 accounts: accounts(),

@@ -1,4 +1,4 @@
-//! Whose client is calling: the access token in its header, and the session it opens.
+//! Authentication of `sso` clients: the access token of the header, and its session.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -20,17 +20,17 @@ use crate::web::site::Site;
 
 /// A client with a live session.
 pub struct Bearer {
-    /// Where the request comes from.
+    /// The site and the context of the request.
     pub scope: RequestScope,
-    /// What its person allowed it.
+    /// The session that the access token belongs to.
     pub session: ClientSession,
 }
 
 impl Bearer {
-    /// Today's grants of its person, from where it calls.
+    /// The current grants of the user, for the address of the request.
     ///
     /// # Errors
-    /// When it cannot be told.
+    /// [`FactsUnavailable`].
     pub async fn grants(&self) -> Result<Grants, FactsUnavailable> {
         let RequestScope { site, context } = &self.scope;
         site.gateway
@@ -39,10 +39,10 @@ impl Bearer {
             .await
     }
 
-    /// Those of them that are in one account.
+    /// As [`Self::grants`], in one account.
     ///
     /// # Errors
-    /// When it cannot be told.
+    /// [`FactsUnavailable`].
     pub async fn grants_in(&self, account: &AccountId) -> Result<Grants, FactsUnavailable> {
         let RequestScope { site, context } = &self.scope;
         let gateway = &site.gateway;
@@ -53,31 +53,31 @@ impl Bearer {
     }
 }
 
-/// The token in the header, if there is exactly one.
+/// The access token of the header; `None` if it is missing, repeated or not ASCII.
 pub fn token(request: &HttpRequest) -> Option<AccessToken> {
     let mut values = request.headers().get_all(BEARER_TOKEN);
     let token = values.next()?.to_str().ok()?;
     values.next().is_none().then(|| AccessToken::new(token))
 }
 
-/// An access token that has not been looked up. GetRoleCredentials looks it up in the same visit to the runtime in which it
-/// waits for AWS, so that the worker is woken once.
+/// An access token that is not verified yet. GetRoleCredentials verifies it in the same task that calls AWS, so that the
+/// worker is woken once.
 pub struct BearerToken {
     scope: RequestScope,
     token: AccessToken,
 }
 
 impl BearerToken {
-    /// As [`RequestScope::parts`].
+    /// The site and the request context, see [`RequestScope::parts`].
     pub fn parts(&self) -> (Data<Site>, RequestContext) {
         self.scope.parts()
     }
 
-    /// Looks the session up.
+    /// Finds the session of the token.
     ///
     /// # Errors
-    /// `UnauthorizedException` when there is none, or the token was not issued here; `InvalidRequestException` for one of
-    /// AWS's own; 5xx when the store does not answer.
+    /// `UnauthorizedException` if there is none, or the token was not issued here; `InvalidRequestException` for a token of
+    /// AWS itself; 5xx if the store is unavailable.
     pub async fn verify(self) -> Result<Bearer, SsoError> {
         let Self { scope, token } = self;
         let sessions = scope.site.gateway.sessions();

@@ -125,7 +125,7 @@ async fn abandoned_intents_are_closed() -> Result<()> {
     Ok(())
 }
 
-/// The outcome of an issue is written even if its caller is gone.
+/// The outcome of a credential request is written even if its caller is gone.
 #[tokio::test]
 async fn outcome_is_written_after_recovery() -> Result<()> {
     let database = TestDatabase::sqlite()?;

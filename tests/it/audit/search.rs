@@ -88,7 +88,7 @@ async fn events_are_found_by_every_condition(database: TestDatabase) -> Result<(
         "signed_in",
     ];
     ensure!(names(&events) == expected, "{events:#?}");
-    // The outcome of an issue has user and role of its intent, and its own address.
+    // The outcome of an issuance has user and role of its intent, and its own address.
     let end = &events[3];
     ensure!(
         end.account.as_deref() == Some("111122223333") && end.role.as_deref() == Some("Developer"),

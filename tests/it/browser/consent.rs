@@ -53,7 +53,7 @@ async fn check(seen: &Value, stack: &TestStack) -> Result<()> {
     );
     for page in [page("signed-out-clients"), page("signed-out-plain")] {
         ensure!(
-            page.contains("5 command lines and other programs are still signed in"),
+            page.contains("5 programs (AWS CLI and others) are still signed in"),
             "{page}"
         );
     }

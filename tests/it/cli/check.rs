@@ -350,7 +350,7 @@ fn new_access_files_are_checked_and_compared() -> Result<()> {
         ran.code == 0
             && ran
                 .out
-                .ends_with("changes to the access files in the configuration: 1 assignment, 0 denies and 0 roles changed\n"),
+                .ends_with("changes to the access files in the configuration: 1 assignment, 0 deny rules and 0 roles changed\n"),
         "{ran:?}"
     );
     fs::write(

@@ -138,7 +138,7 @@ async fn valid_policy_is_reloaded_and_invalid_one_rejected() -> Result<()> {
     })
     .await?;
     serving.process.wait_for_line(
-        "access policy reloaded: 1 assignment, 0 denies and 0 roles changed",
+        "access policy reloaded: 1 assignment, 0 deny rules and 0 roles changed",
         RECOVERED_MAX,
     )?;
     serving.write_access("[[account]]\nid = \"1\"\n")?;

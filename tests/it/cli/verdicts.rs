@@ -126,7 +126,7 @@ fn explain_parses_claims_like_a_sign_in() -> Result<()> {
             "Groups assigned to the application",
         ),
         (
-            "a claim of a deny that cannot be read",
+            "a claim of a deny rule that cannot be read",
             json!({"sub": "a", "employment": [{"type": "contractor"}]}).to_string(),
             "a sign-in with these claims is rejected (claims): the claim \"employment\"",
         ),

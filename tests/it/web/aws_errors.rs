@@ -106,7 +106,7 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
         (
             Fault::Throttle { times: many },
             "throttled",
-            (429, "too many requests", "Try again in a minute"),
+            (429, "too many requests", "Try again in a few seconds"),
         ),
     ];
     for (fault, reason, mut expected) in table {

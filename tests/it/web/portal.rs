@@ -20,7 +20,7 @@ async fn portal_lists_all_assigned_roles() -> Result<()> {
         "Administrator",
         "Developer",
         "readonly",
-        "8 h left",
+        "session ends in 8 h",
     ] {
         ensure!(text.contains(part), "{part} is not in {text}");
     }
@@ -137,7 +137,7 @@ async fn search_works_without_javascript() -> Result<()> {
             "{query}: {names:?}, {found:?}"
         );
         ensure!(
-            page.text().contains(&format!("match “{query}”")),
+            page.text().contains(&format!("Results for “{query}”")),
             "{}",
             page.text()
         );

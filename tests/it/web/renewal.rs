@@ -9,19 +9,19 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-struct Visitor {
+struct SignedInUser {
     fixture: Fixture,
     browser: Browser,
 }
 
 /// The session of `alice`.
-async fn alice() -> Result<Visitor> {
+async fn alice() -> Result<SignedInUser> {
     let fixture = Fixture::new().await?;
     let browser = fixture.signed_in("alice").await?;
-    Ok(Visitor { fixture, browser })
+    Ok(SignedInUser { fixture, browser })
 }
 
-impl Visitor {
+impl SignedInUser {
     fn secret(&self) -> Result<String> {
         Ok(self
             .browser

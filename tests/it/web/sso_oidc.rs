@@ -44,13 +44,13 @@ pub fn named(name: &str) -> RegisterClientRequest {
 
 /// A response to an AWS client.
 #[derive(Debug)]
-pub struct Answer {
+pub struct JsonResponse {
     status: u16,
     kind: Option<String>,
     body: Value,
 }
 
-impl Answer {
+impl JsonResponse {
     async fn of(request: RequestBuilder) -> Result<Self> {
         let answer = request.send().await?;
         let header = |name: &str| {
@@ -136,8 +136,8 @@ fn allow_fields<'a>(user_code: &'a str, retyped: &'a str) -> [(&'static str, &'a
 }
 
 impl Fixture {
-    async fn call(&self, path: &str, body: impl Serialize) -> Result<Answer> {
-        Answer::of(self.client.post(self.at(path)).json(&body)).await
+    async fn call(&self, path: &str, body: impl Serialize) -> Result<JsonResponse> {
+        JsonResponse::of(self.client.post(self.at(path)).json(&body)).await
     }
 
     /// Registers like the AWS CLI, for the code flow and the device flow.
@@ -162,25 +162,25 @@ impl Fixture {
         Ok(registered.into())
     }
 
-    pub async fn start_device(&self, client: &Client) -> Result<Answer> {
+    pub async fn start_device(&self, client: &Client) -> Result<JsonResponse> {
         let body = client.start_device_authorization(&self.at("/start"));
         self.call(path::START_DEVICE_AUTHORIZATION, body).await
     }
 
-    async fn token(&self, request: &CreateTokenRequest) -> Result<Answer> {
+    async fn token(&self, request: &CreateTokenRequest) -> Result<JsonResponse> {
         self.call(path::CREATE_TOKEN, request).await
     }
 
-    pub async fn poll(&self, client: &Client, device_code: &str) -> Result<Answer> {
+    pub async fn poll(&self, client: &Client, device_code: &str) -> Result<JsonResponse> {
         self.token(&client.device_code_request(device_code)).await
     }
 
-    async fn redeem(&self, client: &Client, code: &str) -> Result<Answer> {
+    async fn redeem(&self, client: &Client, code: &str) -> Result<JsonResponse> {
         let request = client.authorization_code_request(code, LISTENING, VERIFIER);
         self.token(&request).await
     }
 
-    async fn refresh(&self, client: &Client, token: &str) -> Result<Answer> {
+    async fn refresh(&self, client: &Client, token: &str) -> Result<JsonResponse> {
         self.token(&client.refresh_token_request(token)).await
     }
 
@@ -279,7 +279,7 @@ impl Fixture {
     }
 
     /// A client session of alice from the device flow: the token response.
-    async fn device_session(&self, client: &Client) -> Result<Answer> {
+    async fn device_session(&self, client: &Client) -> Result<JsonResponse> {
         let started = self.start_device(client).await?;
         let pass = self.pass("alice").await?;
         self.allow_device(&pass, &started.user_code()?).await?;

@@ -192,7 +192,7 @@ async fn oversized_requests_are_rejected() -> Result<()> {
         .await?;
     let (status, text) = (answer.status(), answer.text().await?);
     ensure!(
-        status == 431 && text.contains("Remove this site"),
+        status == 431 && text.contains("cookies or headers"),
         "{status}: {text}"
     );
     let many = (0..80).fold(fixture.get("/signed-out"), |request, n| {

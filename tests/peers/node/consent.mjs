@@ -98,7 +98,7 @@ await walk('consent', async () => {
     await look(page, page === plain ? 'signed-out-plain' : 'signed-out-clients', page !== plain);
   }
   seen.working = [await working()];
-  await plain.getByRole('button', { name: 'Sign them out too' }).click();
+  await plain.getByRole('button', { name: 'Sign out all programs' }).click();
   await plain.getByText('are signed out too').waitFor();
   await look(plain, 'signed-out-ended', false);
   seen.working.push(await working());

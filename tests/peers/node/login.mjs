@@ -67,7 +67,7 @@ await walk('login', async () => {
   await look(plain, 'login-plain', false);
   await plain.locator('#q').fill('payments-dev read');
   await plain.keyboard.press('Enter');
-  await plain.getByText('match “').waitFor();
+  await plain.getByText('Results for “').waitFor();
   await look(plain, 'login-plain-search', false);
   await plain.getByRole('button', { name: 'Use this role: ReadOnly in payments-dev' }).click();
   await plain.getByText('You can close this window.').waitFor();

@@ -1,4 +1,4 @@
-//! Resolved assignments and denies: which people are granted, or denied, which permission sets in which accounts.
+//! Resolved assignments and deny rules: which people are granted, or denied, which permission sets in which accounts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) struct RuleLocation {
 /// sets.
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
-    /// Sorted.
+    /// Accounts that it covers, sorted.
     pub(super) accounts: Arc<[AccountIndex]>,
     pub(super) sets: Arc<SetMask>,
 }
@@ -119,7 +119,7 @@ pub(super) fn bit_of(number: u32) -> (usize, u64) {
     ((number / 64) as usize, 1 << (number % 64))
 }
 
-/// `[[assignment]]`
+/// An entry `[[assignment]]` with resolved names.
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) id: Arc<str>,
@@ -131,7 +131,7 @@ pub(super) struct Assignment {
     pub(super) owner: Option<String>,
 }
 
-/// `[[deny]]`
+/// An entry `[[deny]]` with resolved names.
 #[derive(Debug)]
 pub(super) struct Deny {
     pub(super) id: Arc<str>,

@@ -19,11 +19,11 @@ pub const PERMISSION_SET_TAG: &str = "rolecall:permission-set";
 /// Session tags and source identity of one role session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleSessionAttributes {
-    /// `Tags`
+    /// Session tags (`Tags`), at most 50.
     pub tags: RoleSessionTags,
-    /// `SourceIdentity`
+    /// `SourceIdentity`; `None` if the permission set configures none.
     pub source_identity: Option<SourceIdentity>,
-    /// Those of the tags that can be left out, in the order in which they are.
+    /// Keys of the optional tags, in the order in which they are left out.
     optional: VecDeque<TagKey>,
 }
 

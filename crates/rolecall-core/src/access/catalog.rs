@@ -106,7 +106,7 @@ impl Trust {
         }
     }
 
-    /// Whether the gateway signs a token for each issue.
+    /// Whether the gateway signs a token for each credential request.
     pub fn mints_token(&self) -> bool {
         match self {
             Self::GatewayOidc => true,
@@ -117,12 +117,12 @@ impl Trust {
         }
     }
 
-    /// Whether a session is one of a role, which can have a source identity and a console session of its own length.
+    /// Whether the session assumes a role. Only then can it have a source identity, and a console session with a duration of its own.
     pub fn assumes_role(&self) -> bool {
         !matches!(self, Self::FederationToken(_))
     }
 
-    /// Whether the gateway signs requests with AWS credentials of its own that the SDK's chain finds.
+    /// Whether the gateway signs requests to STS with its own AWS credentials, from the default provider chain of the SDK.
     pub fn needs_own_credentials(&self) -> bool {
         match self {
             Self::Caller(_) => true,
@@ -133,7 +133,7 @@ impl Trust {
         }
     }
 
-    /// Whether each issue requires a browser to visit the identity provider. Clients cannot get credentials for such an
+    /// Whether each credential request requires a browser to visit the identity provider. Clients cannot get credentials for such an
     /// account.
     pub fn needs_browser(&self) -> bool {
         match self {
@@ -182,7 +182,7 @@ impl fmt::Display for Trust {
 /// An AWS account.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// 12 digits.
+    /// AWS account ID, 12 digits; unique.
     pub id: AccountId,
     /// Display name; unique.
     pub name: AccountName,
@@ -242,7 +242,7 @@ impl SessionPolicies {
 pub struct SessionTag {
     /// Unique within the permission set, without regard to case.
     pub key: TagKey,
-    /// Its value.
+    /// Template of the tag value.
     pub value: Template,
     /// Whether it is left out of a session where it has no valid value, or where STS has no space for it.
     pub optional: bool,
@@ -251,7 +251,7 @@ pub struct SessionTag {
 /// A role that can exist in many accounts, with the settings of its sessions.
 #[derive(Clone, Debug)]
 pub struct PermissionSet {
-    /// Unique.
+    /// Name; unique among the permission sets.
     pub name: PermissionSetName,
     /// Text for people.
     pub description: Option<String>,
@@ -261,7 +261,7 @@ pub struct PermissionSet {
     pub session_duration: Option<RoleSessionDuration>,
     /// Page on which the console opens.
     pub destination: Option<Destination>,
-    /// Session policies.
+    /// Session policies that restrict the role; empty if none are configured.
     pub session_policies: SessionPolicies,
     /// Configured session tags, in addition to those of every session, in the order of the file.
     pub session_tags: Vec<SessionTag>,

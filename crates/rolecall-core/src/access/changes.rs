@@ -27,11 +27,11 @@ impl fmt::Display for PolicyChanges {
             roles,
         } = self;
         let s = |number: &usize| if *number == 1 { "" } else { "s" };
-        let y = if *denies == 1 { "y" } else { "ies" };
         write!(
             f,
-            "{assignments} assignment{}, {denies} den{y} and {roles} role{} changed",
+            "{assignments} assignment{}, {denies} deny rule{} and {roles} role{} changed",
             s(assignments),
+            s(denies),
             s(roles)
         )
     }

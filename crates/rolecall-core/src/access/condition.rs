@@ -16,7 +16,7 @@ use std::net::IpAddr;
 pub struct Condition {
     /// `mfa = true`
     pub mfa: bool,
-    /// `signed_in_within`
+    /// Maximum age of the sign-in at the identity provider (`signed_in_within`).
     pub signed_in_within: Option<Duration>,
     /// `network`; empty: any network.
     pub network: Vec<IpNet>,
@@ -93,6 +93,25 @@ impl Condition {
     }
 }
 
+impl Unmet {
+    /// What an administrator must change; `None` if the condition can be met without that.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::AuthTimeMissing(_) => Some(
+                "ask your administrator to configure the identity provider to send auth_time, or to set \
+                 auth_time = \"assume_now\"",
+            ),
+            Self::Mfa
+            | Self::SignedInWithin(_)
+            | Self::Network
+            | Self::NotBefore(_)
+            | Self::NotAfter(_)
+            | Self::DeviceFlow
+            | Self::Attributes { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -102,8 +121,8 @@ impl fmt::Display for Unmet {
             }
             Self::AuthTimeMissing(within) => write!(
                 f,
-                "needs a sign-in within the last {}, but your identity provider does not report when you signed in \
-                 (administrators: configure it to send auth_time, or set auth_time = \"assume_now\")",
+                "needs a sign-in within the last {}, which cannot be checked, because your identity provider does not \
+                 report when you signed in",
                 Span(*within)
             ),
             Self::Network => f.write_str("is only available from certain networks"),

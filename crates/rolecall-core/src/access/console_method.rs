@@ -12,7 +12,7 @@ pub enum ConsoleMethod {
 }
 
 impl ConsoleMethod {
-    /// All methods.
+    /// All methods, for parsing.
     pub const ALL: [Self; 2] = [Self::Federation, Self::SamlPost];
 
     /// The value in `access.toml`.

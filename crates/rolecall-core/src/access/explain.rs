@@ -31,7 +31,7 @@ pub struct EvaluatedRule {
     /// Whether the rule applies.
     pub outcome: RuleOutcome,
     /// Reasons for people: the key of `who` that does not match, or the unmet conditions of `when`. Empty if the rule
-    /// applies, except for a deny with a configured reason, or one that applies because an address is not trusted.
+    /// applies, except for a deny rule with a configured reason, or one that applies because an address is not trusted.
     pub reasons: Vec<String>,
     /// Index among the rules of its kind.
     #[serde(skip)]
@@ -42,7 +42,7 @@ pub struct EvaluatedRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleOutcome {
-    /// The rule applies: the assignment grants, or the deny denies.
+    /// The rule applies: the assignment grants, or the deny rule denies.
     Holds,
     /// The rule matches this person, but its conditions are not met.
     OtherCircumstances,
@@ -61,12 +61,12 @@ impl Explanation {
         &self.assignments
     }
 
-    /// Every deny, in the order of the files.
+    /// Every deny rule, in the order of the files.
     pub fn denies(&self) -> &[EvaluatedRule] {
         &self.denies
     }
 
-    /// The assignments and denies that cover one permission set in one account, whether or not they match the person.
+    /// The assignments and deny rules that cover one permission set in one account, whether or not they match the person.
     /// `None` if there is no such account or permission set.
     pub fn about(
         &self,

@@ -51,7 +51,7 @@ pub(super) trait Observer {
         mismatch: Option<UnmetCondition<'_>>,
         unmet: &[Unmet],
     );
-    /// The result of a deny. It applies if there is no mismatch.
+    /// The result of a deny rule. It applies if there is no mismatch.
     fn deny(&mut self, number: u32, mismatch: Option<UnmetCondition<'_>>);
 }
 
@@ -76,13 +76,13 @@ pub(super) struct Applicable {
     pub(super) assignments: Vec<AssignmentIndex>,
     /// Assignments whose `who` matches and whose `when` is not met.
     pub(super) locked: Vec<(AssignmentIndex, Vec<Unmet>)>,
-    /// Denies that apply, in order.
+    /// Deny rules that apply, in order.
     pub(super) denies: Vec<u32>,
 }
 
 impl Policy {
     /// Checks and reduces the claims of an identity that a provider has just sent. Every claim that a rule for people
-    /// of its provider uses must be readable, because a deny could otherwise fail to match. Of the other claims, as
+    /// of its provider uses must be readable, because a deny rule could otherwise fail to match. Of the other claims, as
     /// many are kept as a session may hold.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ impl Policy {
         self.0.sets.iter()
     }
 
-    /// Number of assignments and denies.
+    /// Number of assignments and deny rules.
     pub fn rules(&self) -> usize {
         self.0.assignments.len() + self.0.denies.len()
     }

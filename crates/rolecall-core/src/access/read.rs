@@ -79,7 +79,7 @@ pub struct PolicyContext<'a> {
 pub struct ProviderFacts {
     /// The value of `provider = "…"`.
     pub id: ProviderId,
-    /// Display name.
+    /// Name of the provider on pages.
     pub title: String,
     /// Mail domains for which the provider is trusted.
     pub domains: Vec<EmailDomain>,
@@ -90,7 +90,7 @@ pub struct ProviderFacts {
 /// Facts that a provider never reports, so that a rule on them matches nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UnsupportedFacts {
-    /// Group membership.
+    /// Set if the provider sends no groups.
     pub groups: bool,
     /// Whether a second factor was used.
     pub second_factor: bool,

@@ -8,7 +8,7 @@ use crate::aws::AccountId;
 /// A requested role: names only, never an ARN. The policy decides whether it exists and is granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleRequest {
-    /// Account ID.
+    /// AWS account of the role.
     pub account: AccountId,
     /// Name of the permission set.
     pub permission_set: String,

@@ -1,4 +1,4 @@
-//! Selectors: the names of accounts and permission sets in assignments and denies.
+//! Selectors: the names of accounts and permission sets in assignments and deny rules.
 //!
 //! | selector | accounts |
 //! |---|---|

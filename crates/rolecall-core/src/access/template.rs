@@ -30,9 +30,9 @@ enum Filter {
 pub enum Placeholder {
     /// `{email}`: the trusted e-mail address.
     Email,
-    /// `{name}`
+    /// `{name}`: display name of the person.
     Name,
-    /// `{subject}`
+    /// `{subject}`: ID of the person at the provider.
     Subject,
     /// `{provider}`: the ID of the provider.
     Provider,

@@ -1,4 +1,4 @@
-//! `who`: the people whom an assignment, a deny or an administrator entry matches.
+//! `who`: the people whom an assignment, a deny rule or an administrator entry matches.
 //!
 //! Every key must match; a list matches if one of its members does. Values are compared byte for byte. E-mail addresses
 //! are lower case and match only if the provider is trusted for their domain. An absent claim never matches. A claim
@@ -238,7 +238,7 @@ impl Who {
             && self.claims_matching.iter().all(pattern)
     }
 
-    /// Whether it may match a person of this provider, which is trusted for these domains. A deny also matches
+    /// Whether it may match a person of this provider, which is trusted for these domains. A deny rule also matches
     /// addresses that are not trusted.
     pub(super) fn may_match(
         &self,

@@ -9,7 +9,7 @@ use crate::access::PolicyChanges;
 pub struct AccessChanges {
     /// Number of assignments added, removed or changed.
     pub assignments: usize,
-    /// Number of denies added, removed or changed.
+    /// Number of deny rules added, removed or changed.
     pub denies: usize,
     /// Number of assigned roles added, removed or changed.
     pub roles: usize,

@@ -17,10 +17,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes.
+    /// All outcomes, for parsing.
     pub const ALL: [Self; 3] = [Self::Success, Self::Refused, Self::Failed];
 
-    /// Stable code.
+    /// Stable code, as in searches and exports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -48,7 +48,7 @@ pub struct EventProperties<'e> {
     pub provider: Option<&'e str>,
     /// Person who acted.
     pub actor: Option<&'e Actor>,
-    /// Requested role.
+    /// Requested role, for events about one role.
     pub target: Option<&'e Target>,
 }
 

@@ -1,7 +1,7 @@
 //! The port that searches the audit trail.
 //!
 //! A search reads an index beside the trail, which is updated after the events; only the trail is proof. In the index,
-//! the events that complete an issue contain the person and the role of their intent, so that a search finds both.
+//! the events that complete an issuance contain the person and the role of their intent, so that a search finds both.
 
 use std::net::IpAddr;
 
@@ -26,24 +26,24 @@ const PAGE_MAX: usize = 1_000;
 pub enum PersonQuery {
     /// Everyone with this address at the time of the event.
     Email(EmailAddress),
-    /// One person.
+    /// One person: the ID at this provider.
     Subject(ProviderId, Subject),
 }
 
 /// Criteria of a search. A field that is none matches every event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// Person.
+    /// Only events of this person.
     pub person: Option<PersonQuery>,
-    /// Identity provider.
+    /// Only events of people of this provider.
     pub provider: Option<ProviderId>,
-    /// AWS account.
+    /// Only events about this AWS account.
     pub account: Option<AccountId>,
     /// Name of the permission set.
     pub role: Option<String>,
-    /// Outcome.
+    /// Only events with this outcome.
     pub outcome: Option<Outcome>,
-    /// Client address.
+    /// Only events with this client address.
     pub address: Option<IpAddr>,
     /// Earliest time, inclusive.
     pub since: Option<DateTime<Utc>>,
@@ -125,7 +125,7 @@ pub struct FoundEvent {
     pub account: Option<String>,
     /// Name of the permission set.
     pub role: Option<String>,
-    /// Client address.
+    /// Client address; `None` if unknown.
     pub address: Option<String>,
     /// Public id of the session.
     pub session: Option<String>,

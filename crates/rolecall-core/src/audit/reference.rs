@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Id of one request or one issue: shown on pages, in logs and in the trail.
+/// Id of one request or one issuance: shown on pages, in logs and in the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReferenceId(pub(super) String);
 

@@ -16,9 +16,9 @@ use super::AuditEventKind;
 /// Kind of refused request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
-    /// Sign-ins.
+    /// Refused sign-ins: `sign_in_refusals`.
     SignIn,
-    /// Logout requests.
+    /// Refused logout messages of providers: `sign_out_refusals`.
     SignOut,
 }
 

@@ -49,14 +49,14 @@ impl RolePath {
 /// A partition: a group of Regions with its own accounts, endpoints and ARNs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Partition {
-    /// Commercial Regions.
+    /// `aws`: the commercial Regions.
     #[default]
     #[serde(rename = "aws")]
     Aws,
-    /// China.
+    /// `aws-cn`: the Regions in China.
     #[serde(rename = "aws-cn")]
     China,
-    /// GovCloud (US).
+    /// `aws-us-gov`: AWS GovCloud (US).
     #[serde(rename = "aws-us-gov")]
     GovCloud,
     /// European Sovereign Cloud.

@@ -36,21 +36,21 @@ pub enum ProofFacts<'a> {
     Saml {
         /// IAM SAML provider of the account.
         provider: &'a SamlProviderArn,
-        /// `Audience`
+        /// `Audience` of the SAML response.
         audience: &'a str,
     },
     /// A signature with the gateway's own AWS credentials.
     Caller {
-        /// Whose credentials they are, as far as it is known.
+        /// The principal of the credentials; `None` if not known.
         own: Option<&'a CallerIdentity>,
         /// Whether `ExternalId` was sent.
         external_id: bool,
-        /// The roles on the way.
+        /// The roles that are assumed in between, first to last.
         via: &'a [RoleArn],
     },
     /// A signature with the key of an IAM user of the account, without a role.
     FederationToken {
-        /// Which key.
+        /// ID of the access key that signed the request.
         key: &'a AccessKeyId,
     },
 }
@@ -58,7 +58,7 @@ pub enum ProofFacts<'a> {
 /// An explanation for the person, and a next step for the person or an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
-    /// What happened.
+    /// What AWS refused, in one sentence.
     pub explanation: String,
     /// What to do next.
     pub hint: String,
@@ -80,7 +80,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     let other = || {
         (
             "AWS refused the request.".to_owned(),
-            "AWS's own message is below; your administrator can look it up.".to_owned(),
+            "Contact your administrator: the gateway's log contains AWS's own message.".to_owned(),
         )
     };
     if let ProofFacts::FederationToken { key } = proof
@@ -108,11 +108,11 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         ),
         StsRefusal::ServiceControlPolicy => (
             format!("A service control policy of the organization denies the request for the role {name} in account {account}."),
-            format!("Ask the administrators of the AWS organization: the trust policy of {role} is not the cause. AWS's own message is below."),
+            format!("Ask the administrators of the AWS organization: the trust policy of {role} is not the cause. The gateway's log contains AWS's own message."),
         ),
         StsRefusal::ResourceControlPolicy => (
             format!("A resource control policy of the organization denies access to the role {name} in account {account}."),
-            "Ask the administrators of the AWS organization. A resource control policy often requires aws:SourceOrgID, a specific OIDC provider or sts:RoleAuthorizedByIdp. AWS's own message is below.".to_owned(),
+            "Ask the administrators of the AWS organization. A resource control policy often requires aws:SourceOrgID, a specific OIDC provider or sts:RoleAuthorizedByIdp. The gateway's log contains AWS's own message.".to_owned(),
         ),
         StsRefusal::ExternalId => (
             format!("The role {name} in account {account} requires another external id."),
@@ -187,7 +187,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             ),
             ProofFacts::Saml { provider, .. } => (
                 "AWS did not accept the SAML response.".to_owned(),
-                format!("AWS's own message is below. Compare saml_provider_arn of account {account}, {provider}, with the provider in IAM, and its metadata with the current metadata."),
+                format!("The gateway's log contains AWS's own message. Compare saml_provider_arn of account {account}, {provider}, with the provider in IAM, and its metadata with the current metadata."),
             ),
             ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
         },
@@ -219,7 +219,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             format!("The request for credentials was answered by a proxy or another server, not by AWS STS: {answer}."),
             "Ask your administrator to check endpoints.sts and the proxy in [egress] of rolecall.toml, and what the proxy permits.".to_owned(),
         ),
-        StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a minute.".to_owned()),
+        StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a few seconds.".to_owned()),
         StsRefusal::Other => other(),
     };
     Advice { explanation, hint }

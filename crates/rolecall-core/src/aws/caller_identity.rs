@@ -71,17 +71,17 @@ impl CallerIdentity {
         })
     }
 
-    /// The ARN.
+    /// `Arn` as AWS returned it.
     pub fn arn(&self) -> &str {
         &self.arn
     }
 
-    /// The account.
+    /// AWS account of the principal, from the ARN.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The partition.
+    /// Partition of the principal, from the ARN.
     pub fn partition(&self) -> Partition {
         self.partition
     }

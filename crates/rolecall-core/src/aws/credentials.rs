@@ -13,9 +13,9 @@ use crate::base::secret::SecretText;
 pub struct Credentials {
     /// `AccessKeyId`. It is not a secret, and correlates the audit trail with CloudTrail.
     pub access_key_id: String,
-    /// `SecretAccessKey`
+    /// `SecretAccessKey`; never logged.
     pub secret_access_key: SecretText,
-    /// `SessionToken`
+    /// `SessionToken`; never logged. AWS does not limit its length.
     pub session_token: SecretText,
     /// `Expiration`
     pub expires_at: DateTime<Utc>,

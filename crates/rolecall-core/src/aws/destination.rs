@@ -113,7 +113,7 @@ impl Destination {
         }
     }
 
-    /// The URL.
+    /// The absolute URL of the console page.
     pub fn as_url(&self) -> &Url {
         &self.0
     }

@@ -35,16 +35,16 @@ pub struct AccessKey {
 pub struct FederatedUserName(Arc<str>);
 
 impl FederatedUserName {
-    /// The longest that STS accepts, in characters.
+    /// Maximum length that STS accepts, in characters.
     const CHARS_MAX: usize = 32;
 
-    /// The name of a person's sessions, made as [`super::RoleSessionName::of`] makes its names: one person always gets the same name,
-    /// and no two people share one.
+    /// Derives the name from the identity as [`super::RoleSessionName::of`] does: always the same name for one person, and
+    /// different names for different people.
     pub fn of(identity: &Identity) -> Self {
         Self(unique_name(identity, Self::CHARS_MAX))
     }
 
-    /// The name.
+    /// The value of `Name`: 2 to 32 characters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,17 +72,17 @@ pub struct GetFederationToken {
     pub region: Option<Region>,
     /// The key that signs the request.
     pub key: AccessKey,
-    /// `Name`
+    /// `Name` of the federated user.
     pub name: FederatedUserName,
     /// `DurationSeconds`
     pub duration: RoleSessionDuration,
     /// `Policy`. Without this and `policy_arns` the session has no permissions.
     pub session_policy: Option<SessionPolicy>,
-    /// `PolicyArns`
+    /// `PolicyArns`: managed policies of the account, at most 10.
     pub policy_arns: Vec<PolicyArn>,
     /// As in [`super::RoleSessionParameters`].
     pub predicted_percent: usize,
-    /// `Tags`
+    /// `Tags`: session tags; at most 50.
     pub tags: RoleSessionTags,
 }
 

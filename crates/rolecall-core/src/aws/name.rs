@@ -31,7 +31,7 @@ impl RoleSessionName {
         Self(unique_name(identity, NAME_MAX))
     }
 
-    /// The name.
+    /// The value of `RoleSessionName`.
     pub fn as_str(&self) -> &str {
         &self.0
     }

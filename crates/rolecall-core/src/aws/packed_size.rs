@@ -1,7 +1,7 @@
-//! How much of STS's space for session policies and session tags a request takes.
+//! Packed size: the share of STS's space for session policies and session tags that a request takes.
 //!
-//! STS packs the inline policy, the ARNs and the tags into a binary format whose limit is not documented, and answers with
-//! the percentage that is used. The numbers here are bounds around what people have reported: tags of 400 characters took
+//! STS packs the inline policy, the ARNs and the tags into a binary format whose limit is not documented, and returns the
+//! percentage that is used. The numbers here are bounds around published reports: tags of 400 characters took
 //! 75 %, inline policies of 1,100 to 1,700 characters with many actions took 100 to 160 %, repetitive ones far less.
 
 use super::{PolicyArn, RoleSessionTags, SessionPolicy};
@@ -14,10 +14,10 @@ pub struct PackedSize {
     tags: usize,
 }
 
-/// Characters that take one percent where little can be compressed.
+/// Characters per percent if little can be compressed.
 const POLICY_CHARS_PER_PERCENT: usize = 12;
 const TAG_CHARS_PER_PERCENT: usize = 5;
-/// Characters of which no packing is known that fits more into one percent.
+/// Characters per percent in the best packing that is known.
 const POLICY_CHARS_PER_PERCENT_MAX: usize = 40;
 const TAG_CHARS_PER_PERCENT_MAX: usize = 25;
 
@@ -35,19 +35,19 @@ impl PackedSize {
         }
     }
 
-    /// The percentage that STS probably reports, for a request of which nothing else is known.
+    /// The percentage that STS is expected to report if it has reported none for similar requests.
     pub fn estimate(&self) -> usize {
         self.policy.div_ceil(POLICY_CHARS_PER_PERCENT)
             + self.arns
             + self.tags.div_ceil(TAG_CHARS_PER_PERCENT)
     }
 
-    /// A percentage that STS reports at least.
+    /// A lower bound of the percentage that STS reports.
     pub fn minimum(&self) -> usize {
         self.policy / POLICY_CHARS_PER_PERCENT_MAX + self.tags / TAG_CHARS_PER_PERCENT_MAX
     }
 
-    /// Characters that tags may probably have in addition.
+    /// Estimated number of characters that more tags can have.
     pub fn room_for_tags(&self) -> usize {
         100_usize.saturating_sub(self.estimate()) * TAG_CHARS_PER_PERCENT
     }

@@ -8,22 +8,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{AccountId, CallerIdentity, PrincipalKind};
 
-/// How long it is remembered that STS treated an account's sessions as chained. After that a longer session is tried again.
+/// Lifetime of the report that STS treated an account's sessions as chained. After it a longer session is requested again.
 const REPORT_LIFE: TimeDelta = TimeDelta::hours(1);
-/// Reports that are remembered; a report for one more account replaces the oldest.
+/// Maximum number of reports; one more replaces the oldest.
 const REPORTS_MAX: usize = 1_024;
 
-/// What is known of the AWS credentials of the gateway.
+/// State of the gateway's own AWS credentials: their principal, and accounts with role chaining.
 #[derive(Clone, Debug, Default)]
 pub struct OwnCredentialsState {
-    /// Whose credentials they are; none until STS has said so.
+    /// The principal; `None` until STS has reported it.
     identity: Option<CallerIdentity>,
-    /// The accounts for which STS reported role chaining, and until when that is remembered.
+    /// The accounts for which STS reported role chaining, with the expiry of the report.
     reported: BTreeMap<AccountId, DateTime<Utc>>,
 }
 
 impl OwnCredentialsState {
-    /// The same, with the answer of `GetCallerIdentity`.
+    /// A copy with the response of `GetCallerIdentity`.
     pub fn identified(&self, identity: CallerIdentity) -> Self {
         Self {
             identity: Some(identity),
@@ -31,7 +31,7 @@ impl OwnCredentialsState {
         }
     }
 
-    /// The same, after STS refused a session of this account as too long for role chaining.
+    /// A copy, after STS refused a session of this account as too long for role chaining.
     pub fn chaining_reported(&self, account: AccountId, now: DateTime<Utc>) -> Self {
         let mut reported = self.reported.clone();
         reported.retain(|_, until| *until > now);
@@ -48,13 +48,13 @@ impl OwnCredentialsState {
         }
     }
 
-    /// Whose credentials they are, as far as STS has said so.
+    /// The principal; `None` until STS has reported it.
     pub fn identity(&self) -> Option<&CallerIdentity> {
         self.identity.as_ref()
     }
 }
 
-/// Whether a role that is assumed with the gateway's credentials counts as chained, at one moment.
+/// Decides at a point in time whether a role that is assumed with the gateway's credentials counts as chained.
 #[derive(Clone, Debug)]
 pub struct RoleChaining {
     own: Arc<OwnCredentialsState>,
@@ -62,7 +62,7 @@ pub struct RoleChaining {
 }
 
 impl RoleChaining {
-    /// What is known at `now`.
+    /// The state `own` at `now`.
     pub fn new(own: Arc<OwnCredentialsState>, now: DateTime<Utc>) -> Self {
         Self { own, now }
     }

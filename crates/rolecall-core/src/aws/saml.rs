@@ -112,7 +112,7 @@ impl Recipient {
         Url::parse(text).map(Self).map_err(|_| InvalidRecipient)
     }
 
-    /// The URL.
+    /// The absolute URL to which the response is posted.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
@@ -141,9 +141,9 @@ pub struct SamlClaims {
     pub duration: RoleSessionDuration,
     /// `PrincipalTag:…` and `TransitiveTagKeys`
     pub tags: RoleSessionTags,
-    /// `SourceIdentity`
+    /// `SourceIdentity`; `None` if the permission set configures none.
     pub source_identity: Option<SourceIdentity>,
-    /// `Audience`
+    /// `Audience`: the entity ID of AWS, or the account's own value.
     pub audience: String,
     /// `Recipient`; default: the endpoint of `region`.
     pub recipient: Option<Recipient>,

@@ -32,7 +32,7 @@ pub struct SessionPolicy(String);
 /// Why a session policy is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionPolicy {
-    /// Not JSON.
+    /// It is not valid JSON; contains the position.
     #[error("the session policy is not JSON: {0}")]
     Json(String),
     /// Not an IAM policy document.
@@ -63,7 +63,7 @@ impl SessionPolicy {
         Self::minified(&document)
     }
 
-    /// The document.
+    /// The JSON document, without white space between tokens.
     pub fn as_str(&self) -> &str {
         &self.0
     }

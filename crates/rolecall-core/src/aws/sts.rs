@@ -15,13 +15,13 @@ use crate::base::secret::{SamlResponse, WebIdentityToken};
 /// A request to STS, by operation.
 #[derive(Clone, Debug)]
 pub enum StsRequest {
-    /// `AssumeRoleWithWebIdentity`
+    /// `AssumeRoleWithWebIdentity` with a token of the gateway.
     AssumeRoleWithWebIdentity(AssumeRoleWithWebIdentity),
-    /// `AssumeRoleWithSAML`
+    /// `AssumeRoleWithSAML` with a response of the gateway or of the person's provider.
     AssumeRoleWithSaml(AssumeRoleWithSaml),
     /// `AssumeRole`, once for each hop
     AssumeRole(AssumeRole),
-    /// `GetFederationToken`
+    /// `GetFederationToken`, signed with the key of an IAM user.
     GetFederationToken(GetFederationToken),
 }
 
@@ -36,7 +36,7 @@ pub struct RoleSessionParameters {
     pub duration: RoleSessionDuration,
     /// `Policy`
     pub session_policy: Option<SessionPolicy>,
-    /// `PolicyArns`
+    /// `PolicyArns`: managed policies of the account, at most 10.
     pub policy_arns: Vec<PolicyArn>,
     /// Percent of STS's space that session policies and session tags probably take; not sent.
     pub predicted_percent: usize,
@@ -75,9 +75,9 @@ pub struct AssumeRole {
     pub session: RoleSessionParameters,
     /// `RoleSessionName` of every role.
     pub session_name: RoleSessionName,
-    /// `ExternalId`
+    /// `ExternalId`; `None` if the account configures none.
     pub external_id: Option<ExternalId>,
-    /// `SourceIdentity`
+    /// `SourceIdentity`; `None` if the permission set configures none.
     pub source_identity: Option<SourceIdentity>,
     /// `Tags` and `TransitiveTagKeys`
     pub tags: RoleSessionTags,
@@ -140,7 +140,7 @@ impl StsRequest {
 /// The successful response of STS.
 #[derive(Clone, Debug)]
 pub struct AssumedRole {
-    /// The credentials.
+    /// Temporary credentials of the role session.
     pub credentials: Credentials,
     /// `AssumedRoleUser.Arn`
     pub assumed_role_arn: String,
@@ -180,7 +180,7 @@ pub enum StsRefusal {
     Metadata,
     /// `InvalidIdentityToken`, "Couldn't retrieve verification key": AWS cannot read the public keys of the gateway.
     KeysUnreachable,
-    /// `InvalidIdentityToken`, "HTTPS certificate doesn't match configured thumbprint": AWS does not trust our certificate.
+    /// `InvalidIdentityToken`, "HTTPS certificate doesn't match configured thumbprint": AWS does not trust the certificate of the gateway.
     Thumbprint,
     /// `InvalidIdentityToken`, "The target role ARN is not present in the roles claim": the token is for another role.
     RoleClaim,
@@ -264,7 +264,7 @@ pub enum StsError {
     /// AWS refused the request, or another server answered in its place ([`StsRefusal::NotSts`]).
     #[error("AWS refused: {code}: {message}")]
     Refused {
-        /// The reason.
+        /// The reason, from the error code and the message of AWS.
         refusal: StsRefusal,
         /// Error code of AWS; `HTTP` and the status if another server answered.
         code: String,

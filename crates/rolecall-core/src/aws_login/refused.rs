@@ -10,7 +10,7 @@ use super::{AwsLogins, LoginCode, LoginError, LoginTokenRequest};
 pub(super) struct AdmittedRequest<'r>(&'r LoginTokenRequest);
 
 impl<'r> AdmittedRequest<'r> {
-    /// The request.
+    /// Returns the request, which has passed the limit on refusals.
     pub(super) fn into_request(self) -> &'r LoginTokenRequest {
         self.0
     }

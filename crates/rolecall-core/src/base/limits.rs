@@ -14,16 +14,16 @@ pub const LEEWAY_MAX: TimeDelta = TimeDelta::minutes(5);
 /// requests.
 pub const ENDED_MARK_MARGIN: TimeDelta = TimeDelta::minutes(10);
 
-/// Maximum duration of a sign-in at the identity provider: long enough to fetch a phone, short enough to make an
-/// abandoned sign-in worthless.
+/// Maximum duration of a sign-in at the identity provider: long enough for a second factor on
+/// another device, short enough that an abandoned sign-in cannot be used later.
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// Bytes of the product name, and of its version, that are kept of a `User-Agent`. The longest names of AWS's clients
 /// have 25 bytes.
 pub const PRODUCT_BYTES_MAX: usize = 32;
 
-/// How long a browser that has signed out can end the remaining client sessions. A sign-out at the provider takes place
-/// in between and may take as long as a sign-in.
+/// How long a browser that has signed out can end the remaining client sessions. The sign-out at the provider happens
+/// in this time and may take as long as a sign-in.
 pub const SIGN_OUT_TICKET_LIFE: TimeDelta = SIGN_IN_MAX;
 
 /// How long a provider's logout request also ends sessions of assertions that arrive after it (SAML Core 3.7.3.1). It
@@ -131,7 +131,7 @@ pub const RETURN_TO_BYTES_MAX: usize = 5_632;
 /// link to AWS's sign-in endpoint it has up to three times as many.
 pub const DESTINATION_BYTES_MAX: usize = 4_096;
 
-/// Entries of one access policy (accounts, permission sets, assignments and denies together).
+/// Entries of one access policy (accounts, permission sets, assignments and deny rules together).
 pub const POLICY_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one file of the access policy.
 pub const POLICY_FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -146,7 +146,7 @@ pub const SESSION_TAG_VALUE_CHARS_MAX: usize = 256;
 pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 /// Managed policies of one role session (STS, `PolicyArns`).
 pub const POLICY_ARNS_MAX: usize = 10;
-/// Roles that are assumed on the way to another, in `via` of an account. Each is a call to STS that somebody waits for.
+/// Maximum number of intermediate roles in `via` of an account. Each adds a call to STS to every credential request.
 pub const VIA_ROLES_MAX: usize = 3;
 
 /// Lifetime of a code that a person copies to a terminal.
@@ -198,7 +198,7 @@ pub const EARLY_POLLS_MAX: u32 = 60;
 /// Device authorizations that one address may start in [`DEVICE_AUTHORIZATIONS_WINDOW`]: enough for an office behind
 /// one address, or for a burst of tools.
 pub const DEVICE_AUTHORIZATIONS_MAX: u32 = 120;
-/// See [`DEVICE_AUTHORIZATIONS_MAX`].
+/// Window of [`DEVICE_AUTHORIZATIONS_MAX`].
 pub const DEVICE_AUTHORIZATIONS_WINDOW: TimeDelta = TimeDelta::minutes(1);
 /// Maximum age of the sign-in of a person who approves a device. A stolen session is not enough.
 pub const DEVICE_APPROVAL_SIGN_IN_AGE: TimeDelta = TimeDelta::minutes(10);
@@ -207,7 +207,7 @@ pub const WRONG_CODES_PER_SESSION_MAX: u32 = 5;
 /// Wrong user codes per person, in all sessions, in [`WRONG_CODES_WINDOW`]. People who are signed in are limited by
 /// their own number, never by that of their address.
 pub const WRONG_CODES_PER_PERSON_MAX: u32 = 20;
-/// See [`WRONG_CODES_PER_SESSION_MAX`].
+/// Window of [`WRONG_CODES_PER_SESSION_MAX`] and [`WRONG_CODES_PER_PERSON_MAX`].
 pub const WRONG_CODES_WINDOW: TimeDelta = TimeDelta::minutes(10);
 /// If less than this remains of a browser session, a person who approves a client is offered to sign in again first.
 pub const SESSION_ENDS_SOON: TimeDelta = TimeDelta::hours(1);

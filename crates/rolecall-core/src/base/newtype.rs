@@ -22,7 +22,7 @@ macro_rules! text_newtype {
                 if ok(text) { Ok(Self(text.into())) } else { Err($error) }
             }
 
-            /// The text.
+            /// The validated text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -190,7 +190,7 @@ bearer!(
 );
 
 bearer!(
-    /// Ticket that continues an issue after the provider's response for AWS: 256 random bits in base64url, for one use
+    /// Ticket that continues a credential request after the provider's response for AWS: 256 random bits in base64url, for one use
     /// in one session.
     ProofTicket, "rolecall/proof-ticket/v1"
 );

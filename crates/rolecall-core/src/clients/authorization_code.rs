@@ -25,7 +25,7 @@ pub struct AuthorizationParameters {
     pub redirect_uri: RedirectUri,
     /// `state`, unchanged.
     pub state: Option<String>,
-    /// `code_challenge`
+    /// `code_challenge` with the method `S256` (RFC 7636 4.2).
     pub code_challenge: CodeChallenge,
 }
 

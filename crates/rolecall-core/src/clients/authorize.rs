@@ -18,17 +18,17 @@ use crate::session::{Approval, ClientName, Session};
 /// The parameters of an authorization request, unvalidated.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizationForm {
-    /// `client_id`
+    /// `client_id` (RFC 6749 4.1.1); required.
     pub client_id: Option<String>,
-    /// `redirect_uri`
+    /// `redirect_uri`; must match a registered one (RFC 8252 7.3).
     pub redirect_uri: Option<String>,
-    /// `response_type`
+    /// `response_type`; must be `code`.
     pub response_type: Option<String>,
-    /// `state`
+    /// `state`, returned unchanged.
     pub state: Option<String>,
-    /// `code_challenge`
+    /// `code_challenge` (RFC 7636 4.3); required.
     pub code_challenge: Option<String>,
-    /// `code_challenge_method`
+    /// `code_challenge_method`; must be `S256`.
     pub code_challenge_method: Option<String>,
     /// `scope`, or `scopes` as the AWS CLI sends it; separated by spaces.
     pub scope: Option<String>,

@@ -23,13 +23,13 @@ const USER_CODE_TRIES: usize = 8;
 /// The response to a device authorization request (RFC 8628 3.2).
 #[derive(Debug)]
 pub struct StartedDeviceAuthorization {
-    /// `device_code`
+    /// `device_code` (RFC 8628 3.2), with which the client polls.
     pub device_code: DeviceCode,
-    /// `user_code`
+    /// `user_code`, which the person enters in the browser.
     pub user_code: UserCode,
-    /// `expires_in`
+    /// `expires_in`: lifetime of both codes.
     pub expires_in: TimeDelta,
-    /// `interval`
+    /// `interval`: minimum time between polls.
     pub interval: TimeDelta,
 }
 

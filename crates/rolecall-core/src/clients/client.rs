@@ -21,13 +21,13 @@ const SECRET_PURPOSE: &str = "rolecall/client-secret/v1";
 /// The grant types of token requests (`grant_type`, RFC 6749 and RFC 8628 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrantType {
-    /// `authorization_code`
+    /// `authorization_code` (RFC 6749 4.1).
     #[serde(rename = "c")]
     AuthorizationCode,
     /// `urn:ietf:params:oauth:grant-type:device_code`
     #[serde(rename = "d")]
     DeviceCode,
-    /// `refresh_token`
+    /// `refresh_token` (RFC 6749 6).
     #[serde(rename = "r")]
     RefreshToken,
 }

@@ -64,7 +64,7 @@ pub struct NotPending;
 /// The state of a stored request. It is decided once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum ConsentState {
-    /// Not decided.
+    /// No person has decided yet.
     Pending,
     /// Approved by a person.
     Approved(Box<Approval>),
@@ -100,9 +100,9 @@ impl From<ConsentDecision> for ConsentState {
 /// The choice of a person on the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentChoice {
-    /// Approve.
+    /// The program may act as the person.
     Allow,
-    /// Deny.
+    /// The program gets no access.
     Deny,
 }
 

@@ -132,7 +132,7 @@ impl Record for UserCodeEntry {
 /// The result of a poll (RFC 8628 3.5).
 #[derive(Clone, Debug)]
 pub enum PollResult {
-    /// Not decided.
+    /// No person has decided yet: `authorization_pending`.
     Pending,
     /// The client polled too soon.
     SlowDown,

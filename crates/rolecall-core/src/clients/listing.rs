@@ -122,11 +122,11 @@ impl<'a> List<'a> {
         let Some(token) = request.token.as_deref().filter(|token| !token.is_empty()) else {
             return Ok(None);
         };
-        let (last, stamp) = token.split_once('.').ok_or(InvalidPageToken)?;
+        let (last, mac) = token.split_once('.').ok_or(InvalidPageToken)?;
         let last = URL_SAFE_NO_PAD.decode(last).map_err(|_| InvalidPageToken)?;
         let last = String::from_utf8(last).map_err(|_| InvalidPageToken)?;
         let keys = self.clients.records.keys();
-        match keys.verify_mac(PURPOSE, &format!("{}{last}", self.name), stamp) {
+        match keys.verify_mac(PURPOSE, &format!("{}{last}", self.name), mac) {
             true => Ok(Some(last)),
             false => Err(InvalidPageToken),
         }

@@ -21,17 +21,17 @@ text_newtype!(
 /// The parameters of a RegisterClient request, unvalidated.
 #[derive(Clone, Debug, Default)]
 pub struct RegistrationForm {
-    /// `clientName`
+    /// `clientName`, shown on the consent page; not verified.
     pub client_name: String,
-    /// `clientType`
+    /// `clientType`; must be `public`.
     pub client_type: String,
-    /// `scopes`
+    /// `scopes`; may be empty.
     pub scopes: Vec<String>,
-    /// `grantTypes`
+    /// `grantTypes`; may be empty.
     pub grant_types: Vec<String>,
-    /// `redirectUris`
+    /// `redirectUris`: loopback URLs (RFC 8252 7.3).
     pub redirect_uris: Vec<String>,
-    /// `issuerUrl`
+    /// `issuerUrl`: the start URL of the client's configuration.
     pub issuer_url: Option<String>,
 }
 

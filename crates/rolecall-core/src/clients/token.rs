@@ -53,7 +53,7 @@ pub enum TokenError {
 /// The parameters of a code redemption (RFC 6749 4.1.3).
 #[derive(Clone, Debug)]
 pub struct CodeRedemption {
-    /// `code`
+    /// `code` of the redirect.
     pub code: AuthorizationCode,
     /// `redirect_uri`, as in the authorization request.
     pub redirect_uri: String,

@@ -14,9 +14,9 @@ use crate::config_file::{Document, Reader, Spot};
 /// A value and its position.
 #[derive(Clone, Copy)]
 pub struct Located<'d, T> {
-    /// The value.
+    /// The parsed value.
     pub value: T,
-    /// The position.
+    /// Position in the document, for errors that are found later.
     pub spot: Spot<'d>,
 }
 

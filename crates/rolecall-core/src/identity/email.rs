@@ -48,7 +48,7 @@ impl EmailDomain {
         }
     }
 
-    /// The domain.
+    /// The domain in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -79,12 +79,12 @@ impl EmailAddress {
         Ok(Self(text.to_ascii_lowercase()))
     }
 
-    /// The address.
+    /// The address in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its domain.
+    /// The part after the last `@`.
     pub fn domain(&self) -> EmailDomain {
         EmailDomain(
             self.0

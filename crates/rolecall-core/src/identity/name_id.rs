@@ -11,13 +11,13 @@ const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified
 /// `NameID` (SAML Core 2.2.3), unchanged: a `LogoutRequest` repeats it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameId {
-    /// Text content.
+    /// Text content of the element.
     pub value: String,
-    /// `Format`
+    /// `Format` (SAML Core 8.3); `None` if absent.
     pub format: Option<String>,
-    /// `NameQualifier`
+    /// `NameQualifier`: domain of the name, set by the provider.
     pub name_qualifier: Option<String>,
-    /// `SPNameQualifier`
+    /// `SPNameQualifier`: domain of the name, set for the service provider.
     pub sp_name_qualifier: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! Reads the claims of a provider into [`Claims`].
 //!
-//! A claim whose values cannot be compared is never dropped silently: a deny that uses it would no longer match. Its
+//! A claim whose values cannot be compared is never dropped silently: a deny rule that uses it would no longer match. Its
 //! name is kept as unread. A sign-in is rejected if the configuration or the policy uses such a claim.
 
 use std::collections::btree_map::Entry;

@@ -1,4 +1,4 @@
-//! An e-mail address that a provider sent and that is not trusted. It is kept with the reason, because a deny must
+//! An e-mail address that a provider sent and that is not trusted. It is kept with the reason, because a deny rule must
 //! still match the person, and for messages to the person and the operator.
 
 use std::fmt;

@@ -41,7 +41,7 @@ pub enum ConsoleVisit {
 /// The result of a ticket.
 #[derive(Debug)]
 pub enum ConsoleOutcome {
-    /// The console.
+    /// How the browser opens the console.
     Visit(ConsoleVisit),
     /// Nothing: the ticket is used, expired or of another session.
     AlreadyUsed,

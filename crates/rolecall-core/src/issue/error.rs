@@ -81,7 +81,7 @@ pub enum IssueError {
 /// A refusal of AWS, with advice.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// The reason.
+    /// The reason, from the error code and the message of AWS.
     pub refusal: StsRefusal,
     /// Error code of AWS.
     pub code: String,

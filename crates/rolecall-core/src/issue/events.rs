@@ -1,4 +1,4 @@
-//! Audit events of an issue: the intent before, the outcome after.
+//! Audit events of an issuance: the intent before, the outcome after.
 
 use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
 use crate::aws::{AssumedRole, FederatedUserName, MintedSaml};

@@ -1,5 +1,5 @@
-//! What recent answers of AWS tell about the next requests. Each replica learns for itself, in memory; it is bounded, and
-//! forgotten after [`limits::LEARNED_KEPT`].
+//! Limits of AWS that are learned from its recent responses. Each replica keeps them in memory: a bounded number, for
+//! [`limits::LEARNED_KEPT`].
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,44 +16,44 @@ use crate::base::secret::SecretDigest;
 pub(crate) struct Learned {
     /// Roles that permit only shorter sessions than were requested.
     short_roles: Mutex<Recent<RoleArn, ()>>,
-    /// How much of STS's space requests took, by person, role and session policies.
+    /// Packed sizes that STS reported, by person, role and session policies.
     sizes: Mutex<Recent<SecretDigest, Observed>>,
 }
 
-/// What STS answered to requests with the same session policies.
+/// Responses of STS to requests with the same session policies.
 #[derive(Clone, Copy, Default)]
 struct Observed {
-    /// The last request, and the percentage that it took.
+    /// The last request, and its packed size in percent.
     last: Option<(PackedSize, usize)>,
-    /// Characters of the tags of the smallest request that was refused, and when that is forgotten. Accepted requests do not
-    /// prolong it.
+    /// Characters of the tags of the smallest request that was refused, and when this expires. Accepted requests do not
+    /// extend it.
     refused: Option<(usize, DateTime<Utc>)>,
 }
 
-/// How much of STS's space a request takes.
+/// Expected packed size of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prediction {
-    /// Percent.
+    /// Percentage of the space for session policies and tags.
     pub(super) percent: usize,
     /// Whether a request of more than 100 % is certain to be refused.
     pub(super) is_certain: bool,
 }
 
 impl Learned {
-    /// AWS refused a session of this role because of its `MaxSessionDuration`, which the refusal does not contain.
+    /// Records that AWS refused a session of this role because of its `MaxSessionDuration`. The error does not contain the value.
     pub(super) fn role_is_short(&self, role: &RoleArn, now: DateTime<Utc>) {
         lock(&self.short_roles).put(role.clone(), (), now);
     }
 
-    /// The longest session that the role is known to permit: the default `MaxSessionDuration` of IAM, which is also its
-    /// minimum. None if nothing is known.
+    /// The longest session that the role is known to permit: IAM's default for `MaxSessionDuration`, which is also its
+    /// minimum. `None` if no refusal is known.
     pub(super) fn maximum_of(
         &self,
         role: impl FnOnce() -> RoleArn,
         now: DateTime<Utc>,
     ) -> Option<RoleSessionDuration> {
         let short = lock(&self.short_roles);
-        // Pages ask for each of hundreds of roles, and nearly always nothing is known of any.
+        // Pages call this for hundreds of roles, and the map is nearly always empty.
         let known = !short.entries.is_empty() && short.get(&role(), now).is_some();
         known.then_some(RoleSessionDuration::DEFAULT)
     }
@@ -81,7 +81,7 @@ impl Learned {
         sizes.put(limits, observed, now);
     }
 
-    /// How much a request takes: estimated, and scaled by what the last request with the same session policies took.
+    /// Estimates the packed size, scaled by the ratio that the last request with the same session policies had.
     pub(super) fn predict(
         &self,
         limits: SecretDigest,
@@ -108,7 +108,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A map of at most [`limits::LEARNED_MAX`] entries, each with the time at which it is forgotten.
+/// A map of at most [`limits::LEARNED_MAX`] entries, each with its expiry.
 struct Recent<K, V> {
     entries: HashMap<K, (DateTime<Utc>, V)>,
 }
@@ -122,7 +122,7 @@ impl<K, V> Default for Recent<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V> Recent<K, V> {
-    /// Replaces an entry. If there is no room, the one that would be forgotten first makes room.
+    /// Replaces an entry. A full map loses the entry that would expire first.
     fn put(&mut self, key: K, value: V, now: DateTime<Utc>) {
         let entries = &mut self.entries;
         if entries.len() >= limits::LEARNED_MAX && !entries.contains_key(&key) {

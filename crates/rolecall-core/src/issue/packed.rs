@@ -91,8 +91,8 @@ pub(super) fn size(grant: &Grant, attributes: &RoleSessionAttributes) -> PackedS
     )
 }
 
-/// The requests that can be compared: those of one person for one role with the same session policies. Nobody's tags decide
-/// what is refused to others.
+/// Key of the requests that can be compared: those of one person for one role with the same session policies. The tags of a
+/// person therefore do not influence the requests of others.
 fn digest(identity: &Identity, grant: &Grant) -> SecretDigest {
     let person = identity.key();
     let role = grant.role().as_str();

@@ -9,7 +9,7 @@ use crate::issue::{IssueError, Issuer};
 /// Why fresh credentials were not confirmed.
 #[derive(Debug)]
 pub enum VerificationFailure {
-    /// They belong to somebody else than the role that was assumed.
+    /// They belong to another principal than the role that was assumed.
     OtherIdentity {
         /// `Arn` of `GetCallerIdentity`.
         arn: String,

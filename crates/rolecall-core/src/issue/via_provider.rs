@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Purpose {
     /// Open the console.
     Console(ConsoleRequest),
-    /// Get credentials.
+    /// Show credentials on the credentials page.
     Credentials,
 }
 
@@ -88,11 +88,11 @@ impl ProviderProof {
 /// Result of redeeming a ticket.
 #[derive(Debug)]
 pub enum ProofOutcome {
-    /// A link to the console.
+    /// A request to open the console.
     Visit(ConsoleVisit),
-    /// Credentials.
+    /// The credentials of a request from the credentials page.
     Issued(Box<IssuedRole>),
-    /// None: the ticket was used or has expired, or the session has no pending request.
+    /// Nothing was issued: the ticket was used or has expired, or the session has no pending request.
     AlreadyUsed,
 }
 

@@ -19,7 +19,7 @@ const NONCE_BYTES: usize = 24;
 struct SealingKey {
     id: [u8; KEY_ID_BYTES],
     cipher: XChaCha20Poly1305,
-    stamp: Hmac<Sha256>,
+    mac: Hmac<Sha256>,
 }
 
 /// Derives a key for one purpose with HKDF-SHA256. It only fails for outputs over 8160 bytes.
@@ -33,19 +33,19 @@ fn derive<const N: usize>(master: &[u8; 32], purpose: &[u8]) -> zeroize::Zeroizi
 impl SealingKey {
     fn new(master: &[u8; 32]) -> Self {
         let key = derive::<32>(master, b"rolecall/record/v1");
-        let stamp = derive::<64>(master, b"rolecall/stamp/v1");
+        let mac = derive::<64>(master, b"rolecall/stamp/v1");
         let digest = Sha256::digest(key.as_ref());
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&digest[..KEY_ID_BYTES]);
         Self {
             id,
             cipher: XChaCha20Poly1305::new(key.as_ref().into()),
-            stamp: Mac::new(stamp.as_slice().into()),
+            mac: Mac::new(mac.as_slice().into()),
         }
     }
 
     fn mac(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
-        let mut mac = self.stamp.clone();
+        let mut mac = self.mac.clone();
         for part in [purpose, text] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
@@ -75,7 +75,7 @@ impl SealingKeys {
         }
     }
 
-    /// An authentication code of this text for this purpose: HMAC-SHA-256 in base64url.
+    /// The message authentication code (HMAC-SHA-256, base64url) of this text, with `purpose` as domain separation.
     pub fn mac(&self, purpose: &str, text: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.first.mac(purpose, text).finalize().into_bytes())
     }
@@ -204,14 +204,14 @@ mod tests {
         let old = SealingKeys::new(&[1; 32], &[]);
         let both = SealingKeys::new(&[2; 32], &[[1; 32]]);
         let new = SealingKeys::new(&[2; 32], &[]);
-        let stamp = old.mac("client", "text");
-        assert!(old.verify_mac("client", "text", &stamp));
-        assert!(both.verify_mac("client", "text", &stamp), "after rotation");
+        let mac = old.mac("client", "text");
+        assert!(old.verify_mac("client", "text", &mac));
+        assert!(both.verify_mac("client", "text", &mac), "after rotation");
         assert!(both.verify_mac("client", "text", &both.mac("client", "text")));
-        assert!(!new.verify_mac("client", "text", &stamp), "another ring");
-        assert!(!old.verify_mac("client", "texts", &stamp));
-        assert!(!old.verify_mac("clientt", "ext", &stamp));
-        for code in ["", "=", &stamp[1..], "A", &format!("{stamp}A")] {
+        assert!(!new.verify_mac("client", "text", &mac), "another ring");
+        assert!(!old.verify_mac("client", "texts", &mac));
+        assert!(!old.verify_mac("clientt", "ext", &mac));
+        for code in ["", "=", &mac[1..], "A", &format!("{mac}A")] {
             assert!(!old.verify_mac("client", "text", code), "{code}");
         }
     }

@@ -24,7 +24,7 @@ pub use shares::{AddressShares, AddressSource, Share, ShareBounds};
 
 /// Maximum of a limit.
 const MAX_LARGEST: u32 = 1_000_000;
-/// Maximum window.
+/// Maximum window that the configuration accepts.
 const WINDOW_LONGEST: TimeDelta = TimeDelta::hours(24);
 
 /// A number of requests per window: `300/1m`.
@@ -133,9 +133,9 @@ pub enum LimitName {
     Failures,
     /// `[limits] failures`, for unsolicited SAML messages that fail verification.
     UnverifiedMessages,
-    /// [`limits::MESSAGES_WAITING_OF_ADDRESS_MAX`]
+    /// SAML messages of one address that wait for verification: [`limits::MESSAGES_WAITING_OF_ADDRESS_MAX`].
     WaitingMessages,
-    /// [`limits::SAML_FORMS_BYTES_MAX`]
+    /// Bytes of SAML forms in memory: [`limits::SAML_FORMS_BYTES_MAX`].
     SamlForms,
     /// Same as [`LimitName::UnverifiedMessages`], for messages in a frame: any page can cause them, so they are counted
     /// separately.
@@ -143,7 +143,7 @@ pub enum LimitName {
     /// `[limits] failures`, for refused sign-ins with a valid `state`. Beyond it they are summarized in the audit
     /// trail.
     RefusedSignIns,
-    /// [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`]
+    /// SAML responses to one sign-in: [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`].
     SamlResponses,
     /// [`limits::PENDING_MAX`] for sign-ins
     PendingSignIns,
@@ -157,7 +157,7 @@ pub enum LimitName {
     Credentials,
     /// `[aws] sts_rate`
     StsRate,
-    /// [`limits::DEVICE_AUTHORIZATIONS_MAX`]
+    /// Device authorizations of one address: [`limits::DEVICE_AUTHORIZATIONS_MAX`].
     DeviceAuthorization,
     /// [`limits::WRONG_CODES_PER_SESSION_MAX`] and [`limits::WRONG_CODES_PER_PERSON_MAX`]
     UserCodes,

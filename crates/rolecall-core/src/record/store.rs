@@ -68,7 +68,7 @@ pub struct Counter {
 /// A counter after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterResult {
-    /// The total.
+    /// Total after the change; unchanged if nothing was added.
     pub total: i64,
     /// Whether the amount was added.
     pub added: bool,

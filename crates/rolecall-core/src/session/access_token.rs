@@ -7,19 +7,19 @@ use crate::session::{ClientSession, Sessions, TokenHandle};
 /// How access tokens of AWS IAM Identity Center begin (CreateToken, example response).
 const AWS_TOKEN_PREFIX: &str = "aoa";
 
-/// Why an access token opens no session.
+/// Why an access token has no session.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessTokenError {
-    /// The gateway issued no token of this form.
+    /// The token does not have the format of this gateway.
     #[error("the access token was not issued here")]
     NotIssuedHere {
-        /// Whether it has the form of one of AWS IAM Identity Center.
+        /// Whether it has the format of AWS IAM Identity Center.
         of_aws: bool,
     },
     /// The session has ended, or the token has expired, was replaced or never existed.
     #[error("the session has ended")]
     SessionEnded,
-    /// The store does not answer: an outage, which costs nobody a token.
+    /// The store is unavailable. The token remains valid.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
 }

@@ -9,7 +9,7 @@ use crate::identity::Identity;
 /// An approval of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Approval {
-    /// The person.
+    /// The person who approved.
     pub identity: Identity,
     /// The browser session in which it was given.
     pub session: SessionId,

@@ -44,9 +44,9 @@ impl From<&Identity> for Owner {
 /// A session with its renewed secret.
 #[derive(Debug)]
 pub struct ResumedSession {
-    /// The session.
+    /// The live session.
     pub session: Session,
-    /// The new secret for the browser, if it was replaced. If the store is read-only, the old secret remains valid.
+    /// The new secret, if the session secret was replaced. If the store is read-only, the old secret remains valid.
     pub renewed: Result<Option<SessionSecret>, StoreError>,
 }
 

@@ -21,7 +21,7 @@ impl ClientName {
         }
     }
 
-    /// The name.
+    /// The name as shown on pages.
     pub fn as_str(&self) -> &str {
         &self.0
     }

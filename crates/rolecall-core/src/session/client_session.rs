@@ -82,7 +82,7 @@ impl Record for ClientSession {
 struct Tokens {
     access: Vec<LiveAccessToken>,
     refresh: SecretDigest,
-    /// Oldest first.
+    /// Refresh tokens that were replaced, oldest first.
     retired: Vec<RetiredRefreshToken>,
 }
 
@@ -104,11 +104,11 @@ struct RetiredRefreshToken {
 /// The response to a token request (RFC 6749 5.1).
 #[derive(Clone, Debug)]
 pub struct ClientTokens {
-    /// `access_token`
+    /// `access_token`, a bearer token of the portal interface.
     pub access_token: AccessToken,
     /// Expiry of the access token.
     pub access_expires_at: DateTime<Utc>,
-    /// `refresh_token`
+    /// `refresh_token`; each use replaces it.
     pub refresh_token: RefreshToken,
 }
 
@@ -181,7 +181,7 @@ impl ClientSession {
                 retired: Vec::new(),
             },
         };
-        let access_expires_at = session.admit(&access, now, access_life);
+        let access_expires_at = session.add_access_token(&access, now, access_life);
         let tokens = ClientTokens {
             access_token: access,
             access_expires_at,
@@ -243,7 +243,7 @@ impl ClientSession {
         };
         self.tokens.retired.push(retired);
         self.tokens.refresh = refresh_token.digest();
-        let access_expires_at = self.admit(&access_token, now, access_life);
+        let access_expires_at = self.add_access_token(&access_token, now, access_life);
         ClientTokens {
             access_token,
             access_expires_at,
@@ -270,7 +270,7 @@ impl ClientSession {
         })
     }
 
-    fn admit(
+    fn add_access_token(
         &mut self,
         token: &AccessToken,
         now: DateTime<Utc>,

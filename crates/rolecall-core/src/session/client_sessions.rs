@@ -34,7 +34,7 @@ impl Sessions {
         left < limits::SESSION_ENDS_SOON.min(self.rules.refresh_token / 2)
     }
 
-    /// End of a client session that this person approves now.
+    /// When a client session that is approved now would end.
     pub fn client_session_end(&self, session: &Session) -> DateTime<Utc> {
         let longest = self.clock.now() + self.rules.refresh_token;
         session.ends_at.min(longest)

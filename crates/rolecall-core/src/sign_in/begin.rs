@@ -25,7 +25,7 @@ pub struct SignInRequest {
 /// Parameters of a provider's callback: untrusted.
 #[derive(Clone, Debug)]
 pub struct CallbackParams {
-    /// `state`
+    /// `state` or `RelayState`: identifies the sign-in.
     pub state: State,
     /// Response of the provider.
     pub callback: Callback,
@@ -147,7 +147,7 @@ impl SignIns {
         context: &RequestContext,
         provider: &ProviderId,
         secrets: BrowserSecrets,
-        wish: SignInRequest,
+        request: SignInRequest,
     ) -> Result<SignInStarted, SignInError> {
         let adapter = self
             .provider(provider)
@@ -156,11 +156,11 @@ impl SignIns {
         let begun_from = self
             .admit_sign_in(context, secrets.session.as_ref())
             .await?;
-        let begun = self
-            .begin_at(adapter.as_ref(), secrets.browser, wish, begun_from.clone())
-            .await;
+        let slots = begun_from.clone();
+        let begin = self.begin_at(adapter.as_ref(), secrets.browser, request, slots);
+        let begun = begin.await;
         if let Err(error) = &begun {
-            // Nothing was started, for a reason that is not the user's.
+            // No sign-in was started, and the user did not cause that.
             self.release_sign_in(begun_from.as_ref()).await;
             if let SignInError::Provider(_) = error {
                 self.journal
@@ -174,22 +174,18 @@ impl SignIns {
         &self,
         adapter: &dyn IdentityProvider,
         browser: Option<BrowserSecret>,
-        wish: SignInRequest,
+        request: SignInRequest,
         begun_from: Option<AddressSlots>,
     ) -> Result<SignInStarted, SignInError> {
-        let SignInRequest {
-            requirements,
-            return_to,
-        } = wish;
         let entropy = self.entropy.as_ref();
         let state = State::new(random_token(entropy));
         let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
-        let (challenge, correlation) = adapter.begin(&state, &requirements).await?;
+        let (challenge, correlation) = adapter.begin(&state, &request.requirements).await?;
         let pending = PendingSignIn {
             provider: adapter.id().clone(),
             browser: browser.digest(),
             correlation,
-            return_to,
+            return_to: request.return_to,
             begun_from,
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
@@ -282,11 +278,7 @@ impl SignIns {
         continuation: Continuation<'_>,
     ) -> Result<SignInCompleted, SignInError> {
         verified.require_groups()?;
-        let VerifiedSignIn {
-            mut identity,
-            replay_key,
-            ..
-        } = verified;
+        let (mut identity, replay_key) = (verified.identity, verified.replay_key);
         if let Err(why) = self.entitlements.policy().check_claims(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());

@@ -52,7 +52,7 @@ pub(crate) struct WaitingMessages {
 pub(crate) enum Message {
     /// As the response to a sign-in or sign-out in progress.
     Solicited,
-    /// Unsolicited.
+    /// Without a request, with this delivery.
     Unsolicited(BrowserDelivery),
 }
 

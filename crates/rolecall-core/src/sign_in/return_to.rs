@@ -25,7 +25,7 @@ pub struct ReturnTo(String);
 pub struct InvalidReturnTo;
 
 impl ReturnTo {
-    /// The portal.
+    /// The start page of the portal: `/`.
     pub fn portal() -> Self {
         Self("/".to_owned())
     }

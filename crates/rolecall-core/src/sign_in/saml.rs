@@ -23,7 +23,7 @@ pub enum LogoutMessage {
     Post {
         /// `SAMLRequest` or `SAMLResponse`
         message: SecretText,
-        /// `RelayState`
+        /// `RelayState`, untrusted.
         relay_state: Option<String>,
     },
 }
@@ -52,7 +52,7 @@ pub struct ResponseForAws {
     pub roles: Vec<String>,
     /// `RoleSessionName`
     pub session_name: Option<String>,
-    /// `SourceIdentity`
+    /// `SourceIdentity`; `None` if absent.
     pub source_identity: Option<String>,
     /// Keys of `PrincipalTag:…`.
     pub tag_keys: Vec<String>,
@@ -84,9 +84,9 @@ pub enum BrowserDelivery {
 #[derive(Debug)]
 pub enum QueuePosition {
     /// The message was verified before and has priority.
-    Ours,
+    Priority,
     /// The message is from this address. The share is its position among the waiting messages.
-    Of(Share),
+    OfAddress(Share),
 }
 
 /// Operations that only SAML providers support.

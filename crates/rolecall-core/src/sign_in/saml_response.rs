@@ -23,7 +23,7 @@ use crate::sign_in::{
 pub struct PostedResponse {
     /// `SAMLResponse`
     pub response: SamlResponse,
-    /// `RelayState`
+    /// `RelayState`, untrusted.
     pub relay_state: Option<String>,
 }
 
@@ -303,7 +303,7 @@ impl SignIns {
             self.queue_position(context, Message::Unsolicited(BrowserDelivery::Navigation))?;
         let verified = saml.complete_unsolicited(response, &position).await?;
         drop(position);
-        // A response that can be replayed must not sign in whoever presents it.
+        // Anyone who obtains a response that can be replayed could sign in with it.
         if verified.replay_key.is_none() {
             let again = "an unsolicited response must be usable only once";
             return Err(ProviderError::rejected(RejectReason::Unsolicited, again).into());

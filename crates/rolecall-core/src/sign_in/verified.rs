@@ -35,7 +35,7 @@ pub struct VerifiedSignIn {
 }
 
 impl VerifiedSignIn {
-    /// Refuses a person whose groups are unknown: a deny by group would not apply to them.
+    /// Refuses a person whose groups are unknown: a deny rule by group would not apply to them.
     ///
     /// # Errors
     /// [`RejectReason::TooManyGroups`].

@@ -85,6 +85,6 @@ fn policy_changes_are_formatted() {
     let changes = policy(&after).changes_since(&policy(BASE));
     assert_eq!(
         changes.to_string(),
-        "0 assignments, 1 deny and 0 roles changed"
+        "0 assignments, 1 deny rule and 0 roles changed"
     );
 }

@@ -279,9 +279,9 @@ fn errors_of_unreachable_rules() {
     );
     one(
         "<[[deny]]\nid = \"d\"\nwho = { everyone = true }\naccounts = [\"tag:env=prd\"]\n",
-        "this deny is unreachable: its selectors match no account or no permission set | correct the selectors, or remove the deny",
+        "this deny rule is unreachable: its selectors match no account or no permission set | correct the selectors, or remove the deny rule",
     );
-    let denied = "this assignment is unreachable: everything in it is denied, by \"d\" among others | remove the assignment, or narrow the deny at access.toml:10";
+    let denied = "this assignment is unreachable: everything in it is denied, by \"d\" among others | remove the assignment, or narrow the deny rule at access.toml:10";
     for who in [
         "everyone = true",
         "provider = \"okta\"",
@@ -307,7 +307,7 @@ fn errors_in_denies() {
     for (marked, expected) in [
         (
             "[[deny]]\nid = \"d\"\nwho = { everyone = true }\nwhen = <{ mfa = true }",
-            "a deny cannot have `when`: it always applies | remove it; only assignments have conditions",
+            "a deny rule cannot have `when`: it always applies | remove it; only assignments have conditions",
         ),
         (
             "<[[deny]]\nid = \"d\"",

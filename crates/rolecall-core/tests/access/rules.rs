@@ -1,4 +1,4 @@
-//! The meaning of each key of assignments and denies.
+//! The meaning of each key of assignments and deny rules.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{Policy, RuleOutcome, Unmet};
@@ -243,8 +243,8 @@ fn unmet_conditions_are_formatted() {
         ),
         (
             Unmet::AuthTimeMissing(TimeDelta::hours(1)),
-            "needs a sign-in within the last 1 h, but your identity provider does not report when you signed in \
-             (administrators: configure it to send auth_time, or set auth_time = \"assume_now\")",
+            "needs a sign-in within the last 1 h, which cannot be checked, because your identity provider does not \
+             report when you signed in",
         ),
         (
             Unmet::NotBefore(now()),

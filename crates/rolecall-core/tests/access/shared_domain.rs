@@ -61,7 +61,7 @@ fn unambiguous_provider_causes_no_warning() {
     ] {
         assert_eq!(warnings(domains, &rules), Vec::<String>::new(), "{rules}");
     }
-    // A deny that applies to both is as intended.
+    // A deny rule that applies to both is as intended.
     let deny = format!(
         "{}[[deny]]\nid = \"d\"\nwho = {{ {alice} }}\npermission_sets = [\"Plain\"]\n",
         assignment("everyone = true", "Plain")

@@ -84,19 +84,19 @@ fn rule_on_unsupported_fact_causes_a_warning() {
             vec![format!("{GROUPS}this never matches alice@example.com")],
         ),
         (
-            "a deny by groups",
+            "a deny rule by groups",
             &both,
             deny(&format!("{of_google}, groups = [\"a\"]")),
             vec![format!("{GROUPS}this matches nobody")],
         ),
         (
-            "a deny by groups, of the only provider",
+            "a deny rule by groups, of the only provider",
             &alone,
             deny("groups = [\"a\"]"),
             vec![format!("{GROUPS}this matches nobody")],
         ),
         (
-            "a deny by a claim",
+            "a deny rule by a claim",
             &both,
             deny(&format!("{of_google}, claims = {{ groups = [\"a\"] }}")),
             vec![format!("{CLAIM}\"groups\": this matches nobody")],

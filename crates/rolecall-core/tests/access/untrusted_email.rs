@@ -1,4 +1,4 @@
-//! Addresses that are not trusted: they grant nothing, and denies still apply.
+//! Addresses that are not trusted: they grant nothing, and deny rules still apply.
 
 use rolecall_core::access::AttributeError;
 use rolecall_core::identity::{EmailDomain, Identity, trusted_email};

@@ -1,4 +1,4 @@
-//! Accounts whose roles are assumed with the gateway's own AWS credentials: what STS is told, and what role chaining limits.
+//! Accounts whose roles are assumed with the gateway's own AWS credentials: what is sent to STS, and what role chaining limits.
 
 use rolecall_core::access::DurationReason;
 use rolecall_core::audit::AuditEventKind;

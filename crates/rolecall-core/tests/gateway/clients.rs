@@ -9,7 +9,7 @@ mod sessions;
 mod user_codes;
 
 use chrono::TimeDelta;
-use rolecall_core::base::secret::{AccessToken, AuthorizationCode, SecretText};
+use rolecall_core::base::secret::{AccessToken, AuthorizationCode, RefreshToken, SecretText};
 use rolecall_core::clients::{
     AuthorizationForm, AuthorizationStep, ClientId, CodeRedemption, ConsentChoice, ConsentError,
     DeviceConsent, GrantType, RegisteredClient, RegistrationForm, StartedDeviceAuthorization,
@@ -49,6 +49,14 @@ pub(crate) fn register(gateway: &Gateway) -> Known {
         client: known.unwrap(),
         id: registered.id,
     }
+}
+
+/// A gateway with a registered client, and a session of alice.
+async fn set_up() -> (Fixture, Known, Session) {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.session_of("alice").await;
+    (fixture, known, alice)
 }
 
 pub(crate) async fn start(fixture: &Fixture, known: &Known) -> StartedDeviceAuthorization {
@@ -100,13 +108,35 @@ pub(crate) async fn poll(
         .await
 }
 
-/// The tokens of a client after the device flow.
-pub(crate) async fn by_device(fixture: &Fixture, known: &Known, session: &Session) -> ClientTokens {
+/// Starts a device authorization that the person of the session allows.
+pub(crate) async fn start_allowed(
+    fixture: &Fixture,
+    known: &Known,
+    session: &Session,
+) -> StartedDeviceAuthorization {
     let started = start(fixture, known).await;
     decide(fixture, session, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
+    started
+}
+
+/// The tokens of a client after the device flow.
+pub(crate) async fn by_device(fixture: &Fixture, known: &Known, session: &Session) -> ClientTokens {
+    let started = start_allowed(fixture, known, session).await;
     poll(fixture, known, &started).await.unwrap()
+}
+
+async fn refresh(
+    fixture: &Fixture,
+    known: &Known,
+    token: &RefreshToken,
+) -> Result<ClientTokens, TokenError> {
+    fixture
+        .gateway
+        .clients()
+        .refresh(&context(), &known.id, token)
+        .await
 }
 
 pub(crate) fn form(known: &Known, state: &str) -> AuthorizationForm {

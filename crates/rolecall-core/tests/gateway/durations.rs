@@ -9,7 +9,7 @@ use crate::fixture::{Fixture, developer, plain};
 
 const TOO_LONG: (StsRefusal, &str) = (StsRefusal::DurationTooLong, "ValidationError");
 
-/// The duration that STS was asked for, and the one that the person is told.
+/// The duration that was requested of STS, and the one that the pages show.
 async fn issued(
     fixture: &Fixture,
     session: &Session,

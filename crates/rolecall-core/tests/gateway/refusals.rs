@@ -317,8 +317,8 @@ async fn polls_of_denied_device_write_nothing() {
         let refused = poll(&fixture, &known, &started).await.unwrap_err();
         assert!(matches!(refused, TokenError::AccessDenied), "{refused:?}");
     }
-    let verbs = fixture.store.take_calls();
-    assert!(verbs.keys().eq(&["get"]), "{verbs:?}");
+    let operations = fixture.store.take_calls();
+    assert!(operations.keys().eq(&["get"]), "{operations:?}");
 }
 
 #[tokio::test]

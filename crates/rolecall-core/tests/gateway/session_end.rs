@@ -89,16 +89,11 @@ impl End {
                 let order = Some(crate::fixture::logout(&format!(
                     "{called} order-{index} {index}"
                 )));
-                let ordered = gateway
+                let (okta, by) = (id("okta"), BrowserDelivery::Navigation);
+                let logout = gateway
                     .sign_ins()
-                    .handle_logout_request(
-                        &context,
-                        &id("okta"),
-                        order,
-                        BrowserDelivery::Navigation,
-                    )
-                    .await;
-                ordered.unwrap();
+                    .handle_logout_request(&context, &okta, order, by);
+                logout.await.unwrap();
                 Ok(())
             }
         };

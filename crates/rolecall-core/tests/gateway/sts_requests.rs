@@ -6,7 +6,7 @@ use rolecall_core::identity::{EmailAddress, Subject};
 
 use crate::fixture::{Fixture, NO_DELETE, developer, plain};
 
-/// `RoleSessionName` and `sub` of an issue for a person of a provider.
+/// `RoleSessionName` and `sub` of a credential request for a person of a provider.
 async fn names(fixture: &Fixture, provider: &str, person: &str) -> (String, String) {
     let session = fixture.sign_in(provider, person).await.session;
     fixture.issue(&session, &plain()).await.unwrap();

@@ -17,7 +17,7 @@ use crate::xml::Element;
 
 /// Prefix of the names of AWS's attributes.
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
-/// AWS's audience.
+/// Entity ID of AWS, which a response must have as its audience.
 const AUDIENCE: &str = "urn:amazon:webservices";
 /// Maximum age of a response.
 const REDEEMED_WITHIN: TimeDelta = TimeDelta::minutes(5);

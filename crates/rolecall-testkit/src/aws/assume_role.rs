@@ -88,7 +88,7 @@ pub(super) fn assume(
     Ok(success("AssumeRole", &issued, &[], packed, request_id))
 }
 
-/// What follows a session through role chaining cannot be set again.
+/// Transitive session tags and the source identity of a session cannot be changed in role chaining.
 fn check_inherited(
     tags: &SessionTags,
     inherited: &SessionTags,

@@ -40,7 +40,7 @@ enum Operation {
     Signed(Signed),
 }
 
-/// Those of them that are signed.
+/// The operations that are signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signed {
     AssumeRole,

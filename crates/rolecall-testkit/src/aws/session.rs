@@ -22,7 +22,7 @@ const TOKEN_BYTES: usize = 4_096;
 
 /// Who assumes a role, as the proof says or as the signature shows.
 pub(super) struct RoleCaller<'a> {
-    /// The operation.
+    /// The operation, as trust policies name it.
     pub action: Action,
     /// How the session comes about.
     pub kind: SessionKind,
@@ -118,7 +118,7 @@ impl RoleCaller<'_> {
     }
 }
 
-/// A session with fresh credentials for so many seconds, of nobody yet.
+/// A session with new credentials for this many seconds; the caller adds role and user.
 pub(super) fn credentials(state: &AwsState, seconds: u64) -> anyhow::Result<IssuedSession> {
     let mut random = [0_u8; 330];
     openssl::rand::rand_bytes(&mut random)?;

@@ -25,7 +25,7 @@ const SESSIONS_MAX: usize = 20_000;
 pub struct RecordedRequest {
     /// Parameter `Action`; empty if absent.
     pub action: String,
-    /// HTTP method.
+    /// HTTP method of the request.
     pub method: String,
     /// Path of the URL.
     pub path: String,
@@ -61,9 +61,9 @@ pub struct IssuedSession {
     pub access_key_id: String,
     /// Secret access key.
     pub secret_access_key: String,
-    /// Session token.
+    /// Session token, by which later calls find the session.
     pub session_token: String,
-    /// Time of issue.
+    /// Time at which the session was issued.
     pub issued_at: DateTime<Utc>,
     /// Time of expiry.
     pub expiration: DateTime<Utc>,
@@ -170,11 +170,11 @@ impl<V> Recent<V> {
 /// IAM resources of an account.
 #[derive(Default)]
 pub(super) struct AccountState {
-    /// By issuer.
+    /// OIDC providers, by issuer.
     pub providers: HashMap<String, Arc<OidcProvider>>,
-    /// By ARN.
+    /// SAML providers, by ARN.
     pub saml_providers: HashMap<String, Arc<SamlProvider>>,
-    /// By ARN.
+    /// Roles, by ARN.
     pub roles: HashMap<String, Arc<TrustedRole>>,
     /// By access key id.
     pub users: HashMap<String, Arc<IamUser>>,

@@ -15,20 +15,20 @@ const COOKIE_MAX: usize = 4096;
 /// Whether a cookie is sent with cross-site requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// Never.
+    /// Not sent with requests from other sites.
     Strict,
     /// With links, but not with forms.
     Lax,
-    /// Always.
+    /// Sent with every request.
     None,
 }
 
 /// A stored cookie.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cookie {
-    /// Name.
+    /// Name, with its prefix.
     pub name: String,
-    /// Value.
+    /// Value, without quotes.
     pub value: String,
     /// The host that set it, or its `Domain`.
     pub domain: String,

@@ -60,7 +60,7 @@ impl Page {
             .filter_map(|value| value.to_str().ok())
     }
 
-    /// The body.
+    /// The body as text.
     pub fn body(&self) -> &str {
         &self.body
     }

@@ -9,7 +9,7 @@ pub(super) enum Relation {
     SameOrigin,
     /// Same scheme and registrable domain, on any port.
     SameSite,
-    /// Different sites.
+    /// The registrable domains or the schemes differ.
     CrossSite,
 }
 

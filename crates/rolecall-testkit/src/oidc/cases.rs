@@ -11,7 +11,7 @@ use super::{EndpointFault, ExpectedOutcome, Fault};
 pub struct Case {
     /// Name in `snake_case`, for a test.
     pub name: &'static str,
-    /// The fault.
+    /// What the provider does wrong.
     pub fault: Fault,
     /// Outcome for a correct relying party that requires [`Fault::HOSTED_DOMAIN`], at a provider set up by [`Fault::prepare`].
     pub outcome: ExpectedOutcome,
@@ -124,7 +124,7 @@ macro_rules! for_each_oidc_fault {
 
 macro_rules! table {
     ($($name:ident: $fault:expr => $outcome:ident,)*) => {
-        /// All faults.
+        /// One case for each fault.
         pub const ALL: &[Case] = &[
             $(Case { name: stringify!($name), fault: $fault, outcome: ExpectedOutcome::$outcome },)*
         ];

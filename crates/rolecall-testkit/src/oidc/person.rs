@@ -107,7 +107,7 @@ pub struct OidcClient {
     pub secret: Option<String>,
     /// Registered redirect URIs.
     pub redirect_uris: Vec<String>,
-    /// Authentication method.
+    /// How the client authenticates at the token endpoint.
     pub method: ClientMethod,
     /// Registered post-logout redirect URIs.
     pub post_logout_redirect_uris: Vec<String>,

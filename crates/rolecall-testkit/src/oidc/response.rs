@@ -34,7 +34,7 @@ pub(super) enum ResponseKind {
 pub enum EndpointFault {
     /// 200 with an HTML page, like a captive portal.
     Html,
-    /// 500.
+    /// Status 500 instead of the response.
     ServerError,
     /// 200 with an empty body.
     Empty,

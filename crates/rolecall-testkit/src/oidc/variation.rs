@@ -12,9 +12,9 @@ pub const ABSENT: &str = "__absent__";
 /// A response that replaces that of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawResponse {
-    /// Status code.
+    /// Status code of the response.
     pub status: u16,
-    /// Body.
+    /// Body of the response.
     pub body: String,
     /// `Content-Type`.
     pub content_type: String,

@@ -13,7 +13,7 @@ use super::{ExpectedOutcome, Fault};
 pub struct Case {
     /// Name in `snake_case`, for a test.
     pub name: &'static str,
-    /// The fault.
+    /// What the provider does wrong.
     pub fault: Fault,
     /// Outcome for a correct service provider.
     pub outcome: ExpectedOutcome,
@@ -279,7 +279,7 @@ macro_rules! for_each_saml_fault {
 
 macro_rules! table {
     ($($name:ident: $fault:expr => $outcome:ident [$($reason:literal),*],)*) => {
-        /// All faults.
+        /// One case for each fault.
         pub const ALL: &[Case] = &[
             $(Case { name: stringify!($name), fault: $fault, outcome: ExpectedOutcome::$outcome, reasons: &[$($reason),*] },)*
         ];

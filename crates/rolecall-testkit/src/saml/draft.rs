@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::names::{ASSERTION, BASIC, BEARER, PROTOCOL, XS, XSI};
 use crate::xml::{Element, Node};
 
-/// A response.
+/// A response before it is signed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Draft {
     pub(super) id: String,
@@ -61,7 +61,7 @@ pub(super) struct Conditions {
     pub(super) not_on_or_after: Option<DateTime<Utc>>,
     /// Audiences of each `AudienceRestriction`. All restrictions must match, each by any of its audiences (Core 2.5.1.4).
     pub(super) audiences: Vec<Vec<String>>,
-    /// Other conditions.
+    /// Children of `Conditions` in addition to the audience.
     pub(super) more: Vec<Element>,
 }
 

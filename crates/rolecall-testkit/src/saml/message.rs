@@ -32,7 +32,7 @@ pub enum Binding {
 /// A received message.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The document.
+    /// The XML document as received.
     pub document: Element,
     /// Whether the parameter is `SAMLRequest`, not `SAMLResponse`.
     pub is_request: bool,

@@ -148,7 +148,7 @@ impl Credential {
         &self.key
     }
 
-    /// The certificate.
+    /// Self-signed certificate of the key.
     pub fn certificate(&self) -> &X509 {
         &self.certificate
     }

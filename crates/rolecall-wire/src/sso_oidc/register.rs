@@ -34,9 +34,9 @@ pub struct RegisterClientRequest {
 pub struct RegisterClientResponse {
     /// `client_id` for later requests.
     pub client_id: String,
-    /// Time of issue.
+    /// Time at which the registration was issued, in seconds since 1970.
     pub client_id_issued_at: i64,
-    /// Client secret.
+    /// Secret, which the client sends with each token request.
     pub client_secret: Secret,
     /// Time of expiry of ID and secret.
     pub client_secret_expires_at: i64,

@@ -12,13 +12,13 @@ fn unsigned_claims_have_plausible_times() {
         Verified::from_unsigned(claims.as_object().unwrap(), &settings(), now)
     };
     for five in [json!(5), json!("5")] {
-        let supposed = of(five).unwrap();
-        assert_eq!(supposed.asserted_at.timestamp(), 5);
-        assert_eq!(supposed.auth_time, AuthTime::Stated);
+        let verified = of(five).unwrap();
+        assert_eq!(verified.asserted_at.timestamp(), 5);
+        assert_eq!(verified.auth_time, AuthTime::Stated);
     }
     // As at a sign-in, an invalid time counts as missing.
     for bad in [json!(i64::MAX), json!(-1), json!(1e18), json!("yesterday")] {
-        let supposed = of(bad.clone()).unwrap();
-        assert_eq!(supposed.auth_time, AuthTime::Unstated, "{bad}");
+        let verified = of(bad.clone()).unwrap();
+        assert_eq!(verified.auth_time, AuthTime::Unstated, "{bad}");
     }
 }

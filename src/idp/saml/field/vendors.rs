@@ -5,7 +5,7 @@ use rolecall_core::identity::EmailAddress;
 use super::*;
 
 /// An assertion of a vendor about alice.
-struct Sent {
+struct VendorResponse {
     vendor: &'static str,
     /// `NameID/@Format` after the common prefix, and its text.
     name_id: (&'static str, &'static str),
@@ -20,8 +20,8 @@ struct Sent {
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
 
-const VENDORS: [Sent; 7] = [
-    Sent {
+const VENDORS: [VendorResponse; 7] = [
+    VendorResponse {
         vendor: "AD FS",
         name_id: ("1.1:nameid-format:unspecified", "CORP\\alice"),
         context: PASSWORD,
@@ -53,7 +53,7 @@ const VENDORS: [Sent; 7] = [
         groups: &["AWS-Payments", "Domain Users"],
         mfa: true,
     },
-    Sent {
+    VendorResponse {
         vendor: "Entra ID",
         name_id: (
             "2.0:nameid-format:persistent",
@@ -93,7 +93,7 @@ const VENDORS: [Sent; 7] = [
         groups: &["8ce9e1b1-29bd-4f43-8a3c-8d1c4f4a4a51"],
         mfa: true,
     },
-    Sent {
+    VendorResponse {
         vendor: "Okta",
         name_id: ("2.0:nameid-format:persistent", "alice@example.com"),
         context: PASSWORD,
@@ -105,7 +105,7 @@ const VENDORS: [Sent; 7] = [
         groups: &["aws-payments"],
         mfa: false,
     },
-    Sent {
+    VendorResponse {
         vendor: "OneLogin",
         name_id: ("1.1:nameid-format:emailAddress", "alice@example.com"),
         context: PASSWORD,
@@ -117,7 +117,7 @@ const VENDORS: [Sent; 7] = [
         groups: &["aws-payments", "Everyone"],
         mfa: false,
     },
-    Sent {
+    VendorResponse {
         vendor: "JumpCloud",
         name_id: ("1.1:nameid-format:unspecified", "5e9f1b1a2c3d4e5f6a7b8c9d"),
         context: UNSPECIFIED,
@@ -128,7 +128,7 @@ const VENDORS: [Sent; 7] = [
         groups: &["aws-payments"],
         mfa: false,
     },
-    Sent {
+    VendorResponse {
         vendor: "Keycloak",
         name_id: (
             "2.0:nameid-format:persistent",
@@ -147,7 +147,7 @@ const VENDORS: [Sent; 7] = [
         groups: &["aws-payments"],
         mfa: false,
     },
-    Sent {
+    VendorResponse {
         vendor: "Shibboleth",
         name_id: ("2.0:nameid-format:persistent", "ZXhhbXBsZS1wYWlyd2lzZQ=="),
         context: "https://refeds.org/profile/mfa",

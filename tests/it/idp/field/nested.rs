@@ -1,4 +1,4 @@
-//! Values nested in arrays, which rules cannot be compared with: never ignored, because a deny might depend on them.
+//! Values nested in arrays, which rules cannot be compared with: never ignored, because a deny rule might depend on them.
 
 use std::path::Path;
 

@@ -129,7 +129,7 @@ async fn unrelated_requests_are_not_grouped() -> Result<()> {
     let start = |client: &Client, address: &'static str| {
         let body = client.start_device_authorization(&fixture.at("/start"));
         let request = fixture.client.post(fixture.at("/device_authorization"));
-        Answer::of(request.header("x-forwarded-for", address).json(&body))
+        JsonResponse::of(request.header("x-forwarded-for", address).json(&body))
     };
     let early = start(&client, "192.0.2.1").await?;
     fixture.clock.advance(Duration::from_secs(61));
@@ -186,7 +186,7 @@ async fn unrelated_requests_are_not_grouped() -> Result<()> {
 
 impl Fixture {
     /// The IDs of these requests on a page.
-    fn device_names(&self, devices: &[&Answer]) -> Result<String> {
+    fn device_names(&self, devices: &[&JsonResponse]) -> Result<String> {
         let mut names = Vec::new();
         for device in devices {
             let code = rolecall_core::base::secret::DeviceCode::new(device.device_code()?);

@@ -141,15 +141,17 @@ async fn unreadable_bodies_return_aws_exceptions() -> Result<()> {
             .post(fixture.at("/token"))
             .header(CONTENT_TYPE, kind)
             .body(body);
-        Answer::of(request)
-            .await?
-            .refused(status, "InvalidRequestException", "invalid_request")?;
+        JsonResponse::of(request).await?.refused(
+            status,
+            "InvalidRequestException",
+            "invalid_request",
+        )?;
     }
     let request = fixture
         .client
         .get(fixture.at("/token"))
         .header(ACCEPT, "text/html");
-    Answer::of(request)
+    JsonResponse::of(request)
         .await?
         .refused(405, "InvalidRequestException", "invalid_request")?;
     Ok(())
@@ -210,7 +212,7 @@ async fn registrations_survive_loss_of_the_store() -> Result<()> {
         .post(format!("http://{}/device_authorization", replica.address))
         .header("host", fixture.stack.url().trim_start_matches("http://"))
         .json(&body);
-    ensure!(Answer::of(request).await?.status == 200);
+    ensure!(JsonResponse::of(request).await?.status == 200);
     Ok(())
 }
 
@@ -295,7 +297,7 @@ async fn form_encoded_requests_use_rfc_6749_names() -> Result<()> {
             .extend_pairs(pairs)
             .finish();
         let request = fixture.client.post(fixture.at(path));
-        Answer::of(
+        JsonResponse::of(
             request
                 .header(
                     CONTENT_TYPE,
@@ -352,7 +354,7 @@ async fn cross_site_requests_are_rejected() -> Result<()> {
         .post(fixture.at("/device_authorization"))
         .header("origin", "https://evil.example")
         .json(&body);
-    Answer::of(request)
+    JsonResponse::of(request)
         .await?
         .refused(403, "AccessDeniedException", "access_denied")
 }

@@ -26,7 +26,7 @@ fn wait(answer: &Response) -> Result<u32> {
 }
 
 /// A client session from the device flow: the token response.
-async fn device_tokens(fixture: &Fixture, client: &Client, pass: &Pass) -> Result<Answer> {
+async fn device_tokens(fixture: &Fixture, client: &Client, pass: &Pass) -> Result<JsonResponse> {
     let started = fixture.start_device(client).await?;
     fixture.allow_device(pass, &started.user_code()?).await?;
     let answer = fixture.poll(client, &started.device_code()?).await?;

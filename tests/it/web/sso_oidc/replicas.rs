@@ -32,8 +32,8 @@ async fn winners(
     replica: &Replica,
     body: &CreateTokenRequest,
 ) -> Result<Vec<String>> {
-    let asks =
-        (0..100).map(|n| Answer::of(token_at(fixture, (n % 2 == 0).then_some(replica), body)));
+    let asks = (0..100)
+        .map(|n| JsonResponse::of(token_at(fixture, (n % 2 == 0).then_some(replica), body)));
     let mut winners = Vec::new();
     for answer in futures_util::future::join_all(asks).await {
         let answer = answer?;
@@ -121,7 +121,7 @@ async fn session_end_applies_to_both_replicas() -> Result<()> {
     );
     ensure!(!opens(other.granted()?).await?);
     let body = client.refresh_token_request(&other.refresh_token()?);
-    Answer::of(token_at(&fixture, Some(&replica), &body))
+    JsonResponse::of(token_at(&fixture, Some(&replica), &body))
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
 }

@@ -58,7 +58,7 @@ async fn signed_out_page_can_end_client_sessions() -> Result<()> {
     ensure!(page.text().contains(offer), "{}", page.text());
     ensure!(fixture.opens(&token).await?);
 
-    let page = browser.press("Sign it out too", &[]).await?;
+    let page = browser.press("Sign out this program", &[]).await?;
     ensure!(
         page.text().contains("are signed out too"),
         "{}",
@@ -93,7 +93,7 @@ async fn offer_remains_after_single_logout() -> Result<()> {
         let offer = "1 command line or other program is still signed in";
         ensure!(page.text().contains(offer), "{}", page.text());
         ensure!(!fixture.upstream.is_signed_in("alice") && fixture.opens(&token).await?);
-        browser.press("Sign it out too", &[]).await?;
+        browser.press("Sign out this program", &[]).await?;
         ensure!(!fixture.opens(&token).await?);
     }
     Ok(())

@@ -23,7 +23,7 @@ fn registration(issuer: &str) -> RegisterClientRequest {
 }
 
 /// Asserts that the message contains the received and the expected URL, and the environment variables.
-fn names_both(answer: &Answer, fixture: &Fixture) -> Result<()> {
+fn names_both(answer: &JsonResponse, fixture: &Fixture) -> Result<()> {
     answer.refused(400, "InvalidRequestException", "invalid_request")?;
     let description = answer.text("error_description")?;
     for part in [

@@ -17,7 +17,7 @@ use crate::base::text_newtype;
 use crate::config_file::{Located, Reader, Spot, Value};
 
 text_newtype!(
-    /// ID of an assignment or a deny, as it appears in logs and in the audit trail.
+    /// ID of an assignment or a deny rule, as it appears in logs and in the audit trail.
     RuleId,
     InvalidRuleId,
     "an id is 1 to 128 letters, digits or . _ - : / @ +",
@@ -25,7 +25,7 @@ text_newtype!(
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/@+".contains(&b))
 );
 
-/// The common part of assignments and denies.
+/// The common part of assignments and deny rules.
 struct Rule<'d> {
     id: Option<RuleId>,
     spot: Spot<'d>,
@@ -42,7 +42,7 @@ pub(super) struct RawAssignment<'d> {
     owner: Option<String>,
 }
 
-/// A deny with unresolved names.
+/// A deny rule with unresolved names.
 pub(super) struct RawDeny<'d> {
     rule: Rule<'d>,
     reason: Option<String>,
@@ -84,7 +84,7 @@ pub(super) fn read_deny<'d>(
     let reason = line_of_text(&reader, "reason");
     if let Some(when) = reader.value("when") {
         when.spot().error(
-            "a deny cannot have `when`: it always applies",
+            "a deny rule cannot have `when`: it always applies",
             "remove it; only assignments have conditions",
         );
     }
@@ -107,7 +107,7 @@ impl<'d> Rule<'d> {
             };
             let kind = match rule_kind {
                 RuleKind::Assignment => "assignment",
-                RuleKind::Deny => "deny",
+                RuleKind::Deny => "deny rule",
             };
             names.take(kind, at);
         }
@@ -187,7 +187,7 @@ impl RawAssignment<'_> {
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(
                 format!("this assignment is unreachable: everything in it is denied, by {:?} among others", &*deny.id),
-                format!("remove the assignment, or narrow the deny at {}:{}", deny.location.path.display(), deny.location.line),
+                format!("remove the assignment, or narrow the deny rule at {}:{}", deny.location.path.display(), deny.location.line),
             );
         }
         Some(Assignment {
@@ -203,9 +203,9 @@ impl RawAssignment<'_> {
 }
 
 impl RawDeny<'_> {
-    /// Resolves the names. Reports an error if the deny covers nothing: a typing error in a deny would grant access.
+    /// Resolves the names. Reports an error if the deny rule covers nothing: a typing error in a deny rule would grant access.
     pub(super) fn resolve(self, selectors: &mut Selectors<'_>) -> Option<Deny> {
-        let scope = self.rule.scope(selectors, "deny")?;
+        let scope = self.rule.scope(selectors, "deny rule")?;
         Some(Deny {
             id: self.rule.id.as_ref()?.as_str().into(),
             location: self.rule.location(),
@@ -224,7 +224,7 @@ fn sets_of<'s>(
     numbers.filter_map(|number| sets.get(number as usize))
 }
 
-/// A deny, if denies that apply to everyone whom the assignment matches cover all of it.
+/// A deny rule, if deny rules that apply to everyone whom the assignment matches cover all of it.
 fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Deny> {
     let covering: Vec<&Deny> = denies.iter().filter(|deny| deny.who.covers(who)).collect();
     let first = covering.first().copied()?;
@@ -234,7 +234,7 @@ fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Den
         .then_some(first)
 }
 
-/// The selectors of a list, which must not be empty. A deny without the list covers all.
+/// The selectors of a list, which must not be empty. A deny rule without the list covers all.
 fn selectors<'d>(
     reader: &Reader<'d>,
     key: &'static str,

@@ -59,7 +59,7 @@ fn session_policy(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<Sess
     policy.ok()
 }
 
-/// Those of a variant, with the `Deny` statements of its permission set if it keeps them.
+/// Reads the session policies of a variant, with the `Deny` statements of its permission set if it keeps them.
 ///
 /// STS evaluates one inline policy, and a session may do what any `Allow` of it or of the managed policies permits. An
 /// `Allow` of the permission set would therefore widen the variant, and so would its managed policies; a `Deny` never does.

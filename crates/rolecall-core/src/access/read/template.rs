@@ -20,7 +20,7 @@ pub(super) fn read_source_identity(
     Some(template.value)
 }
 
-/// Any template.
+/// Reads a template. `None` after an error, which is reported.
 pub(super) fn read(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<Template> {
     parse(value, context).map(|template| template.value)
 }

@@ -2,7 +2,7 @@
 
 use crate::aws::{AccessKeyId, CallerIdentity, PrincipalKind, RoleArn, StsRefusal};
 
-/// What to do about the user whose key signs, where it differs from the advice about roles.
+/// Advice about the IAM user whose key signs; `None` if the advice for roles applies.
 pub(super) fn federation_advice(
     refusal: StsRefusal,
     role: &RoleArn,
@@ -28,7 +28,7 @@ pub(super) fn federation_advice(
     })
 }
 
-/// What to check when a role does not admit the gateway's credentials.
+/// What to check if a role does not accept the gateway's credentials.
 pub(super) fn caller_hint(
     role: &RoleArn,
     own: Option<&CallerIdentity>,

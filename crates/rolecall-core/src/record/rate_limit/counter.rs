@@ -19,7 +19,7 @@ use address::Family;
 
 /// Record kind of the counters.
 const KIND: &str = "rate";
-/// A limit with releasable slots may have a free slot at any time, on any replica. It is checked again after this time.
+/// Time after which a limit with releasable slots is checked again: a slot may become free at any time, on any replica.
 const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
 /// A slot of a limit, for one bucket.

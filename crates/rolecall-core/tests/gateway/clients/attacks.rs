@@ -8,15 +8,8 @@ use super::*;
 
 #[tokio::test]
 async fn only_one_of_100_redemptions_succeeds() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
-    let started = start(&fixture, &known).await;
-    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
-        .await
-        .unwrap();
+    let (fixture, known, alice) = set_up().await;
+    let started = start_allowed(&fixture, &known, &alice).await;
     let polls = (0..100).map(|_| poll(&fixture, &known, &started));
     let won: Vec<_> = join_all(polls)
         .await
@@ -44,11 +37,7 @@ async fn only_one_of_100_redemptions_succeeds() {
 
 #[tokio::test]
 async fn concurrent_refreshes_get_the_same_tokens() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let tokens = by_device(&fixture, &known, &alice).await;
     fixture.clock.advance(minutes(60));
     let context = context();
@@ -70,20 +59,10 @@ async fn concurrent_refreshes_get_the_same_tokens() {
 
 #[tokio::test]
 async fn each_replaced_refresh_token_keeps_its_grace() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let mut chain = vec![by_device(&fixture, &known, &alice).await];
-    let refresh = async |tokens: &ClientTokens| {
-        let token = &tokens.refresh_token;
-        fixture
-            .gateway
-            .clients()
-            .refresh(&context(), &known.id, token)
-            .await
-    };
+    let refresh =
+        async |tokens: &ClientTokens| refresh(&fixture, &known, &tokens.refresh_token).await;
     for _ in 0..limits::REFRESH_TOKENS_RETIRED_MAX {
         chain.push(refresh(chain.last().unwrap()).await.unwrap());
     }
@@ -114,25 +93,14 @@ async fn each_replaced_refresh_token_keeps_its_grace() {
 
 #[tokio::test]
 async fn concurrent_access_tokens_are_bounded() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let mut all = vec![by_device(&fixture, &known, &alice).await];
     for number in 0..limits::ACCESS_TOKENS_MAX {
         if number % limits::REFRESH_TOKENS_RETIRED_MAX == 0 {
             fixture.clock.advance(limits::REFRESH_GRACE);
         }
         let newest = &all.last().unwrap().refresh_token;
-        all.push(
-            fixture
-                .gateway
-                .clients()
-                .refresh(&context(), &known.id, newest)
-                .await
-                .unwrap(),
-        );
+        all.push(refresh(&fixture, &known, newest).await.unwrap());
     }
     assert!(!opens(&fixture, &all[0]).await);
     for tokens in &all[1..] {
@@ -174,18 +142,11 @@ async fn swapped_client_records_do_not_open() {
 
 #[tokio::test]
 async fn store_contains_no_plaintext_codes_or_tokens() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let waiting = start(&fixture, &known).await;
     let code = code(&fixture, &known, &alice, "canary-state").await;
     let tokens = by_device(&fixture, &known, &alice).await;
-    let refreshed = fixture
-        .gateway
-        .clients()
-        .refresh(&context(), &known.id, &tokens.refresh_token)
+    let refreshed = refresh(&fixture, &known, &tokens.refresh_token)
         .await
         .unwrap();
     let user_code = waiting.user_code.to_string();
@@ -234,11 +195,7 @@ async fn store_contains_no_plaintext_codes_or_tokens() {
 
 #[tokio::test]
 async fn token_with_another_person_is_rejected() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let bob = fixture.session_of("bob").await;
     let mut tokens = by_device(&fixture, &known, &alice).await;
     for key in fixture.store.keys("client-session-index") {
@@ -265,11 +222,7 @@ async fn token_with_another_person_is_rejected() {
 
 #[tokio::test]
 async fn replayed_code_ends_its_session() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let code = code(&fixture, &known, &alice, "s").await;
     let tokens = redeem(&fixture.gateway, &known, &code).await.unwrap();
     fixture.clock.advance(minutes(5));
@@ -280,11 +233,7 @@ async fn replayed_code_ends_its_session() {
 
 #[tokio::test]
 async fn code_is_bound_to_redirect_uri() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let code = code(&fixture, &known, &alice, "s").await;
     let elsewhere = CodeRedemption {
         code: code.clone(),
@@ -303,11 +252,7 @@ async fn code_is_bound_to_redirect_uri() {
 
 #[tokio::test]
 async fn replaced_refresh_token_after_grace_ends_session() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let first = by_device(&fixture, &known, &alice).await;
     let refresh = || {
         let (gateway, id) = (fixture.gateway.clone(), known.id.clone());
@@ -326,11 +271,7 @@ async fn replaced_refresh_token_after_grace_ends_session() {
 
 #[tokio::test]
 async fn requests_a_minute_apart_are_decided_separately() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     start(&fixture, &known).await;
     fixture
         .clock

@@ -7,11 +7,7 @@ use super::*;
 
 #[tokio::test]
 async fn unaudited_consent_is_not_given() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let started = start(&fixture, &known).await;
     fixture.trail.outage.fail_after(0);
     let error = decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
@@ -27,15 +23,8 @@ async fn unaudited_consent_is_not_given() {
 
 #[tokio::test]
 async fn unaudited_tokens_are_not_returned() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
-    let started = start(&fixture, &known).await;
-    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
-        .await
-        .unwrap();
+    let (fixture, known, alice) = set_up().await;
+    let started = start_allowed(&fixture, &known, &alice).await;
     let code = code(&fixture, &known, &alice, "s").await;
     fixture.trail.outage.fail_after(0);
     assert!(matches!(
@@ -86,11 +75,7 @@ async fn store_failure_never_issues_tokens_twice() {
 
 #[tokio::test]
 async fn outage_does_not_invalidate_tokens() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let tokens = by_device(&fixture, &known, &alice).await;
     for step in 0..2 {
         fixture.store.outage.fail_after(step);
@@ -103,11 +88,7 @@ async fn outage_does_not_invalidate_tokens() {
             matches!(found, Err(StoreError::Unavailable(_))),
             "step {step}"
         );
-        let refreshed = fixture
-            .gateway
-            .clients()
-            .refresh(&context(), &known.id, &tokens.refresh_token)
-            .await;
+        let refreshed = refresh(&fixture, &known, &tokens.refresh_token).await;
         assert!(
             matches!(refreshed, Err(TokenError::Unavailable(_))),
             "step {step}"
@@ -115,11 +96,7 @@ async fn outage_does_not_invalidate_tokens() {
         fixture.store.outage.repair();
     }
     fixture.store.outage.fail_after(2);
-    let refreshed = fixture
-        .gateway
-        .clients()
-        .refresh(&context(), &known.id, &tokens.refresh_token)
-        .await;
+    let refreshed = refresh(&fixture, &known, &tokens.refresh_token).await;
     assert!(
         matches!(refreshed, Err(TokenError::Unavailable(_))),
         "the rotation was not written"
@@ -127,10 +104,7 @@ async fn outage_does_not_invalidate_tokens() {
     fixture.store.outage.repair();
     assert!(opens(&fixture, &tokens).await);
     assert!(
-        fixture
-            .gateway
-            .clients()
-            .refresh(&context(), &known.id, &tokens.refresh_token)
+        refresh(&fixture, &known, &tokens.refresh_token)
             .await
             .is_ok()
     );
@@ -138,11 +112,7 @@ async fn outage_does_not_invalidate_tokens() {
 
 #[tokio::test]
 async fn pending_request_list_is_optional() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let started = start(&fixture, &known).await;
     for key in fixture.store.keys("waiting") {
         fixture.store.remove(key);

@@ -11,11 +11,7 @@ use crate::fixture::{ABSOLUTE, ACCESS, plain};
 
 #[tokio::test]
 async fn device_flow_grants_roles() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let started = start(&fixture, &known).await;
     assert!(matches!(
         poll(&fixture, &known, &started).await,
@@ -72,11 +68,7 @@ async fn device_flow_grants_roles() {
 
 #[tokio::test]
 async fn code_flow_grants_roles() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let code = code(&fixture, &known, &alice, "s").await;
     let tokens = redeem(&fixture.gateway, &known, &code).await.unwrap();
     let client = fixture
@@ -136,10 +128,7 @@ async fn policy_restricts_device_flow_per_role() {
         other => panic!("{other:?}"),
     }
     // Refreshed tokens do not change that.
-    let refreshed = fixture
-        .gateway
-        .clients()
-        .refresh(&context(), &known.id, &device.refresh_token)
+    let refreshed = refresh(&fixture, &known, &device.refresh_token)
         .await
         .unwrap();
     assert!(
@@ -162,11 +151,7 @@ async fn policy_restricts_device_flow_per_role() {
 
 #[tokio::test]
 async fn token_lookup_needs_two_reads() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let tokens = by_device(&fixture, &known, &alice).await;
     let started = start(&fixture, &known).await;
     fixture.store.take_calls();
@@ -176,8 +161,8 @@ async fn token_lookup_needs_two_reads() {
         [("get", 2)]
     );
     let _ = poll(&fixture, &known, &started).await;
-    let verbs: Vec<_> = fixture.store.take_calls().into_iter().collect();
-    assert_eq!(verbs, [("get", 1), ("replace", 1)]);
+    let operations: Vec<_> = fixture.store.take_calls().into_iter().collect();
+    assert_eq!(operations, [("get", 1), ("replace", 1)]);
     register(&fixture.gateway);
     assert!(
         fixture.store.take_calls().is_empty(),
@@ -187,26 +172,17 @@ async fn token_lookup_needs_two_reads() {
 
 #[tokio::test]
 async fn client_session_ends_with_browser_session() {
-    let fixture = Fixture::new();
-    let known = register(&fixture.gateway);
-    let alice = fixture.session_of("alice").await;
+    let (fixture, known, alice) = set_up().await;
     fixture.clock.advance(ABSOLUTE - minutes(90));
     let code = code(&fixture, &known, &alice, "s").await;
     let tokens = redeem(&fixture.gateway, &known, &code).await.unwrap();
     fixture.clock.advance(minutes(59));
-    let tokens = fixture
-        .gateway
-        .clients()
-        .refresh(&context(), &known.id, &tokens.refresh_token)
+    let tokens = refresh(&fixture, &known, &tokens.refresh_token)
         .await
         .unwrap();
     assert_eq!(tokens.access_expires_at, alice.ends_at);
     fixture.clock.advance(minutes(31));
     assert!(!opens(&fixture, &tokens).await);
-    let refreshed = fixture
-        .gateway
-        .clients()
-        .refresh(&context(), &known.id, &tokens.refresh_token)
-        .await;
+    let refreshed = refresh(&fixture, &known, &tokens.refresh_token).await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
 }

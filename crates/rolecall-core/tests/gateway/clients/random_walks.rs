@@ -24,11 +24,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let started = start(&fixture, &known).await;
     let begun_at = fixture.now();
     let (mut allowed, mut denied, mut redeemed) = (false, false, 0);

@@ -98,11 +98,7 @@ async fn owner_lists_and_ends_client_sessions() {
 
 #[tokio::test]
 async fn client_ends_its_own_session() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let tokens = by_device(&fixture, &known, &alice).await;
     fixture.trail.take();
     for _ in 0..2 {
@@ -114,11 +110,7 @@ async fn client_ends_its_own_session() {
             .unwrap();
     }
     assert!(!opens(&fixture, &tokens).await);
-    let refreshed = fixture
-        .gateway
-        .clients()
-        .refresh(&context(), &known.id, &tokens.refresh_token)
-        .await;
+    let refreshed = refresh(&fixture, &known, &tokens.refresh_token).await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
     let kind = fixture.trail.take_only();
     assert!(
@@ -129,9 +121,7 @@ async fn client_ends_its_own_session() {
 
 #[tokio::test]
 async fn end_others_ends_all_client_sessions() {
-    let fixture = Fixture::new();
-    let known = register(&fixture.gateway);
-    let alice = fixture.session_of("alice").await;
+    let (fixture, known, alice) = set_up().await;
     let (listed, lost) = (
         by_device(&fixture, &known, &alice).await,
         by_device(&fixture, &known, &alice).await,
@@ -139,10 +129,7 @@ async fn end_others_ends_all_client_sessions() {
     for key in fixture.store.keys("client-session-index") {
         fixture.store.remove(key);
     }
-    let started = start(&fixture, &known).await;
-    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
-        .await
-        .unwrap();
+    let started = start_allowed(&fixture, &known, &alice).await;
     fixture
         .gateway
         .sessions()
@@ -165,11 +152,7 @@ async fn end_others_ends_all_client_sessions() {
 
 #[tokio::test]
 async fn oldest_client_session_ends_beyond_limit() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let mut all = Vec::new();
     for number in 0..=limits::CLIENT_SESSIONS_PER_SUBJECT_MAX {
         fixture.clock.advance(minutes(2));
@@ -196,11 +179,7 @@ async fn oldest_client_session_ends_beyond_limit() {
 
 #[tokio::test]
 async fn removed_provider_ends_client_sessions() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let tokens = by_device(&fixture, &known, &alice).await;
     let without = fixture.without_okta();
     assert!(
@@ -264,14 +243,7 @@ async fn administrator_ends_all_sessions_of_a_person() {
     for key in fixture.store.keys("session-index") {
         fixture.store.remove(key);
     }
-    let started = start(&fixture, &known).await;
-    decide(
-        &fixture,
-        &alice.session,
-        &answer(&started, ConsentChoice::Allow),
-    )
-    .await
-    .unwrap();
+    let started = start_allowed(&fixture, &known, &alice.session).await;
     let who = &alice.session.identity;
     fixture
         .gateway
@@ -292,11 +264,7 @@ async fn administrator_ends_all_sessions_of_a_person() {
 
 #[tokio::test]
 async fn access_token_error_tells_foreign_from_ended() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let own = by_device(&fixture, &known, &alice).await.access_token;
     let sessions = fixture.gateway.sessions();
     let verify = async |token: &str| sessions.verify_access_token(&AccessToken::new(token)).await;

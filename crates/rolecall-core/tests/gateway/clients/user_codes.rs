@@ -6,9 +6,7 @@ use super::*;
 
 #[tokio::test]
 async fn wrong_user_codes_are_rate_limited() {
-    let fixture = Fixture::new();
-    let known = register(&fixture.gateway);
-    let alice = fixture.session_of("alice").await;
+    let (fixture, known, alice) = set_up().await;
     let started = start(&fixture, &known).await;
     let right = started.user_code.to_string();
     let look = |session: Session, code: &'static str| {
@@ -53,11 +51,7 @@ async fn wrong_user_codes_are_rate_limited() {
 
 #[tokio::test]
 async fn wrong_retyped_half_counts_as_wrong_code() {
-    let fixture = Fixture::new();
-    let (known, alice) = (
-        register(&fixture.gateway),
-        fixture.session_of("alice").await,
-    );
+    let (fixture, known, alice) = set_up().await;
     let started = start(&fixture, &known).await;
     let guess = DeviceConsent {
         retyped: "XXXX".to_owned(),

@@ -43,10 +43,10 @@ async fn refusals_without_state_are_free() {
     for _ in 0..1_000 {
         stray(&fixture.gateway, &office).await;
     }
-    let verbs = fixture.store.take_calls();
+    let operations = fixture.store.take_calls();
     assert!(
-        verbs.keys().eq(&["take"]),
-        "only whether the state is live: {verbs:?}"
+        operations.keys().eq(&["take"]),
+        "only whether the state is live: {operations:?}"
     );
     assert!(fixture.trail.take().is_empty());
 }

@@ -11,7 +11,7 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::timestamp;
 
 /// The members that the responses have in common.
-pub(super) struct Answer {
+pub(super) struct StsResponse {
     credentials: Option<SdkCredentials>,
     /// `Arn` of the assumed role user or of the federated user.
     arn: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Answer {
 /// The output types of the SDK have the same members but no common trait.
 macro_rules! answer_of {
     ($output:ty, $user:ident) => {
-        impl From<$output> for Answer {
+        impl From<$output> for StsResponse {
             fn from(output: $output) -> Self {
                 let request_id = output.request_id().map(str::to_owned);
                 #[expect(
@@ -47,7 +47,7 @@ answer_of!(AssumeRoleWithSamlOutput, assumed_role_user);
 answer_of!(AssumeRoleOutput, assumed_role_user);
 answer_of!(GetFederationTokenOutput, federated_user);
 
-impl Answer {
+impl StsResponse {
     /// Returns `None` if a required member is missing.
     pub fn issued(self, region: &Region) -> Option<AssumedRole> {
         let credentials = self.credentials?;
