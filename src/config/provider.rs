@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
-use rolecall_core::access::{ProviderFacts, UnsupportedFacts};
+use rolecall_core::access::{ProviderFacts, ProviderProtocol, UnsupportedFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::base::limits;
 use rolecall_core::config_file::{Reader, Spot};
@@ -133,6 +133,7 @@ fn read(
             title,
             domains: common.domains.clone(),
             unsupported: UnsupportedFacts::default(),
+            protocol: ProviderProtocol::Unknown,
         });
     if let Some(directory) = table.value("directory") {
         directory.spot().warning(
@@ -169,13 +170,22 @@ fn read(
         return (facts, None);
     };
     report(findings, spot);
-    let (domains, unsupported) = match &settings {
-        ProviderSettings::Oidc(settings) => (settings.believed_domains(), settings.unsupported()),
-        ProviderSettings::Saml(settings) => (settings.domains.clone(), UnsupportedFacts::default()),
+    let (domains, unsupported, protocol) = match &settings {
+        ProviderSettings::Oidc(settings) => (
+            settings.believed_domains(),
+            settings.unsupported(),
+            ProviderProtocol::Oidc(settings.client_facts()),
+        ),
+        ProviderSettings::Saml(settings) => (
+            settings.domains.clone(),
+            UnsupportedFacts::default(),
+            ProviderProtocol::Saml,
+        ),
     };
     let facts = facts.map(|facts| ProviderFacts {
         domains,
         unsupported,
+        protocol,
         ..facts
     });
     (facts, Some(settings))

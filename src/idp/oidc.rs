@@ -37,7 +37,7 @@ use openidconnect::{
 };
 use rolecall_core::base::secret::{SecretText, State, random_token};
 use rolecall_core::base::{Clock, Entropy};
-use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity, ProviderId};
+use rolecall_core::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
 use rolecall_core::sign_in::{
     AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, ProviderError,
     RejectReason, SamlServiceProvider, VerifiedSignIn,
@@ -235,6 +235,12 @@ impl OidcProvider {
     }
 }
 
+/// `logout_hint` (RP-Initiated Logout 1.0, 2): the e-mail address, as in `login_hint`, or else the subject.
+fn logout_hint(identity: &Identity) -> &str {
+    let email = identity.email.as_ref().map(EmailAddress::as_str);
+    email.unwrap_or(identity.subject.as_str())
+}
+
 #[async_trait]
 impl IdentityProvider for OidcProvider {
     fn id(&self) -> &ProviderId {
@@ -294,6 +300,9 @@ impl IdentityProvider for OidcProvider {
         if let Some(claims) = auth_time::claims(&metadata) {
             request = request.add_extra_param("claims", claims);
         }
+        if requirements.silent && !requirements.fresh {
+            request = request.add_prompt(CoreAuthPrompt::None);
+        }
         if requirements.fresh {
             request = request.add_prompt(CoreAuthPrompt::Login);
             request = request.set_max_age(auth_time::FRESH_MAX_AGE);
@@ -350,11 +359,12 @@ impl IdentityProvider for OidcProvider {
     ) -> Option<(Challenge, Option<Correlation>)> {
         let mut url = self.metadata().await.ok()?.end_session_endpoint.clone()?;
         let mut query = url.query_pairs_mut();
-        if let Evidence::IdToken { token, .. } = &identity.evidence
-            && token.expose().len() <= ID_TOKEN_HINT_BYTES_MAX
-        {
-            query.append_pair("id_token_hint", token.expose());
-        }
+        let hint = identity.evidence.id_token();
+        match hint.filter(|token| token.expose().len() <= ID_TOKEN_HINT_BYTES_MAX) {
+            Some(token) => query.append_pair("id_token_hint", token.expose()),
+            // Not every token may be sent: the provider recognizes the person by name.
+            None => query.append_pair("logout_hint", logout_hint(identity)),
+        };
         query.append_pair("client_id", &self.settings.client_id);
         if let Some(place) = &self.settings.post_logout_redirect_uri {
             query.append_pair("post_logout_redirect_uri", place.as_str());

@@ -10,6 +10,7 @@ mod help;
 mod keys;
 mod log_pipe;
 mod misconfigured;
+mod provider_oidc;
 mod proxies;
 mod serve;
 mod sessions;

@@ -158,9 +158,10 @@ fn every_code_is_documented() -> Result<()> {
     for (source, function) in [
         ("crates/rolecall-core/src/sign_in.rs", "code"),
         ("crates/rolecall-core/src/aws/sts.rs", "code"),
-        ("crates/rolecall-core/src/sign_in/begin.rs", "code"),
+        ("crates/rolecall-core/src/sign_in/error.rs", "code"),
         ("crates/rolecall-core/src/sign_in/sign_out.rs", "code"),
         ("crates/rolecall-core/src/issue/error.rs", "code"),
+        ("crates/rolecall-core/src/issue/id_token.rs", "code"),
     ] {
         for word in words(source, function)? {
             assert!(

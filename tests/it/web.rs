@@ -14,6 +14,7 @@ mod faults;
 mod forms;
 mod oidc_peer;
 mod portal;
+mod provider_oidc;
 mod proxies;
 mod renewal;
 mod routes;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    Files, Policy, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts,
+    Files, Policy, PolicyContext, PolicyFile, ProviderFacts, ProviderProtocol, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::base::Clock as _;
@@ -150,6 +150,7 @@ fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Po
         title: "Okta".to_owned(),
         domains: Vec::new(),
         unsupported: UnsupportedFacts::default(),
+        protocol: ProviderProtocol::default(),
     };
     let context = PolicyContext {
         partition: Partition::Aws,

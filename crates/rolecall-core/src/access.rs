@@ -24,14 +24,15 @@ mod remediation;
 mod role_request;
 mod selector;
 mod template;
+mod trust;
 mod who;
 
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
 pub use caller_trust::CallerTrust;
 pub use catalog::{
-    Account, AccountName, Audience, GatewaySaml, InvalidAccountName, InvalidAudience,
-    InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, OuPath, PermissionSet,
-    PermissionSetName, SessionPolicies, SessionTag, Trust, Variant, VariantName,
+    Account, AccountName, Audience, InvalidAccountName, InvalidAudience, InvalidOuPath,
+    InvalidPermissionSetName, InvalidVariantName, OuPath, PermissionSet, PermissionSetName,
+    SessionPolicies, SessionTag, Variant, VariantName,
 };
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};
@@ -39,10 +40,14 @@ pub use console_method::ConsoleMethod;
 pub use explain::{EvaluatedRule, Explanation, RuleOutcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;
-pub use read::{Files, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts};
+pub use read::{
+    Files, OidcClientFacts, PolicyContext, PolicyFile, ProviderFacts, ProviderProtocol,
+    UnsupportedFacts,
+};
 pub use remediation::Remediation;
 pub use role_request::{RoleAccess, RoleRequest};
 pub use template::{InvalidTemplate, Placeholder, RenderError, Template};
+pub use trust::{GatewaySaml, ProviderOidc, Trust};
 pub use who::{AnchoredPattern, InvalidPattern, RuleKind, UnmetCondition, Who};
 
 pub use crate::config_file::{ConfigError, ConfigErrors};

@@ -10,6 +10,7 @@ mod external_id;
 mod federated_user;
 mod name;
 mod packed_size;
+mod provider_id_token;
 mod role_chaining;
 mod saml;
 mod session_policy;
@@ -32,6 +33,7 @@ pub use federated_user::{
 };
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
 pub use packed_size::PackedSize;
+pub use provider_id_token::{ProviderIdToken, UnusableIdToken};
 pub use role_chaining::{OwnCredentialsState, RoleChaining};
 pub use saml::{
     ConsolePost, InvalidRecipient, InvalidSamlProvider, MintedSaml, Recipient, SamlClaims,

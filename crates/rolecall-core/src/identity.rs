@@ -46,7 +46,8 @@ text_newtype!(
 pub enum Evidence {
     /// A verified ID token (OIDC Core 2).
     IdToken {
-        /// ID token in compact form, for `id_token_hint` at sign-out.
+        /// ID token in compact form, for `id_token_hint` at sign-out. Empty if it is not kept with the identity, because AWS
+        /// accepts it as a credential.
         #[serde(with = "crate::base::secret::sealed_text")]
         token: SecretText,
         /// Session ID of the provider (`sid`, OIDC Front-Channel Logout 3), if present.
@@ -70,6 +71,26 @@ impl Evidence {
         match self {
             Self::IdToken { .. } => None,
             Self::SamlAssertion { ends_at, .. } => *ends_at,
+        }
+    }
+
+    /// The ID token, if it is kept here. It may be sent to the provider as `id_token_hint`.
+    pub fn id_token(&self) -> Option<&SecretText> {
+        match self {
+            Self::IdToken { token, .. } => Some(token).filter(|token| !token.expose().is_empty()),
+            Self::SamlAssertion { .. } => None,
+        }
+    }
+
+    /// The same without the ID token.
+    #[must_use]
+    pub fn without_id_token(self) -> Self {
+        match self {
+            Self::IdToken { sid, .. } => Self::IdToken {
+                token: SecretText::new(String::new()),
+                sid,
+            },
+            Self::SamlAssertion { .. } => self,
         }
     }
 

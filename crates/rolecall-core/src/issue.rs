@@ -8,6 +8,7 @@ mod console;
 mod duration;
 mod error;
 mod events;
+mod id_token;
 mod learned;
 mod packed;
 mod proof;
@@ -28,7 +29,7 @@ use crate::aws::{
     AssumedRole, CallerIdentity, ConsoleSignIn, Credentials, MintedSaml, Partition,
     RoleSessionDuration, RoleSessionName, SamlIssuer, Sts, StsError, WebIdentityIssuer,
 };
-use crate::base::secret::random_token;
+use crate::base::secret::{WebIdentityToken, random_token};
 use crate::base::{Clock, Entropy, limits};
 use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
@@ -41,6 +42,7 @@ use crate::sign_in::SignIns;
 
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use error::{IssueError, Refused};
+pub use id_token::IdTokenError;
 pub(crate) use learned::Learned;
 pub(crate) use request::IssueRequest;
 pub use verification::VerificationFailure;
@@ -91,6 +93,8 @@ pub(crate) struct Prepared {
     duration_reason: DurationReason,
     /// The provider's response for AWS, if the role trusts the provider.
     provider_proof: Option<ProviderProof>,
+    /// The provider's ID token, if the role trusts it.
+    id_token: Option<WebIdentityToken>,
 }
 
 impl Issuer {
@@ -160,11 +164,27 @@ impl Issuer {
         let IssueRequest { role, delivery, .. } = issue;
         let found = self.find_grant(context, caller, role).await;
         let granted = found.as_ref().ok();
+        let id_token = match granted {
+            Some((grant, _)) => self.id_token_for(caller, grant).await?.transpose(),
+            None => Ok(None),
+        };
         let sts = granted.and_then(|(grant, _)| sts_bucket(grant, &issue));
+        let sts = sts.filter(|_| id_token.is_ok());
         self.admit_request(caller.identity, sts.as_deref()).await?;
         let (grant, facts) = match found {
             Ok(found) => found,
             Err(error) => return self.refuse(context, caller, role, error).await,
+        };
+        let id_token = match id_token {
+            Ok(id_token) => id_token,
+            // The browser signs in again and comes back: nothing was refused.
+            Err(error @ IdTokenError::SignInAgain { .. }) if issue.purpose.is_some() => {
+                return Err(IssueError::IdToken(error));
+            }
+            Err(error) => {
+                let error = IssueError::IdToken(error);
+                return self.refuse(context, caller, role, error).await;
+            }
         };
         let attributes = grant.attributes(&facts);
         let fitted =
@@ -197,6 +217,7 @@ impl Issuer {
             predicted_percent: percent,
             session_name: RoleSessionName::of(caller.identity),
             provider_proof,
+            id_token,
         };
         let intent = events::intent(caller, &prepared, delivery);
         self.journal.append(context, intent).await?;

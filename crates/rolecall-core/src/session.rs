@@ -13,6 +13,8 @@ mod client_rules;
 mod client_session;
 mod client_sessions;
 mod ended;
+mod id_token;
+mod owner;
 mod remaining_clients;
 
 use std::collections::BTreeSet;
@@ -30,7 +32,6 @@ use crate::record::{Record, Records};
 
 pub use access_token::AccessTokenError;
 pub use approval::Approval;
-pub(crate) use browser_sessions::Owner;
 pub use browser_sessions::ResumedSession;
 pub use client_name::ClientName;
 pub use client_rules::ClientRules;
@@ -39,6 +40,8 @@ pub use client_session::{
     NewClientSession, RefreshResult, TokenHandle,
 };
 pub(crate) use client_sessions::CODE_REPLAYED;
+pub(crate) use id_token::StoredIdToken;
+pub(crate) use owner::Owner;
 pub use remaining_clients::RemainingClients;
 
 /// The service for sessions: finding, listing and ending them.

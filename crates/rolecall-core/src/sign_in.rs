@@ -6,6 +6,7 @@
 
 mod admission;
 mod begin;
+mod error;
 mod held;
 mod message_queue;
 mod providers;
@@ -17,6 +18,7 @@ mod return_to;
 mod saml;
 mod saml_response;
 mod sign_out;
+mod silent;
 mod single_logout;
 mod verified;
 
@@ -38,9 +40,8 @@ use crate::session::{Lifetimes, Sessions};
 pub(crate) use held::HeldBytes;
 pub(crate) use message_queue::{Message, WaitingMessages};
 
-pub use begin::{
-    BrowserSecrets, CallbackParams, SignInCompleted, SignInError, SignInRequest, SignInStarted,
-};
+pub use begin::{BrowserSecrets, CallbackParams, SignInCompleted, SignInRequest, SignInStarted};
+pub use error::SignInError;
 pub use return_to::{InvalidReturnTo, ReturnTo};
 pub use saml::{
     BrowserDelivery, HeldResponse, LogoutMessage, PackedResponse, QueuePosition, ResponseForAws,
@@ -123,6 +124,9 @@ pub struct AuthnRequirements {
     pub fresh: bool,
     /// The provider must require a second factor (`acr_values`, `RequestedAuthnContext`), if its name is configured.
     pub second_factor: bool,
+    /// The provider must not show a page (`prompt=none`): only for the person of the browser's session, and without
+    /// [`Self::fresh`].
+    pub silent: bool,
     /// Suggested account (`login_hint`, OIDC Core 3.1.2.1).
     pub login_hint: Option<EmailAddress>,
 }
@@ -318,6 +322,9 @@ pub struct PendingSignIn {
     /// Slots of the sign-in limit that this sign-in acquired.
     #[serde(default)]
     pub begun_from: Option<AddressSlots>,
+    /// Key of the person whom a silent sign-in must assert; `None` for other sign-ins.
+    #[serde(default)]
+    pub silent_for: Option<SecretDigest>,
 }
 
 impl Record for PendingSignIn {

@@ -209,6 +209,15 @@ impl Account {
         Ok(arn)
     }
 
+    /// Makes this issuer Google for the account: IAM knows Google without an OIDC provider, by the principal and the prefix of
+    /// condition keys `accounts.google.com`.
+    pub fn google(&self, issuer: &str) {
+        let provider = Arc::new(iam::OidcProvider::google());
+        self.state.update_account(&self.id, |account| {
+            account.providers.insert(issuer.to_owned(), provider)
+        });
+    }
+
     /// `iam:DeleteOpenIDConnectProvider`, by issuer.
     pub fn delete_oidc_provider(&self, issuer: &str) {
         self.state

@@ -41,6 +41,17 @@ pub struct Verified {
     pub asserted_at: DateTime<Utc>,
     /// Where this time comes from.
     pub auth_time: AuthTime,
+    /// Validity of the token; `None` for unsigned claims.
+    pub validity: Option<TokenValidity>,
+}
+
+/// How long a token is valid, and how it is signed.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenValidity {
+    /// `exp`
+    pub expires_at: DateTime<Utc>,
+    /// `alg`
+    pub algorithm: Algorithm,
 }
 
 impl Verified {
@@ -66,6 +77,7 @@ impl Verified {
             subject: subject(&claims)?,
             asserted_at: told.unwrap_or(now),
             auth_time: told.map_or(AuthTime::Unstated, |_| AuthTime::Stated),
+            validity: None,
         })
     }
 }
@@ -167,6 +179,10 @@ pub fn check(
             (None, Some(_), AuthTimeRule::Required) => AuthTime::Withheld,
             (None, None, _) => AuthTime::Unstated,
         },
+        validity: claims.expires_at.map(|expires_at| TokenValidity {
+            expires_at,
+            algorithm: signature.1,
+        }),
     })
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use rolecall_core::aws::ProviderIdToken;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{
     ClaimPath, Evidence, Identity, InvalidClaims, ReadClaims, UnreadReason,
@@ -84,6 +85,11 @@ pub fn identity(
     let name = name.map(str::to_owned);
     let sid = read_claims.single("sid").map(str::to_owned);
     let (claims, unread_claims) = read_claims.into_parts();
+    let for_aws = verified.validity.map(|validity| ProviderIdToken {
+        token: id_token.clone(),
+        expires_at: validity.expires_at,
+        algorithm: validity.algorithm.name(),
+    });
     let identity = Identity {
         provider: settings.id.clone(),
         subject: verified.subject,
@@ -103,6 +109,7 @@ pub fn identity(
     };
     Ok(VerifiedSignIn {
         groups_overage,
+        id_token: for_aws,
         ..identity.into()
     })
 }
@@ -181,6 +188,7 @@ mod tests {
             subject: Subject::parse("alice").unwrap(),
             asserted_at: DateTime::UNIX_EPOCH,
             auth_time: AuthTime::Unstated,
+            validity: None,
         };
         let claims = object(claims);
         let overage = groups_overage(&claims, settings);

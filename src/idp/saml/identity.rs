@@ -108,6 +108,7 @@ pub fn verified_sign_in(
             until: verified.not_on_or_after,
         }),
         groups_overage,
+        id_token: None,
     })
 }
 

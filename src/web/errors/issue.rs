@@ -4,12 +4,13 @@ use std::error::Error as StdError;
 
 use actix_web::http::StatusCode;
 use rolecall_core::access::{AttributeError, Unmet};
-use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
-use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
+use rolecall_core::aws::{ConsoleSignInError, StsRefusal, UnusableIdToken};
+use rolecall_core::issue::{IdTokenError, IssueError, Refused, ResponseMismatch};
 
 use super::error_text::{ErrorText, Fault};
 use super::page::PageError;
 use crate::web::pages::format;
+use crate::web::pages::sign_in::silent_path;
 
 /// `Retry-After` during an outage.
 const OUTAGE_SECONDS: u32 = 5;
@@ -31,6 +32,7 @@ impl From<&IssueError> for ErrorText {
                 .hint(format::sentence(error.hint())),
             IssueError::AtProvider { .. } => Self::new(StatusCode::CONFLICT, Fault::Caller, "at_provider", "This role requires a SAML response from your identity provider, which requires a browser.")
                 .hint("Open the role in the portal. If this message appears in the portal, your administrator must set saml.aws of the identity provider in rolecall.toml."),
+            IssueError::IdToken(error) => of_id_token(error),
             IssueError::Mismatch(mismatch) => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, mismatch.code(), mismatch_text(*mismatch))
                 .hint("Sign in to Rolecall and to your identity provider as the same user. The identity provider's AWS application must include this role and the SAML provider of the account."),
             IssueError::SessionEnded => Self::not_signed_in(),
@@ -75,6 +77,11 @@ impl From<IssueError> for PageError {
                 return Self::with_text("Identity provider response required", &error)
                     .action("Go to the portal", "/");
             }
+            IssueError::IdToken(IdTokenError::SignInAgain { provider, .. }) => {
+                let again = silent_path(provider, "/");
+                return Self::with_text("Sign in again", &error).action("Sign in again", again);
+            }
+            IssueError::IdToken(_) => "This role requires another sign-in",
             IssueError::Mismatch(mismatch) => mismatch_title(*mismatch),
             IssueError::Token(_) => "Tokens cannot be signed",
             IssueError::Refused(refused) if refused.refusal == StsRefusal::NotSts => {
@@ -113,6 +120,35 @@ fn mismatch_text(mismatch: ResponseMismatch) -> &'static str {
         }
         ResponseMismatch::SourceIdentity => {
             "The SAML response that your identity provider sent for AWS has a different source identity than this role requires."
+        }
+    }
+}
+
+fn of_id_token(error: &IdTokenError) -> ErrorText {
+    let forbidden =
+        |fault, message: &str| ErrorText::new(StatusCode::FORBIDDEN, fault, error.code(), message);
+    match error {
+        IdTokenError::OtherProvider { trusted } => forbidden(Fault::Caller, &format!("AWS trusts sign-ins with {trusted} for this role, and you signed in with another identity provider."))
+            .hint(format!("Sign out and sign in with {trusted}.")),
+        IdTokenError::SignInAgain { title, .. } => forbidden(Fault::Caller, &format!("AWS trusts your sign-in with {title} for this role, and it is no longer recent enough."))
+            .hint(format!("Sign in again with {title} in a browser, then try again.")),
+        IdTokenError::Unusable(reason) => forbidden(Fault::Upstream, "AWS does not accept the ID tokens that your identity provider issues, so this role cannot be used.")
+            .hint("Contact your administrator and include the details below.")
+            .detail(unusable(*reason)),
+    }
+}
+
+fn unusable(reason: UnusableIdToken) -> &'static str {
+    match reason {
+        UnusableIdToken::TooLarge => {
+            "the ID token is longer than 20,000 characters: send fewer groups or claims"
+        }
+        UnusableIdToken::Algorithm => {
+            "the ID token is signed with an algorithm that IAM does not accept: use RS256 or ES256"
+        }
+        UnusableIdToken::Subject => "the subject of the ID token does not have 6 to 255 characters",
+        UnusableIdToken::ShortLived => {
+            "the ID token expires within two minutes: raise its lifetime at the identity provider"
         }
     }
 }

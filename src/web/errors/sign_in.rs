@@ -16,6 +16,8 @@ impl From<SignInError> for PageError {
             SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Sign-in was started at another identity provider", "This sign-in was started at a different identity provider than the one that responded.").hint("Sign in again."),
             SignInError::Replayed => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "replayed", "Sign-in response already used", "The response from your identity provider was already used to sign in. It can be used only once.").hint("Sign in again. Do not return to the identity provider's page with the browser's Back button."),
             SignInError::EndedByProvider => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "ended_by_provider", "Session ended by the identity provider", "Your identity provider ended the session that this sign-in belongs to.").hint("Sign in again.").action("Sign in", "/sign-in"),
+            SignInError::InteractionRequired(_) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "interaction_required", "Sign-in required", "Your identity provider requires you to sign in.").hint("Sign in again."),
+            SignInError::OtherPerson => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "other_person", "A different user is signed in at the identity provider", "Your identity provider responded for a different user than the one who is signed in here. Nothing was changed.").hint("Sign out at your identity provider, then sign in again as the user who is signed in here."),
             SignInError::Provider(error) => Self::from(error),
             SignInError::RateLimited(exceeded) => Self::from(exceeded),
             SignInError::Unavailable(error) => Self::from(error),

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rolecall_core::access::{Remediation, Unmet};
 use rolecall_core::entitlements::FactsUnavailable;
-use rolecall_core::issue::IssueError;
+use rolecall_core::issue::{IdTokenError, IssueError};
 use rolecall_core::record::StoreError;
 use rolecall_wire::sso::Exception;
 
@@ -108,9 +108,17 @@ impl SsoError {
                     format::sentence,
                 ),
             },
+            IssueError::IdToken(IdTokenError::SignInAgain { provider, title }) => Self::Forbidden {
+                code: "id_token_expired",
+                message: format!(
+                    "Sign in again: role {role_name} in account {account_id} requires a recent sign-in with {title}."
+                ),
+                hint: format!("Open {origin}/sign-in/{provider} in a browser, then try again."),
+            },
             // The same text as on every surface.
             other @ (IssueError::Attributes(_)
             | IssueError::AtProvider { .. }
+            | IssueError::IdToken(_)
             | IssueError::Mismatch(_)
             | IssueError::Token(_)
             | IssueError::OwnCredentials(_)

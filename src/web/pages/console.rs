@@ -3,6 +3,7 @@
 pub mod view;
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
@@ -10,11 +11,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::access::RoleAccess;
 use rolecall_core::aws::{Destination, Region};
 use rolecall_core::base::secret::ConsoleTicket;
-use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
+use rolecall_core::issue::{
+    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IdTokenError, IssueError,
+};
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
 use super::role::RoleFields;
+use super::sign_in::renew_id_token;
 use super::{auto_post, format, portal};
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::{DetachedError, detached};
@@ -53,22 +57,11 @@ impl ConsoleFields {
 
     /// The link to the confirmation page with these fields.
     fn deep_link(&self) -> ReturnTo {
-        let mut pairs = vec![
-            ("account", self.role.account.as_str()),
-            ("permission_set", self.role.permission_set.as_str()),
-        ];
         let more = [
-            ("variant", &self.role.variant),
-            ("destination", &self.destination),
-            ("region", &self.region),
+            ("destination", self.destination.as_str()),
+            ("region", self.region.as_str()),
         ];
-        pairs.extend(
-            more.into_iter()
-                .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| (name, value.as_str())),
-        );
-        ReturnTo::parse(&format!("/console?{}", reply::query(&pairs)))
-            .unwrap_or_else(|_| ReturnTo::portal())
+        self.role.page(&more)
     }
 }
 
@@ -103,7 +96,13 @@ pub async fn confirm_console(
     let (duration, lock) = match &offer.access {
         RoleAccess::Granted(grant) => {
             let duration = site.gateway.issuer().duration(grant);
-            (format::duration_and_limit(&duration), None)
+            let mut duration = format::duration_and_limit(&duration);
+            if let Some(trusted) = grant.trust().provider_oidc() {
+                let left = portal::sign_in_left(&signed_in, iter::once(grant)).await?;
+                let sign_in = format::sign_in_left(trusted, provider, left);
+                duration = format!("{duration}; {sign_in}");
+            }
+            (duration, None)
         }
         RoleAccess::Locked(locked) => {
             let lock = portal::lock(&locked.unmet, provider, deep_link.as_str());
@@ -152,7 +151,8 @@ pub async fn open_console(
         return Ok(console_response(json, url.as_str()));
     }
     let (site, context) = signed_in.scope.parts();
-    let visit = detached(site, context, "console", async move {
+    let return_to = console.return_to.clone();
+    let visit = detached(site.clone(), context, "console", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let (issuer, context) = (scope.site.gateway.issuer(), &scope.context);
         let visit = if json {
@@ -170,6 +170,10 @@ pub async fn open_console(
         Err(DetachedError::Failed(IssueError::AtProvider { start: Some(start) })) => {
             via_provider::redirect_to_provider(&start)
         }
+        Err(DetachedError::Failed(IssueError::IdToken(IdTokenError::SignInAgain {
+            provider,
+            ..
+        }))) if !json => renew_id_token(&site, &provider, &return_to),
         Err(error) => Err(error.into_surface()),
     }
 }

@@ -6,11 +6,12 @@ pub mod view;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use rolecall_core::issue::{IssueError, IssuedRole};
+use rolecall_core::issue::{IdTokenError, IssueError, IssuedRole};
 
 use super::format;
 use super::layout::Viewer;
 use super::role::RoleFields;
+use super::sign_in::renew_id_token;
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::{CsrfForm, SignedIn};
@@ -27,7 +28,7 @@ pub async fn credentials(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
-    let role = form.parse()?;
+    let (role, return_to) = (form.parse()?, form.page(&[]));
     let json = reply::wants_json(&request);
     let viewer = (!json).then(|| signed_in.viewer());
     let (site, context) = signed_in.scope.parts();
@@ -46,6 +47,10 @@ pub async fn credentials(
         Err(DetachedError::Failed(IssueError::AtProvider { start: Some(start) })) => {
             return via_provider::redirect_to_provider(&start);
         }
+        Err(DetachedError::Failed(IssueError::IdToken(IdTokenError::SignInAgain {
+            provider,
+            ..
+        }))) if !json => return renew_id_token(&site, &provider, &return_to),
         Err(error) => return Err(error.into_surface()),
     };
     if let Some(viewer) = viewer {

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use rolecall_core::access::{DurationReason, Unmet};
+use rolecall_core::access::{DurationReason, ProviderOidc, Unmet};
 use rolecall_core::aws::RoleSessionDuration;
 use rolecall_core::base::user_agent::UserAgent;
+use rolecall_core::identity::ProviderId;
 
 use super::layout::DisplayTime;
 
@@ -80,6 +81,21 @@ pub fn limit(reason: &DurationReason) -> String {
         | DurationReason::AwsDefault
         | DurationReason::AwsLogin
         | DurationReason::SamlResponse => String::new(),
+    }
+}
+
+/// How long a role that trusts ID tokens can be used by a user of `provider`, who must sign in again after `left`, or now.
+pub fn sign_in_left(
+    trusted: &ProviderOidc,
+    provider: &ProviderId,
+    left: Option<TimeDelta>,
+) -> String {
+    match left {
+        _ if &trusted.provider != provider => {
+            format!("requires a sign-in with {}", trusted.title)
+        }
+        Some(left) => format!("sign-in valid for {}", span(left)),
+        None => "requires a new sign-in".to_owned(),
     }
 }
 

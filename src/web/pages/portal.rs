@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
+use chrono::TimeDelta;
 use rolecall_core::access::{Account, Grant, Locked, Remediation, Unmet};
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::Issuer;
@@ -45,7 +46,8 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
         (grants.iter().collect(), grants.locked().collect());
     let issuer = signed_in.scope.site.gateway.issuer();
     let provider = &signed_in.session.identity.provider;
-    let accounts = sections(issuer, &held, &locked, provider, "/");
+    let left = sign_in_left(&signed_in, held.iter()).await?;
+    let accounts = sections((issuer, left), &held, &locked, provider, "/");
     let mut page = PortalPage {
         viewer: signed_in.viewer(),
         query: String::new(),
@@ -55,9 +57,27 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
     reply::long_page(StatusCode::OK, &page, page.bytes())
 }
 
-/// Groups grants and locked roles, both sorted, by account. A new sign-in for a locked role returns to `return_to`.
+/// How long the user can use accounts that trust ID tokens before they must sign in again; `None` if they must now, or have no
+/// such account.
+///
+/// # Errors
+/// If the store is unavailable.
+pub async fn sign_in_left(
+    signed_in: &SignedIn,
+    mut held: impl Iterator<Item = &Grant>,
+) -> Result<Option<TimeDelta>, PageError> {
+    if !held.any(|grant| grant.trust().provider_oidc().is_some()) {
+        return Ok(None);
+    }
+    let gateway = &signed_in.scope.site.gateway;
+    let until = gateway.issuer().id_token_until(&signed_in.session).await?;
+    Ok(until.map(|until| until - gateway.now()))
+}
+
+/// Groups grants and locked roles, both sorted, by account. A new sign-in for a locked role returns to `return_to`. The second
+/// part of the first argument is that of [`sign_in_left`].
 pub fn sections<'a>(
-    issuer: &Issuer,
+    (issuer, left): (&Issuer, Option<TimeDelta>),
     held: &'a [Grant],
     locked: &'a [Locked],
     provider: &ProviderId,
@@ -65,7 +85,7 @@ pub fn sections<'a>(
 ) -> Vec<AccountSection<'a>> {
     let open = held
         .iter()
-        .map(|grant| (grant.account(), open_row(grant, issuer)));
+        .map(|grant| (grant.account(), open_row(grant, issuer, (provider, left))));
     let mut rows: Vec<(&Account, RoleRow<'a>)> = open.collect();
     if !locked.is_empty() {
         let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider, return_to));
@@ -109,15 +129,30 @@ fn section<'a>(account: &'a Account, first: RoleRow<'a>) -> AccountSection<'a> {
     }
 }
 
-fn open_row<'g>(grant: &'g Grant, issuer: &Issuer) -> RoleRow<'g> {
+fn open_row<'g>(
+    grant: &'g Grant,
+    issuer: &Issuer,
+    (provider, left): (&ProviderId, Option<TimeDelta>),
+) -> RoleRow<'g> {
     let (duration, reason) = issuer.duration(grant);
+    let limit = format::limit(&reason);
+    let reason = match grant.trust().provider_oidc() {
+        None => limit,
+        Some(trusted) => {
+            let sign_in = format::sign_in_left(trusted, provider, left);
+            match limit.as_str() {
+                "" => sign_in,
+                limit => format!("{limit} · {sign_in}"),
+            }
+        }
+    };
     RoleRow {
         permission_set: Cow::Borrowed(grant.permission_set().name.as_str()),
         variant: grant
             .variant()
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
         duration: format::role_session(duration),
-        reason: Cow::Owned(format::limit(&reason)),
+        reason: Cow::Owned(reason),
         lock: None,
     }
 }

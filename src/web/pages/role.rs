@@ -2,9 +2,11 @@
 
 use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::AccountId;
+use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
 use crate::web::errors::page::PageError;
+use crate::web::http::reply;
 
 /// The fields that identify a role.
 #[derive(Clone, Deserialize)]
@@ -16,6 +18,19 @@ pub struct RoleFields {
 }
 
 impl RoleFields {
+    /// The link to the page of the role, with these further fields of it.
+    pub fn page(&self, more: &[(&str, &str)]) -> ReturnTo {
+        let mut pairs = vec![
+            ("account", self.account.as_str()),
+            ("permission_set", self.permission_set.as_str()),
+            ("variant", self.variant.as_str()),
+        ];
+        pairs.extend(more);
+        pairs.retain(|(_, value)| !value.is_empty());
+        ReturnTo::parse(&format!("/console?{}", reply::query(&pairs)))
+            .unwrap_or_else(|_| ReturnTo::portal())
+    }
+
     /// Parses the fields.
     ///
     /// # Errors

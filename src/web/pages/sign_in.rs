@@ -40,6 +40,8 @@ pub struct SignInQuery {
     fresh: bool,
     #[serde(default)]
     mfa: bool,
+    #[serde(default)]
+    silent: bool,
 }
 
 impl SignInQuery {
@@ -60,6 +62,7 @@ impl From<SignInQuery> for SignInRequest {
             requirements: AuthnRequirements {
                 fresh: query.fresh,
                 second_factor: query.mfa,
+                silent: query.silent,
                 login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
             },
             return_to,
@@ -165,6 +168,27 @@ fn start_path(id: &ProviderId, return_to: &ReturnTo, email: Option<&EmailAddress
     format!("/sign-in/{id}?{}", reply::query(&pairs))
 }
 
+/// The link to a silent sign-in that returns to `return_to`: to renew an ID token, without a page of the provider.
+pub fn silent_path(id: &ProviderId, return_to: &str) -> String {
+    let query = reply::query(&[("silent", "true"), ("return_to", return_to)]);
+    format!("/sign-in/{id}?{query}")
+}
+
+/// Sends the browser to the provider for a new ID token, with a page: `form-action` blocks a redirect after a form.
+///
+/// # Errors
+/// If the page cannot be rendered.
+pub fn renew_id_token(
+    site: &Site,
+    id: &ProviderId,
+    return_to: &ReturnTo,
+) -> Result<HttpResponse, PageError> {
+    let provider = site.gateway.sign_ins().provider(id);
+    let provider = provider.ok_or(SignInError::UnknownProvider)?;
+    let to = silent_path(id, &return_to.packed());
+    forward_to_provider(provider.as_ref(), to, 0)
+}
+
 /// `GET /sign-in/{provider}`: starts a sign-in and redirects the browser to the provider.
 ///
 /// # Errors
@@ -184,14 +208,23 @@ pub async fn start(
         let to = format!("/sign-in/{id}?{}", request.query_string());
         return forward_to_provider(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
     }
-    let secrets = site.cookies.secrets(&request);
-    let sign_in = query.into_inner().into();
+    begin(&scope, &request, &id, query.into_inner().into()).await
+}
+
+async fn begin(
+    scope: &RequestScope,
+    request: &HttpRequest,
+    id: &ProviderId,
+    sign_in: SignInRequest,
+) -> Result<HttpResponse, PageError> {
+    let site = &scope.site;
+    let secrets = site.cookies.secrets(request);
     let begun = site
         .gateway
         .sign_ins()
-        .begin_sign_in(&scope.context, &id, secrets, sign_in)
+        .begin_sign_in(&scope.context, id, secrets, sign_in)
         .await?;
-    let title = title(site, &id);
+    let title = title(site, id);
     let mut response = auto_post::challenge(begun.challenge, &title)?;
     let set = response.add_cookie(&site.cookies.set_browser(&begun.browser));
     set.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))?;
@@ -217,7 +250,18 @@ pub async fn callback(
             .complete_sign_in(&context, &provider, &secrets, returned)
             .await
     });
-    finish(&scope, &request, &id, outcome.await?)
+    match outcome.await? {
+        // The provider must show a page after all.
+        Err(SignInError::InteractionRequired(return_to)) => {
+            let requirements = AuthnRequirements::default();
+            let sign_in = SignInRequest {
+                requirements,
+                return_to,
+            };
+            begin(&scope, &request, &id, sign_in).await
+        }
+        outcome => finish(&scope, &request, &id, outcome),
+    }
 }
 
 /// Counts the outcome of a sign-in and sets the session cookie.

@@ -72,13 +72,15 @@ pub async fn authorize(
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
         (grants.iter().collect(), grants.locked().collect());
     let provider = &signed_in.session.identity.provider;
+    let left = portal::sign_in_left(&signed_in, held.iter()).await?;
+    let listed = (gateway.issuer(), left);
     let mut page = LoginPage {
         viewer: signed_in.viewer(),
         listens_at: request.loopback_uri().map(|uri| uri.authority().to_owned()),
         until: format::moment(gateway.sessions().client_session_end(&signed_in.session)),
         request: request.parameters(),
         query: String::new(),
-        accounts: portal::sections(gateway.issuer(), &held, &locked, provider, &here),
+        accounts: portal::sections(listed, &held, &locked, provider, &here),
     };
     page.narrow(&q);
     reply::long_page(StatusCode::OK, &page, page.bytes())

@@ -10,7 +10,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use rolecall_harness::TestStack;
-use rolecall_harness::sample_data::CLIENT_SECRET;
+use rolecall_harness::sample_data::{CLIENT_ID, CLIENT_SECRET};
+use rolecall_testkit::aws::Role;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::{Process, Signal};
 use rolecall_testkit::redis::Redis;
@@ -37,6 +38,42 @@ async fn address_in(log: &Path) -> Result<SocketAddr> {
         Ok(address.map(str::to_owned))
     });
     Ok(address.await?.parse()?)
+}
+
+/// The role of an account that trusts ID tokens.
+const DIRECT: (&str, &str) = ("999988887777", "Direct");
+
+/// Adds an account that trusts the ID tokens of the provider, which are then credentials.
+fn trust_id_tokens(stack: &TestStack) -> Result<()> {
+    let access = stack.folder().join("access.toml");
+    let text = fs::read_to_string(&access)?
+        + r#"
+[[account]]
+id = "999988887777"
+name = "direct"
+trust = "provider-oidc"
+provider = "example"
+[[permission_set]]
+name = "Direct"
+[[assignment]]
+id = "direct"
+who = { everyone = true }
+accounts = ["direct"]
+permission_sets = ["Direct"]
+"#;
+    fs::write(&access, text)?;
+    let issuer = stack.provider.issuer();
+    let account = stack.aws.account(DIRECT.0)?;
+    let provider = account.oidc_provider(&issuer, &[CLIENT_ID])?;
+    let prefix = issuer.trim_start_matches("http://");
+    let trust = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {format!("{prefix}:aud"): CLIENT_ID, format!("{prefix}:sub"): "00u-alice"}},
+    }]});
+    account.role(DIRECT.1, Role::with_trust_policy(trust))?;
+    Ok(())
 }
 
 /// All secrets by name, as observed at both ends of the connections.
@@ -88,6 +125,10 @@ fn secrets(
             "no {name} was observed"
         );
     }
+    let tokens = secrets
+        .iter()
+        .filter(|(name, _)| name == "WebIdentityToken");
+    ensure!(tokens.count() >= 2, "the ID token was not observed");
     ensure!(
         secrets.iter().all(|(_, value)| value.len() >= 12),
         "a secret is too short to be searched for"
@@ -106,19 +147,26 @@ async fn store_trail_and_log_contain_no_secrets() -> Result<()> {
     let redis = Redis::single().await?;
     let (stack, balancer) = balanced_stack_with(&redis.url()).await?;
     let log = stack.folder().join("serve.log");
+    trust_id_tokens(&stack)?;
     let mut process = serve(&stack, &log)?;
     balancer.lead_to(&[address_in(&log).await?]);
 
     let mut alice = Browser::new()?;
     sign_in(stack.url(), &mut alice, "alice").await?;
-    let (status, issued) = credentials(&alice, PROD).await?;
-    ensure!(status == StatusCode::OK, "{issued}");
+    for role in [PROD, DIRECT] {
+        let (status, issued) = credentials(&alice, role).await?;
+        ensure!(status == StatusCode::OK, "{issued}");
+    }
     let cookies: Vec<String> = alice
         .cookies()
         .filter(|cookie| cookie.name.starts_with("rc_"))
         .map(|cookie| cookie.value.clone())
         .collect();
     alice.press("Console", &[]).await?;
+    // A sign-out: its address leads to the provider and could contain the ID token.
+    let mut second = Browser::new()?;
+    sign_in(stack.url(), &mut second, "alice").await?;
+    second.press("Sign out", &[]).await?;
     // A second sign-in is pending, so that its record is searched, too.
     let mut bob = Browser::new()?;
     bob.open(stack.url()).await?;

@@ -17,7 +17,7 @@ pub const ACCOUNT_TAG: &str = "rolecall:account";
 pub const PERMISSION_SET_TAG: &str = "rolecall:permission-set";
 
 /// Session tags and source identity of one role session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleSessionAttributes {
     /// Session tags (`Tags`), at most 50.
     pub tags: RoleSessionTags,
@@ -113,6 +113,10 @@ impl Grant {
     /// # Errors
     /// [`AttributeError`].
     pub fn attributes(&self, facts: &Facts<'_>) -> Result<RoleSessionAttributes, AttributeError> {
+        if self.trust().provider_oidc().is_some() {
+            // The token of the provider is sent as it is.
+            return Ok(RoleSessionAttributes::default());
+        }
         let account = self.account().id.as_str();
         let partition = self.role().partition();
         let attributes = attributes_of(

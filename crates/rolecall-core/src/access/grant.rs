@@ -7,9 +7,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::access::assignment::{AccountIndex, Assignment, SetIndex};
-use crate::access::catalog::{Account, PermissionSet, Trust, Variant, VariantName};
+use crate::access::catalog::{Account, PermissionSet, Variant, VariantName};
 use crate::access::condition::Unmet;
 use crate::access::match_counter::MatchCounter;
+use crate::access::trust::Trust;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
 /// All roles that are granted to one person under the given circumstances, or those in one account. Cheap to clone.
@@ -231,6 +232,7 @@ impl Grant {
             Trust::GatewayOidc
             | Trust::GatewaySaml(_)
             | Trust::ProviderSaml(_)
+            | Trust::ProviderOidc(_)
             | Trust::FederationToken(_) => false,
         }
     }

@@ -20,7 +20,7 @@ use crate::access::who::{Person, RuleKind, UnmetCondition};
 use crate::aws::{AccountId, Partition};
 use crate::caller::{Circumstances, Facts};
 use crate::config_file::ConfigError;
-use crate::identity::{Identity, InvalidClaims};
+use crate::identity::{Identity, InvalidClaims, ProviderId};
 
 /// A parsed access policy. Cheap to clone.
 #[derive(Clone)]
@@ -180,6 +180,12 @@ impl Policy {
     /// The accounts, by name.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.0.accounts.iter()
+    }
+
+    /// Whether an account trusts the ID tokens of this provider (`trust = "provider-oidc"`), so that they are credentials.
+    pub fn trusts_id_tokens_of(&self, provider: &ProviderId) -> bool {
+        let mut trusted = self.accounts().filter_map(|one| one.trust.provider_oidc());
+        trusted.any(|trusted| &trusted.provider == provider)
     }
 
     /// The permission sets, by name.

@@ -8,6 +8,7 @@ mod account;
 mod caller_trust;
 mod federation_token;
 mod permission_set;
+mod provider_oidc;
 mod rules;
 mod session_policies;
 mod session_size;
@@ -85,6 +86,31 @@ pub struct ProviderFacts {
     pub domains: Vec<EmailDomain>,
     /// Facts that the provider never reports.
     pub unsupported: UnsupportedFacts,
+    /// Its protocol.
+    pub protocol: ProviderProtocol,
+}
+
+/// The protocol of an identity provider.
+#[derive(Clone, Debug, Default)]
+pub enum ProviderProtocol {
+    /// Its configuration has an error, which has been reported.
+    #[default]
+    Unknown,
+    /// OpenID Connect.
+    Oidc(OidcClientFacts),
+    /// SAML 2.0.
+    Saml,
+}
+
+/// The gateway as a client of an OpenID Connect provider.
+#[derive(Clone, Debug)]
+pub struct OidcClientFacts {
+    /// `iss` of the provider's ID tokens.
+    pub issuer: String,
+    /// `client_id`
+    pub client_id: String,
+    /// Whether the gateway authenticates at the token endpoint, with a secret or a key.
+    pub is_confidential: bool,
 }
 
 /// Facts that a provider never reports, so that a rule on them matches nobody.
@@ -219,11 +245,18 @@ fn count_entries<'d>(tables: Vec<Reader<'d>>, entries: &mut usize) -> Vec<Reader
 pub(in crate::access) struct Names {
     taken: HashMap<(&'static str, String), String>,
     mentioned: HashSet<String>,
+    /// Providers whose ID tokens an account trusts.
+    trusted: HashSet<ProviderId>,
 }
 
 impl Names {
     fn mention(&mut self, name: Option<&str>) {
         self.mentioned.extend(name.map(str::to_owned));
+    }
+
+    /// Whether no account before trusts the ID tokens of this provider.
+    fn is_first_account_of(&mut self, provider: &ProviderId) -> bool {
+        self.trusted.insert(provider.clone())
     }
 
     /// Registers a name of a kind; reports a duplicate.

@@ -1,6 +1,7 @@
 //! Advice for refusals of AWS: an explanation and a next step for every refusal that a person or an administrator can
 //! act on.
 
+mod id_token;
 mod signed;
 
 use url::Url;
@@ -27,10 +28,12 @@ pub struct AdviceFacts<'a> {
 /// The part of the proof that the advice depends on.
 #[derive(Clone, Copy, Debug)]
 pub enum ProofFacts<'a> {
-    /// A token that the gateway signed.
+    /// A token that the gateway or an identity provider signed.
     WebIdentity {
         /// `aud`
         audience: &'a str,
+        /// `iss` of an ID token of the person's identity provider; `None` for a token of the gateway.
+        provider: Option<&'a str>,
     },
     /// A SAML response.
     Saml {
@@ -88,6 +91,14 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     {
         return Advice { explanation, hint };
     }
+    if let ProofFacts::WebIdentity {
+        audience,
+        provider: Some(provider),
+    } = proof
+        && let Some((explanation, hint)) = id_token::advice(refusal, role, provider, audience)
+    {
+        return Advice { explanation, hint };
+    }
     let (explanation, hint) = match refusal {
         StsRefusal::AccessDenied => (
             format!("The role {name} in account {account} does not trust Rolecall, or does not exist."),
@@ -127,7 +138,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             "Try again: for the next hour Rolecall requests sessions of at most 1 h in this account. For longer sessions use trust = \"gateway-oidc\".".to_owned(),
         ),
         StsRefusal::ProviderNotRegistered => match proof {
-            ProofFacts::WebIdentity { audience } => (
+            ProofFacts::WebIdentity { audience, .. } => (
                 format!("Account {account} has no OIDC provider for {issuer}."),
                 format!("In account {account}, run: aws iam create-open-id-connect-provider --url {issuer} --client-id-list {audience}"),
             ),
@@ -138,7 +149,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
         },
         StsRefusal::Audience => match proof {
-            ProofFacts::WebIdentity { audience } => (
+            ProofFacts::WebIdentity { audience, .. } => (
                 format!("The OIDC provider in account {account} does not accept tokens for {audience}."),
                 format!("In account {account}, run: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn arn:{}:iam::{account}:oidc-provider/{oidc_provider} --client-id {audience}", role.partition()),
             ),

@@ -66,6 +66,7 @@ impl LoginError {
                 | IssueError::Locked { .. }
                 | IssueError::Attributes(_)
                 | IssueError::AtProvider { .. }
+                | IssueError::IdToken(_)
                 | IssueError::Mismatch(_)
                 | IssueError::SessionEnded
                 | IssueError::Console(_) => false,

@@ -89,6 +89,14 @@ pub const ID_TOKEN_BYTES_MAX: usize = 96 * 1024;
 /// Characters of a token that AWS accepts (`AssumeRoleWithWebIdentity`, `WebIdentityToken`).
 pub const WEB_IDENTITY_TOKEN_CHARS_MAX: usize = 20_000;
 
+/// How long before its `exp` an ID token of a provider is no longer sent to AWS: for clock differences and slow requests.
+pub const ID_TOKEN_FOR_AWS_MARGIN: TimeDelta = TimeDelta::seconds(60);
+/// Time for which an ID token must be usable for AWS when it arrives. Otherwise every use would need a new sign-in.
+pub const ID_TOKEN_FOR_AWS_LIFE_MIN: TimeDelta = TimeDelta::seconds(60);
+/// How long it is remembered that an ID token cannot be used for AWS. A sign-in after the provider was reconfigured
+/// replaces it at once.
+pub const UNUSABLE_ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
+
 /// Bytes of a DPoP proof. A proof with ES256 has about 500.
 pub const DPOP_PROOF_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of `jti` of a proof. Clients send a UUID.

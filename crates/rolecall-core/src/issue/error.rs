@@ -9,7 +9,7 @@ use crate::entitlements::FactsUnavailable;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
-use super::{ResponseMismatch, VerificationFailure};
+use super::{IdTokenError, ResponseMismatch, VerificationFailure};
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum IssueError {
         /// URL at the provider; `None` for clients, and if the provider has no application for AWS.
         start: Option<Url>,
     },
+    /// The role trusts ID tokens of an identity provider, and there is none for it.
+    #[error("{0}")]
+    IdToken(IdTokenError),
     /// The session has ended. Nothing was delivered.
     #[error("your session has ended")]
     SessionEnded,
@@ -102,6 +105,7 @@ impl IssueError {
             Self::Attributes(AttributeError::TooLarge { .. }) => "packed_too_large",
             Self::Attributes(_) => "template",
             Self::AtProvider { .. } => "at_provider",
+            Self::IdToken(error) => error.code(),
             Self::Mismatch(mismatch) => mismatch.code(),
             Self::SessionEnded => "session_ended",
             Self::Token(_) => "token",

@@ -19,6 +19,7 @@ pub(crate) fn intent(
         duration,
         duration_reason: _,
         provider_proof,
+        id_token: _,
     } = prepared;
     let federated =
         &(!grant.trust().assumes_role()).then(|| FederatedUserName::of(caller.identity));
@@ -93,6 +94,7 @@ fn failed(error: &IssueError) -> AuditEventKind {
         | IssueError::Locked { .. }
         | IssueError::Attributes(_)
         | IssueError::AtProvider { .. }
+        | IssueError::IdToken(_)
         | IssueError::Mismatch(_)
         | IssueError::SessionEnded
         | IssueError::Token(_)

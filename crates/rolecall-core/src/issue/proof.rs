@@ -9,7 +9,7 @@ use crate::aws::{
 use crate::base::secret::WebIdentityToken;
 use crate::caller::Caller;
 use crate::identity::{Identity, InvalidSubject, Subject};
-use crate::issue::{IssueError, Issuer, Prepared, Refused, packed};
+use crate::issue::{IdTokenError, IssueError, Issuer, Prepared, Refused, packed};
 
 impl Issuer {
     /// Sends the request for a grant. The session must be live at that time.
@@ -84,6 +84,19 @@ impl Issuer {
                     response: provider_proof.response,
                 })),
                 None => Err(IssueError::AtProvider { start: None }),
+            },
+            Trust::ProviderOidc(trusted) => match prepared.id_token {
+                Some(token) => Ok(StsRequest::AssumeRoleWithWebIdentity(
+                    AssumeRoleWithWebIdentity {
+                        session,
+                        session_name: prepared.session_name,
+                        token,
+                    },
+                )),
+                None => Err(IssueError::IdToken(IdTokenError::SignInAgain {
+                    provider: trusted.provider,
+                    title: trusted.title,
+                })),
             },
             Trust::Caller(caller) => {
                 let RoleSessionAttributes {
@@ -187,8 +200,15 @@ impl Issuer {
         let facts = AdviceFacts {
             issuer: &self.public_url,
             proof: match request {
-                StsRequest::AssumeRoleWithWebIdentity(_) => ProofFacts::WebIdentity {
-                    audience: account.token_audience(),
+                StsRequest::AssumeRoleWithWebIdentity(_) => match account.trust.provider_oidc() {
+                    Some(trusted) => ProofFacts::WebIdentity {
+                        audience: &trusted.client_id,
+                        provider: Some(&trusted.issuer),
+                    },
+                    None => ProofFacts::WebIdentity {
+                        audience: account.token_audience(),
+                        provider: None,
+                    },
                 },
                 StsRequest::AssumeRoleWithSaml(request) => ProofFacts::Saml {
                     provider: &request.principal,

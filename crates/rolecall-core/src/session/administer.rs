@@ -29,6 +29,7 @@ impl Sessions {
         for entry in self.entries(person).await? {
             self.end(&context, &owner, &entry, REASON).await?;
         }
+        self.forget_id_tokens(person, None).await?;
         self.end_client_sessions(&context, (person, REASON), |_| true)
             .await
     }

@@ -7,39 +7,9 @@ use futures_util::future::try_join;
 use crate::audit::{Actor, AuditEventKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{SecretDigest, SessionSecret};
-use crate::identity::{Identity, ProviderId, Subject, person_key};
+use crate::identity::Identity;
 use crate::record::{StoreError, VersionedRecord};
-use crate::session::{Epoch, Session, SessionEntry, SessionIndex, Sessions};
-
-/// The owner of a session that ends.
-pub(crate) struct Owner {
-    /// Key of the person; see [`Identity::key`].
-    pub(crate) person: SecretDigest,
-    /// The person for the audit trail, if the record of the session is lost.
-    actor: Actor,
-}
-
-impl Owner {
-    pub(crate) fn of(provider: &ProviderId, subject: &Subject) -> Self {
-        Self {
-            person: person_key(provider, subject),
-            actor: Actor {
-                provider: provider.as_str().to_owned(),
-                subject: subject.as_str().to_owned(),
-                email: None,
-            },
-        }
-    }
-}
-
-impl From<&Identity> for Owner {
-    fn from(identity: &Identity) -> Self {
-        Self {
-            person: identity.key(),
-            actor: Actor::from(identity),
-        }
-    }
-}
+use crate::session::{Epoch, Owner, Session, SessionEntry, SessionIndex, Sessions};
 
 /// A session with its renewed secret.
 #[derive(Debug)]
@@ -331,6 +301,7 @@ impl Sessions {
         };
         self.journal.append(context, ended).await?;
         self.mark_ended(entry.id, entry.ends_at).await?;
+        self.forget_id_tokens(owner.person, Some(entry.id)).await?;
         if let Some(taken) = self.records.take::<Session>(entry.key).await? {
             if let Some(successor) = taken.superseded_by {
                 self.records.take::<Session>(successor).await?;

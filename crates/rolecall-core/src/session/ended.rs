@@ -13,8 +13,17 @@ use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::caller::{Caller, EpochId, SessionId};
+use crate::identity::Identity;
 use crate::record::StoreError;
 use crate::session::{Approval, EndedSession, Epoch, Session, Sessions};
+
+/// Only a browser signs out at the provider, so clients do not get the ID token.
+fn without_id_token(identity: Identity) -> Identity {
+    Identity {
+        evidence: identity.evidence.without_id_token(),
+        ..identity
+    }
+}
 
 impl Sessions {
     /// The approval of the person of this session; `None` if the session has ended since it was found.
@@ -25,7 +34,7 @@ impl Sessions {
             return Ok(None);
         }
         Ok(Some(Approval {
-            identity: session.identity.clone(),
+            identity: without_id_token(session.identity.clone()),
             session: session.id,
             epoch: epoch.map(|epoch| epoch.id),
             ends_at: self.client_session_end(session),

@@ -2,15 +2,17 @@
 
 use crate::audit::{Actor, AuditEventKind, RefusalKind, RequestContext};
 use crate::base::limits;
-use crate::base::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
+use crate::base::secret::{
+    BrowserSecret, SecretDigest, SecretText, SessionSecret, State, random_token,
+};
 use crate::caller::SessionId;
 use crate::identity::{Identity, ProviderId};
 use crate::record::StoreError;
-use crate::record::rate_limit::{AddressSlots, LimitExceeded, RateLimitError};
+use crate::record::rate_limit::AddressSlots;
 use crate::session::{Owner, Session};
 use crate::sign_in::{
     AuthnRequirements, Callback, Challenge, IdentityProvider, PendingSignIn, ProviderError,
-    RejectReason, ReturnTo, SignIns, VerifiedSignIn, single_logout,
+    RejectReason, ReturnTo, SignInError, SignIns, VerifiedSignIn, silent, single_logout,
 };
 
 /// Request to sign in.
@@ -69,71 +71,6 @@ pub struct SignInCompleted {
     pub return_to: ReturnTo,
 }
 
-/// Reason why a sign-in failed.
-#[derive(Debug, thiserror::Error)]
-pub enum SignInError {
-    /// No provider with this id is configured.
-    #[error("unknown identity provider")]
-    UnknownProvider,
-    /// The parameters of the callback are not a valid response.
-    #[error("the identity provider's response is malformed")]
-    Unreadable,
-    /// No sign-in with this `state` is in progress: it has expired or is complete.
-    #[error("this sign-in has expired or is already complete")]
-    Expired,
-    /// The sign-in was started in another browser, or this browser does not store cookies.
-    #[error("this sign-in was started in another browser")]
-    OtherBrowser,
-    /// The sign-in was started at another provider.
-    #[error("this sign-in was started at another identity provider")]
-    OtherProvider,
-    /// The response was used before (SAML Profiles 4.1.4.5).
-    #[error("the identity provider's response was already used")]
-    Replayed,
-    /// The provider has ended the session that the response belongs to.
-    #[error("the identity provider has ended this session")]
-    EndedByProvider,
-    /// Error of the provider.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    /// Too many sign-ins or too many refusals from this address.
-    #[error(transparent)]
-    RateLimited(#[from] LimitExceeded),
-    /// The store or the audit trail is unavailable.
-    #[error("sign-in is unavailable")]
-    Unavailable(#[from] StoreError),
-}
-
-impl SignInError {
-    /// Stable code for the audit trail and for metrics.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownProvider => "unknown_provider",
-            Self::Unreadable => "unreadable",
-            Self::Expired => "expired_state",
-            Self::OtherBrowser => "other_browser",
-            Self::OtherProvider => "other_provider",
-            Self::Replayed => "replayed",
-            Self::EndedByProvider => single_logout::REASON,
-            Self::Provider(ProviderError::Refused { error, .. }) => error,
-            Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
-            Self::Provider(ProviderError::Misconfigured(_)) => "provider_misconfigured",
-            Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
-            Self::RateLimited(_) => "rate_limited",
-            Self::Unavailable(_) => "unavailable",
-        }
-    }
-}
-
-impl From<RateLimitError> for SignInError {
-    fn from(error: RateLimitError) -> Self {
-        match error {
-            RateLimitError::Exceeded(exceeded) => Self::RateLimited(exceeded),
-            RateLimitError::Unavailable(error) => Self::Unavailable(error),
-        }
-    }
-}
-
 impl SignIns {
     /// Starts a sign-in at `provider`, unless the audit trail is not writable, so that the sign-in could not complete.
     /// A browser keeps an existing secret, so several tabs can sign in at once. A live session is admitted if its
@@ -147,17 +84,19 @@ impl SignIns {
         context: &RequestContext,
         provider: &ProviderId,
         secrets: BrowserSecrets,
-        request: SignInRequest,
+        mut request: SignInRequest,
     ) -> Result<SignInStarted, SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
         self.journal.accepts().await?;
-        let begun_from = self
-            .admit_sign_in(context, secrets.session.as_ref())
+        let session = secrets.session.as_ref();
+        let begun_from = self.admit_sign_in(context, session).await?;
+        let silent_for = self
+            .prepare_silent(provider, session, &mut request.requirements)
             .await?;
-        let slots = begun_from.clone();
-        let begin = self.begin_at(adapter.as_ref(), secrets.browser, request, slots);
+        let bound = (begun_from.clone(), silent_for);
+        let begin = self.begin_at(adapter.as_ref(), secrets.browser, request, bound);
         let begun = begin.await;
         if let Err(error) = &begun {
             // No sign-in was started, and the user did not cause that.
@@ -175,7 +114,7 @@ impl SignIns {
         adapter: &dyn IdentityProvider,
         browser: Option<BrowserSecret>,
         request: SignInRequest,
-        begun_from: Option<AddressSlots>,
+        (begun_from, silent_for): (Option<AddressSlots>, Option<SecretDigest>),
     ) -> Result<SignInStarted, SignInError> {
         let entropy = self.entropy.as_ref();
         let state = State::new(random_token(entropy));
@@ -187,6 +126,7 @@ impl SignIns {
             correlation,
             return_to: request.return_to,
             begun_from,
+            silent_for,
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
         self.records.insert(state.digest(), &pending, until).await?;
@@ -236,6 +176,11 @@ impl SignIns {
                 self.sign_in_completed(begun_from.as_ref()).await;
                 Ok(signed_in)
             }
+            // Nobody was refused: an ordinary sign-in follows.
+            Err(error @ SignInError::InteractionRequired(_)) => {
+                self.release_sign_in(begun_from.as_ref()).await;
+                Err(error)
+            }
             // The audit trail already contains the end of its session.
             Err(error @ (SignInError::Unavailable(_) | SignInError::EndedByProvider)) => Err(error),
             Err(error) => self.refuse_sign_in(context, provider, error).await,
@@ -278,18 +223,31 @@ impl SignIns {
         continuation: Continuation<'_>,
     ) -> Result<SignInCompleted, SignInError> {
         verified.require_groups()?;
-        let (mut identity, replay_key) = (verified.identity, verified.replay_key);
-        if let Err(why) = self.entitlements.policy().check_claims(&mut identity) {
+        let policy = self.entitlements.policy();
+        let (mut identity, id_token) = (verified.identity, verified.id_token);
+        if let Err(why) = policy.check_claims(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());
         }
-        match self.consume_once(&identity.provider, replay_key).await {
+        match self
+            .consume_once(&identity.provider, verified.replay_key)
+            .await
+        {
             Ok(()) => {}
             Err(StoreError::Exists) => return Err(SignInError::Replayed),
             Err(error) => return Err(error.into()),
         }
+        // To an account that trusts the provider directly, the token is a credential: it is kept apart from the session.
+        let id_token = id_token.filter(|_| policy.trusts_id_tokens_of(&identity.provider));
+        if id_token.is_some() {
+            identity.evidence = identity.evidence.without_id_token();
+        }
         let replaced = continuation.replaces;
         let signed_in = self.begin_session(context, identity, continuation).await?;
+        if let Some(token) = id_token {
+            let kept = self.sessions.keep_id_token(&signed_in.session, token);
+            kept.await?;
+        }
         if let Some(replaced) = replaced {
             self.replace_session(context, replaced).await?;
         }
@@ -325,8 +283,14 @@ impl SignIns {
         if &pending.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let verified = adapter.complete(pending.correlation, callback).await?;
-        Ok((verified, pending.return_to))
+        let (person, return_to) = (pending.silent_for, pending.return_to);
+        match adapter.complete(pending.correlation, callback).await {
+            Ok(verified) => {
+                silent::check_person(&verified.identity, person)?;
+                Ok((verified, return_to))
+            }
+            Err(error) => Err(silent::refused(error, person, return_to)),
+        }
     }
 
     /// Starts a session. If the provider has ended it meanwhile, its end is audited as such.

@@ -68,6 +68,7 @@ fn counted(error: &SignInError) -> Option<LimitName> {
     match error {
         SignInError::Unavailable(_)
         | SignInError::RateLimited(_)
+        | SignInError::InteractionRequired(_)
         | SignInError::Provider(ProviderError::Misconfigured(_) | ProviderError::Unavailable(_))
         | SignInError::Provider(ProviderError::Rejected {
             reason: RejectReason::Unsolicited,
@@ -80,6 +81,7 @@ fn counted(error: &SignInError) -> Option<LimitName> {
         | SignInError::OtherProvider => Some(LimitName::Failures),
         SignInError::Replayed
         | SignInError::EndedByProvider
+        | SignInError::OtherPerson
         | SignInError::Provider(ProviderError::Refused { .. } | ProviderError::Rejected { .. }) => {
             Some(LimitName::UnverifiedMessages)
         }

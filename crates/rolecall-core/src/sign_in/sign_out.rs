@@ -1,5 +1,7 @@
 //! Sign-out: at the gateway first, then at the provider, or on request of the provider.
 
+use std::borrow::Cow;
+
 use crate::audit::{RefusalKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{SessionSecret, State, random_token};
@@ -124,7 +126,15 @@ impl SignIns {
     async fn sign_out_upstream(&self, identity: &Identity) -> Option<Challenge> {
         let provider = self.provider(&identity.provider)?;
         let state = State::new(random_token(self.entropy.as_ref()));
-        let (challenge, correlation) = provider.begin_sign_out(identity, &state).await?;
+        let mut identity = Cow::Borrowed(identity);
+        // The token would be in addresses and logs of browsers, proxies and the provider. The session may have begun
+        // before an account trusted the provider.
+        let policy = self.entitlements.policy();
+        if policy.trusts_id_tokens_of(&identity.provider) {
+            let identity = identity.to_mut();
+            identity.evidence = identity.evidence.clone().without_id_token();
+        }
+        let (challenge, correlation) = provider.begin_sign_out(&identity, &state).await?;
         if let Some(correlation) = correlation {
             let pending = PendingSignOut {
                 provider: identity.provider.clone(),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{ProviderError, RejectReason};
+use crate::aws::ProviderIdToken;
 use crate::base::secret::SecretDigest;
 use crate::identity::Identity;
 
@@ -32,6 +33,8 @@ pub struct VerifiedSignIn {
     pub replay_key: Option<ReplayKey>,
     /// Set if the groups of the person are unknown.
     pub groups_overage: Option<GroupsOverage>,
+    /// The ID token, for accounts that trust the provider directly; none for SAML providers.
+    pub id_token: Option<ProviderIdToken>,
 }
 
 impl VerifiedSignIn {
@@ -56,6 +59,7 @@ impl From<Identity> for VerifiedSignIn {
             identity,
             replay_key: None,
             groups_overage: None,
+            id_token: None,
         }
     }
 }

@@ -35,8 +35,24 @@ fn errors_in_accounts() {
             "invalid `ou` | an organizational unit is names divided by /, such as Workloads/Prod",
         ),
         (
+            "id = \"000000000001\", name = \"x\", trust = <\"aws\"",
+            "unknown trust \"aws\" | use trust = \"gateway-oidc\", \"gateway-saml\", \"provider-saml\", \"provider-oidc\", \"caller\" or \"federation-token\"",
+        ),
+        (
             "id = \"000000000001\", name = \"x\", trust = <\"provider-oidc\"",
-            "this version of Rolecall does not support trust = \"provider-oidc\" yet | use trust = \"gateway-oidc\", \"gateway-saml\", \"provider-saml\", \"caller\" or \"federation-token\"",
+            "trust = \"provider-oidc\" needs `provider` | add provider = \"okta\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"provider-oidc\", provider = <\"okto\"",
+            "unknown provider \"okto\" | did you mean \"okta\"?",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", provider = <\"okta\"",
+            "invalid `provider` | it belongs to trust = \"provider-oidc\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"provider-oidc\", provider = \"okta\", audience = <\"other\"",
+            "ID tokens of okta are for the audience \"client-at-okta\" | remove `audience`: it is the client_id of the provider",
         ),
         (
             "id = \"000000000001\", name = \"x\", credentials = <{ access_key_id = { file = \"key.id\" } }",
@@ -258,7 +274,7 @@ fn columns_are_counted_in_characters() {
     assert_eq!(
         found,
         [
-            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, saml_provider_arn, console, recipient, external_id, via, credentials, audience, verify, sts_region",
+            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, saml_provider_arn, provider, console, recipient, external_id, via, credentials, audience, verify, sts_region",
             "5:17 `ü😀` must be a string, not a number | put it in quotes: \"…\"",
         ]
     );

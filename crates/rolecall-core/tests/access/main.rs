@@ -15,6 +15,7 @@ mod form_errors;
 mod hostile;
 mod policy_errors;
 mod properties;
+mod provider_oidc;
 mod roles;
 mod rules;
 mod session_limits;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    ConfigErrors, Files, Grants, Policy, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts,
+    ConfigErrors, Files, Grants, OidcClientFacts, Policy, PolicyContext, PolicyFile, ProviderFacts,
+    ProviderProtocol, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::base::secret::SecretText;
@@ -60,6 +61,11 @@ pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
             .map(|domain| EmailDomain::parse(domain).unwrap())
             .collect(),
         unsupported: UnsupportedFacts::default(),
+        protocol: ProviderProtocol::Oidc(OidcClientFacts {
+            issuer: format!("https://{id}.example"),
+            client_id: format!("client-at-{id}"),
+            is_confidential: true,
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rules on facts that a provider never reports: groups, second factor, time of authentication.
 
-use rolecall_core::access::{ProviderFacts, UnsupportedFacts};
+use rolecall_core::access::{ProviderFacts, ProviderProtocol, UnsupportedFacts};
 
 use crate::support::{parse_for, provider};
 
@@ -21,6 +21,7 @@ fn google(domains: &[&str]) -> ProviderFacts {
             sign_in_time: true,
             claims: &["groups", "amr"],
         },
+        protocol: ProviderProtocol::default(),
         ..provider("google", domains)
     }
 }

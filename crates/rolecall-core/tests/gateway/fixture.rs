@@ -36,7 +36,7 @@ pub use aws::{Aws, LinkRequest};
 pub use call_log::CallLog;
 pub use gate::Gate;
 pub use policy::{ACCESS, NO_DELETE, parse, policy};
-pub use provider::Provider;
+pub use provider::{ID_TOKEN_LIFE, Provider};
 pub use saml::{
     ASSERTION_LIFE, PROVIDER_SESSION, PostResponse, UNSIGNED, logout, saml, saml_callback,
 };

@@ -70,6 +70,8 @@ fn exceeded(error: &SignInError) -> Option<LimitExceeded> {
         | SignInError::Replayed
         | SignInError::Provider(_)
         | SignInError::EndedByProvider
+        | SignInError::InteractionRequired(_)
+        | SignInError::OtherPerson
         | SignInError::Unavailable(_) => None,
     }
 }

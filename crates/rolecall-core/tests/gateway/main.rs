@@ -28,6 +28,7 @@ mod login_proof;
 mod outages;
 mod packed;
 mod properties;
+mod provider_oidc;
 mod refusals;
 mod removed_provider;
 mod renewal;

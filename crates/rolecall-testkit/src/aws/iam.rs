@@ -14,16 +14,33 @@ use super::trust::TrustPolicy;
 use super::wire::{letters_digits, random_letters};
 use crate::xml::Element;
 
+const GOOGLE: &str = "accounts.google.com";
+
 /// An OpenID Connect provider of an account.
 pub(super) struct OidcProvider {
     /// `arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH`.
     pub arn: String,
     /// The issuer without its scheme: prefix of its condition keys.
     pub condition_prefix: String,
+    /// Empty for [`OidcProvider::google`]: trust policies must compare the audience.
     pub client_ids: Vec<String>,
 }
 
 impl OidcProvider {
+    /// The provider that is built into IAM: its principal is `accounts.google.com`, and no account registers client IDs.
+    pub fn google() -> Self {
+        OidcProvider {
+            arn: GOOGLE.to_owned(),
+            condition_prefix: GOOGLE.to_owned(),
+            client_ids: Vec::new(),
+        }
+    }
+
+    /// Whether it is [`OidcProvider::google`].
+    pub fn is_google(&self) -> bool {
+        self.arn == GOOGLE
+    }
+
     pub fn new(account: &str, issuer: &str, client_ids: &[&str]) -> anyhow::Result<Self> {
         let url = Url::parse(issuer).with_context(|| format!("{issuer:?} is not a URL"))?;
         ensure!(

@@ -107,7 +107,7 @@ impl<'a> UnverifiedToken<'a> {
         }
     }
 
-    /// `azp` takes precedence over `aud`. Of several audiences, one must be registered.
+    /// `azp` takes precedence over `aud`, as AWS documents for Google. Of several audiences, one must be registered.
     fn audience(&self, provider: &OidcProvider) -> Result<String, AwsError> {
         let named: Vec<&str> = match (self.claims.get("azp"), self.claims.get("aud")) {
             (_, None) => return Err(missing("aud")),
@@ -117,7 +117,7 @@ impl<'a> UnverifiedToken<'a> {
         };
         named
             .into_iter()
-            .find(|name| provider.client_ids.iter().any(|id| id == name))
+            .find(|name| provider.is_google() || provider.client_ids.iter().any(|id| id == name))
             .map(str::to_owned)
             .ok_or_else(|| AwsError::invalid_token("Incorrect token audience"))
     }
@@ -159,6 +159,13 @@ impl Claims {
                 "The target role ARN is not present in the roles claim of the identity token",
             )
         })
+    }
+
+    /// `aud` as it is in the token, whatever `azp` is.
+    pub fn original_audiences(&self) -> impl Iterator<Item = &str> {
+        let claim = self.get("aud");
+        let several = claim.and_then(Value::as_array).into_iter().flatten();
+        several.chain(claim).filter_map(Value::as_str)
     }
 
     /// Authentication methods (`amr`), a multivalued condition key.

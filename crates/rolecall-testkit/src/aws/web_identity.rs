@@ -57,6 +57,11 @@ pub(super) async fn assume(
     let prefix = &provider.condition_prefix;
     keys.add(&format!("{prefix}:aud"), &claims.audience);
     keys.add(&format!("{prefix}:sub"), &claims.subject);
+    if provider.is_google() {
+        for audience in claims.original_audiences() {
+            keys.add(&format!("{prefix}:oaud"), audience);
+        }
+    }
     for method in claims.methods() {
         keys.add(&format!("{prefix}:amr"), method);
     }

@@ -4,6 +4,7 @@
 
 mod caller;
 mod faults;
+mod google;
 mod saml;
 mod saml_setup;
 mod setup;

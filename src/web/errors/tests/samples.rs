@@ -4,7 +4,7 @@ use std::io;
 
 use rolecall_core::access::{AttributeError, Unmet};
 use rolecall_core::audit::ReferenceId;
-use rolecall_core::aws::{Advice, ConsoleSignInError, Partition, StsRefusal};
+use rolecall_core::aws::{Advice, ConsoleSignInError, Partition, StsRefusal, UnusableIdToken};
 use rolecall_core::aws_login::LoginError;
 use rolecall_core::aws_login::dpop::DpopError;
 use rolecall_core::base::Entropy;
@@ -12,10 +12,13 @@ use rolecall_core::clients::{
     DeviceError, InvalidRedirectUri, InvalidRegistration, StartUrls, TokenError,
 };
 use rolecall_core::entitlements::FactsUnavailable;
-use rolecall_core::issue::{IssueError, Refused, ResponseMismatch, VerificationFailure};
+use rolecall_core::identity::ProviderId;
+use rolecall_core::issue::{
+    IdTokenError, IssueError, Refused, ResponseMismatch, VerificationFailure,
+};
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
-use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignOutError};
+use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo, SignInError, SignOutError};
 
 struct Zeros;
 
@@ -77,6 +80,17 @@ pub fn issue_errors() -> Vec<IssueError> {
             placeholder: "claim:team".to_owned(),
         }),
         IssueError::AtProvider { start: None },
+        IssueError::IdToken(IdTokenError::SignInAgain {
+            provider: ProviderId::parse("okta").unwrap(),
+            title: "Okta".to_owned(),
+        }),
+        IssueError::IdToken(IdTokenError::OtherProvider {
+            trusted: "Okta".to_owned(),
+        }),
+        IssueError::IdToken(IdTokenError::Unusable(UnusableIdToken::TooLarge)),
+        IssueError::IdToken(IdTokenError::Unusable(UnusableIdToken::Algorithm)),
+        IssueError::IdToken(IdTokenError::Unusable(UnusableIdToken::Subject)),
+        IssueError::IdToken(IdTokenError::Unusable(UnusableIdToken::ShortLived)),
         IssueError::SessionEnded,
         IssueError::Mismatch(ResponseMismatch::Subject),
         IssueError::Mismatch(ResponseMismatch::Role),
@@ -136,6 +150,8 @@ pub fn sign_in_errors() -> Vec<SignInError> {
         SignInError::OtherProvider,
         SignInError::Replayed,
         SignInError::EndedByProvider,
+        SignInError::InteractionRequired(ReturnTo::portal()),
+        SignInError::OtherPerson,
         SignInError::RateLimited(limit(LimitName::SignIn, 1)),
         SignInError::Unavailable(store()),
     ];

@@ -43,6 +43,7 @@ pub struct RoleRow<'a> {
     /// The maximum role session duration, such as `1 h`.
     pub duration: Cow<'a, str>,
     /// What limits the duration, such as `limit of assignment payments-developers`; empty for the permission set itself.
+    /// Also how long the sign-in is valid for a role that trusts ID tokens.
     pub reason: Cow<'a, str>,
     /// The unmet conditions; none if the role can be used now. Boxed, because it is rare and large.
     pub lock: Option<Box<Lock>>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rolecall_core::access::{
-    Files, Policy, PolicyContext, PolicyFile, ProviderFacts, UnsupportedFacts,
+    Files, Policy, PolicyContext, PolicyFile, ProviderFacts, ProviderProtocol, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::ProviderId;
@@ -29,6 +29,7 @@ fn policy(access: &str) -> Result<Policy> {
         title: "The provider".to_owned(),
         domains: Vec::new(),
         unsupported: UnsupportedFacts::default(),
+        protocol: ProviderProtocol::default(),
     }];
     let context = PolicyContext {
         partition: Partition::Aws,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Names, PolicyContext, line_of_text, trust};
+use super::{Names, PolicyContext, line_of_text, provider_oidc, trust};
 use crate::access::catalog::{Account, AccountName, Audience, OuPath};
 use crate::aws::{AccountId, Region};
 use crate::config_file::{Located, Reader, quoted};
@@ -25,6 +25,9 @@ pub(super) fn read(
     let tags = read_tags(&reader);
     let trust = trust::read(&reader, id.as_ref().map(|id| &id.value), context);
     let audience: Option<Located<'_, Audience>> = reader.parse("audience");
+    if let Some(trust) = &trust {
+        provider_oidc::check_account(reader.spot(), trust, audience.as_ref(), names);
+    }
     let verify = reader.boolean("verify").unwrap_or_default();
     let sts_region: Option<Located<'_, Region>> = reader.parse("sts_region");
     if let Some(region) = &sts_region

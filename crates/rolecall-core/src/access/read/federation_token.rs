@@ -2,7 +2,8 @@
 
 use super::PolicyContext;
 use crate::access::assignment::Scope;
-use crate::access::catalog::{Account, PermissionSet, SessionPolicies, Trust};
+use crate::access::catalog::{Account, PermissionSet, SessionPolicies};
+use crate::access::trust::Trust;
 use crate::aws::{AccessKey, AccessKeyId};
 use crate::base::secret::SecretText;
 use crate::config_file::{Reader, Spot, Value, quoted};

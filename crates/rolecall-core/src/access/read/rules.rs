@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::federation_token;
 use super::permission_set::session_duration;
+use super::provider_oidc;
 use super::shared_domain::SharedDomain;
 use super::unsupported_facts;
 use super::{Names, PolicyContext, line_of_text, when};
@@ -184,6 +185,8 @@ impl RawAssignment<'_> {
             shared.warn(self.rule.spot, &what);
         }
         federation_token::check(self.rule.spot, &scope, accounts, sets);
+        let catalog = (accounts, sets);
+        provider_oidc::check(self.rule.spot, &who, &scope, catalog, context);
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(
                 format!("this assignment is unreachable: everything in it is denied, by {:?} among others", &*deny.id),

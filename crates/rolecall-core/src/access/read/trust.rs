@@ -3,9 +3,9 @@
 //! [`KINDS`] lists the kinds of trust with their keys. Missing and misplaced keys are reported from the table, so a new kind is
 //! an entry there, a function that reads its keys, and a variant of [`Trust`].
 
-use super::{PolicyContext, caller_trust, federation_token};
-use crate::access::catalog::{GatewaySaml, Trust};
+use super::{PolicyContext, caller_trust, federation_token, provider_oidc};
 use crate::access::console_method::ConsoleMethod;
+use crate::access::trust::{GatewaySaml, Trust};
 use crate::aws::{AccountId, Recipient, SamlProviderArn};
 use crate::config_file::{Reader, Value, quoted, suggest};
 
@@ -19,6 +19,10 @@ struct Key {
 static SAML_PROVIDER_ARN: Key = Key {
     name: "saml_provider_arn",
     example: "\"arn:{partition}:iam::{account}:saml-provider/rolecall\"",
+};
+static PROVIDER: Key = Key {
+    name: "provider",
+    example: "\"okta\"",
 };
 static CONSOLE: Key = Key {
     name: "console",
@@ -41,8 +45,9 @@ static CREDENTIALS: Key = Key {
     example: "{ access_key_id = { file = \"…\" }, secret_access_key = { file = \"…\" } }",
 };
 /// Every key, in the order in which messages list them.
-static KEYS: [&Key; 6] = [
+static KEYS: [&Key; 7] = [
     &SAML_PROVIDER_ARN,
+    &PROVIDER,
     &CONSOLE,
     &RECIPIENT,
     &EXTERNAL_ID,
@@ -61,7 +66,7 @@ struct Kind {
 }
 
 /// The kinds of trust. The first is that of accounts without `trust`.
-static KINDS: [Kind; 5] = [
+static KINDS: [Kind; 6] = [
     Kind {
         name: "gateway-oidc",
         required: &[],
@@ -81,6 +86,15 @@ static KINDS: [Kind; 5] = [
         read: |fields| Some(Trust::ProviderSaml(fields.saml_provider_arn()?)),
     },
     Kind {
+        name: "provider-oidc",
+        required: &[&PROVIDER],
+        optional: &[],
+        read: |fields| {
+            let provider = fields.value(&PROVIDER)?;
+            provider_oidc::read(provider, fields.context).map(Trust::ProviderOidc)
+        },
+    },
+    Kind {
         name: "caller",
         required: &[],
         optional: &[&EXTERNAL_ID, &VIA],
@@ -93,9 +107,7 @@ static KINDS: [Kind; 5] = [
         read: federation_token,
     },
 ];
-/// Kinds that a later version may support.
-const LATER: [&str; 1] = ["provider-oidc"];
-const OTHERWISE: &str = "use trust = \"gateway-oidc\", \"gateway-saml\", \"provider-saml\", \"caller\" or \"federation-token\"";
+const OTHERWISE: &str = "use trust = \"gateway-oidc\", \"gateway-saml\", \"provider-saml\", \"provider-oidc\", \"caller\" or \"federation-token\"";
 
 impl Kind {
     fn takes(&self, key: &Key) -> bool {
@@ -211,15 +223,10 @@ fn known_kind(value: &Value<'_>) -> Option<&'static Kind> {
     if let Some(known) = KINDS.iter().find(|known| known.name == word) {
         return Some(known);
     }
-    if LATER.contains(&word) {
-        let message = format!("this version of Rolecall does not support trust = {word:?} yet");
-        value.spot().error(message, OTHERWISE);
-    } else {
-        let names = KINDS.iter().map(|kind| kind.name);
-        let hint = suggest::hint(word, names, OTHERWISE);
-        let message = format!("unknown trust {}", quoted(word));
-        value.spot().error(message, hint);
-    }
+    let names = KINDS.iter().map(|kind| kind.name);
+    let hint = suggest::hint(word, names, OTHERWISE);
+    let message = format!("unknown trust {}", quoted(word));
+    value.spot().error(message, hint);
     None
 }
 
@@ -272,7 +279,6 @@ mod tests {
                 assert!(KEYS.iter().any(|known| known.name == key.name));
             }
             assert!(OTHERWISE.contains(kind.name), "{}", kind.name);
-            assert!(!LATER.contains(&kind.name), "{}", kind.name);
         }
     }
 }

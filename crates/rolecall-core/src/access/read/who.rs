@@ -19,7 +19,8 @@ impl Who {
         let provider = reader.value("provider");
         let provider_id = provider
             .as_ref()
-            .and_then(|value| read_provider(value, providers));
+            .and_then(|value| find_provider(value, providers))
+            .map(|facts| facts.id.clone());
         let users: Vec<Located<'_, EmailAddress>> = members(&reader, "users", EmailAddress::parse);
         if provider.is_none() || provider_id.is_some() {
             check_trusted(&users, providers, provider_id.as_ref());
@@ -77,7 +78,11 @@ fn warn_of_wide_match(who: &Who, spot: Spot<'_>, providers: &[ProviderFacts]) {
     }
 }
 
-fn read_provider(value: &Value<'_>, providers: &[ProviderFacts]) -> Option<ProviderId> {
+/// The provider with this id; an unknown one is reported.
+pub(super) fn find_provider<'p>(
+    value: &Value<'_>,
+    providers: &'p [ProviderFacts],
+) -> Option<&'p ProviderFacts> {
     let written = value.string()?.value;
     let known = providers.iter().find(|facts| facts.id.as_str() == written);
     if known.is_none() {
@@ -92,7 +97,7 @@ fn read_provider(value: &Value<'_>, providers: &[ProviderFacts]) -> Option<Provi
             .spot()
             .error(format!("unknown provider {}", quoted(written)), hint);
     }
-    known.map(|facts| facts.id.clone())
+    known
 }
 
 /// Reports addresses of domains for which no provider is trusted: they would never match.

@@ -18,6 +18,7 @@ fn unregistered_issuer_is_explained() {
         issuer: &issuer,
         proof: ProofFacts::WebIdentity {
             audience: "sts.amazonaws.com",
+            provider: None,
         },
         role: &role(),
         duration: RoleSessionDuration::DEFAULT,
@@ -37,6 +38,7 @@ fn every_refusal_of_a_token_has_a_code_and_advice() {
         issuer: &issuer,
         proof: ProofFacts::WebIdentity {
             audience: "rolecall-payments",
+            provider: None,
         },
         role: &role(),
         duration: RoleSessionDuration::from_seconds(7_200).unwrap(),
@@ -138,7 +140,10 @@ fn response_of_another_server_is_quoted() {
     let issuer = Url::parse("https://sso.example.com/").unwrap();
     let facts = AdviceFacts {
         issuer: &issuer,
-        proof: ProofFacts::WebIdentity { audience: "x" },
+        proof: ProofFacts::WebIdentity {
+            audience: "x",
+            provider: None,
+        },
         role: &role(),
         duration: RoleSessionDuration::DEFAULT,
         answer: "HTTP 403: Blocked",
