@@ -330,7 +330,7 @@ impl BoundServer {
             watched.until(self.draining.begun()),
             refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
             indexing::fill_until(&self.audit, &draining),
-            own_identity::identify_until(&gateway, &draining),
+            own_identity::keep_identified(&gateway, &draining),
             draining.begun().map(|()| Instant::now()),
         );
         // Requests of clients that disconnected are not counted by the server, but their work must complete.

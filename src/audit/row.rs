@@ -186,7 +186,7 @@ where
 mod tests {
     use rolecall_core::audit::{
         AccessChanges, Actor, AuditEventKind, ConsentDetails, CredentialDelivery, ReferenceId,
-        Target,
+        Target, ViaSession,
     };
     use rolecall_core::caller::Flow;
 
@@ -212,6 +212,11 @@ mod tests {
             requests: 1,
         };
         let at = DateTime::UNIX_EPOCH;
+        let via = ViaSession {
+            role: text("arn"),
+            access_key_id: text("ASIA"),
+            request_id: None,
+        };
         vec![
             AuditEventKind::WriterStarted {
                 version: text("1"),
@@ -270,6 +275,7 @@ mod tests {
                 role_session_name: text("alice"),
                 source_identity: None,
                 tag_keys: vec![],
+                omitted_tag_keys: vec![text("cost")],
                 delivery: CredentialDelivery::Client,
                 token_id: None,
             },
@@ -280,6 +286,7 @@ mod tests {
                 region: text("eu-west-1"),
                 request_id: None,
                 unanswered: 1,
+                via: vec![via.clone()],
             },
             AuditEventKind::IssuePosted {
                 assertion: text("_1"),
@@ -291,6 +298,7 @@ mod tests {
                 aws_code: None,
                 request_id: None,
                 unanswered: 2,
+                via: vec![via],
             },
             AuditEventKind::IssueUndelivered {},
             AuditEventKind::IssueUnverified {

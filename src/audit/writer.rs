@@ -299,6 +299,7 @@ mod tests {
                 role_session_name: text("alice"),
                 source_identity: None,
                 tag_keys: vec![],
+                omitted_tag_keys: vec![],
                 delivery: CredentialDelivery::Client,
                 token_id: None,
             },

@@ -13,8 +13,8 @@ use aws_sdk_sts::config::Credentials as SdkCredentials;
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rolecall_core::aws::{
-    AssumeRole, AssumedRole, CallerIdentity, Credentials, Region, Sts, StsError, StsRefusal,
-    StsRequest,
+    AssumeRole, AssumedRole, CallerIdentity, Credentials, EarlierCalls, IntermediateSession,
+    Region, Sts, StsError, StsRefusal, StsRequest,
 };
 use rolecall_core::base::{BoxError, Clock};
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ use super::AwsSettings;
 use crate::egress::Egress;
 use assume_role::Hop;
 use attempts::AttemptCounter;
-use error::Failure;
+use error::{Failure, is_success};
 use http_clients::{HttpClients, RUSTLS};
 pub use own_credentials::OwnCredentials;
 use regions::{IssuingCall, RegionalSts, Regions};
@@ -139,7 +139,8 @@ impl Sts for StsClient {
             );
         }
         let attempts = AttemptCounter::default();
-        let answer = self.issue(request, &attempts).await;
+        let mut via = Vec::new();
+        let answer = self.issue(request, &attempts, &mut via).await;
         let unanswered = attempts.unanswered();
         if unanswered > 0 {
             tracing::warn!(
@@ -151,13 +152,24 @@ impl Sts for StsClient {
         match answer {
             Ok(issued) => Ok(AssumedRole {
                 unanswered,
+                via,
                 ..issued
             }),
-            Err(StsError::Unavailable(source)) if unanswered > 0 => Err(StsError::Unanswered {
-                attempts: unanswered,
-                source,
-            }),
-            Err(error) => Err(error),
+            Err(error) => {
+                let earlier = EarlierCalls { via, unanswered };
+                let error = match error {
+                    StsError::Unavailable(source) if unanswered > 0 => StsError::Unanswered {
+                        attempts: unanswered,
+                        source,
+                    },
+                    other @ (StsError::Refused { .. }
+                    | StsError::NoCredentials(_)
+                    | StsError::Unavailable(_)
+                    | StsError::Unanswered { .. }
+                    | StsError::AfterEarlierCalls { .. }) => other,
+                };
+                Err(error.after(earlier))
+            }
         }
     }
 
@@ -166,7 +178,7 @@ impl Sts for StsClient {
         let own = self.own_credentials().await?;
         let identity = self.ask_identity(&own, None, deadline).await;
         if let Err(error) = &identity {
-            self.forget_refused(&own, error).await;
+            self.forget_refused(&own, error);
         }
         identity
     }
@@ -183,10 +195,12 @@ impl Sts for StsClient {
 }
 
 impl StsClient {
+    /// Adds the sessions of roles on the way to `via`.
     async fn issue(
         &self,
         request: &StsRequest,
         attempts: &AttemptCounter,
+        via: &mut Vec<IntermediateSession>,
     ) -> Result<AssumedRole, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let region = request.region();
@@ -195,7 +209,7 @@ impl StsClient {
             StsRequest::AssumeRoleWithSaml(request) => IssuingCall::Saml(request),
             StsRequest::GetFederationToken(request) => IssuingCall::FederationToken(request),
             StsRequest::AssumeRole(request) => {
-                return self.assume_role(request, attempts, deadline).await;
+                return self.assume_role(request, attempts, deadline, via).await;
             }
         };
         let call = |sts: Arc<RegionalSts>| async move { sts.issue(issue, attempts).await };
@@ -208,6 +222,7 @@ impl StsClient {
         request: &AssumeRole,
         attempts: &AttemptCounter,
         deadline: Instant,
+        via: &mut Vec<IntermediateSession>,
     ) -> Result<AssumedRole, StsError> {
         let own = self.own_credentials().await?;
         let region = request.session.region.as_ref();
@@ -222,11 +237,18 @@ impl StsClient {
                 Ok(issued) => issued,
                 Err(error) => {
                     if hop.is_first() {
-                        self.forget_refused(&own, &error).await;
+                        self.forget_refused(&own, &error);
                     }
                     return Err(error);
                 }
             };
+            if !hop.is_last() {
+                via.push(IntermediateSession {
+                    role: hop.role().clone(),
+                    access_key_id: issued.credentials.access_key_id.clone(),
+                    request_id: issued.request_id.clone(),
+                });
+            }
             signer = sdk_credentials(&issued.credentials);
             last = Ok(issued);
         }
@@ -243,12 +265,11 @@ impl StsClient {
     }
 
     /// Lets the next request ask for other credentials than those that STS does not accept.
-    async fn forget_refused(&self, own: &SdkCredentials, error: &StsError) {
-        let refused = StsRefusal::InvalidCredentials;
-        if let (Some(known), StsError::Refused { refusal, .. }) = (&self.own, error)
-            && *refusal == refused
+    fn forget_refused(&self, own: &SdkCredentials, error: &StsError) {
+        if let Some(known) = &self.own
+            && error.rejects_signer()
         {
-            known.forget(own).await;
+            known.forget(own);
         }
     }
 
@@ -303,12 +324,17 @@ impl StsClient {
                 Err(Failure::Foreign { status, excerpt }) => {
                     drop(permit);
                     tracing::warn!(region = %sts.region, status, words = excerpt, "a request to STS was answered by something else");
-                    told.get_or_insert(StsError::Refused {
+                    let error = StsError::Refused {
                         refusal: StsRefusal::NotSts,
                         code: format!("HTTP {status}"),
                         message: excerpt,
                         request_id: None,
-                    });
+                    };
+                    // It may be STS, and have issued credentials: another Region would issue them a second time.
+                    if is_success(status) {
+                        return Err(error);
+                    }
+                    told.get_or_insert(error);
                 }
                 Err(Failure::Request(source)) => {
                     drop(permit);

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rolecall_core::access::{
-    Account, EvaluatedRule, Explanation, Locked, Policy, RuleOutcome, Unmet,
+    Account, DurationReason, EvaluatedRule, Explanation, Grant, Locked, Policy, RuleOutcome, Unmet,
 };
-use rolecall_core::aws::AccountId;
+use rolecall_core::aws::{AccountId, FederatedUserName, RoleSessionDuration};
 use rolecall_core::base::{Clock as _, json};
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::config_file::suggest;
-use rolecall_core::identity::ProviderId;
+use rolecall_core::identity::{Identity, ProviderId};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde::Serialize;
 
@@ -106,7 +106,7 @@ impl Explain {
             device_flow: false,
         };
         let explanation = policy.explain(&Facts::new(&identity, circumstances));
-        let output = select(&explanation, &filter);
+        let output = select(&explanation, &filter, &identity);
         if self.json {
             out::json(&output)?
         } else {
@@ -169,18 +169,16 @@ impl Filter {
 }
 
 /// Restricts an explanation to the account and permission set of the filter.
-fn select<'e>(explanation: &'e Explanation, filter: &Filter) -> ExplainOutput<'e> {
+fn select<'e>(
+    explanation: &'e Explanation,
+    filter: &Filter,
+    identity: &Identity,
+) -> ExplainOutput<'e> {
     let grants = explanation.grants();
     let roles = grants
         .iter()
         .filter(|grant| filter.matches(&grant.account().id, grant.permission_set().name.as_str()))
-        .map(|grant| Role {
-            label: grant.label(),
-            role: grant.role().to_string(),
-            duration_seconds: grant.duration_max().seconds(),
-            limited_by: grant.duration_reason().to_string(),
-            assignments: grant.assignments().map(str::to_owned).collect(),
-        });
+        .map(|grant| role(&grant, identity));
     let locked = grants
         .locked()
         .filter(|locked| filter.matches(&locked.account.id, locked.permission_set.name.as_str()))
@@ -218,10 +216,62 @@ struct ExplainOutput<'e> {
 #[derive(Serialize)]
 struct Role {
     label: String,
+    /// ARN of the role, or of the federated user.
     role: String,
-    duration_seconds: u32,
-    limited_by: String,
+    #[serde(flatten)]
+    duration: Duration,
+    /// The duration with the keys of an IAM user. Whose AWS credentials the gateway has is known to the gateway only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_user_keys: Option<Duration>,
     assignments: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Duration {
+    #[serde(rename = "duration_seconds")]
+    seconds: u32,
+    limited_by: String,
+    #[serde(skip)]
+    line: String,
+}
+
+impl From<(RoleSessionDuration, DurationReason)> for Duration {
+    fn from((duration, reason): (RoleSessionDuration, DurationReason)) -> Self {
+        Self {
+            seconds: duration.seconds(),
+            limited_by: reason.to_string(),
+            line: reason.line(duration),
+        }
+    }
+}
+
+impl Role {
+    /// How long sessions last, and why.
+    fn duration_line(&self) -> String {
+        let line = &self.duration.line;
+        match &self.with_user_keys {
+            None => line.clone(),
+            Some(Duration {
+                line: with_keys, ..
+            }) => format!(
+                "{line} if the gateway's AWS credentials are those of a role, or {with_keys} if they are the keys of an IAM user"
+            ),
+        }
+    }
+}
+
+fn role(grant: &Grant, identity: &Identity) -> Role {
+    let (role, account) = (grant.role(), grant.account());
+    Role {
+        label: grant.label(),
+        role: match grant.trust().assumes_role() {
+            true => role.to_string(),
+            false => FederatedUserName::of(identity).arn(role.partition(), &account.id),
+        },
+        duration: grant.duration().into(),
+        with_user_keys: grant.duration_with_user_keys().map(Duration::from),
+        assignments: grant.assignments().map(str::to_owned).collect(),
+    }
 }
 
 #[derive(Serialize)]
@@ -258,11 +308,10 @@ fn print(output: &ExplainOutput<'_>) -> Result<(), Failure> {
     })?;
     for role in &output.roles {
         out::line(format!(
-            "  {}  {}  {} s, limited by {}  ({})",
+            "  {}  {}  {}  ({})",
             role.label,
             role.role,
-            role.duration_seconds,
-            role.limited_by,
+            role.duration_line(),
             role.assignments.join(", ")
         ))?;
     }

@@ -5,38 +5,69 @@ use std::time::Duration;
 
 use rolecall_core::aws::{CallerIdentity, PrincipalKind};
 use rolecall_core::gateway::Gateway;
+use tokio::time::Instant;
 
 use crate::web::health::Draining;
 
+/// The credentials of a machine can change, and a deactivated key is noticed.
+const ASK_EVERY: Duration = Duration::from_secs(300);
 /// After a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// How often it is looked whether a new policy needs them.
+/// How often it is looked whether a new policy needs them, or STS has refused them to a request.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Asks until STS has answered once; a failure is logged and changes nothing.
-pub async fn identify_until(gateway: &Gateway, draining: &Draining) {
-    let mut pause = Duration::ZERO;
+/// Asks until the gateway drains. A failure is logged.
+pub async fn keep_identified(gateway: &Gateway, draining: &Draining) {
+    let mut identification = Identification::default();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = identification.step(gateway) => {}
             () = draining.begun() => return,
         }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = draining.begun() => return,
+        }
+    }
+}
+
+/// What was asked and answered.
+#[derive(Default)]
+struct Identification {
+    /// The next time to ask.
+    due: Option<Instant>,
+    /// The last answer.
+    known: Option<CallerIdentity>,
+}
+
+impl Identification {
+    /// Asks if it is time to.
+    async fn step(&mut self, gateway: &Gateway) {
         if !gateway.issuer().needs_own_credentials() {
-            pause = LOOK_EVERY;
-            continue;
+            return;
         }
-        let identified = tokio::select! {
-            identified = gateway.issuer().identify() => identified,
-            () = draining.begun() => return,
-        };
-        match identified {
-            Ok(identity) => return report(&identity),
+        let own = gateway.entitlements().own_credentials();
+        // STS has refused the credentials to a request.
+        let was_cleared = self.known.is_some() && own.identity().is_none();
+        let now = Instant::now();
+        if !was_cleared && self.due.is_some_and(|due| now < due) {
+            return;
+        }
+        match gateway.issuer().identify().await {
+            Ok(identity) => {
+                self.due = Some(now + ASK_EVERY);
+                if self.known.as_ref() != Some(&identity) {
+                    report(&identity);
+                }
+                self.known = Some(identity);
+            }
             Err(error) => {
+                self.due = Some(now + RETRY_AFTER);
+                self.known = None;
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the gateway's AWS credentials do not work: it cannot assume roles in accounts with trust = \"caller\""
                 );
-                pause = RETRY_AFTER;
             }
         }
     }

@@ -203,6 +203,7 @@ fn intended() -> AuditEvent {
         role_session_name: "alice".to_owned(),
         source_identity: None,
         tag_keys: vec![],
+        omitted_tag_keys: vec![],
         delivery: CredentialDelivery::Console,
         token_id: None,
     })
@@ -217,6 +218,7 @@ fn failed(intent: &AuditEvent) -> AuditEvent {
             aws_code: None,
             request_id: None,
             unanswered: 0,
+            via: vec![],
         })
     }
 }

@@ -13,6 +13,7 @@ mod changes;
 mod claim_names;
 mod condition;
 mod console_method;
+mod duration_reason;
 mod explain;
 mod glob;
 mod grant;
@@ -37,8 +38,9 @@ pub use catalog::{
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};
 pub use console_method::ConsoleMethod;
+pub use duration_reason::DurationReason;
 pub use explain::{EvaluatedRule, Explanation, RuleOutcome};
-pub use grant::{DurationReason, Grant, Grants, Locked};
+pub use grant::{Grant, Grants, Locked};
 pub use policy::Policy;
 pub use read::{
     Files, OidcClientFacts, PolicyContext, PolicyFile, ProviderFacts, ProviderProtocol,

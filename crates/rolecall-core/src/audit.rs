@@ -95,6 +95,27 @@ pub struct ConsentDetails {
     pub requests: u32,
 }
 
+/// Session of a role on the way to the requested one (role chaining). Its credentials signed the next request and were discarded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViaSession {
+    /// ARN of the role.
+    pub role: String,
+    /// `AccessKeyId`
+    pub access_key_id: String,
+    /// Request id of STS.
+    pub request_id: Option<String>,
+}
+
+impl From<&crate::aws::IntermediateSession> for ViaSession {
+    fn from(session: &crate::aws::IntermediateSession) -> Self {
+        Self {
+            role: session.role.to_string(),
+            access_key_id: session.access_key_id.clone(),
+            request_id: session.request_id.clone(),
+        }
+    }
+}
+
 /// Head of a writer's chain, as seen by another writer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WriterHead {
@@ -207,6 +228,9 @@ pub enum AuditEventKind {
         source_identity: Option<String>,
         /// Keys of the session tags.
         tag_keys: Vec<String>,
+        /// Keys of the optional session tags that were left out: the person has no valid value, or there was no space.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        omitted_tag_keys: Vec<String>,
         /// How the credentials reach the caller.
         delivery: CredentialDelivery,
         /// `jti` of the token for AWS, if the gateway signs one.
@@ -228,6 +252,9 @@ pub enum AuditEventKind {
         /// Earlier attempts without a response; STS may have issued credentials for them.
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
+        /// The roles that were assumed on the way, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        via: Vec<ViaSession>,
     },
     /// A SAML response was created for the browser to post to AWS's sign-in endpoint; the gateway receives no
     /// credentials. Completes the intent with the same reference.
@@ -241,7 +268,7 @@ pub enum AuditEventKind {
     },
     /// No credentials were issued. Completes the intent with the same reference.
     IssueFailed {
-        /// Stable code: `token`, `sts_unavailable`, `audit_timeout` or one of [`crate::aws::StsRefusal::code`].
+        /// Stable code: `audit_timeout` or one of [`crate::issue::IssueError::code`].
         reason: String,
         /// Error code of AWS.
         aws_code: Option<String>,
@@ -250,9 +277,12 @@ pub enum AuditEventKind {
         /// Attempts without a response; STS may have issued credentials for them.
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
+        /// The roles that were assumed on the way before a later call failed, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        via: Vec<ViaSession>,
     },
-    /// The caller disconnected before the issuance with the same reference was complete, or its session ended meanwhile.
-    /// The credentials were discarded.
+    /// The caller disconnected before the issue with the same reference was complete, its session ended meanwhile, or a later
+    /// step failed, such as the sign-in to the console. The credentials were discarded.
     IssueUndelivered {},
     /// Credentials were issued, but `GetCallerIdentity` did not confirm that they belong to the role. They were discarded.
     /// Follows the `issue_done` of the same reference.
@@ -269,7 +299,7 @@ pub enum AuditEventKind {
         actor: Actor,
         /// Requested role.
         target: Target,
-        /// Stable code: `not_granted`, `condition` or `template`
+        /// Stable code: one of [`crate::issue::IssueError::code`].
         reason: String,
     },
     /// A configuration was loaded and is in use.

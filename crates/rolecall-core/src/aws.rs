@@ -6,6 +6,7 @@ mod caller_identity;
 mod credentials;
 mod destination;
 mod duration;
+mod earlier_calls;
 mod external_id;
 mod federated_user;
 mod name;
@@ -22,11 +23,12 @@ pub use account::{
     AccountId, InvalidAccountId, InvalidRegion, InvalidRole, InvalidRoleArn, Partition, Region,
     RoleArn, RolePath,
 };
-pub use advice::{Advice, AdviceFacts, ProofFacts, advice};
+pub use advice::{Advice, AdviceFacts, ProofFacts, advice, without_names};
 pub use caller_identity::{CallerIdentity, InvalidCallerIdentity, PrincipalKind};
 pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as ConsoleSignInError};
 pub use destination::{Destination, InvalidDestination};
 pub use duration::RoleSessionDuration;
+pub use earlier_calls::{EarlierCalls, IntermediateSession};
 pub use external_id::{ExternalId, InvalidExternalId};
 pub use federated_user::{
     AccessKey, AccessKeyId, FederatedUserName, GetFederationToken, InvalidAccessKeyId,

@@ -86,6 +86,11 @@ impl Entitlements {
             .rcu(|own| own.identified(identity.clone()));
     }
 
+    /// Records that STS rejects the gateway's credentials: their principal is unknown until the next call.
+    pub fn unidentified(&self) {
+        self.own_credentials.rcu(|own| own.unidentified());
+    }
+
     /// Records that STS refused a session of this account as too long for role chaining.
     pub fn chaining_reported(&self, account: &AccountId) {
         let now = self.clock.now();

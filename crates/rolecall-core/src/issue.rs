@@ -26,13 +26,14 @@ use crate::access::{
 };
 use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Journal, RequestContext, Target};
 use crate::aws::{
-    AssumedRole, CallerIdentity, ConsoleSignIn, Credentials, MintedSaml, Partition,
-    RoleSessionDuration, RoleSessionName, SamlIssuer, Sts, StsError, WebIdentityIssuer,
+    AssumedRole, CallerIdentity, ConsoleSignIn, Credentials, FederatedUserName, MintedSaml,
+    Partition, RoleSessionDuration, RoleSessionName, SamlIssuer, Sts, StsError, WebIdentityIssuer,
 };
 use crate::base::secret::{WebIdentityToken, random_token};
 use crate::base::{Clock, Entropy, limits};
 use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
+use crate::issue::admission::StsQuota;
 use crate::issue::packed::Fitted;
 use crate::issue::via_provider::{ProviderProof, Purpose};
 use crate::record::rate_limit::RateCounters;
@@ -87,6 +88,8 @@ pub(crate) struct Prepared {
     /// Percent of STS's space that session policies and tags probably take.
     predicted_percent: usize,
     session_name: RoleSessionName,
+    /// `Name` of the session if no role is assumed.
+    federated_user: FederatedUserName,
     /// `jti`, if the gateway signs a token for AWS.
     token_id: String,
     duration: RoleSessionDuration,
@@ -168,9 +171,9 @@ impl Issuer {
             Some((grant, _)) => self.id_token_for(caller, grant).await?.transpose(),
             None => Ok(None),
         };
-        let sts = granted.and_then(|(grant, _)| sts_bucket(grant, &issue));
+        let sts = granted.and_then(|(grant, _)| StsQuota::of(grant, &issue));
         let sts = sts.filter(|_| id_token.is_ok());
-        self.admit_request(caller.identity, sts.as_deref()).await?;
+        self.admit_request(caller.identity, sts.as_ref()).await?;
         let (grant, facts) = match found {
             Ok(found) => found,
             Err(error) => return self.refuse(context, caller, role, error).await,
@@ -216,6 +219,7 @@ impl Issuer {
             attributes,
             predicted_percent: percent,
             session_name: RoleSessionName::of(caller.identity),
+            federated_user: FederatedUserName::of(caller.identity),
             provider_proof,
             id_token,
         };
@@ -232,29 +236,35 @@ impl Issuer {
             .any(|account| account.trust.needs_own_credentials())
     }
 
-    /// Asks STS whose AWS credentials the gateway has, and takes note of it: it decides how long sessions may last.
+    /// Asks STS whose AWS credentials the gateway has, and takes note of it: it decides how long sessions may last. An outage of STS
+    /// changes nothing.
     ///
     /// # Errors
     /// [`StsError`].
     pub async fn identify(&self) -> Result<CallerIdentity, StsError> {
-        let identity = self.sts.own_identity().await?;
-        self.entitlements.identified(&identity);
-        Ok(identity)
+        let identity = self.sts.own_identity().await;
+        match &identity {
+            Ok(identity) => self.entitlements.identified(identity),
+            Err(error) if error.rejects_signer() => self.entitlements.unidentified(),
+            Err(_) => {}
+        }
+        identity
     }
 
-    /// Returns the result of the last session check. Audits that nothing was delivered if the session has ended.
-    pub(crate) async fn audit_if_withheld(
+    /// Returns the result of a step between an issue and its delivery, such as the last session check. Audits that nothing was
+    /// delivered if it failed.
+    pub(crate) async fn audit_if_withheld<T, E: From<StoreError>>(
         &self,
         context: &RequestContext,
-        lives: Result<(), IssueError>,
-    ) -> Result<(), IssueError> {
-        if lives.is_err() {
+        step: Result<T, E>,
+    ) -> Result<T, E> {
+        if step.is_err() {
             self.record_undelivered(context).await?;
         }
-        lives
+        step
     }
 
-    /// Audits that credentials were not delivered: the client disconnected, or the session ended.
+    /// Audits that credentials were not delivered: the client disconnected, the session ended, or a later step failed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -271,17 +281,18 @@ impl Issuer {
         caller: Caller<'_>,
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
-        let grant = prepared.grant.clone();
-        let response = self.call_sts(caller, prepared).await;
+        let (grant, federated_user) = (prepared.grant.clone(), prepared.federated_user.clone());
+        let (earlier, response) = self.call_sts(caller, prepared).await;
         // The session may have ended during the call. The audit trail records what AWS issued, delivered or not.
         let outcome = self
             .journal
-            .append_outcome(context, events::outcome(&response));
+            .append_outcome(context, events::outcome(&response, &earlier));
         let (appended, lives) = join(outcome, self.check_session(caller)).await;
         appended?;
         let issued = response?;
         self.audit_if_withheld(context, lives).await?;
-        self.verify(context, caller, &grant, &issued).await?;
+        let expected = (&grant, &federated_user);
+        self.verify(context, caller, expected, &issued).await?;
         Ok(issued)
     }
 
@@ -355,15 +366,4 @@ impl Issuer {
         self.journal.append(context, refused).await?;
         Err(error)
     }
-}
-
-/// The bucket for AWS's quota: the calls for one account in one Region. `None` if STS is not called.
-fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
-    let trust = grant.trust();
-    let posts = issue.delivery == CredentialDelivery::Console && trust.console_post().is_some();
-    let waits = trust.needs_browser() && issue.provider_proof.is_none();
-    let asks = !posts && !waits;
-    let account = grant.account();
-    let region = account.sts_region.as_ref().map(ToString::to_string);
-    asks.then(|| format!("{}/{}", account.id, region.unwrap_or_default()))
 }

@@ -38,7 +38,8 @@ impl<'r> Hop<'r> {
         self.number == 0
     }
 
-    fn is_last(&self) -> bool {
+    /// Whether it assumes the requested role.
+    pub(super) fn is_last(&self) -> bool {
         self.number == self.request.via.len()
     }
 }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_sts::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-    FinalizerInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sts::error::BoxError;
+use aws_sdk_sts::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSAMLError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_sdk_sts::operation::get_federation_token::GetFederationTokenError;
+use aws_smithy_runtime_api::client::interceptors::context::Error as ContextError;
 use hyper_util::client::legacy::Error as HttpError;
 
 /// Counter of unanswered attempts. Clones share it.
@@ -20,7 +24,7 @@ pub(super) struct AttemptCounter(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     begun: AtomicU32,
-    /// Attempts with a response, and attempts without a connection.
+    /// Attempts that STS answered, or that did not reach it.
     settled: AtomicU32,
 }
 
@@ -29,6 +33,11 @@ impl AttemptCounter {
     pub(super) fn unanswered(&self) -> u32 {
         let settled = self.0.settled.load(Ordering::Relaxed);
         self.0.begun.load(Ordering::Relaxed).saturating_sub(settled)
+    }
+
+    /// The response to the last attempt cannot be used: STS may have issued credentials that it does not contain.
+    pub(super) fn lost(&self) {
+        self.0.settled.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -48,30 +57,45 @@ impl Intercept for AttemptCounter {
         Ok(())
     }
 
-    fn read_after_deserialization(
-        &self,
-        _: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.settled.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(Err(error)) = context.output_or_error()
-            && let Some(error) = error.as_connector_error()
-            && is_unconnected(error)
-        {
+        let status = context.response().map(|answer| answer.status().as_u16());
+        let is_settled = match context.output_or_error() {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => {
+                let coded = error.as_operation_error().is_some_and(has_code);
+                let unsent = error
+                    .as_connector_error()
+                    .is_some_and(|error| is_unconnected(error));
+                // A 3xx or 4xx refuses the request, whoever sent it. A 5xx can be of a proxy that received no response from
+                // STS, and a success that cannot be read may have been one of STS.
+                coded || unsent || status.is_some_and(|status| (300..500).contains(&status))
+            }
+            None => false,
+        };
+        if is_settled {
             self.0.settled.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
+}
+
+/// Whether the error is one of AWS: it has a code.
+fn has_code(error: &ContextError) -> bool {
+    fn code_of<E: ProvideErrorMetadata + StdError + Send + Sync + 'static>(
+        error: &ContextError,
+    ) -> Option<&str> {
+        error.downcast_ref::<E>()?.code()
+    }
+    code_of::<AssumeRoleWithWebIdentityError>(error)
+        .or_else(|| code_of::<AssumeRoleWithSAMLError>(error))
+        .or_else(|| code_of::<AssumeRoleError>(error))
+        .or_else(|| code_of::<GetFederationTokenError>(error))
+        .is_some()
 }
 
 /// Whether nothing was sent, because the connection failed.

@@ -21,6 +21,9 @@ pub(super) const SECRET_CHARS_MIN: usize = 100;
 /// What a secret is replaced with.
 pub(super) const REMOVED: &str = "[removed]";
 
+/// The excerpt of a success that is not one of STS: it is not shown, because it can contain credentials.
+pub(super) const NOT_A_RESPONSE: &str = "a success that is not a response of AWS STS";
+
 /// Why a call did not return credentials.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -51,10 +54,10 @@ impl Failure {
                 let status = status.unwrap_or_default();
                 let answer = error.raw_response();
                 let body = answer.and_then(|answer| answer.body().bytes());
-                let excerpt = match status {
-                    // A success that cannot be read may be a broken one of STS, with credentials in it.
-                    200..=299 => "a success that is not a response of AWS STS".to_owned(),
-                    _ => excerpt(body.unwrap_or_default()),
+                let words = match is_success(status) {
+                    // It may be a broken response of STS, with credentials in it.
+                    true => NOT_A_RESPONSE.to_owned(),
+                    false => excerpt(body.unwrap_or_default()),
                 };
                 return Self::Foreign { status, excerpt };
             }
@@ -92,6 +95,11 @@ impl Failure {
 
 fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error.as_service_error()?.code()
+}
+
+/// Whether the request was processed.
+pub(super) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 /// Whether the server works. 408 and 429 are states of the server, not of the request.

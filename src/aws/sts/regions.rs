@@ -23,7 +23,7 @@ use url::Url;
 use super::assume_role::Hop;
 use super::attempts::AttemptCounter;
 use super::breaker::Breaker;
-use super::error::Failure;
+use super::error::{Failure, NOT_A_RESPONSE};
 use super::http_clients::HttpClients;
 use super::{Endpoints, assume_role, caller_identity, federation_token, saml, web_identity};
 use crate::aws::AwsSettings;
@@ -192,9 +192,13 @@ impl RegionalSts {
                 assume_role::call(client, hop, credentials, attempts).await?
             }
         };
-        answer
-            .issued(&self.region)
-            .ok_or_else(|| Failure::Outage("the response of STS contains no credentials".into()))
+        answer.issued(&self.region).ok_or_else(|| {
+            attempts.lost();
+            Failure::Foreign {
+                status: 200,
+                words: NOT_A_RESPONSE.to_owned(),
+            }
+        })
     }
 
     /// `GetCallerIdentity` with these credentials: one call with the SDK's retries.

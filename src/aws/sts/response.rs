@@ -25,13 +25,14 @@ macro_rules! answer_of {
         impl From<$output> for StsResponse {
             fn from(output: $output) -> Self {
                 let request_id = output.request_id().map(str::to_owned);
+                // SessionTokenUtilization is a percentage of the whole token, and depends on more than policies and tags.
                 #[expect(
                     deprecated,
-                    reason = "STS replaced PackedPolicySize in 2026; emulators and older partitions send only that"
+                    reason = "STS deprecated PackedPolicySize in 2026, but only it has the measure of PackedPolicyTooLarge"
                 )]
                 let packed = output
-                    .session_token_utilization()
-                    .or(output.packed_policy_size());
+                    .packed_policy_size()
+                    .or(output.session_token_utilization());
                 Self {
                     credentials: output.credentials,
                     arn: output.$user.map(|user| user.arn),
@@ -64,6 +65,7 @@ impl StsResponse {
             region: region.as_str().to_owned(),
             packed_size_percent: self.packed.and_then(|percent| u8::try_from(percent).ok()),
             unanswered: 0,
+            via: Vec::new(),
         })
     }
 }

@@ -5,7 +5,10 @@ use std::error::Error as StdError;
 use actix_web::http::StatusCode;
 use rolecall_core::access::{AttributeError, Unmet};
 use rolecall_core::aws::{ConsoleSignInError, StsRefusal, UnusableIdToken};
-use rolecall_core::issue::{IdTokenError, IssueError, Refused, ResponseMismatch};
+use rolecall_core::base::text;
+use rolecall_core::issue::{
+    IdTokenError, IssueError, Refused, ResponseMismatch, VerificationFailure,
+};
 
 use super::error_text::{ErrorText, Fault};
 use super::page::PageError;
@@ -45,9 +48,7 @@ impl From<&IssueError> for ErrorText {
                 .caused_by(source.as_ref()),
             IssueError::Refused(refused) => of_refusal(refused),
             IssueError::StsUnavailable(source) | IssueError::StsUnanswered { source, .. } => outage("sts_unavailable", source.as_ref()),
-            IssueError::Unverified(failure) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "unverified", "AWS issued credentials, but did not confirm that they belong to this role. They were discarded.")
-                .hint("Try again in a moment. If it happens again, contact your administrator and include the reference ID.")
-                .detail(failure.code().to_owned()),
+            IssueError::Unverified(failure) => unverified(failure),
             IssueError::Console(ConsoleSignInError::Unavailable(source)) => outage("console_unavailable", source.as_ref()),
             IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "Credentials were issued, but the AWS sign-in endpoint did not create a console session.")
                 .hint("Try again, or use credentials instead. A sign-in policy of the account may deny access from your network.")
@@ -153,6 +154,37 @@ fn unusable(reason: UnusableIdToken) -> &'static str {
     }
 }
 
+/// Fresh credentials that `GetCallerIdentity` did not confirm.
+fn unverified(failure: &VerificationFailure) -> ErrorText {
+    let (hint, causes) = match failure {
+        VerificationFailure::OtherIdentity { arn } => (
+            "Contact your administrator and include the reference ID. They belong to another principal, which the gateway's log and the audit trail name: the keys of two accounts may be swapped.",
+            format!("the credentials belong to {arn}"),
+        ),
+        VerificationFailure::Sts(error) if error.rejects_signer() => (
+            "Try again in a moment. If it happens again, contact your administrator and include the reference ID: AWS rejected the new credentials, so the gateway's clock may be wrong, or the Region of STS may not be active.",
+            text::chain(error),
+        ),
+        VerificationFailure::Sts(error) => (
+            "Try again in a moment. If it happens again, contact your administrator and include the reference ID.",
+            text::chain(error),
+        ),
+    };
+    let message = "AWS issued credentials, but did not confirm that they belong to this role. They were discarded.";
+    let error_text = ErrorText::new(
+        StatusCode::BAD_GATEWAY,
+        Fault::Upstream,
+        "unverified",
+        message,
+    )
+    .hint(hint)
+    .detail(failure.code().to_owned());
+    ErrorText {
+        causes,
+        ..error_text
+    }
+}
+
 fn of_refusal(refused: &Refused) -> ErrorText {
     let request = refused.request_id.as_ref();
     let request = request.map_or_else(String::new, |id| format!(" (AWS request {id})"));
@@ -169,6 +201,7 @@ fn of_refusal(refused: &Refused) -> ErrorText {
         .detail(format!("{}: {}{request}", refused.code, refused.message));
     ErrorText {
         retry_after,
+        causes: refused.log.clone().unwrap_or_default(),
         ..error_text
     }
 }

@@ -101,7 +101,7 @@ pub fn sign_in_left(
 
 /// The duration of a role session and what limits it: `1 h, limited by assignment payments-developers`.
 pub fn duration_and_limit((duration, reason): &(RoleSessionDuration, DurationReason)) -> String {
-    format!("{duration}, limited by {reason}")
+    reason.line(*duration)
 }
 
 /// The browser and operating system of a user agent: `Firefox on Linux`.

@@ -41,6 +41,7 @@ async fn events_are_found_by_every_condition(database: TestDatabase) -> Result<(
             region: "eu-west-1".to_owned(),
             request_id: None,
             unanswered: 0,
+            via: vec![],
         })
     };
     let client = event(AuditEventKind::ClientSessionBegun {

@@ -1,19 +1,22 @@
 //! `AssumeRole` with the gateway's own credentials, at the emulated AWS: the whole request, hop by hop, and every refusal.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_credential_types::Credentials;
 use rolecall_core::aws::{
-    AssumeRole, AssumedRole, CallerIdentity, ExternalId, Partition, PolicyArn, PrincipalKind,
-    RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionParameters, RoleSessionTags,
-    SessionPolicy, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest, TagKey,
+    AssumeRole, AssumedRole, CallerIdentity, ExternalId, IntermediateSession, Partition, PolicyArn,
+    PrincipalKind, Region, RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionParameters,
+    RoleSessionTags, SessionPolicy, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest,
+    TagKey,
 };
+use rolecall_core::identity::{Identity, Subject};
 use rolecall_testkit::aws::{AccessKey, Aws, AwsSettings as Emulated, Role, SessionKind};
 use rolecalld::aws::{OwnCredentials, StsClient, http_client};
 use rolecalld::world::SystemClock;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::fixture::{alice, refusal, settings};
 
@@ -182,10 +185,24 @@ async fn each_hop_is_signed_with_the_credentials_of_the_one_before() -> Result<(
         &sessions[0].access_key_id,
         &sessions[1].access_key_id,
     ];
-    for (request, signer) in requests.iter().zip(signers) {
+    let roles = [fixture.hub.as_str(), middle.as_str(), fixture.role.as_str()];
+    assert_eq!(requests.len(), 3);
+    for ((request, signer), role) in requests.iter().zip(signers).zip(roles) {
         let authorization = request.header("authorization").context("unsigned")?;
         assert!(authorization.contains(signer), "{authorization}");
+        assert_eq!(request.field("RoleArn"), Some(role));
+        assert_eq!(request.field("RoleSessionName"), Some(name.as_str()));
     }
+    let via = |n: usize, role: &RoleArn| IntermediateSession {
+        role: role.clone(),
+        access_key_id: sessions[n].access_key_id.clone(),
+        request_id: issued.via.get(n).and_then(|one| one.request_id.clone()),
+    };
+    assert_eq!(issued.via, [via(0, &fixture.hub), via(1, &middle)]);
+    assert!(issued.via.iter().all(|one| one.request_id.is_some()));
+    assert_eq!(requests[0].field("ExternalId"), Some("rolecall-1"));
+    let source_identity = requests[0].field("SourceIdentity");
+    assert_eq!(source_identity, Some("alice@example.com"));
     // What says whose session it is, is said once; session policies and duration are those of the last role.
     let mut first: Vec<&str> = requests[0]
         .form
@@ -303,7 +320,15 @@ async fn refusals_are_told_apart_and_end_the_chain() -> Result<()> {
     // A hop that is admitted, to a role that does not trust it.
     fixture.target("444455556666", &ACTIONS, &json!({}))?;
     let answer = fixture.assume(fixture.request(&[&fixture.hub])?).await?;
-    let Err(StsError::Refused { message, .. }) = &answer else {
+    let Err(error) = answer else {
+        anyhow::bail!("not refused");
+    };
+    // The session of the hub exists, and the trail names it.
+    let (earlier, error) = error.into_parts();
+    let hub = fixture.aws.issued().pop().context("a session")?;
+    let via: Vec<_> = earlier.via.iter().map(|one| &one.access_key_id).collect();
+    assert_eq!(via, [&hub.access_key_id]);
+    let StsError::Refused { message, .. } = &error else {
         anyhow::bail!("not refused");
     };
     assert!(message.contains("assumed-role/hub/"), "{message}");
@@ -343,6 +368,92 @@ async fn a_session_of_a_role_is_limited_to_an_hour() -> Result<()> {
     assert_eq!(refusal(answer)?, StsRefusal::ChainedDurationTooLong);
     request.session.duration = RoleSessionDuration::CHAINED_MAX;
     sts.assume(&StsRequest::AssumeRole(request)).await?;
+    Ok(())
+}
+
+/// Credentials of a role on the way carry the tags and the name of one person.
+#[tokio::test]
+async fn credentials_of_a_role_on_the_way_are_never_used_for_another_person() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
+    let sts = fixture.sts(fixture.key())?;
+    let bob = Identity {
+        subject: Subject::parse("00u1bob")?,
+        ..alice()?
+    };
+    let names = [RoleSessionName::of(&alice()?), RoleSessionName::of(&bob)];
+    // The second request of one person calls the hub again as well.
+    for name in [&names[0], &names[1], &names[0]] {
+        let request = AssumeRole {
+            session_name: name.clone(),
+            ..fixture.request(&[&fixture.hub])?
+        };
+        sts.assume(&StsRequest::AssumeRole(request)).await?;
+    }
+    let requests = fixture.aws.requests();
+    let hub: Vec<_> = requests
+        .iter()
+        .filter(|request| request.field("RoleArn") == Some(fixture.hub.as_str()))
+        .map(|request| request.field("RoleSessionName").unwrap_or_default())
+        .collect();
+    assert_eq!(
+        hub,
+        [names[0].as_str(), names[1].as_str(), names[0].as_str()]
+    );
+    let sessions = fixture.aws.issued();
+    for (pair, n) in requests.chunks(2).zip((0..).step_by(2)) {
+        let authorization = pair[1].header("authorization").context("unsigned")?;
+        assert!(authorization.contains(&sessions[n].access_key_id));
+        assert_eq!(
+            pair[0].field("RoleSessionName"),
+            pair[1].field("RoleSessionName")
+        );
+    }
+    Ok(())
+}
+
+/// Each hop goes to the account's Region and is signed for it.
+#[tokio::test]
+async fn signed_requests_go_to_the_region_of_the_account() -> Result<()> {
+    let fixture = CallerFixture::new()?;
+    fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
+    let aws = Url::parse(&fixture.aws.url())?;
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let regions = asked.clone();
+    let endpoints = Arc::new(move |region: &Region| {
+        let mut asked = regions.lock().ok()?;
+        asked.push(region.to_string());
+        // Elsewhere nothing answers.
+        let here = region.as_str() == "us-east-1";
+        here.then(|| aws.clone())
+            .or(Url::parse("http://127.0.0.1:1").ok())
+    });
+    let own = OwnCredentials::provided(fixture.key(), Arc::new(SystemClock));
+    let sts = StsClient::with_endpoints(settings(None)?, http_client(), endpoints);
+    let sts = sts.signing_with(own);
+    let region = Region::parse("us-east-1")?;
+    let mut request = fixture.request(&[&fixture.hub])?;
+    request.session.region = Some(region.clone());
+    let issued = sts.assume(&StsRequest::AssumeRole(request)).await?;
+    assert_eq!(issued.region, "us-east-1");
+    sts.identity_of(&issued.credentials, Some(&region)).await?;
+    let requests = fixture.aws.requests();
+    assert_eq!(requests.len(), 3);
+    for request in requests {
+        let authorization = request.header("authorization").context("unsigned")?;
+        assert!(
+            authorization.contains("/us-east-1/sts/aws4_request"),
+            "{authorization}"
+        );
+    }
+    assert_eq!(
+        asked
+            .lock()
+            .ok()
+            .and_then(|asked| asked.first().cloned())
+            .as_deref(),
+        Some("us-east-1")
+    );
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::{
-    AccessKey, AccessKeyId, AccountId, FederatedUserName, GetFederationToken, Partition,
+    AccessKey, AccessKeyId, AccountId, FederatedUserName, GetFederationToken, Partition, Region,
     RoleSessionDuration, RoleSessionTags, SessionPolicy, Sts as _, StsRefusal, StsRequest, TagKey,
 };
 use rolecall_core::base::secret::SecretText;
+use rolecall_core::identity::{EmailAddress, Identity};
 use rolecall_testkit::aws::{Aws, AwsSettings as Emulated, SessionKind};
 use rolecalld::aws::{StsClient, http_client};
 
@@ -61,6 +62,31 @@ async fn a_federated_user_is_issued_with_exactly_these_parameters() -> Result<()
     assert_eq!(aws.issued().remove(0).kind, SessionKind::FederatedUser);
     let identity = sts.identity_of(&issued.credentials, None).await?;
     assert_eq!(identity.arn(), arn);
+    Ok(())
+}
+
+/// `Name` has at most 32 characters, which STS checks.
+#[tokio::test]
+async fn a_long_address_gives_a_name_that_sts_accepts() -> Result<()> {
+    let aws = Aws::start(Emulated::default())?;
+    let sts = StsClient::new(settings(Some(&aws))?, http_client());
+    let mut request = request(&aws)?;
+    let address = format!("{}@example.com", "x".repeat(60));
+    request.name = FederatedUserName::of(&Identity {
+        email: Some(EmailAddress::parse(&address)?),
+        ..alice()?
+    });
+    request.region = Some(Region::parse("eu-central-1")?);
+    let issued = sts.assume(&StsRequest::GetFederationToken(request)).await?;
+    assert_eq!(issued.region, "eu-central-1");
+    let seen = aws.requests().pop().context("a request")?;
+    let name = seen.field("Name").context("a name")?;
+    assert_eq!(name.len(), 32, "{name}");
+    let authorization = seen.header("authorization").context("unsigned")?;
+    assert!(
+        authorization.contains("/eu-central-1/sts/"),
+        "{authorization}"
+    );
     Ok(())
 }
 

@@ -267,6 +267,7 @@ pub fn refusal(answer: Result<AssumedRole, StsError>) -> Result<StsRefusal> {
         Err(
             error @ (StsError::Unavailable(_)
             | StsError::Unanswered { .. }
+            | StsError::AfterEarlierCalls { .. }
             | StsError::NoCredentials(_)),
         ) => Err(error.into()),
         Ok(issued) => anyhow::bail!("issued {}", issued.credentials.access_key_id),

@@ -61,6 +61,69 @@ fn explains_the_roles_of_the_demo_users() -> Result<()> {
     Ok(())
 }
 
+/// Whose AWS credentials the gateway has is known to the gateway only: the command says what each case means.
+#[test]
+fn durations_are_those_of_the_pages() -> Result<()> {
+    let folder = folder()?;
+    let access = folder.path().join("access.toml");
+    let policy = fs::read_to_string(&access)?;
+    let about = [
+        "--account",
+        "payments-prod",
+        "--permission-set",
+        "Administrator",
+    ];
+    let ran = explain(&folder, &alice(), &about)?;
+    ensure!(
+        ran.out.contains("Administrator  1 h, limited by "),
+        "{}",
+        ran.out
+    );
+    let named = "name = \"payments-prod\"";
+    let policy = policy.replacen(named, &format!("{named}\ntrust = \"caller\""), 1);
+    let policy = policy.replacen(
+        "name = \"Developer\"",
+        "name = \"Developer\"\nsession_duration = \"8h\"",
+        1,
+    );
+    fs::write(&access, &policy)?;
+    let about = [
+        "--account",
+        "payments-prod",
+        "--permission-set",
+        "Developer",
+    ];
+    let ran = explain(&folder, &alice(), &about)?;
+    ensure!(
+        ran.out.contains(
+            "Developer  1 h, limited by role chaining if the gateway's AWS credentials are those of a role, or 8 h, limited by permission set Developer if they are the keys of an IAM user  ("
+        ),
+        "{}",
+        ran.out
+    );
+    let json = [&about[..], &["--json"]].concat();
+    let ran = explain(&folder, &alice(), &json)?;
+    let output: Value = serde_json::from_str(&ran.out)?;
+    let role = &output["roles"][0];
+    ensure!(
+        role["duration_seconds"] == 3_600 && role["limited_by"] == "role chaining",
+        "{role}"
+    );
+    let expected = json!({"duration_seconds": 28_800, "limited_by": "permission set Developer"});
+    ensure!(role["with_user_keys"] == expected, "{role}");
+    // With a role on the way it is certain.
+    let via = "trust = \"caller\"\nvia = \"arn:aws:iam::999988887777:role/hub\"";
+    fs::write(&access, policy.replacen("trust = \"caller\"", via, 1))?;
+    let ran = explain(&folder, &alice(), &about)?;
+    ensure!(
+        ran.out
+            .contains("Developer  1 h, limited by role chaining  ("),
+        "{}",
+        ran.out
+    );
+    Ok(())
+}
+
 #[test]
 fn single_role_is_printed_as_json() -> Result<()> {
     let folder = folder()?;

@@ -74,7 +74,7 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
         (
             Fault::ExpiredToken,
             "expired",
-            (403, "proof as expired", "clock is wrong"),
+            (403, "token as expired", "clock is wrong"),
         ),
         (
             Fault::IdpCommunicationError { times: many },

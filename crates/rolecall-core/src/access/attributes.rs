@@ -25,19 +25,29 @@ pub struct RoleSessionAttributes {
     pub source_identity: Option<SourceIdentity>,
     /// Keys of the optional tags, in the order in which they are left out.
     optional: VecDeque<TagKey>,
+    /// Optional tags that were left out.
+    omitted: Vec<TagKey>,
 }
 
 impl RoleSessionAttributes {
-    /// Leaves out the next optional tag, if there is one.
-    pub(crate) fn drop_optional_tag(&mut self) -> Option<TagKey> {
-        let key = self.optional.pop_front()?;
+    /// Leaves out the next optional tag. Returns false if there is none.
+    pub(crate) fn drop_optional_tag(&mut self) -> bool {
+        let Some(key) = self.optional.pop_front() else {
+            return false;
+        };
         self.tags.remove(&key);
-        Some(key)
+        self.omitted.push(key);
+        true
+    }
+
+    /// The keys of optional tags that were left out: the person has no valid value, or there was no space.
+    pub fn omitted_tags(&self) -> impl Iterator<Item = &TagKey> {
+        self.omitted.iter()
     }
 
     /// Without any optional tag.
     fn required(mut self) -> Self {
-        while self.drop_optional_tag().is_some() {}
+        while self.drop_optional_tag() {}
         self
     }
 }
@@ -172,7 +182,7 @@ fn attributes_of(
         let key = TagKey::parse(key).map_err(|error| unfit(key, error))?;
         add(&mut tags, key, &value)?;
     }
-    let mut optional = VecDeque::new();
+    let (mut optional, mut omitted) = (VecDeque::new(), Vec::new());
     for tag in &set.session_tags {
         let title = || tag_title(tag.key.as_str());
         let value = render(&tag.value, identity, RoleSessionTags::accepts, title);
@@ -180,7 +190,7 @@ fn attributes_of(
         match added {
             Ok(()) if tag.optional => optional.push_back(tag.key.clone()),
             Ok(()) => {}
-            Err(_) if tag.optional => {}
+            Err(_) if tag.optional => omitted.push(tag.key.clone()),
             Err(error) => return Err(error),
         }
     }
@@ -197,6 +207,7 @@ fn attributes_of(
         tags,
         source_identity,
         optional,
+        omitted,
     })
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use crate::access::assignment::{AccountIndex, Assignment, SetIndex};
 use crate::access::catalog::{Account, PermissionSet, Variant, VariantName};
 use crate::access::condition::Unmet;
+use crate::access::duration_reason::DurationReason;
 use crate::access::match_counter::MatchCounter;
 use crate::access::trust::Trust;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
@@ -167,27 +168,6 @@ pub struct Grant {
     role: OnceLock<RoleArn>,
 }
 
-/// Which setting limits the duration of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DurationReason {
-    /// An assignment; its ID.
-    Assignment(String),
-    /// The permission set; its name.
-    PermissionSet(String),
-    /// The variant; its name.
-    Variant(String),
-    /// AWS's default of one hour, because nothing is configured.
-    AwsDefault,
-    /// `MaxSessionDuration` of the IAM role, which AWS has enforced recently.
-    RoleMaximum,
-    /// `aws login`: its clients renew credentials every 15 minutes as long as the sign-in lasts.
-    AwsLogin,
-    /// `SessionNotOnOrAfter` or `SessionDuration` of the SAML response that AWS received.
-    SamlResponse,
-    /// One hour, the longest that STS allows for a role that is assumed with the credentials of another role.
-    RoleChaining,
-}
-
 impl Grant {
     /// The account of the role.
     pub fn account(&self) -> &Account {
@@ -255,7 +235,25 @@ impl Grant {
 
     /// Maximum duration and the setting that limits it.
     pub fn duration(&self) -> (RoleSessionDuration, DurationReason) {
-        let (duration, shortest) = self.shortest();
+        self.with_reason(self.shortest())
+    }
+
+    /// Maximum duration if the gateway has the keys of an IAM user. `None` unless it is limited by role chaining only because STS
+    /// has not said yet whose AWS credentials the gateway has.
+    pub fn duration_with_user_keys(&self) -> Option<(RoleSessionDuration, DurationReason)> {
+        let Trust::Caller(caller) = self.trust() else {
+            return None;
+        };
+        let chaining = &self.match_counter.chaining;
+        let is_presumed = caller.via.is_empty() && chaining.is_unknown_for(&self.account().id);
+        let is_limit = matches!(self.shortest().1, Shortest::RoleChaining);
+        (is_presumed && is_limit).then(|| self.with_reason(self.configured()))
+    }
+
+    fn with_reason(
+        &self,
+        (duration, shortest): (RoleSessionDuration, Shortest<'_>),
+    ) -> (RoleSessionDuration, DurationReason) {
         let reason = match shortest {
             Shortest::Assignment(id) => DurationReason::Assignment(id.to_owned()),
             Shortest::Set => DurationReason::PermissionSet(self.permission_set().name.to_string()),
@@ -322,6 +320,15 @@ impl Grant {
     }
 
     fn shortest(&self) -> (RoleSessionDuration, Shortest<'_>) {
+        let configured = self.configured();
+        match configured.0 > RoleSessionDuration::CHAINED_MAX && self.is_chained() {
+            true => (RoleSessionDuration::CHAINED_MAX, Shortest::RoleChaining),
+            false => configured,
+        }
+    }
+
+    /// The shortest of the configured limits.
+    fn configured(&self) -> (RoleSessionDuration, Shortest<'_>) {
         let set = self.permission_set();
         let of_set = set.session_duration.map(|limit| (limit, Shortest::Set));
         let of_assignments = self
@@ -335,13 +342,9 @@ impl Grant {
             .chain(of_assignments)
             .min_by_key(|(limit, _)| *limit)
             .unwrap_or((RoleSessionDuration::DEFAULT, Shortest::AwsDefault));
-        let configured = of_variant
+        of_variant
             .filter(|(limit, _)| *limit < base.0)
-            .unwrap_or(base);
-        match configured.0 > RoleSessionDuration::CHAINED_MAX && self.is_chained() {
-            true => (RoleSessionDuration::CHAINED_MAX, Shortest::RoleChaining),
-            false => configured,
-        }
+            .unwrap_or(base)
     }
 }
 
@@ -357,21 +360,6 @@ enum Shortest<'g> {
 impl fmt::Debug for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Grant({})", self.label())
-    }
-}
-
-impl fmt::Display for DurationReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Assignment(id) => write!(f, "assignment {id}"),
-            Self::PermissionSet(name) => write!(f, "permission set {name}"),
-            Self::Variant(name) => write!(f, "variant {name}"),
-            Self::AwsDefault => f.write_str("the default of AWS"),
-            Self::RoleMaximum => f.write_str("the MaxSessionDuration of the IAM role"),
-            Self::AwsLogin => f.write_str("aws login, which renews them until the sign-in ends"),
-            Self::SamlResponse => f.write_str("the SAML response of the identity provider"),
-            Self::RoleChaining => f.write_str("role chaining"),
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod account;
 mod caller_trust;
 mod federation_token;
+mod optional_tags;
 mod permission_set;
 mod provider_oidc;
 mod rules;

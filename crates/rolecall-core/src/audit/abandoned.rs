@@ -24,6 +24,7 @@ impl AuditEvent {
                 aws_code: None,
                 request_id: None,
                 unanswered: 0,
+                via: vec![],
             },
         })
     }
@@ -65,6 +66,7 @@ mod tests {
             role_session_name: "alice".to_owned(),
             source_identity: None,
             tag_keys: vec![],
+            omitted_tag_keys: vec![],
             delivery: CredentialDelivery::Client,
             token_id: None,
         });

@@ -6,6 +6,8 @@ mod signed;
 
 use url::Url;
 
+pub use signed::without_names;
+
 use super::{
     AccessKeyId, CallerIdentity, RoleArn, RoleSessionDuration, SamlProviderArn, StsRefusal,
 };
@@ -50,12 +52,24 @@ pub enum ProofFacts<'a> {
         external_id: bool,
         /// The roles that are assumed in between, first to last.
         via: &'a [RoleArn],
+        /// How many of them had been assumed.
+        assumed: usize,
     },
     /// A signature with the key of an IAM user of the account, without a role.
     FederationToken {
         /// ID of the access key that signed the request.
         key: &'a AccessKeyId,
     },
+}
+
+impl ProofFacts<'_> {
+    /// Whether the gateway signed the request with AWS credentials.
+    pub fn is_signature(&self) -> bool {
+        match self {
+            Self::WebIdentity { .. } | Self::Saml { .. } => false,
+            Self::Caller { .. } | Self::FederationToken { .. } => true,
+        }
+    }
 }
 
 /// An explanation for the person, and a next step for the person or an administrator.
@@ -65,10 +79,46 @@ pub struct Advice {
     pub explanation: String,
     /// What to do next.
     pub hint: String,
+    /// What to check, with the principals, roles on the way and keys of a signed request: for the log, not for the person.
+    pub operators: Option<String>,
 }
 
 /// Advice for a refusal.
 pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
+    let specific = match facts.proof {
+        ProofFacts::WebIdentity {
+            audience,
+            provider: Some(provider),
+        } => id_token::advice(refusal, facts.role, provider, audience).map(
+            |(explanation, hint)| Advice {
+                explanation,
+                hint,
+                operators: None,
+            },
+        ),
+        ProofFacts::WebIdentity { provider: None, .. } | ProofFacts::Saml { .. } => None,
+        ProofFacts::Caller {
+            own,
+            external_id,
+            via,
+            assumed,
+        } => signed::caller_advice(
+            refusal,
+            &signed::CallerFacts {
+                role: facts.role,
+                own,
+                external_id,
+                via,
+                assumed,
+            },
+        ),
+        ProofFacts::FederationToken { key } => signed::federation_advice(refusal, facts.role, key),
+    };
+    specific.unwrap_or_else(|| general_advice(refusal, facts))
+}
+
+/// Advice for refusals that do not depend on the signer.
+fn general_advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     let AdviceFacts {
         issuer,
         proof,
@@ -86,27 +136,13 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             "Contact your administrator: the gateway's log contains AWS's own message.".to_owned(),
         )
     };
-    if let ProofFacts::FederationToken { key } = proof
-        && let Some((explanation, hint)) = signed::federation_advice(refusal, role, key)
-    {
-        return Advice { explanation, hint };
-    }
-    if let ProofFacts::WebIdentity {
-        audience,
-        provider: Some(provider),
-    } = proof
-        && let Some((explanation, hint)) = id_token::advice(refusal, role, provider, audience)
-    {
-        return Advice { explanation, hint };
-    }
     let (explanation, hint) = match refusal {
         StsRefusal::AccessDenied => (
             format!("The role {name} in account {account} does not trust Rolecall, or does not exist."),
             match proof {
                 ProofFacts::WebIdentity { .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {oidc_provider}, with conditions that this session meets ({oidc_provider}:aud, {oidc_provider}:sub, aws:RequestTag, sts:SourceIdentity)."),
                 ProofFacts::Saml { provider, .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithSAML, sts:TagSession and sts:SetSourceIdentity for {provider}, with conditions that this session meets: SAML:aud is the Recipient of the response."),
-                ProofFacts::Caller { own, external_id, via } => signed::caller_hint(role, own, external_id, via),
-                ProofFacts::FederationToken { .. } => other().1,
+                ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other().1,
             },
         ),
         StsRefusal::TagSession => (
@@ -191,7 +227,18 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
                 ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other().1,
             },
         ),
-        StsRefusal::InvalidProof | StsRefusal::RejectedClaim => match proof {
+        StsRefusal::RejectedClaim => match proof {
+            ProofFacts::WebIdentity { .. } => (
+                "AWS rejected a claim of the gateway's token: it has expired, or is not valid yet.".to_owned(),
+                format!("Check that the gateway's clock is synchronized (timedatectl, chronyc tracking), and that the issuer, {issuer}, is identical to the OIDC provider in account {account}. AWS's own message is below."),
+            ),
+            ProofFacts::Saml { provider, .. } => (
+                "AWS rejected an attribute of the SAML response: it has expired, or is not valid yet.".to_owned(),
+                format!("Check that the clocks of the gateway and of the identity provider are synchronized, and compare {provider} with the provider in IAM. AWS's own message is below."),
+            ),
+            ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
+        },
+        StsRefusal::InvalidProof => match proof {
             ProofFacts::WebIdentity { .. } => (
                 "AWS did not accept the gateway's token.".to_owned(),
                 format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be identical."),
@@ -202,10 +249,16 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             ),
             ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => other(),
         },
-        StsRefusal::Expired => (
-            "AWS rejected the gateway's proof as expired.".to_owned(),
-            "The gateway's clock is wrong: check that it is synchronized (timedatectl, chronyc tracking).".to_owned(),
-        ),
+        StsRefusal::Expired => match proof {
+            ProofFacts::Saml { .. } => (
+                "AWS rejected the SAML response as expired.".to_owned(),
+                "The clock of the gateway or of the identity provider is wrong: check that both are synchronized (timedatectl, chronyc tracking).".to_owned(),
+            ),
+            ProofFacts::WebIdentity { .. } | ProofFacts::Caller { .. } | ProofFacts::FederationToken { .. } => (
+                "AWS rejected the gateway's token as expired.".to_owned(),
+                "The gateway's clock is wrong: check that it is synchronized (timedatectl, chronyc tracking).".to_owned(),
+            ),
+        },
         StsRefusal::DurationTooLong => (
             format!("The role {name} in account {account} allows shorter sessions than {duration}."),
             format!("Try again: Rolecall requests 1 h for this role during the next hour. To keep {duration}, raise the role's MaxSessionDuration to at least {} seconds (aws iam update-role --role-name {name} --max-session-duration {0}), or shorten session_duration in the access policy.", duration.seconds()),
@@ -233,7 +286,11 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a few seconds.".to_owned()),
         StsRefusal::Other => other(),
     };
-    Advice { explanation, hint }
+    Advice {
+        explanation,
+        hint,
+        operators: None,
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,14 @@ impl OwnCredentialsState {
         }
     }
 
+    /// A copy without an identity, after STS rejected the credentials.
+    pub fn unidentified(&self) -> Self {
+        Self {
+            identity: None,
+            reported: self.reported.clone(),
+        }
+    }
+
     /// A copy, after STS refused a session of this account as too long for role chaining.
     pub fn chaining_reported(&self, account: AccountId, now: DateTime<Utc>) -> Self {
         let mut reported = self.reported.clone();
@@ -67,13 +75,22 @@ impl RoleChaining {
         Self { own, now }
     }
 
+    /// Whether it is not known yet if sessions in this account are chained: STS has not said whose credentials the gateway has.
+    pub fn is_unknown_for(&self, account: &AccountId) -> bool {
+        self.own.identity.is_none() && !self.is_reported(account)
+    }
+
     /// Whether sessions in this account are chained. They are unless the gateway is known to have the keys of an IAM user: a
     /// session of one hour is granted in either case.
     pub fn applies_to(&self, account: &AccountId) -> bool {
         let identity = self.own.identity.as_ref();
         let is_user = identity.is_some_and(|own| own.kind() == PrincipalKind::User);
+        !is_user || self.is_reported(account)
+    }
+
+    fn is_reported(&self, account: &AccountId) -> bool {
         let reported = self.own.reported.get(account);
-        !is_user || reported.is_some_and(|until| *until > self.now)
+        reported.is_some_and(|until| *until > self.now)
     }
 }
 
@@ -98,6 +115,13 @@ mod tests {
         let other = AccountId::parse("444455556666").unwrap();
         assert!(!at(&reported, now).applies_to(&other));
         assert!(!at(&reported, now + REPORT_LIFE).applies_to(&account));
+        // Without an identity the answer is a presumption, except where STS has reported chaining.
+        assert!(at(&unknown, now).is_unknown_for(&account));
+        assert!(!at(&user, now).is_unknown_for(&account));
+        let refused = reported.unidentified();
+        assert!(!at(&refused, now).is_unknown_for(&account));
+        assert!(at(&refused, now).is_unknown_for(&other));
+        assert!(at(&refused, now).applies_to(&other));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::TagKey;
 use crate::base::{limits, text_newtype};
 
 /// `Version` of IAM's policy language.
@@ -73,6 +74,27 @@ impl SessionPolicy {
         let mut statements = self.statements();
         statements.retain(|statement| statement["Effect"] == "Deny");
         statements
+    }
+
+    /// Whether a `Deny` of it holds only for sessions that have this session tag: one of its conditions needs a value of
+    /// `aws:PrincipalTag/KEY` or `aws:RequestTag/KEY` (IAM User Guide, "Condition operators").
+    pub fn denies_only_with_tag(&self, key: &TagKey) -> bool {
+        let names =
+            ["aws:principaltag/", "aws:requesttag/"].map(|prefix| prefix.to_owned() + key.as_str());
+        let is_tag = |name: &String| names.iter().any(|one| one.eq_ignore_ascii_case(name));
+        self.denies().iter().any(|statement| {
+            let operators = statement["Condition"].as_object();
+            operators.into_iter().flatten().any(|(operator, keys)| {
+                // A negated operator, `…IfExists` and `ForAllValues:` also match a session without the tag.
+                let operator = operator.to_ascii_lowercase();
+                let needs_value = !operator.contains("not")
+                    && !operator.ends_with("ifexists")
+                    && !operator.starts_with("forallvalues:")
+                    && operator != "null";
+                let keys = keys.as_object();
+                needs_value && keys.is_some_and(|keys| keys.keys().any(is_tag))
+            })
+        })
     }
 
     /// Whether one of its `Allow` statements permits less than everything.
@@ -204,6 +226,53 @@ mod tests {
                 partially,
                 "{statements}"
             );
+        }
+    }
+
+    #[test]
+    fn a_deny_that_needs_a_tag_is_seen() {
+        let key = TagKey::parse("cost-center").unwrap();
+        for (effect, operator, name, expected) in [
+            ("Deny", "StringEquals", "aws:PrincipalTag/cost-center", true),
+            ("Deny", "StringLike", "AWS:requesttag/Cost-Center", true),
+            (
+                "Deny",
+                "ForAnyValue:StringEquals",
+                "aws:PrincipalTag/cost-center",
+                true,
+            ),
+            (
+                "Deny",
+                "ForAllValues:StringEquals",
+                "aws:PrincipalTag/cost-center",
+                false,
+            ),
+            (
+                "Deny",
+                "StringEqualsIfExists",
+                "aws:PrincipalTag/cost-center",
+                false,
+            ),
+            (
+                "Deny",
+                "StringNotEquals",
+                "aws:PrincipalTag/cost-center",
+                false,
+            ),
+            ("Deny", "Null", "aws:PrincipalTag/cost-center", false),
+            ("Deny", "StringEquals", "aws:PrincipalTag/team", false),
+            (
+                "Allow",
+                "StringEquals",
+                "aws:PrincipalTag/cost-center",
+                false,
+            ),
+        ] {
+            let statement = serde_json::json!([{
+                "Effect": effect, "Action": "*", "Resource": "*", "Condition": {operator: {name: "x"}},
+            }]);
+            let policy = policy(&statement.to_string());
+            assert_eq!(policy.denies_only_with_tag(&key), expected, "{statement}");
         }
     }
 

@@ -5,9 +5,9 @@
 use async_trait::async_trait;
 
 use super::{
-    CallerIdentity, Credentials, ExternalId, GetFederationToken, Partition, PolicyArn, Region,
-    RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionTags, SamlProviderArn, SessionPolicy,
-    SourceIdentity,
+    CallerIdentity, Credentials, EarlierCalls, ExternalId, GetFederationToken, IntermediateSession,
+    Partition, PolicyArn, Region, RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionTags,
+    SamlProviderArn, SessionPolicy, SourceIdentity,
 };
 use crate::base::BoxError;
 use crate::base::secret::{SamlResponse, WebIdentityToken};
@@ -152,6 +152,8 @@ pub struct AssumedRole {
     pub packed_size_percent: Option<u8>,
     /// Number of earlier attempts to which STS may have responded with credentials that were lost.
     pub unanswered: u32,
+    /// The sessions of the roles on the way ([`AssumeRole::via`]), in order.
+    pub via: Vec<IntermediateSession>,
 }
 
 /// Reasons of AWS to refuse a request (STS API Reference, errors of the `AssumeRole*` operations), as far as they can
@@ -192,7 +194,7 @@ pub enum StsRefusal {
     RejectedClaim,
     /// `IDPCommunicationError`: AWS could not reach the issuer, even after a retry.
     ProviderUnreachable,
-    /// `ExpiredTokenException`: the clock of the gateway is wrong.
+    /// `ExpiredTokenException`: the clock of the gateway is wrong. Of a signed request: the credentials have expired.
     Expired,
     /// `ValidationError`: the duration exceeds `MaxSessionDuration` of the role.
     DurationTooLong,
@@ -222,6 +224,14 @@ impl StsRefusal {
     /// Whether the same request may succeed later.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::ProviderUnreachable)
+    }
+
+    /// Whether STS does not accept the credentials that signed the request, whatever it is for.
+    pub fn rejects_signer(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidCredentials | Self::Expired | Self::AccountInactive
+        )
     }
 
     /// Stable code for the audit trail and for metrics.
@@ -288,6 +298,15 @@ pub enum StsError {
         /// The error of the last attempt.
         #[source]
         source: BoxError,
+    },
+    /// The request failed after STS had issued credentials for roles on the way, or had not responded to other attempts.
+    #[error("{error}")]
+    AfterEarlierCalls {
+        /// What STS issued, or may have issued.
+        earlier: EarlierCalls,
+        /// Why the request failed; not another error of this kind.
+        #[source]
+        error: Box<StsError>,
     },
 }
 

@@ -1,21 +1,26 @@
 //! Session tags, for trust policies and CloudTrail.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use crate::base::{limits, text_newtype};
 
+/// Letters, separators and numbers beyond ASCII. [`char::is_alphanumeric`] also accepts marks and symbols, such as U+0E31 and
+/// U+24B6, which STS rejects.
+static LETTERS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{Z}\p{N}]$").ok());
+
 /// Valid characters of tag keys and values: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (STS, `Tag`).
 fn tag_char(c: char) -> bool {
-    c.is_alphanumeric() || is_separator(c) || "_.:/=+-@".contains(c)
-}
-
-/// Unicode category Z: space, line and paragraph separators.
-fn is_separator(c: char) -> bool {
-    matches!(
-        c,
-        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
-            ..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
-    )
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+    }
+    let mut buffer = [0; 4];
+    let text: &str = c.encode_utf8(&mut buffer);
+    LETTERS
+        .as_ref()
+        .is_some_and(|letters| letters.is_match(text))
 }
 
 text_newtype!(
@@ -145,6 +150,19 @@ mod tests {
         );
         for bad in ["aws:x", "AWS:x", "", "a*b", &"k".repeat(129)] {
             assert!(TagKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn marks_and_symbols_are_rejected() {
+        for c in "aZ09 _.:/=+-@\u{a0}\u{2028}\u{3000}éß字й٣½Ⅷ𝒜ªː".chars() {
+            assert!(RoleSessionTags::accepts(c), "{c:?} {:X}", c as u32);
+        }
+        // Combining marks of scripts, enclosed letters, emoji, controls and ASCII symbols.
+        for c in "\u{e31}\u{93f}\u{301}\u{20dd}Ⓐ🄰😀\u{200d}\u{ad}\n\u{85}*<>\"'&,;!?#$%()[]{}|\\~^`"
+            .chars()
+        {
+            assert!(!RoleSessionTags::accepts(c), "{c:?} {:X}", c as u32);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::aws_login::{
     AwsLogins, LoginClient, LoginCode, LoginExchange, LoginTokenRequest, LoginTokens,
 };
 use crate::base::limits;
-use crate::base::secret::{RefreshToken, SecretDigest};
+use crate::base::secret::{RefreshToken, SecretDigest, SecretText};
 use crate::caller::{Caller, SessionId};
 use crate::clients::{CodeState, TokenError};
 use crate::issue::{IssueError, IssueRequest};
@@ -133,16 +133,19 @@ impl AwsLogins {
         let (_, credentials) = self
             .login_credentials(context, proof, session.into(), &login.role)
             .await?;
-        match self
+        let rotated = self
             .clients
             .rotate(context, session.client, presented)
-            .await
-        {
-            Ok(tokens) => Ok(self.login_tokens(credentials, tokens.refresh_token)),
-            Err(TokenError::Unavailable(error)) => Err(error.into()),
+            .await;
+        let rotated = rotated.map_err(|error| {
+            if let TokenError::Unavailable(error) = error {
+                return error.into();
+            }
             // The session has ended during the call to AWS.
-            Err(_) => Err(LoginError::SessionOver),
-        }
+            LoginError::SessionOver
+        });
+        let tokens = self.issuing.audit_if_withheld(context, rotated).await?;
+        Ok(self.login_tokens(credentials, tokens.refresh_token))
     }
 
     /// Of concurrent requests with one code, only one succeeds.
@@ -208,13 +211,31 @@ impl AwsLogins {
         let (grant, credentials) = self
             .login_credentials(context, proof, caller, code.role())
             .await?;
+        let id_token = self.login_token(context, redeemed, &grant).await;
+        let id_token = self.issuing.audit_if_withheld(context, id_token).await?;
+        let tokens = self.login_tokens(credentials, refresh_token);
+        Ok(LoginTokens {
+            id_token: Some(id_token),
+            ..tokens
+        })
+    }
+
+    /// The ID token of a new login. The browser session in which the person approved it must not have ended meanwhile.
+    async fn login_token(
+        &self,
+        context: &RequestContext,
+        redeemed: &RedeemedLoginCode,
+        grant: &Grant,
+    ) -> Result<SecretText, LoginError> {
+        let (code, key) = (redeemed.code(), redeemed.session());
+        let approval = code.approval();
         // The client caches credentials under this name. It differs per role and is the same at each sign-in.
         let session_arn = format!(
             "arn:{}:sts::{}:assumed-role/{}/{}",
             self.partition,
             grant.account().id,
             grant.role_name(),
-            RoleSessionName::of(identity).as_str()
+            RoleSessionName::of(&approval.identity).as_str()
         );
         let claims = LoginTokenClaims {
             session_arn,
@@ -229,11 +250,7 @@ impl AwsLogins {
         {
             return Err(LoginError::CodeUsed);
         }
-        let tokens = self.login_tokens(credentials, refresh_token);
-        Ok(LoginTokens {
-            id_token: Some(id_token.map_err(IssueError::Token)?),
-            ..tokens
-        })
+        Ok(id_token.map_err(IssueError::Token)?)
     }
 
     /// Credentials of the role. The proof is required to be consumed by then.

@@ -1,10 +1,45 @@
 //! Checks before AWS is called: rate limits, and whether the session is live.
 
+use crate::access::{Grant, Trust};
+use crate::audit::CredentialDelivery;
 use crate::caller::Caller;
 use crate::identity::Identity;
 use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimitSlot, allow_if_unavailable};
 
-use super::{IssueError, Issuer};
+use super::{IssueError, IssueRequest, Issuer};
+
+/// What an issue takes of AWS's quota for STS, which is one of the account that calls, in a Region.
+pub(super) struct StsQuota {
+    /// The account and the Region.
+    bucket: String,
+    calls: u32,
+}
+
+impl StsQuota {
+    /// `None` if STS is not called. With the gateway's own credentials all accounts share one quota, and each role on the way is a
+    /// call.
+    pub(super) fn of(grant: &Grant, issue: &IssueRequest<'_>) -> Option<Self> {
+        let (account, trust) = (grant.account(), grant.trust());
+        let posts = issue.delivery == CredentialDelivery::Console && trust.console_post().is_some();
+        let waits = trust.needs_browser() && issue.provider_proof.is_none();
+        if posts || waits {
+            return None;
+        }
+        let (payer, hops) = match trust {
+            Trust::Caller(caller) => ("caller", caller.via.len()),
+            Trust::GatewayOidc
+            | Trust::GatewaySaml(_)
+            | Trust::ProviderSaml(_)
+            | Trust::FederationToken(_) => (account.id.as_str(), 0),
+        };
+        let region = account.sts_region.as_ref().map(ToString::to_string);
+        let verification = u32::from(account.verify);
+        Some(Self {
+            bucket: format!("{payer}/{}", region.unwrap_or_default()),
+            calls: 1 + u32::try_from(hops).unwrap_or_default() + verification,
+        })
+    }
+}
 
 impl Issuer {
     /// Checks that the session is live: before AWS is called, and before the response is delivered.
@@ -18,12 +53,12 @@ impl Issuer {
         }
     }
 
-    /// Acquires a slot for credentials of this person and, if STS will be called, one of the account and Region.
+    /// Acquires a slot for credentials of this person and, if STS will be called, one for each call.
     /// Nothing is counted while the store is unavailable: the caller has a session.
     pub(super) async fn admit_request(
         &self,
         identity: &Identity,
-        sts: Option<&str>,
+        sts: Option<&StsQuota>,
     ) -> Result<(), LimitExceeded> {
         let limits = &self.rates.limits();
         let person = identity.key().to_string();
@@ -32,9 +67,9 @@ impl Issuer {
             limits.credentials,
             &person,
         )];
-        slots.extend(
-            sts.map(|bucket| RateLimitSlot::new(LimitName::StsRate, limits.sts_rate, bucket)),
-        );
+        slots.extend(sts.map(|StsQuota { bucket, calls }| {
+            RateLimitSlot::new(LimitName::StsRate, limits.sts_rate, bucket).times(*calls)
+        }));
         allow_if_unavailable(self.rates.acquire(&slots).await.map(drop))
     }
 }

@@ -154,7 +154,8 @@ impl Issuer {
         let issuer = self.own_url(request.return_to.as_str());
         let console = &self.console;
         let link = console.link(&issued.credentials, duration, destination, &issuer);
-        let link = link.await?;
+        let link = link.await.map_err(IssueError::from);
+        let link = self.audit_if_withheld(context, link).await?;
         // The link signs in anyone who has it.
         let lives = self.check_session(session.into()).await;
         self.audit_if_withheld(context, lives).await?;

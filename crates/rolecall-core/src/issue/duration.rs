@@ -19,12 +19,11 @@ impl Issuer {
         if grant.trust().console_post().is_some() {
             return configured;
         }
-        let maximum = self
-            .learned
-            .maximum_of(|| grant.role().clone(), self.clock.now());
-        match maximum {
-            Some(maximum) if maximum < configured.0 => (maximum, DurationReason::RoleMaximum),
-            Some(_) | None => configured,
+        let (role, now) = (|| grant.role().clone(), self.clock.now());
+        match self.learned.exceeds_maximum(role, configured.0, now) {
+            // IAM's smallest `MaxSessionDuration`.
+            true => (RoleSessionDuration::DEFAULT, DurationReason::RoleMaximum),
+            false => configured,
         }
     }
 

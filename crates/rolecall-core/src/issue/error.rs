@@ -88,12 +88,14 @@ pub struct Refused {
     pub refusal: StsRefusal,
     /// Error code of AWS.
     pub code: String,
-    /// Message of AWS.
+    /// Message of AWS. If the gateway signed the request, without ARNs and access key IDs.
     pub message: String,
     /// Request ID of STS.
     pub request_id: Option<String>,
     /// Explanation and next step.
     pub advice: Advice,
+    /// What operators read in the log and nobody else: the principals, roles and keys of a signed request, and AWS's whole message.
+    pub log: Option<String>,
 }
 
 impl IssueError {

@@ -1,7 +1,7 @@
 //! Audit events of an issuance: the intent before, the outcome after.
 
-use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
-use crate::aws::{AssumedRole, FederatedUserName, MintedSaml};
+use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Target, ViaSession};
+use crate::aws::{AssumedRole, EarlierCalls, MintedSaml};
 use crate::caller::Caller;
 use crate::issue::{IssueError, Prepared};
 
@@ -15,14 +15,14 @@ pub(crate) fn intent(
         attributes,
         predicted_percent: _,
         session_name,
+        federated_user,
         token_id,
         duration,
         duration_reason: _,
         provider_proof,
         id_token: _,
     } = prepared;
-    let federated =
-        &(!grant.trust().assumes_role()).then(|| FederatedUserName::of(caller.identity));
+    let federated = (!grant.trust().assumes_role()).then_some(federated_user);
     // The provider's response determines these values if it is used.
     let claims = provider_proof
         .as_ref()
@@ -57,12 +57,20 @@ pub(crate) fn intent(
             }),
         source_identity: claims.map_or_else(own_source, |claims| claims.source_identity.clone()),
         tag_keys: claims.map_or_else(own_tags, |claims| claims.tag_keys.clone()),
+        omitted_tag_keys: match claims {
+            Some(_) => Vec::new(),
+            None => attributes.omitted_tags().map(ToString::to_string).collect(),
+        },
         delivery,
         token_id: grant.trust().mints_token().then(|| token_id.clone()),
     }
 }
 
-pub(crate) fn outcome(outcome: &Result<AssumedRole, IssueError>) -> AuditEventKind {
+/// `earlier` is what happened before a failure.
+pub(crate) fn outcome(
+    outcome: &Result<AssumedRole, IssueError>,
+    earlier: &EarlierCalls,
+) -> AuditEventKind {
     match outcome {
         Ok(issued) => AuditEventKind::IssueDone {
             access_key_id: issued.credentials.access_key_id.clone(),
@@ -71,8 +79,9 @@ pub(crate) fn outcome(outcome: &Result<AssumedRole, IssueError>) -> AuditEventKi
             region: issued.region.clone(),
             request_id: issued.request_id.clone(),
             unanswered: issued.unanswered,
+            via: issued.via.iter().map(ViaSession::from).collect(),
         },
-        Err(error) => failed(error),
+        Err(error) => failed(error, earlier),
     }
 }
 
@@ -83,11 +92,11 @@ pub(crate) fn posted(outcome: &Result<MintedSaml, IssueError>) -> AuditEventKind
             recipient: minted.recipient.to_string(),
             expires_at: minted.expires_at,
         },
-        Err(error) => failed(error),
+        Err(error) => failed(error, &EarlierCalls::default()),
     }
 }
 
-fn failed(error: &IssueError) -> AuditEventKind {
+fn failed(error: &IssueError, earlier: &EarlierCalls) -> AuditEventKind {
     let refused = match error {
         IssueError::Refused(refused) => Some(refused),
         IssueError::NotGranted
@@ -107,15 +116,11 @@ fn failed(error: &IssueError) -> AuditEventKind {
         | IssueError::FactsUnavailable(_)
         | IssueError::Unavailable(_) => None,
     };
-    let unanswered = if let IssueError::StsUnanswered { attempts, .. } = error {
-        *attempts
-    } else {
-        0
-    };
     AuditEventKind::IssueFailed {
         reason: error.code().to_owned(),
         aws_code: refused.map(|refused| refused.code.clone()),
         request_id: refused.and_then(|refused| refused.request_id.clone()),
-        unanswered,
+        unanswered: earlier.unanswered,
+        via: earlier.via.iter().map(ViaSession::from).collect(),
     }
 }

@@ -14,8 +14,8 @@ use crate::base::secret::SecretDigest;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Learned {
-    /// Roles that permit only shorter sessions than were requested.
-    short_roles: Mutex<Recent<RoleArn, ()>>,
+    /// Roles that permit only shorter sessions than were requested, with the shortest duration that AWS refused.
+    short_roles: Mutex<Recent<RoleArn, RoleSessionDuration>>,
     /// Packed sizes that STS reported, by person, role and session policies.
     sizes: Mutex<Recent<SecretDigest, Observed>>,
 }
@@ -40,22 +40,33 @@ pub(super) struct Prediction {
 }
 
 impl Learned {
-    /// Records that AWS refused a session of this role because of its `MaxSessionDuration`. The error does not contain the value.
-    pub(super) fn role_is_short(&self, role: &RoleArn, now: DateTime<Utc>) {
-        lock(&self.short_roles).put(role.clone(), (), now);
+    /// AWS refused a session of this duration because of the role's `MaxSessionDuration`, which the refusal does not contain.
+    pub(super) fn duration_was_refused(
+        &self,
+        role: &RoleArn,
+        refused: RoleSessionDuration,
+        now: DateTime<Utc>,
+    ) {
+        let mut short = lock(&self.short_roles);
+        let known = short.get(role, now).copied();
+        let shortest = known.map_or(refused, |known| known.min(refused));
+        short.put(role.clone(), shortest, now);
     }
 
-    /// The longest session that the role is known to permit: IAM's default for `MaxSessionDuration`, which is also its
-    /// minimum. `None` if no refusal is known.
-    pub(super) fn maximum_of(
+    /// Whether AWS is known to refuse a session of this duration: it refused one that is as long, or shorter. The role's other
+    /// permission sets and variants, whose sessions are shorter, are not affected.
+    pub(super) fn exceeds_maximum(
         &self,
         role: impl FnOnce() -> RoleArn,
+        duration: RoleSessionDuration,
         now: DateTime<Utc>,
-    ) -> Option<RoleSessionDuration> {
+    ) -> bool {
         let short = lock(&self.short_roles);
-        // Pages call this for hundreds of roles, and the map is nearly always empty.
-        let known = !short.entries.is_empty() && short.get(&role(), now).is_some();
-        known.then_some(RoleSessionDuration::DEFAULT)
+        // Pages ask for each of hundreds of roles, and nearly always nothing is known of any.
+        !short.entries.is_empty()
+            && short
+                .get(&role(), now)
+                .is_some_and(|shortest| duration >= *shortest)
     }
 
     /// STS reported how much a request took. More than 100 % was refused.
@@ -208,6 +219,26 @@ mod tests {
         assert!(predict("c", 2_600).is_certain, "nothing packs so well");
         learned.size_is(limits("c"), size(10), 0, now);
         assert_eq!(predict("c", 20).percent, 2);
+    }
+
+    #[test]
+    fn durations_as_long_as_a_refused_one_exceed_the_maximum() {
+        let learned = Learned::default();
+        let now = DateTime::UNIX_EPOCH;
+        let role: RoleArn = "arn:aws:iam::111122223333:role/Developer".parse().unwrap();
+        let hours = |hours: u32| RoleSessionDuration::from_seconds(hours * 3_600).unwrap();
+        let exceeding = |now| {
+            let exceeds = |of: &u32| learned.exceeds_maximum(|| role.clone(), hours(*of), now);
+            (1..=12).filter(exceeds).min()
+        };
+        assert_eq!(exceeding(now), None);
+        learned.duration_was_refused(&role, hours(12), now);
+        assert_eq!(exceeding(now), Some(12));
+        learned.duration_was_refused(&role, hours(4), now);
+        assert_eq!(exceeding(now), Some(4));
+        learned.duration_was_refused(&role, hours(8), now);
+        assert_eq!(exceeding(now), Some(4), "the shorter one is kept");
+        assert_eq!(exceeding(now + limits::LEARNED_KEPT), None);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Issuer {
                 is_certain,
             } = self.learned.predict(limits, size, now);
             let fits = percent <= 100;
-            if !fits && attributes.drop_optional_tag().is_some() {
+            if !fits && attributes.drop_optional_tag() {
                 continue;
             }
             if !fits && is_certain {
@@ -61,7 +61,7 @@ impl Issuer {
         identity: &Identity,
         grant: &Grant,
         size: PackedSize,
-        answer: &Result<AssumedRole, StsError>,
+        answer: Result<&AssumedRole, &StsError>,
     ) {
         if grant.trust().needs_browser() {
             return;

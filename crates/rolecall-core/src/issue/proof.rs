@@ -3,8 +3,9 @@
 use crate::access::{GatewaySaml, Grant, RoleSessionAttributes, Trust};
 use crate::aws::{
     AdviceFacts, AssumeRole, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole,
-    FederatedUserName, GetFederationToken, MintedSaml, ProofFacts, RoleSessionDuration,
+    EarlierCalls, GetFederationToken, MintedSaml, ProofFacts, RoleSessionDuration,
     RoleSessionParameters, SamlClaims, StsError, StsRefusal, StsRequest, WebIdentityClaims, advice,
+    without_names,
 };
 use crate::base::secret::WebIdentityToken;
 use crate::caller::Caller;
@@ -12,22 +13,42 @@ use crate::identity::{Identity, InvalidSubject, Subject};
 use crate::issue::{IdTokenError, IssueError, Issuer, Prepared, Refused, packed};
 
 impl Issuer {
-    /// Sends the request for a grant. The session must be live at that time.
+    /// Sends the request for a grant. The session must be live at that time. Returns what happened before a failure as well.
     pub(super) async fn call_sts(
         &self,
         caller: Caller<'_>,
         prepared: Prepared,
-    ) -> Result<AssumedRole, IssueError> {
+    ) -> (EarlierCalls, Result<AssumedRole, IssueError>) {
         let grant = prepared.grant.clone();
         let size = packed::size(&grant, &prepared.attributes);
-        let request = self.sts_request(caller.identity, prepared).await?;
-        self.check_session(caller).await?;
+        let request = match self.live_request(caller, prepared).await {
+            Ok(request) => request,
+            Err(error) => return (EarlierCalls::default(), Err(error)),
+        };
         let answer = match self.check_partition(&request) {
             Ok(()) => self.sts.assume(&request).await,
             Err(error) => Err(error),
         };
-        self.learn_size(caller.identity, &grant, size, &answer);
-        answer.map_err(|error| self.with_advice(error, &request, &grant))
+        let (earlier, answer) = match answer {
+            Ok(issued) => (EarlierCalls::default(), Ok(issued)),
+            Err(error) => {
+                let (earlier, error) = error.into_parts();
+                (earlier, Err(error))
+            }
+        };
+        self.learn_size(caller.identity, &grant, size, answer.as_ref());
+        let answer = answer.map_err(|error| self.with_advice(error, &request, &earlier, &grant));
+        (earlier, answer)
+    }
+
+    async fn live_request(
+        &self,
+        caller: Caller<'_>,
+        prepared: Prepared,
+    ) -> Result<StsRequest, IssueError> {
+        let request = self.sts_request(caller.identity, prepared).await?;
+        self.check_session(caller).await?;
+        Ok(request)
     }
 
     /// Refuses a role of another partition than the gateway's: credentials never cross partitions, and STS is not asked.
@@ -123,7 +144,7 @@ impl Issuer {
                 account: grant.account().id.clone(),
                 region: session.region,
                 key,
-                name: FederatedUserName::of(identity),
+                name: prepared.federated_user,
                 duration: session.duration,
                 session_policy: session.session_policy,
                 policy_arns: session.policy_arns,
@@ -177,10 +198,19 @@ impl Issuer {
         minted.map_err(IssueError::Token)
     }
 
-    fn with_advice(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
+    fn with_advice(
+        &self,
+        error: StsError,
+        request: &StsRequest,
+        earlier: &EarlierCalls,
+        grant: &Grant,
+    ) -> IssueError {
         let duration = request.duration();
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
+            StsError::AfterEarlierCalls { error, .. } => {
+                return self.with_advice(*error, request, earlier, grant);
+            }
             StsError::NoCredentials(source) => return IssueError::OwnCredentials(source),
             StsError::Unanswered { attempts, source } => {
                 return IssueError::StsUnanswered { attempts, source };
@@ -197,6 +227,10 @@ impl Issuer {
             self.entitlements.chaining_reported(&account.id);
         }
         let own = self.entitlements.own_credentials();
+        let is_own = matches!(request, StsRequest::AssumeRole(_)) && earlier.via.is_empty();
+        if is_own && refusal.rejects_signer() {
+            self.entitlements.unidentified();
+        }
         let facts = AdviceFacts {
             issuer: &self.public_url,
             proof: match request {
@@ -218,6 +252,7 @@ impl Issuer {
                     own: own.identity(),
                     external_id: request.external_id.is_some(),
                     via: &request.via,
+                    assumed: earlier.via.len(),
                 },
                 StsRequest::GetFederationToken(request) => ProofFacts::FederationToken {
                     key: &request.key.id,
@@ -228,15 +263,27 @@ impl Issuer {
             answer: &format!("{code}: {message}"),
         };
         let advice = advice(refusal, &facts);
+        let now = self.clock.now();
         if refusal == StsRefusal::DurationTooLong && duration > RoleSessionDuration::DEFAULT {
-            self.learned.role_is_short(grant.role(), self.clock.now());
+            self.learned
+                .duration_was_refused(grant.role(), duration, now);
         }
+        // The names of the gateway's principals and of roles on the way are for operators.
+        let (message, log) = match facts.proof.is_signature() {
+            true => {
+                let log = [advice.operators.as_deref(), Some(&*message)];
+                let log = log.into_iter().flatten().collect::<Vec<_>>().join(" ");
+                (without_names(&message), Some(log))
+            }
+            false => (message, None),
+        };
         IssueError::Refused(Box::new(Refused {
             refusal,
             code,
             message,
             request_id,
             advice,
+            log,
         }))
     }
 }

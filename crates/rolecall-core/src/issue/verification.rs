@@ -2,7 +2,7 @@
 
 use crate::access::Grant;
 use crate::audit::{AuditEventKind, RequestContext};
-use crate::aws::{AssumedRole, CallerIdentity, FederatedUserName, StsError};
+use crate::aws::{AssumedRole, CallerIdentity, FederatedUserName, StsError, StsRefusal};
 use crate::caller::Caller;
 use crate::issue::{IssueError, Issuer};
 
@@ -23,10 +23,7 @@ impl VerificationFailure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::OtherIdentity { .. } => "other_identity",
-            Self::Sts(StsError::Refused { refusal, .. }) => refusal.code(),
-            Self::Sts(
-                StsError::Unavailable(_) | StsError::Unanswered { .. } | StsError::NoCredentials(_),
-            ) => "sts_unavailable",
+            Self::Sts(error) => error.refusal().map_or("sts_unavailable", StsRefusal::code),
         }
     }
 }
@@ -42,11 +39,17 @@ impl Issuer {
         &self,
         context: &RequestContext,
         caller: Caller<'_>,
-        grant: &Grant,
+        (grant, federated_user): (&Grant, &FederatedUserName),
         issued: &AssumedRole,
     ) -> Result<(), IssueError> {
         let account = grant.account();
-        if !grant.trust().assumes_role() && !is_federated_user(caller, grant, issued) {
+        // The ARN of a session of a role is compared with the answer of `GetCallerIdentity` only.
+        let federated = (!grant.trust().assumes_role())
+            .then(|| federated_user.arn(grant.role().partition(), &account.id));
+        if federated
+            .as_ref()
+            .is_some_and(|arn| issued.assumed_role_arn != *arn)
+        {
             let arn = issued.assumed_role_arn.clone();
             let failure = VerificationFailure::OtherIdentity { arn };
             return self.audit_unverified(context, failure).await;
@@ -57,7 +60,7 @@ impl Issuer {
         let region = account.sts_region.as_ref();
         let answer = self.sts.identity_of(&issued.credentials, region).await;
         let failure = match answer {
-            Ok(identity) if is_expected(&identity, caller, grant, issued) => {
+            Ok(identity) if is_expected(&identity, grant, federated.as_deref(), issued) => {
                 let lives = self.check_session(caller).await;
                 return self.audit_if_withheld(context, lives).await;
             }
@@ -86,24 +89,16 @@ impl Issuer {
     }
 }
 
-/// Whether the session is the person's federated user in the account.
-fn is_federated_user(caller: Caller<'_>, grant: &Grant, issued: &AssumedRole) -> bool {
-    let name = FederatedUserName::of(caller.identity);
-    let partition = grant.role().partition();
-    issued.assumed_role_arn == name.arn(partition, &grant.account().id)
-}
-
+/// Whether the caller is the session that was issued: of the role, or of the federated user with this ARN.
 fn is_expected(
     identity: &CallerIdentity,
-    caller: Caller<'_>,
     grant: &Grant,
+    federated: Option<&str>,
     issued: &AssumedRole,
 ) -> bool {
-    let (role, account) = (grant.role(), &grant.account().id);
-    let federated = FederatedUserName::of(caller.identity).arn(role.partition(), account);
-    let is_expected = match grant.trust().assumes_role() {
-        true => identity.is_session_of(role),
-        false => identity.arn() == federated,
+    let is_expected = match federated {
+        Some(arn) => identity.arn() == arn,
+        None => identity.is_session_of(grant.role()),
     };
     is_expected && identity.arn() == issued.assumed_role_arn
 }

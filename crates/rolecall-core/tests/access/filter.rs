@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use regex::Regex;
 use rolecall_core::access::{Policy, ProviderFacts, RoleSessionAttributes, Template};
 use rolecall_core::aws::{Partition, RoleSessionTags, SourceIdentity};
 use rolecall_core::identity::{EmailAddress, Identity};
@@ -140,6 +141,8 @@ fn values() -> impl Strategy<Value = String> {
     prop_oneof![
         "\\PC{1,12}",
         "[=0-9A-F]{1,12}",
+        // Marks and symbols that Unicode counts as alphabetic.
+        "[a\u{e31}\u{93f}\u{301}\u{24b6}\u{1f130}]{1,4}",
         prop::collection::vec(any::<char>(), 1..8).prop_map(String::from_iter),
     ]
 }
@@ -152,10 +155,16 @@ proptest! {
             let identity = with_claims(person("x"), &[("said", &[text])]);
             template.render(&identity, accepted).unwrap()
         };
-        for accepted in [SourceIdentity::accepts, RoleSessionTags::accepts] {
+        // The patterns of the STS API Reference.
+        let source_identities = Regex::new(r"^(?-u:[\w+=,.@-])*$").unwrap();
+        let tags = Regex::new(r"^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$").unwrap();
+        for (accepted, pattern) in [
+            (SourceIdentity::accepts as fn(char) -> bool, &source_identities),
+            (RoleSessionTags::accepts, &tags),
+        ] {
             let (one, other) = (rendered(&first, accepted), rendered(&second, accepted));
             prop_assert_eq!(one == other, first == second);
-            prop_assert!(one.chars().all(accepted), "{}", one);
+            prop_assert!(pattern.is_match(&one), "{}", one);
             prop_assert_eq!(decoded(&one), format!("x{first}"));
         }
         let source_identity = rendered(&first, SourceIdentity::accepts);

@@ -13,6 +13,7 @@ mod federation_token;
 mod filter;
 mod form_errors;
 mod hostile;
+mod names;
 mod policy_errors;
 mod properties;
 mod provider_oidc;

@@ -1,7 +1,9 @@
 //! The content of a grant: durations, session policies, tags and source identity.
 
+use std::sync::Arc;
+
 use rolecall_core::access::{DurationReason, Grants};
-use rolecall_core::aws::AccountId;
+use rolecall_core::aws::{AccountId, CallerIdentity, OwnCredentialsState};
 use rolecall_core::identity::Identity;
 
 use crate::support::{facts, parse, person, policy, with_claims};
@@ -62,6 +64,46 @@ fn shortest_duration_wins_and_is_attributed() {
             (expected.to_owned(), reason),
             "{rules} {set} {variant:?}"
         );
+    }
+}
+
+/// Without the answer of STS, as in `rolecalld explain`, both possible durations are known.
+#[test]
+fn duration_depends_on_whose_credentials_the_gateway_has() {
+    let user = "arn:aws:iam::999988887777:user/gateway";
+    let role = "arn:aws:sts::999988887777:assumed-role/gateway/i-0123";
+    let own =
+        |arn: &str| OwnCredentialsState::default().identified(CallerIdentity::parse(arn).unwrap());
+    let hop = "trust = \"caller\"\nvia = \"arn:aws:iam::999988887777:role/hub\"";
+    let caller = "trust = \"caller\"";
+    for (trust, set, own, expected, with_user_keys) in [
+        (
+            caller,
+            "Four",
+            None,
+            "1 h",
+            Some("4 h, limited by permission set Four"),
+        ),
+        (caller, "Four", Some(own(user)), "4 h", None),
+        (caller, "Four", Some(own(role)), "1 h", None),
+        (caller, "Unsaid", None, "1 h", None),
+        (hop, "Four", None, "1 h", None),
+        ("trust = \"gateway-oidc\"", "Four", None, "4 h", None),
+    ] {
+        let access = DURATIONS.replacen("name = \"prod\"", &format!("name = \"prod\"\n{trust}"), 1);
+        let rule = "[[assignment]]\nid = \"a\"\nwho = { everyone = true }\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n";
+        let policy = policy(&format!("{access}{rule}"));
+        let alice = person("alice");
+        let facts = match own {
+            Some(own) => facts(&alice).with_own_credentials(Arc::new(own)),
+            None => facts(&alice),
+        };
+        let account = AccountId::parse("111122223333").unwrap();
+        let grant = policy.grants(&facts).find(&account, set, None).unwrap();
+        assert_eq!(grant.duration_max().to_string(), expected, "{trust} {set}");
+        let with_keys = grant.duration_with_user_keys();
+        let line = with_keys.map(|(duration, reason)| reason.line(duration));
+        assert_eq!(line.as_deref(), with_user_keys, "{trust} {set}");
     }
 }
 

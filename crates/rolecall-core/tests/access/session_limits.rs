@@ -269,3 +269,58 @@ fn too_long_merged_policy_is_an_error() {
         "{errors}"
     );
 }
+
+#[test]
+fn deny_by_optional_tag_is_warned_about() {
+    let deny = |operator: &str| {
+        document(&format!(
+            r#"{{"Effect":"Allow","Action":"*","Resource":"*"}},{{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{{"{operator}":{{"aws:PrincipalTag/employment":"contractor"}}}}}}"#
+        ))
+    };
+    let tags = |optional: bool| {
+        format!(
+            "session_tags = {{ employment = {{ value = \"{{claims.employment}}\", optional = {optional} }} }}"
+        )
+    };
+    let warned = |name: &str| {
+        format!(
+            "a Deny of the session_policy of {name} depends on the session tag employment, which is optional: it does not apply to people without the tag"
+        )
+    };
+    for (optional, operator, expected) in [
+        (true, "StringEquals", Some(warned("P"))),
+        (true, "StringNotEquals", None),
+        (true, "StringEqualsIfExists", None),
+        (false, "StringEquals", None),
+    ] {
+        let keys = format!("session_policy = {}\n{}", deny(operator), tags(optional));
+        assert_eq!(warnings(&keys), Vec::from_iter(expected), "{keys}");
+    }
+    let variant = format!(
+        "{}\nvariants = {{ v = {{ session_policy = {} }} }}",
+        tags(true),
+        deny("StringEquals")
+    );
+    assert_eq!(warnings(&variant), [warned("P@v")]);
+}
+
+/// A person can lose an optional tag by themselves: policies that deny by it must also deny without it.
+#[test]
+fn omitted_tags_are_known() {
+    let keys = r#"session_tags = { team = "{claims.team}", cost = { value = "{claims.cost}", optional = true } }"#;
+    let policy = policy(&format!("{ONE_ROLE}{keys}"));
+    let alice = |cost: &[&str]| with_claims(person("alice"), &[("team", &["pay"]), ("cost", cost)]);
+    let long = "x".repeat(257);
+    for (cost, expected) in [
+        (&["42"][..], 0),
+        (&[], 1),
+        (&["\u{24b6}"], 1),
+        (&["1", "2"], 1),
+        (&[&long], 1),
+    ] {
+        let identity = alice(cost);
+        let attributes = grant(&policy, &identity, None).attributes(&facts(&identity));
+        let attributes = attributes.unwrap();
+        assert_eq!(attributes.omitted_tags().count(), expected, "{cost:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Accounts whose roles are assumed with the gateway's own AWS credentials: what is sent to STS, and what role chaining limits.
 
 use rolecall_core::access::DurationReason;
-use rolecall_core::audit::AuditEventKind;
+use rolecall_core::audit::{AuditEventKind, ViaSession};
 use rolecall_core::aws::{AssumeRole, StsError, StsRefusal, StsRequest};
 use rolecall_core::issue::{ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::session::Session;
@@ -215,4 +215,113 @@ async fn without_credentials_the_intent_ends_and_nothing_is_known() {
     let others = Fixture::new();
     assert!(!others.gateway.issuer().needs_own_credentials());
     assert!(others.gateway.health().await.own_credentials);
+}
+
+#[tokio::test]
+async fn own_credentials_that_sts_refuses_are_not_known_any_more() {
+    let hops = ["arn:aws:iam::999988887777:role/hub"];
+    for (refusal, after_hops, stays_known) in [
+        (StsRefusal::InvalidCredentials, 0, false),
+        (StsRefusal::Expired, 0, false),
+        (StsRefusal::AccessDenied, 0, true),
+        // The credentials of the role on the way are refused, not those of the gateway.
+        (StsRefusal::InvalidCredentials, 1, true),
+    ] {
+        let fixture = fixture(&format!("via = {hops:?}"));
+        fixture.aws.identity_is(USER);
+        fixture.gateway.issuer().identify().await.unwrap();
+        let alice = fixture.session_of("alice").await;
+        fixture.aws.refuse_after_hops_once(after_hops, refusal);
+        assert!(fixture.issue(&alice, &developer()).await.is_err());
+        let health = fixture.gateway.health().await;
+        assert_eq!(
+            health.own_credentials, stays_known,
+            "{refusal:?} {after_hops}"
+        );
+        fixture.gateway.issuer().identify().await.unwrap();
+        assert!(fixture.gateway.health().await.own_credentials);
+    }
+}
+
+#[tokio::test]
+async fn a_later_answer_about_the_own_credentials_replaces_the_first() {
+    let fixture = fixture("");
+    let issuer = fixture.gateway.issuer();
+    let seconds = async || {
+        let alice = fixture.session_of("alice").await;
+        let issued = fixture.issue(&alice, &developer()).await.unwrap();
+        issued.duration.0.seconds()
+    };
+    fixture.aws.identity_is(USER);
+    issuer.identify().await.unwrap();
+    assert_eq!(seconds().await, 7_200);
+    // An outage changes nothing, and a refusal does.
+    fixture.aws.fail_identity_once(None);
+    assert!(issuer.identify().await.is_err());
+    assert_eq!(seconds().await, 7_200);
+    assert!(fixture.gateway.health().await.own_credentials);
+    fixture
+        .aws
+        .fail_identity_once(Some(StsRefusal::InvalidCredentials));
+    assert!(issuer.identify().await.is_err());
+    assert_eq!(seconds().await, 3_600);
+    assert!(!fixture.gateway.health().await.own_credentials);
+    fixture.aws.identity_is(ROLE);
+    issuer.identify().await.unwrap();
+    assert_eq!(seconds().await, 3_600);
+    assert!(fixture.gateway.health().await.own_credentials);
+}
+
+#[tokio::test]
+async fn sessions_of_roles_on_the_way_are_audited() {
+    let hops = [
+        "arn:aws:iam::999988887777:role/hub",
+        "arn:aws:iam::444455556666:role/spoke",
+    ];
+    let session = |n: usize| ViaSession {
+        role: hops[n].to_owned(),
+        access_key_id: format!("ASIAHOP{n}"),
+        request_id: Some(format!("request-of-hop-{n}")),
+    };
+    let fixture = fixture(&format!("via = {hops:?}"));
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.issue(&alice, &developer()).await.unwrap();
+    let done = fixture.trail.take().remove(1);
+    assert!(
+        matches!(&done, AuditEventKind::IssueDone { via, .. } if *via == [session(0), session(1)]),
+        "{done:?}"
+    );
+    for (assumed, refusing) in [(0, hops[0]), (1, hops[1]), (2, "role/rolecall/Developer")] {
+        let refusal = StsRefusal::TagSession;
+        fixture.aws.refuse_after_hops_once(assumed, refusal);
+        fixture.aws.set_unanswered_once(2);
+        let error = fixture.issue(&alice, &developer()).await.unwrap_err();
+        let failed = fixture.trail.take().remove(1);
+        let AuditEventKind::IssueFailed {
+            reason,
+            via,
+            unanswered,
+            ..
+        } = &failed
+        else {
+            panic!("{failed:?}");
+        };
+        assert_eq!((reason.as_str(), *unanswered), ("tag_session", 2));
+        assert_eq!(*via, (0..assumed).map(session).collect::<Vec<_>>());
+        // Operators read which role refused; the person reads no name but the requested role.
+        let IssueError::Refused(refused) = error else {
+            panic!("{error:?}");
+        };
+        let log = refused.log.clone().unwrap();
+        assert!(
+            log.contains(refusing) && log.ends_with("as AWS says"),
+            "{log}"
+        );
+        let advice = &refused.advice;
+        let shown = format!("{} {} {}", advice.explanation, advice.hint, refused.message);
+        assert!(!shown.contains("arn:"), "{shown}");
+        let is_on_the_way = shown.starts_with("A role on the way");
+        assert_eq!(is_on_the_way, assumed < 2, "{shown}");
+    }
 }

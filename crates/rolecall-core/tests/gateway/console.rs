@@ -168,9 +168,10 @@ async fn console_sign_in_failure_is_audited() {
                 "mint",
                 "assume",
                 "audit issue_done",
-                "link"
+                "link",
+                "audit issue_undelivered"
             ],
-            "the credentials were issued, with one outcome"
+            "the credentials were issued, and nobody received them"
         );
     }
 }

@@ -114,5 +114,7 @@ fn duration_reasons_have_texts() {
         ),
     ] {
         assert_eq!(reason.to_string(), line);
+        let whole = reason.line(RoleSessionDuration::DEFAULT);
+        assert_eq!(whole, format!("1 h, limited by {line}"));
     }
 }

@@ -122,7 +122,14 @@ async fn refusals_name_the_key_and_its_account() {
         let IssueError::Refused(refused) = error else {
             panic!("{error:?}");
         };
-        assert!(refused.advice.hint.contains(expected), "{refused:?}");
-        assert!(refused.advice.hint.contains("account 111122223333"));
+        let log = refused.log.as_ref().unwrap();
+        assert!(log.contains(expected), "{refused:?}");
+        assert!(log.contains("account 111122223333"));
+        let shown = format!("{} {}", refused.advice.explanation, refused.advice.hint);
+        assert!(shown.contains("account 111122223333"), "{shown}");
+        assert!(
+            !shown.contains("AKIA") && !shown.contains("arn:"),
+            "{shown}"
+        );
     }
 }

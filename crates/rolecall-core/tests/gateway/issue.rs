@@ -73,6 +73,7 @@ async fn intent_precedes_outcome_and_response() {
             ]
             .map(str::to_owned)
             .to_vec(),
+            omitted_tag_keys: vec![],
             delivery: CredentialDelivery::Credentials,
             token_id: Some(token_id.clone()),
         },
@@ -83,6 +84,7 @@ async fn intent_precedes_outcome_and_response() {
             region: "eu-west-1".to_owned(),
             request_id: Some("request-1".to_owned()),
             unanswered: 0,
+            via: vec![],
         },
     ];
     assert_eq!(kinds, expected);

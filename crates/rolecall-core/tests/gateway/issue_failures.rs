@@ -21,6 +21,7 @@ fn assert_failed(fixture: &Fixture, why: &str, code: Option<&str>) {
         aws_code: code.map(str::to_owned),
         request_id: code.map(|_| "request-7".to_owned()),
         unanswered: 0,
+        via: vec![],
     };
     assert_eq!(events[1].kind, failed);
 }
@@ -194,6 +195,7 @@ async fn sts_is_not_asked_for_a_role_of_another_partition() {
         aws_code: Some("WrongPartition".to_owned()),
         request_id: None,
         unanswered: 0,
+        via: vec![],
     };
     assert_eq!(events.last(), Some(&failed));
 }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use rolecall_core::issue::IssueError;
 use rolecall_core::record::rate_limit::{LimitName, RateLimits};
+use rolecall_core::session::Session;
 
 use crate::fixture::{ACCESS, Fixture, developer, plain};
 
@@ -74,4 +75,60 @@ async fn sts_calls_are_limited_per_account_and_region() {
     assert!(fixture.issue(&bob, &plain()).await.is_err());
     fixture.clock.advance(TimeDelta::seconds(1));
     assert!(fixture.issue(&bob, &plain()).await.is_ok());
+}
+
+/// How many issues the quota permits within one second.
+async fn issues_until_refused(fixture: &Fixture, alice: &Session) -> u32 {
+    for number in 0.. {
+        if let Err(error) = fixture.issue(alice, &developer()).await {
+            assert_eq!(error.code(), "rate_limited", "{error:?}");
+            return number;
+        }
+    }
+    unreachable!()
+}
+
+#[tokio::test]
+async fn each_call_to_sts_counts() {
+    let max = RateLimits::default().sts_rate.max();
+    let caller = "trust = \"caller\"\nsts_region = \"eu-central-1\"\n";
+    let hops = "via = [\"arn:aws:iam::999988887777:role/hub\", \"arn:aws:iam::999988887777:role/spoke\"]\n";
+    let usual = "audience = \"rolecall-payments\"\nsts_region = \"eu-central-1\"\n";
+    for (account, calls) in [
+        (usual.to_owned(), 1),
+        (format!("verify = true\n{usual}"), 2),
+        (caller.to_owned(), 1),
+        (format!("{caller}{hops}"), 3),
+        (format!("{caller}{hops}verify = true\n"), 4),
+    ] {
+        let fixture = Fixture::with_access(&ACCESS.replacen(usual, &account, 1));
+        let alice = fixture.session_of("alice").await;
+        fixture
+            .aws
+            .identity_is("arn:aws:sts::111122223333:assumed-role/Developer/assumed");
+        let issued = issues_until_refused(&fixture, &alice).await;
+        assert_eq!(issued, max / calls, "{account}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_of_the_own_credentials_share_a_quota() {
+    let caller = |account: &str| format!("{account}\ntrust = \"caller\"");
+    let access = ["id = \"111122223333\"", "id = \"777788889999\""]
+        .into_iter()
+        .fold(
+            ACCESS.replacen(
+                "audience = \"rolecall-payments\"\nsts_region = \"eu-central-1\"",
+                "",
+                1,
+            ),
+            |access, id| access.replacen(id, &caller(id), 1),
+        );
+    let fixture = Fixture::with_access(&access);
+    let alice = fixture.session_of("alice").await;
+    issues_until_refused(&fixture, &alice).await;
+    let refused = fixture.issue(&alice, &plain()).await.unwrap_err();
+    assert_eq!(refused.code(), "rate_limited");
+    fixture.clock.advance(TimeDelta::seconds(1));
+    assert!(fixture.issue(&alice, &plain()).await.is_ok());
 }

@@ -328,6 +328,46 @@ async fn store_or_audit_failure_issues_nothing() {
 }
 
 #[tokio::test]
+async fn credentials_that_no_client_gets_are_recorded() {
+    for is_refresh in [false, true] {
+        let mut undelivered_at = Vec::new();
+        for step in 0.. {
+            let fixture = Fixture::new();
+            let alice = fixture.session_of("alice").await;
+            let program = Program::here();
+            let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
+            let tokens = match is_refresh {
+                true => Some(program.redeem(&fixture, &shown).await.unwrap()),
+                false => None,
+            };
+            fixture.trail.take();
+            fixture.store.outage.fail_once_after(step);
+            let outcome = match &tokens {
+                Some(tokens) => program.refresh(&fixture, &tokens.refresh_token).await,
+                None => program.redeem(&fixture, &shown).await,
+            };
+            if fixture.store.outage.has_pending_failure() {
+                break;
+            }
+            let events: Vec<String> = fixture.trail.take().iter().map(event_name).collect();
+            let has = |name: &str| events.iter().any(|event| event == name);
+            let withheld = has("issue_done") && outcome.is_err();
+            assert_eq!(
+                withheld,
+                has("issue_undelivered"),
+                "step {step}: {events:?}"
+            );
+            undelivered_at.extend(withheld.then_some(step));
+        }
+        // After the issue the session is checked, and then the client's tokens are stored or the session is read.
+        assert!(
+            undelivered_at.len() >= 2,
+            "{is_refresh}: {undelivered_at:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn remote_login_follows_device_flow_rules() {
     let access = ACCESS.replace("who = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]", "who = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]\nwhen = { device_flow = false }");
     assert_ne!(access, ACCESS);

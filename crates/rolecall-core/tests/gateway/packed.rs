@@ -25,10 +25,25 @@ async fn sent(fixture: &Fixture) -> Vec<String> {
     fixture.issue(&alice, &developer()).await.unwrap();
     let (_, claims) = fixture.aws.take_only();
     let sent: Vec<String> = claims.tags.iter().map(|(key, _)| key.to_owned()).collect();
-    let [AuditEventKind::IssueIntended { tag_keys, .. }, _] = &fixture.trail.take()[..] else {
+    let [
+        AuditEventKind::IssueIntended {
+            tag_keys,
+            omitted_tag_keys,
+            ..
+        },
+        _,
+    ] = &fixture.trail.take()[..]
+    else {
         panic!("an intent and its outcome");
     };
     assert_eq!(*tag_keys, sent);
+    for key in ["a", "m", "z"].map(str::to_owned) {
+        assert_ne!(
+            sent.contains(&key),
+            omitted_tag_keys.contains(&key),
+            "{key}"
+        );
+    }
     let own = sent.into_iter().filter(|key| !key.starts_with("rolecall:"));
     own.collect()
 }
@@ -102,4 +117,24 @@ async fn outage_is_not_learned() {
     fixture.aws.fail_sts_once();
     assert!(fixture.issue(&alice, &developer()).await.is_err());
     assert!(fixture.issue(&alice, &developer()).await.is_ok());
+}
+
+#[tokio::test]
+async fn omitted_tags_are_audited_with_either_cause() {
+    let long = tag("z", 250, true);
+    let fixture = with_tags(&format!(
+        "a = {{ value = \"{{claims.nowhere}}\", optional = true }}, {long}, m = \"{}\"",
+        "x".repeat(250)
+    ));
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.issue(&alice, &developer()).await.unwrap();
+    let AuditEventKind::IssueIntended {
+        omitted_tag_keys, ..
+    } = &fixture.trail.take()[0]
+    else {
+        panic!("an intent");
+    };
+    // No value, and no space.
+    assert_eq!(*omitted_tag_keys, ["a", "z"]);
 }

@@ -4,7 +4,9 @@
 //! parameters of a request.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::Value;
 
 use super::error::{AwsError, ErrorCode};
@@ -182,9 +184,18 @@ pub(super) fn parse_source_identity(text: &str) -> Result<String, AwsError> {
     Ok(text.to_owned())
 }
 
-/// Whether the character may occur in a tag: letters, numbers and separators of any script, and `_.:/=+-@`.
+/// The pattern of `Tag` in the STS API Reference.
+static TAG_CHARACTER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^[\p{L}\p{Z}\p{N}_.:/=+\-@]$").ok());
+
+/// Whether the character may occur in a tag: letters, numbers and separators of any script, and `_.:/=+-@`. Marks, such as those
+/// of Thai and Devanagari, and enclosed letters are none of these, although Unicode counts them as alphabetic.
 fn tag_character(c: char) -> bool {
-    c.is_alphanumeric() || "_.:/=+-@".contains(c) || (c.is_whitespace() && !c.is_control())
+    let mut buffer = [0; 4];
+    let text: &str = c.encode_utf8(&mut buffer);
+    TAG_CHARACTER
+        .as_ref()
+        .is_some_and(|pattern| pattern.is_match(text))
 }
 
 #[cfg(test)]
@@ -218,6 +229,8 @@ mod tests {
             ),
             (json!({"k": ["a\nb"]}), Some(ErrorCode::ValidationError)),
             (json!({"k": ["a*b"]}), Some(ErrorCode::ValidationError)),
+            (json!({"k": ["\u{e31}"]}), Some(ErrorCode::ValidationError)),
+            (json!({"k": ["\u{24b6}"]}), Some(ErrorCode::ValidationError)),
             (json!({"AWS:k": ["v"]}), Some(ErrorCode::ValidationError)),
             (
                 json!({"Team": ["a"], "team": ["b"]}),

@@ -56,7 +56,9 @@ pub fn refused(refusal: StsRefusal) -> IssueError {
         advice: Advice {
             explanation: "The role's trust policy refuses.".to_owned(),
             hint: "Change it.".to_owned(),
+            operators: None,
         },
+        log: (refusal == StsRefusal::Other).then(|| "Compare arn:aws:x.".to_owned()),
     }))
 }
 

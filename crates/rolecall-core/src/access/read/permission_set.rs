@@ -1,7 +1,8 @@
 //! `[[permission_set]]`
 
 use super::{
-    Names, PolicyContext, line_of_text, session_policies, session_size, session_tags, template,
+    Names, PolicyContext, line_of_text, optional_tags, session_policies, session_size,
+    session_tags, template,
 };
 use crate::access::catalog::{
     PermissionSet, PermissionSetName, SessionPolicies, Variant, VariantName,
@@ -59,11 +60,13 @@ pub(super) fn read(
         variants: set_variants.collect(),
     };
     session_size::warn(name.spot, &set, None);
+    optional_tags::warn(name.spot, &set, None);
     for (spot, variant) in variants
         .iter()
         .filter(|(_, one)| one.session_policies.is_some())
     {
         session_size::warn(*spot, &set, Some(variant));
+        optional_tags::warn(*spot, &set, Some(variant));
     }
     Some(set)
 }

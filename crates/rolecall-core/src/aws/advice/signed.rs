@@ -1,127 +1,239 @@
-//! Advice about requests that are signed with AWS credentials of the gateway.
+//! Advice about requests that are signed with AWS credentials of the gateway. People read what happened; the principals, the roles on
+//! the way and the keys are for operators, in the log.
 
+use super::Advice;
 use crate::aws::{AccessKeyId, CallerIdentity, PrincipalKind, RoleArn, StsRefusal};
 
-/// Advice about the IAM user whose key signs; `None` if the advice for roles applies.
+/// What the advice about `AssumeRole` depends on.
+pub(super) struct CallerFacts<'a> {
+    /// The requested role.
+    pub(super) role: &'a RoleArn,
+    /// Whose credentials the gateway has, as far as it is known.
+    pub(super) own: Option<&'a CallerIdentity>,
+    /// Whether `ExternalId` was sent.
+    pub(super) external_id: bool,
+    /// The roles on the way.
+    pub(super) via: &'a [RoleArn],
+    /// How many of them had been assumed.
+    pub(super) assumed: usize,
+}
+
+const ASK: &str = "Contact your administrator and include the reference ID: the gateway's log names the roles and policies to check.";
+
+impl CallerFacts<'_> {
+    /// The role that refused.
+    fn refusing(&self) -> &RoleArn {
+        self.via.get(self.assumed).unwrap_or(self.role)
+    }
+
+    /// Whose credentials signed the request.
+    fn principal(&self) -> String {
+        let before = self.assumed.checked_sub(1).and_then(|n| self.via.get(n));
+        match (before, self.own) {
+            (Some(role), _) => role.to_string(),
+            (None, Some(own)) => match own.kind() {
+                PrincipalKind::RoleSession => format!("the role of {own}"),
+                PrincipalKind::User | PrincipalKind::FederatedUser | PrincipalKind::Root => {
+                    own.to_string()
+                }
+            },
+            (None, None) => {
+                "the principal of the gateway (see rolecalld check --online)".to_owned()
+            }
+        }
+    }
+
+    /// For the person: the requested role, or one on the way to it.
+    fn subject(&self) -> String {
+        let (name, account) = (self.role.role().name(), self.role.account());
+        match self.assumed < self.via.len() {
+            true => format!("A role on the way to the role {name} in account {account}"),
+            false => format!("The role {name} in account {account}"),
+        }
+    }
+
+    /// What to check about the external id, which only the first role gets.
+    fn external_id(&self) -> &'static str {
+        match (self.assumed, self.external_id) {
+            (0, true) => {
+                " If it requires sts:ExternalId, the value must be external_id of the account in the access policy."
+            }
+            (0, false) => {
+                " It must not require sts:ExternalId, since the account has no external_id in the access policy."
+            }
+            _ => " It must not require sts:ExternalId, which is sent to the first role only.",
+        }
+    }
+
+    /// What the trust policy must allow, and to whom.
+    fn trust(&self, actions: &str) -> String {
+        let (refusing, principal) = (self.refusing(), self.principal());
+        format!(
+            "The trust policy of {refusing} must allow {actions} to the Principal AWS of {principal}, and the policies of that principal must allow the same on the role."
+        )
+    }
+}
+
+/// Advice about `AssumeRole`, where it differs from that about tokens and SAML responses.
+pub(super) fn caller_advice(refusal: StsRefusal, facts: &CallerFacts<'_>) -> Option<Advice> {
+    let (subject, principal, role) = (facts.subject(), facts.principal(), facts.role);
+    let account = role.account();
+    let (explanation, operators) = match refusal {
+        StsRefusal::AccessDenied => (
+            format!("{subject} does not trust Rolecall, or does not exist."),
+            facts.trust("sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity")
+                + facts.external_id(),
+        ),
+        StsRefusal::TagSession => (
+            format!("{subject} does not allow session tags."),
+            facts.trust("sts:TagSession")
+                + " If it does, compare its conditions on aws:RequestTag and aws:TagKeys with the tags of the permission set.",
+        ),
+        StsRefusal::SetSourceIdentity => (
+            format!("{subject} does not allow a source identity."),
+            facts.trust("sts:SetSourceIdentity")
+                + " If it does, compare its condition on sts:SourceIdentity with source_identity of the permission set.",
+        ),
+        StsRefusal::ExternalId => (
+            format!("{subject} requires another external id."),
+            format!("Compare sts:ExternalId in the trust policy of {}.{}", facts.refusing(), facts.external_id()),
+        ),
+        StsRefusal::ServiceControlPolicy | StsRefusal::ResourceControlPolicy => (
+            format!("{subject} cannot be assumed: a policy of the AWS organization denies it."),
+            format!(
+                "A service control policy of the account of {principal}, or a resource control policy of the account of {}, denies it. Ask the administrators of the AWS organization.",
+                facts.refusing()
+            ),
+        ),
+        StsRefusal::InvalidCredentials | StsRefusal::Expired => (
+            "AWS does not accept the gateway's own credentials.".to_owned(),
+            format!(
+                "The AWS credentials of {principal} are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows whose they are."
+            ),
+        ),
+        StsRefusal::RegionDisabled => (
+            format!("AWS STS is not active in this Region for account {account}, or for the gateway's own account."),
+            format!(
+                "Activate the Region for STS in account {account} and in the account of {principal} (IAM, Account settings), or set sts_region of the account to another one."
+            ),
+        ),
+        StsRefusal::AccountInactive => (
+            "The gateway's own AWS account cannot use AWS STS: it is suspended, or its sign-up is not complete.".to_owned(),
+            format!("Check the status of the account of {principal} in AWS Organizations or Billing."),
+        ),
+        StsRefusal::Throttled => {
+            return Some(Advice {
+                explanation: "AWS is receiving too many requests from the gateway's own account.".to_owned(),
+                hint: "Try again in a minute.".to_owned(),
+                operators: Some(format!("STS throttles the account of {principal}: lower sts_rate in [aws], or ask AWS for a higher quota.")),
+            });
+        }
+        StsRefusal::ProviderNotRegistered
+        | StsRefusal::Audience
+        | StsRefusal::Metadata
+        | StsRefusal::KeysUnreachable
+        | StsRefusal::Thumbprint
+        | StsRefusal::RoleClaim
+        | StsRefusal::Subject
+        | StsRefusal::InvalidProof
+        | StsRefusal::RejectedClaim
+        | StsRefusal::ProviderUnreachable
+        | StsRefusal::DurationTooLong
+        | StsRefusal::ChainedDurationTooLong
+        | StsRefusal::PackedTooLarge
+        | StsRefusal::MalformedPolicy
+        | StsRefusal::NotSts
+        | StsRefusal::Other => return None,
+    };
+    Some(for_administrators(explanation, operators))
+}
+
+/// Advice about `GetFederationToken`, which involves no role.
 pub(super) fn federation_advice(
     refusal: StsRefusal,
     role: &RoleArn,
     key: &AccessKeyId,
-) -> Option<(String, String)> {
-    let account = role.account();
-    if matches!(refusal, StsRefusal::AccessDenied | StsRefusal::TagSession) {
-        return Some((
+) -> Option<Advice> {
+    let (account, partition) = (role.account(), role.partition());
+    let (explanation, operators) = match refusal {
+        StsRefusal::AccessDenied | StsRefusal::TagSession => (
             format!("The IAM user of account {account} is not allowed to issue federation tokens."),
             format!(
-                "In account {account}, allow the user of the access key {key} sts:GetFederationToken and sts:TagSession on arn:{}:sts::{account}:federated-user/*.",
-                role.partition()
+                "In account {account}, allow the user of the access key {key} sts:GetFederationToken and sts:TagSession on arn:{partition}:sts::{account}:federated-user/*."
             ),
-        ));
-    }
-    (refusal == StsRefusal::InvalidCredentials).then(|| {
-        (
+        ),
+        StsRefusal::ServiceControlPolicy | StsRefusal::ResourceControlPolicy => (
+            format!(
+                "A policy of the AWS organization denies federation tokens in account {account}."
+            ),
+            format!(
+                "A service control policy of account {account} denies sts:GetFederationToken or sts:TagSession to the user of the access key {key}. Ask the administrators of the AWS organization."
+            ),
+        ),
+        StsRefusal::InvalidCredentials | StsRefusal::Expired => (
             format!("AWS does not accept the access key of account {account}."),
             format!(
-                "Check that the access key {key} exists and is active in account {account}, and that `credentials` of the account names the files with this key and its secret."
+                "Check that the access key {key} exists and is active in account {account}, that `credentials` of the account names the files with this key and its secret, and that the gateway's clock is synchronized."
             ),
-        )
-    })
+        ),
+        StsRefusal::SetSourceIdentity
+        | StsRefusal::ExternalId
+        | StsRefusal::ProviderNotRegistered
+        | StsRefusal::Audience
+        | StsRefusal::Metadata
+        | StsRefusal::KeysUnreachable
+        | StsRefusal::Thumbprint
+        | StsRefusal::RoleClaim
+        | StsRefusal::Subject
+        | StsRefusal::InvalidProof
+        | StsRefusal::RejectedClaim
+        | StsRefusal::ProviderUnreachable
+        | StsRefusal::DurationTooLong
+        | StsRefusal::ChainedDurationTooLong
+        | StsRefusal::PackedTooLarge
+        | StsRefusal::MalformedPolicy
+        | StsRefusal::RegionDisabled
+        | StsRefusal::AccountInactive
+        | StsRefusal::NotSts
+        | StsRefusal::Throttled
+        | StsRefusal::Other => return None,
+    };
+    Some(for_administrators(explanation, operators))
 }
 
-/// What to check if a role does not accept the gateway's credentials.
-pub(super) fn caller_hint(
-    role: &RoleArn,
-    own: Option<&CallerIdentity>,
-    external_id: bool,
-    via: &[RoleArn],
-) -> String {
-    let principal = own.map_or_else(
-        || "the principal of the gateway (see rolecalld check --online)".to_owned(),
-        |own| match own.kind() {
-            PrincipalKind::RoleSession => format!("the role of {own}"),
-            PrincipalKind::User | PrincipalKind::FederatedUser | PrincipalKind::Root => {
-                own.to_string()
-            }
-        },
-    );
-    let condition = match external_id {
-        true => {
-            "if it requires sts:ExternalId, the value must be external_id of the account in the access policy"
+fn for_administrators(explanation: String, operators: String) -> Advice {
+    Advice {
+        explanation,
+        hint: ASK.to_owned(),
+        operators: Some(operators),
+    }
+}
+
+/// A message of AWS without ARNs and access key IDs.
+pub fn without_names(message: &str) -> String {
+    let words = message.split(' ').map(|word| {
+        if word.contains("arn:") {
+            "[ARN]"
+        } else if word
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(is_key_id)
+        {
+            "[access key]"
+        } else {
+            word
         }
-        false => {
-            "it must not require sts:ExternalId, since the account has no external_id in the access policy"
-        }
-    };
-    let chain: String = via
-        .iter()
-        .chain([role])
-        .map(RoleArn::as_str)
-        .collect::<Vec<_>>()
-        .join(", then ");
-    let first = via.first().unwrap_or(role);
-    let others = match via.is_empty() {
-        true => String::new(),
-        false => {
-            " The trust policy of each further role must allow the role before it as Principal AWS."
-                .to_owned()
-        }
-    };
-    format!(
-        "AWS's own message names the role that refused. Rolecall assumes {chain}. The trust policy of {first} must allow sts:AssumeRole, \
-         sts:TagSession and sts:SetSourceIdentity to the Principal AWS of {principal}; {condition}.{others} Policies of the \
-         credentials that assume a role must allow the same actions on it."
-    )
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Access key IDs begin with `AKIA` or `ASIA` (IAM User Guide, "Unique identifiers").
+fn is_key_id(word: &str) -> bool {
+    word.len() >= 16
+        && (word.starts_with("AKIA") || word.starts_with("ASIA"))
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 #[cfg(test)]
-mod tests {
-    use url::Url;
-
-    use super::super::{AdviceFacts, ProofFacts, advice};
-    use super::*;
-    use crate::aws::RoleSessionDuration;
-
-    #[test]
-    fn a_caller_reads_principal_external_id_and_hops() {
-        let issuer = Url::parse("https://sso.example.com/").unwrap();
-        let role: RoleArn = "arn:aws:iam::111122223333:role/rolecall/Developer"
-            .parse()
-            .unwrap();
-        let hub: RoleArn = "arn:aws:iam::999988887777:role/hub".parse().unwrap();
-        let own = CallerIdentity::parse("arn:aws:iam::999988887777:user/gateway").unwrap();
-        let facts = |own, external_id, via| AdviceFacts {
-            issuer: &issuer,
-            proof: ProofFacts::Caller {
-                own,
-                external_id,
-                via,
-            },
-            role: &role,
-            duration: RoleSessionDuration::MAX,
-            answer: "",
-        };
-        let hops = [hub];
-        let hint = advice(StsRefusal::AccessDenied, &facts(Some(&own), true, &hops)).hint;
-        for text in [
-            "assumes arn:aws:iam::999988887777:role/hub, then arn:aws:iam::111122223333:role/rolecall/Developer.",
-            "trust policy of arn:aws:iam::999988887777:role/hub must",
-            "Principal AWS of arn:aws:iam::999988887777:user/gateway",
-            "must be external_id of the account",
-            "each further role",
-        ] {
-            assert!(hint.contains(text), "{text}: {hint}");
-        }
-        let hint = advice(StsRefusal::AccessDenied, &facts(None, false, &[])).hint;
-        assert!(hint.contains("the account has no external_id"), "{hint}");
-        assert!(!hint.contains("each further role"), "{hint}");
-        for (refusal, text) in [
-            (StsRefusal::TagSession, "sts:TagSession"),
-            (StsRefusal::SetSourceIdentity, "sts:SetSourceIdentity"),
-            (StsRefusal::ChainedDurationTooLong, "at most 1 h"),
-            (StsRefusal::InvalidCredentials, "rolecalld check --online"),
-        ] {
-            let hint = advice(refusal, &facts(None, false, &[])).hint;
-            assert!(hint.contains(text), "{hint}");
-        }
-    }
-}
+mod tests;

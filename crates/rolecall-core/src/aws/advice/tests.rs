@@ -179,7 +179,22 @@ fn missing_saml_provider_advice_names_the_command() {
         (StsRefusal::Audience, "audience of account 111122223333"),
         (StsRefusal::Subject, "NameID"),
         (StsRefusal::TagSession, "Add sts:TagSession"),
+        (StsRefusal::SetSourceIdentity, "Add sts:SetSourceIdentity"),
         (StsRefusal::InvalidProof, provider),
+        (StsRefusal::RejectedClaim, provider),
+        (
+            StsRefusal::Expired,
+            "clock of the gateway or of the identity provider",
+        ),
+        (StsRefusal::DurationTooLong, "--max-session-duration 3600"),
+        (StsRefusal::PackedTooLarge, "session_tags"),
+        (StsRefusal::MalformedPolicy, "session_policy"),
+        (StsRefusal::ServiceControlPolicy, "AWS organization"),
+        (StsRefusal::ResourceControlPolicy, "AWS organization"),
+        (StsRefusal::RegionDisabled, "sts_region"),
+        (StsRefusal::AccountInactive, "Billing"),
+        (StsRefusal::NotSts, "endpoints.sts"),
+        (StsRefusal::Throttled, "minute"),
     ] {
         let hint = advice(refusal, &facts).hint;
         assert!(hint.contains(text), "{hint}");

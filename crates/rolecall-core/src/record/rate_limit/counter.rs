@@ -28,6 +28,7 @@ pub struct RateLimitSlot {
     limit: LimitName,
     rate: RateLimit,
     key: Key,
+    amount: u32,
 }
 
 impl RateLimitSlot {
@@ -39,13 +40,24 @@ impl RateLimitSlot {
             limit,
             rate,
             key: Key::new(KIND, digest),
+            amount: 1,
         }
     }
 
-    fn counter(&self, by: i64) -> Counter {
+    /// So many slots of the bucket at once, but not more than the limit.
+    #[must_use]
+    pub fn times(self, amount: u32) -> Self {
+        Self {
+            amount: amount.min(self.rate.max()),
+            ..self
+        }
+    }
+
+    /// Adds the slot to its counter (1), or removes it (-1).
+    fn counter(&self, sign: i64) -> Counter {
         Counter {
             key: self.key,
-            by,
+            by: sign * i64::from(self.amount),
             max: i64::from(self.rate.max()),
             window: self.rate.window(),
         }
