@@ -62,6 +62,8 @@ fn text(settings: &TestStackSettings, endpoints: &Endpoints<'_>) -> String {
         true => r#"tls = { certificate = "tls.crt", key = { file = "tls.key" } }"#,
         false => "",
     };
+    let (partition, regions) = (settings.partition.name(), settings.partition.regions());
+    let (region, fallback_regions) = regions.split_first().unwrap_or((&"", &[]));
     format!(
         r#"public_url = "{public_url}"
 access = ["access.toml"]
@@ -84,8 +86,9 @@ url = "{database}"
 keys = "keys/"
 
 [aws]
-sts_region = "eu-west-1"
-sts_fallback_regions = ["eu-central-1"]
+partition = "{partition}"
+sts_region = "{region}"
+sts_fallback_regions = {fallback_regions:?}
 endpoints = {{ sts = "{aws}", signin = "{aws}" }}
 
 [portal]

@@ -21,5 +21,5 @@ pub use audit_trail::export_audit_trail;
 pub use clock::TestClock;
 pub use replica::Replica;
 pub use saml::SamlStackSettings;
-pub use settings::TestStackSettings;
+pub use settings::{PrepareAws, TestStackSettings};
 pub use stack::TestStack;

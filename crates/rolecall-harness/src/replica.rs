@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rolecall_core::gateway::Gateway;
+use rolecalld::aws::OwnCredentials;
 use rolecalld::config;
 use rolecalld::server::{self, Overrides, ShutdownHandle};
 
@@ -31,12 +32,14 @@ impl Replica {
         config: &Path,
         listener: TcpListener,
         clock: TestClock,
+        own_credentials: Option<OwnCredentials>,
     ) -> anyhow::Result<Self> {
         let loaded = config::load(config)?;
         let overrides = Overrides {
             clock: Arc::new(clock),
             public: Some(listener),
             management: Some(TcpListener::bind("127.0.0.1:0")?),
+            own_credentials,
             ..Overrides::default()
         };
         let bound = server::bind(loaded, overrides).await?;

@@ -19,7 +19,7 @@ use crate::sample_data::SAML_PROVIDER_ID;
 pub struct SamlStackSettings {
     /// Settings of the provider, where the gateway is registered when the stack starts.
     pub provider: SamlSettings,
-    /// Additional keys of the gateway's `saml` table.
+    /// Additional keys of the gateway's `saml` table. `UPSTREAM` stands for the URL of the provider.
     pub more: String,
 }
 
@@ -39,7 +39,7 @@ impl SamlStackSettings {
         let (key, certificate) = (own.key().private_pem()?, own.certificate().to_pem()?);
         write_secret(&folder.join("saml.pem"), &[key, certificate].concat())?;
         fs::write(folder.join("saml.xml"), provider.metadata()?)?;
-        let more = &self.more;
+        let more = self.more.replace("UPSTREAM", &provider.url());
         let text = format!(
             r#"
 [[provider]]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rolecall_core::aws::{Partition, Region};
-use rolecall_testkit::aws::{Aws, Role};
+use rolecall_core::aws::Region;
+use rolecall_testkit::aws::{Aws, Partition, Role};
 use rolecalld::aws::keys::KeyDirectory;
 use rolecalld::aws::{AwsSettings, ResponseIssuer};
 use rolecalld::world::SystemEntropy;
@@ -28,7 +28,7 @@ pub(crate) fn seed_aws(
         issuer,
         keys,
         AwsSettings {
-            partition: Partition::Aws,
+            partition: rolecall_core::aws::Partition::Aws,
             role_claim: true,
             sts_region: Region::parse("eu-west-1")?,
             sts_fallback_regions: Vec::new(),
@@ -63,8 +63,11 @@ pub(crate) fn seed_aws(
                 "sts:AssumeRoleWithWebIdentity",
                 (format!("{host}:aud"), "sts.amazonaws.com".to_owned()),
             );
-            by_token["Condition"]["Bool"] =
-                serde_json::json!({ "sts:RoleAuthorizedByIdp": "true" });
+            // Elsewhere the gateway does not send the claim by default.
+            if aws.partition() == Partition::Aws {
+                by_token["Condition"]["Bool"] =
+                    serde_json::json!({ "sts:RoleAuthorizedByIdp": "true" });
+            }
             let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [
                 by_token,
                 statement(&by_saml, "sts:AssumeRoleWithSAML", ("SAML:aud".to_owned(), format!("{}/saml", aws.url()))),

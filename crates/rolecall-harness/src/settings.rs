@@ -1,10 +1,18 @@
 //! Settings of a stack.
 
+use std::path::Path;
+
+use rolecall_testkit::aws::{Aws, Partition};
 use rolecall_testkit::clock::{self, Clock};
 use rolecall_testkit::oidc::OidcSettings;
+use rolecalld::aws::OwnCredentials;
 
 use crate::saml::SamlStackSettings;
 use crate::sample_data::ACCESS_POLICY;
+
+/// Configures the AWS emulator before the gateway starts, and writes files that the configuration names to the directory. Returns
+/// the AWS credentials of the gateway itself, if it has any.
+pub type PrepareAws = Box<dyn FnOnce(&Aws, &Path) -> anyhow::Result<Option<OwnCredentials>> + Send>;
 
 /// Settings of a [`TestStack`](crate::TestStack). The default has the sample data, an OpenID provider and in-memory storage.
 pub struct TestStackSettings {
@@ -42,6 +50,10 @@ pub struct TestStackSettings {
     pub saml: Option<SamlStackSettings>,
     /// Maximum number of requests that the AWS emulator records.
     pub requests_kept: usize,
+    /// Partition of the AWS emulator and of the gateway.
+    pub partition: Partition,
+    /// Additional configuration of the AWS emulator, if any.
+    pub prepare_aws: Option<PrepareAws>,
 }
 
 impl Default for TestStackSettings {
@@ -63,6 +75,8 @@ impl Default for TestStackSettings {
             issuer: None,
             saml: None,
             requests_kept: 1_000,
+            partition: Partition::Aws,
+            prepare_aws: None,
         }
     }
 }

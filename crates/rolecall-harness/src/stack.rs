@@ -9,6 +9,7 @@ use rolecall_testkit::browser::{Browser, BrowserSettings};
 use rolecall_testkit::clock::Clock;
 use rolecall_testkit::oidc::{OidcClient, OidcProvider};
 use rolecall_testkit::saml::SamlProvider;
+use rolecalld::aws::OwnCredentials;
 use tempfile::TempDir;
 
 use crate::clock::TestClock;
@@ -34,6 +35,7 @@ pub struct TestStack {
     clock: Clock,
     public_url: String,
     authority: Option<Vec<u8>>,
+    own_credentials: Option<OwnCredentials>,
 }
 
 impl TestStack {
@@ -41,7 +43,7 @@ impl TestStack {
     ///
     /// # Errors
     /// If a port is in use or the configuration is not valid.
-    pub async fn start(settings: TestStackSettings) -> anyhow::Result<Self> {
+    pub async fn start(mut settings: TestStackSettings) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let listener = listen(settings.port)?;
         let port = listener.local_addr()?.port();
@@ -63,9 +65,13 @@ impl TestStack {
             clock: settings.clock.clone(),
             requests_kept: settings.requests_kept,
             issuer_authority: authority.clone(),
+            partition: settings.partition,
         })?;
         let keys = gateway_keys::create(folder.path(), &gateway_clock)?;
         seed_aws(&aws, &public_url, keys, gateway_clock.clone())?;
+        let prepare = settings.prepare_aws.take();
+        let own_credentials = prepare.map(|prepare| prepare(&aws, folder.path()));
+        let own_credentials = own_credentials.transpose()?.flatten();
         let saml = settings.saml.as_ref();
         let saml = saml.map(|saml| saml.start(folder.path(), clock.clone()));
         let (saml, saml_provider) = saml.transpose()?.unzip();
@@ -77,7 +83,8 @@ impl TestStack {
         };
         configuration::write(folder.path(), &settings, &endpoints)?;
         let config = folder.path().join("rolecall.toml");
-        let gateway = Replica::start(&config, listener, gateway_clock).await?;
+        let gateway =
+            Replica::start(&config, listener, gateway_clock, own_credentials.clone()).await?;
         if let Some(saml) = &saml {
             saml::register_gateway(saml, &gateway.services)?;
         }
@@ -90,6 +97,7 @@ impl TestStack {
             clock,
             public_url,
             authority,
+            own_credentials,
         })
     }
 
@@ -150,7 +158,8 @@ impl TestStack {
     /// If it cannot be started.
     pub async fn start_replica(&self) -> anyhow::Result<Replica> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        Replica::start(&self.config(), listener, self.clock.clone().into()).await
+        let own = self.own_credentials.clone();
+        Replica::start(&self.config(), listener, self.clock.clone().into(), own).await
     }
 }
 

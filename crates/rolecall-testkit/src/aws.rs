@@ -1,47 +1,64 @@
 //! An AWS emulator on one loopback port: STS, IAM trust policies and the console sign-in endpoint.
 //!
 //! It performs the checks that AWS documents: the signature of a token against keys that it fetches itself, or that of a
-//! SAML response against registered metadata; issuer and audience against the account's provider; the role's trust policy,
-//! durations, tags and sizes; and the SigV4 signature of requests with issued credentials. Errors have AWS's codes, statuses
-//! and XML. Creating a role fails if its trust policy uses an element that the emulator does not evaluate.
+//! SAML response against registered metadata; issuer and audience against the account's provider; the role's trust policy, the
+//! policies of the caller, of its session and of the organization; durations, tags and sizes; MFA codes; and the SigV4 signature of
+//! requests with issued credentials. Errors have AWS's codes, statuses and XML. Creating a role or a policy fails if the document
+//! uses an element that [`crate::iam`] does not evaluate.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use crate::clock::{self, Clock};
+use crate::iam::{Decision, Policy, PolicyKind, RequestContext};
 use crate::serve::LocalServer;
 
+mod account;
+mod action;
 mod assertion;
 mod assume_role;
 mod assume_role_parameters;
-mod condition;
+mod authorize;
 mod error;
 mod fault;
 mod federation_token;
 mod iam;
+mod issued;
 mod issuers;
 mod keys;
+mod mfa;
+mod organization;
 mod pages;
-mod pattern;
+mod partition;
+mod recent;
+mod resources;
 mod saml;
 mod server;
 mod session;
+mod session_token;
 mod signer;
 mod signin;
 mod sigv4;
 mod state;
 mod tags;
 mod token;
-mod trust;
 mod web_identity;
 mod wire;
 
+pub use account::{AccessKey, Account, Role};
+pub use authorize::{AppliedPolicy, RecordedDecision};
 pub use fault::Fault;
-pub use state::{IssuedSession, RecordedRequest, SessionKind};
+pub use issued::{IssuedSession, SessionKind};
+pub use mfa::MfaDevice;
+pub use organization::{Organization, Target};
+pub use partition::Partition;
+pub use state::RecordedRequest;
 
+use action::Action;
+use authorize::{Call, Caller};
+use signer::{Credentials, Signer};
 use state::AwsState;
 
 /// Settings of an [`Aws`].
@@ -52,18 +69,21 @@ pub struct AwsSettings {
     pub port: u16,
     /// PEM of the certificate authority trusted for `https` issuers. If `None`, only `http` issuers can be used.
     pub issuer_authority: Option<Vec<u8>>,
-    /// Maximum number of requests that [`Aws::requests`] returns; 0 disables recording (for benchmarks).
+    /// Maximum number of requests that [`Aws::requests`] returns, and of decisions of [`Aws::decisions`]; 0 disables recording (for benchmarks).
     pub requests_kept: usize,
+    /// Partition of all accounts.
+    pub partition: Partition,
 }
 
 impl Default for AwsSettings {
-    /// System clock, any free port, the last 1,000 requests.
+    /// System clock, any free port, the last 1,000 requests, partition `aws`.
     fn default() -> Self {
         AwsSettings {
             clock: clock::system(),
             port: 0,
             issuer_authority: None,
             requests_kept: 1_000,
+            partition: Partition::Aws,
         }
     }
 }
@@ -110,11 +130,85 @@ impl Aws {
             id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()),
             "an AWS account ID has 12 digits, not {id:?}"
         );
-        self.state.create_account(id);
-        Ok(Account {
-            state: Arc::clone(&self.state),
-            id: id.to_owned(),
-        })
+        Ok(Account::new(Arc::clone(&self.state), id))
+    }
+
+    /// The partition of all accounts.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.state.partition
+    }
+
+    /// The organization of all accounts.
+    #[must_use]
+    pub fn organization(&self) -> Organization {
+        Organization(Arc::clone(&self.state))
+    }
+
+    /// `iam:CreatePolicy`: the document of a managed policy, which sessions can name in `PolicyArns`. Of AWS's own, the emulator
+    /// knows `AdministratorAccess` and, roughly, `ReadOnlyAccess`. A later request of a session with another policy that is not
+    /// registered is denied.
+    ///
+    /// # Errors
+    /// If IAM would reject the document, or the evaluator does not know an element of it.
+    pub fn managed_policy(&self, arn: &str, document: &Value) -> anyhow::Result<()> {
+        let policy = Policy::parse(PolicyKind::Identity, arn, document)?.into_session_policy();
+        self.state
+            .managed_policies
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(arn.to_owned(), Arc::new(policy));
+        Ok(())
+    }
+
+    /// Whether AWS would allow the holder of these credentials an action now: policies of the user or role, session policies and
+    /// SCPs, and for `sts:AssumeRole` the trust policy of the role. `context` has the condition keys of the request.
+    ///
+    /// # Errors
+    /// If the credentials are not valid, or a policy cannot be evaluated.
+    pub fn simulate(
+        &self,
+        access_key_id: &str,
+        action: &str,
+        resource: &str,
+        context: RequestContext,
+    ) -> anyhow::Result<Decision> {
+        let state = &self.state;
+        let credentials = match state.session(access_key_id) {
+            Some(session) => {
+                ensure!(session.expiration > state.now(), "the session has expired");
+                Credentials::Session(session)
+            }
+            None => Credentials::User(
+                state
+                    .user(access_key_id)
+                    .context("no credentials with this access key ID")?,
+            ),
+        };
+        let region = state.partition.regions().first();
+        let signer = Signer {
+            credentials,
+            region: region.map_or_else(String::new, |&region| region.to_owned()),
+        };
+        let account = state.partition.account_of_role(resource);
+        let role = account
+            .filter(|_| action == Action::AssumeRole.wire())
+            .and_then(|account| state.role(account, resource));
+        let call = Call {
+            caller: Caller::Signer(&signer),
+            action,
+            resource,
+            trust: role.as_ref().map(|role| &role.trust),
+            context,
+        };
+        call.decide(state)
+    }
+
+    /// The most recent decisions about requests, oldest first: at most `requests_kept`. With the policies and condition keys, another
+    /// evaluator can decide about the same request.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<RecordedDecision> {
+        self.state.decisions()
     }
 
     /// Injects a fault. A counted fault ends after its number of requests, any other with [`Aws::clear_faults`].
@@ -137,151 +231,5 @@ impl Aws {
     #[must_use]
     pub fn issued(&self) -> Vec<Arc<IssuedSession>> {
         self.state.issued()
-    }
-}
-
-/// Parameters of `CreateRole`.
-pub struct Role {
-    /// Trust policy (`AssumeRolePolicyDocument`).
-    pub trust_policy: Value,
-    /// `MaxSessionDuration`, 1 h to 12 h.
-    pub max_session_duration: Duration,
-}
-
-impl Role {
-    /// A role with this trust policy and AWS's default `MaxSessionDuration` of one hour.
-    #[must_use]
-    pub fn with_trust_policy(trust_policy: Value) -> Role {
-        Role {
-            trust_policy,
-            max_session_duration: Duration::from_secs(3_600),
-        }
-    }
-
-    /// The same role with this `MaxSessionDuration`.
-    #[must_use]
-    pub fn with_max_session_duration(self, max_session_duration: Duration) -> Role {
-        Role {
-            max_session_duration,
-            ..self
-        }
-    }
-}
-
-/// The long-term access key of an IAM user.
-#[derive(Clone)]
-pub struct AccessKey {
-    /// `arn:aws:iam::…:user/path/name`
-    pub user_arn: String,
-    /// `AKIA…`
-    pub access_key_id: String,
-    /// The secret half of the key.
-    pub secret_access_key: String,
-}
-
-/// An account, for the configuration of its IAM resources.
-#[derive(Clone)]
-pub struct Account {
-    state: Arc<AwsState>,
-    id: String,
-}
-
-impl Account {
-    /// The account ID.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// `iam:CreateOpenIDConnectProvider`: registers an issuer with its client IDs and returns the provider's ARN.
-    /// Registering the issuer again replaces its client IDs. Unlike IAM, it accepts `http`, for issuers on loopback.
-    ///
-    /// # Errors
-    /// If the URL or the client IDs exceed the limits of the IAM API (255 characters, 1 to 100 IDs).
-    pub fn oidc_provider(&self, issuer: &str, client_ids: &[&str]) -> anyhow::Result<String> {
-        let provider = iam::OidcProvider::new(&self.id, issuer, client_ids)?;
-        let arn = provider.arn.clone();
-        self.state.update_account(&self.id, |account| {
-            account
-                .providers
-                .insert(issuer.to_owned(), Arc::new(provider))
-        });
-        Ok(arn)
-    }
-
-    /// Makes this issuer Google for the account: IAM knows Google without an OIDC provider, by the principal and the prefix of
-    /// condition keys `accounts.google.com`.
-    pub fn google(&self, issuer: &str) {
-        let provider = Arc::new(iam::OidcProvider::google());
-        self.state.update_account(&self.id, |account| {
-            account.providers.insert(issuer.to_owned(), provider)
-        });
-    }
-
-    /// `iam:DeleteOpenIDConnectProvider`, by issuer.
-    pub fn delete_oidc_provider(&self, issuer: &str) {
-        self.state
-            .update_account(&self.id, |account| account.providers.remove(issuer));
-    }
-
-    /// `iam:CreateSAMLProvider` or `iam:UpdateSAMLProvider`: registers metadata and returns the provider's ARN.
-    ///
-    /// # Errors
-    /// If IAM would reject the name or the metadata.
-    pub fn saml_provider(&self, name: &str, metadata: &str) -> anyhow::Result<String> {
-        let provider = iam::SamlProvider::new(&self.id, name, metadata)?;
-        let arn = provider.arn.clone();
-        self.state.update_account(&self.id, |account| {
-            account
-                .saml_providers
-                .insert(arn.clone(), Arc::new(provider))
-        });
-        Ok(arn)
-    }
-
-    /// `iam:DeleteSAMLProvider`, by ARN.
-    pub fn delete_saml_provider(&self, arn: &str) {
-        self.state
-            .update_account(&self.id, |account| account.saml_providers.remove(arn));
-    }
-
-    /// `iam:CreateUser` and `iam:CreateAccessKey`: `name` may carry a path, as in `tools/gateway`. The user may call every operation
-    /// on every role that trusts it.
-    ///
-    /// # Errors
-    /// If IAM would refuse the name.
-    pub fn user(&self, name: &str) -> anyhow::Result<AccessKey> {
-        let user = iam::IamUser::new(&self.id, name)?;
-        let key = AccessKey {
-            user_arn: user.arn.clone(),
-            access_key_id: user.access_key_id.clone(),
-            secret_access_key: user.secret_access_key.clone(),
-        };
-        self.state.update_account(&self.id, |account| {
-            account
-                .users
-                .insert(user.access_key_id.clone(), Arc::new(user))
-        });
-        Ok(key)
-    }
-
-    /// `iam:DeleteAccessKey`: forgets the key.
-    pub fn forget_access_key(&self, access_key_id: &str) {
-        self.state
-            .update_account(&self.id, |account| account.users.remove(access_key_id));
-    }
-
-    /// `iam:CreateRole` or its update; returns the role's ARN. `name` may include a path, as in `rolecall/Developer`.
-    ///
-    /// # Errors
-    /// If IAM would reject the name, the duration or the trust policy, or if the policy uses an element that the
-    /// emulator does not evaluate.
-    pub fn role(&self, name: &str, role: Role) -> anyhow::Result<String> {
-        let role = iam::TrustedRole::new(&self.id, name, &role)?;
-        let arn = role.arn.clone();
-        self.state.update_account(&self.id, |account| {
-            account.roles.insert(arn.clone(), Arc::new(role))
-        });
-        Ok(arn)
     }
 }

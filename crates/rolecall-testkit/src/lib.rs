@@ -9,6 +9,7 @@ pub mod canary;
 pub mod certificate;
 pub mod clock;
 pub mod http;
+pub mod iam;
 pub mod keys;
 pub mod node;
 pub mod oidc;

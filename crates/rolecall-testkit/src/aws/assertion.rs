@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::{AwsError, ErrorCode};
 use super::iam::SamlProvider;
+use super::partition::Partition;
 use super::tags::{SessionTags, parse_source_identity};
 use super::wire::letters_digits;
 use crate::saml::names::{BEARER, SUCCESS};
@@ -17,8 +18,6 @@ use crate::xml::Element;
 
 /// Prefix of the names of AWS's attributes.
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
-/// Entity ID of AWS, which a response must have as its audience.
-const AUDIENCE: &str = "urn:amazon:webservices";
 /// Maximum age of a response.
 const REDEEMED_WITHIN: TimeDelta = TimeDelta::minutes(5);
 /// Permitted clock skew.
@@ -43,14 +42,19 @@ pub(super) struct Assertion {
     pub source_identity: Option<String>,
 }
 
-impl Assertion {
-    /// Verifies a response of `provider`. A recipient may be at `own_host` or at an AWS sign-in host.
-    pub fn read(
-        encoded: &str,
-        provider: &SamlProvider,
-        own_host: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Self, AwsError> {
+/// What a response is verified against, besides its provider.
+#[derive(Clone, Copy)]
+pub(super) struct Verifier<'a> {
+    pub partition: Partition,
+    /// A recipient may be at this host or at a sign-in host of the partition.
+    pub own_host: &'a str,
+    pub now: DateTime<Utc>,
+}
+
+impl Verifier<'_> {
+    /// Verifies a response of `provider`.
+    pub fn read(self, encoded: &str, provider: &SamlProvider) -> Result<Assertion, AwsError> {
+        let now = self.now;
         let response = parse(encoded)?;
         if issuer_of(&response) != Some(provider.entity_id.as_str()) {
             return Err(AwsError::invalid_token(
@@ -63,8 +67,10 @@ impl Assertion {
             return Err(invalid());
         }
         check_times(assertion, now)?;
-        let recipient = recipient(assertion, own_host, now)?;
-        if !audiences(assertion).any(|audience| audience == AUDIENCE || audience == recipient) {
+        let recipient = self.recipient(assertion)?;
+        if !audiences(assertion)
+            .any(|audience| audience == self.partition.saml_audience() || audience == recipient)
+        {
             return Err(AwsError::invalid_token(
                 "Response does not contain the required audience",
             ));
@@ -78,7 +84,7 @@ impl Assertion {
             .and_then(|statement| statement.attribute("SessionNotOnOrAfter"))
             .map(instant)
             .transpose()?;
-        Ok(Self {
+        Ok(Assertion {
             issuer: provider.entity_id.clone(),
             subject: name_id.own_text(),
             subject_type: format
@@ -90,12 +96,54 @@ impl Assertion {
             session_ends,
             tags: tags(assertion)?,
             source_identity: one(assertion, "SourceIdentity")?
-                .map(|text| parse_source_identity(&text))
+                .map(|text| parse_source_identity(&text, self.partition))
                 .transpose()?,
             recipient,
         })
     }
 
+    /// The recipient of the bearer confirmation, which must be a sign-in endpoint.
+    fn recipient(self, assertion: &Element) -> Result<String, AwsError> {
+        let subject = assertion
+            .find("Subject")
+            .ok_or_else(|| AwsError::invalid_token("NameID is required in AuthnResponse"))?;
+        let confirmations: Vec<&Element> = subject
+            .elements()
+            .filter(|element| element.local_name() == "SubjectConfirmation")
+            .collect();
+        let &[confirmation] = confirmations.as_slice() else {
+            return Err(invalid());
+        };
+        let data = confirmation
+            .find("SubjectConfirmationData")
+            .filter(|_| confirmation.attribute("Method") == Some(BEARER))
+            .ok_or_else(invalid)?;
+        let ends = instant(data.attribute("NotOnOrAfter").ok_or_else(invalid)?)?;
+        let recipient = data.attribute("Recipient").unwrap_or_default();
+        let (host, path) = recipient
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('/'))
+            .unwrap_or_default();
+        let domain = self.partition.sign_in_domain();
+        let region = host.strip_suffix(domain);
+        let amazon = region.is_some_and(|region| region.is_empty() || region.ends_with('.'));
+        if path != "saml" || !(host == self.own_host || amazon && recipient.starts_with("https://"))
+        {
+            return Err(AwsError::invalid_token(
+                "The Recipient of the response is not a sign-in endpoint",
+            ));
+        }
+        if self.now >= ends {
+            return Err(AwsError::new(
+                ErrorCode::ExpiredTokenException,
+                "Token must be redeemed within 5 minutes of issuance",
+            ));
+        }
+        Ok(recipient.to_owned())
+    }
+}
+
+impl Assertion {
     /// Maximum session duration in seconds according to the response.
     pub fn max_seconds(&self, now: DateTime<Utc>) -> Option<u64> {
         let by_end = self
@@ -192,43 +240,6 @@ fn check_times(assertion: &Element, now: DateTime<Utc>) -> Result<(), AwsError> 
         return Err(AwsError::invalid_token("The response is not valid yet"));
     }
     Ok(())
-}
-
-/// The recipient of the bearer confirmation, which must be a sign-in endpoint.
-fn recipient(assertion: &Element, own_host: &str, now: DateTime<Utc>) -> Result<String, AwsError> {
-    let subject = assertion
-        .find("Subject")
-        .ok_or_else(|| AwsError::invalid_token("NameID is required in AuthnResponse"))?;
-    let confirmations: Vec<&Element> = subject
-        .elements()
-        .filter(|element| element.local_name() == "SubjectConfirmation")
-        .collect();
-    let &[confirmation] = confirmations.as_slice() else {
-        return Err(invalid());
-    };
-    let data = confirmation
-        .find("SubjectConfirmationData")
-        .filter(|_| confirmation.attribute("Method") == Some(BEARER))
-        .ok_or_else(invalid)?;
-    let ends = instant(data.attribute("NotOnOrAfter").ok_or_else(invalid)?)?;
-    let recipient = data.attribute("Recipient").unwrap_or_default();
-    let (host, path) = recipient
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split_once('/'))
-        .unwrap_or_default();
-    let amazon = host == "signin.aws.amazon.com" || host.ends_with(".signin.aws.amazon.com");
-    if path != "saml" || !(host == own_host || amazon && recipient.starts_with("https://")) {
-        return Err(AwsError::invalid_token(
-            "The Recipient of the response is not a sign-in endpoint",
-        ));
-    }
-    if now >= ends {
-        return Err(AwsError::new(
-            ErrorCode::ExpiredTokenException,
-            "Token must be redeemed within 5 minutes of issuance",
-        ));
-    }
-    Ok(recipient.to_owned())
 }
 
 fn audiences(assertion: &Element) -> impl Iterator<Item = String> {

@@ -1,17 +1,20 @@
 //! AssumeRole: a signed request in, a role session out, or the refusal AWS would give.
 //!
 //! A role session that assumes a role is role chaining: one hour at most; its transitive tags and its source identity stay.
-//! Policies of the caller's own identity are not evaluated: only the trust policy decides.
+//! The caller's own policies must allow it as well as the trust policy. An IAM user can add an MFA code.
 
+use super::action::Action;
 use super::assume_role_parameters::AssumeRoleParameters;
+use super::authorize::Caller;
 use super::error::{AwsError, ErrorCode};
-use super::pattern::RequestKeys;
+use super::issued::{IssuedSession, SessionKind};
+use super::mfa::MfaParameters;
 use super::session::{RoleCaller, success};
 use super::signer::Signer;
-use super::state::{AwsState, IssuedSession, SessionKind};
+use super::state::AwsState;
 use super::tags::{SessionTags, parse_source_identity};
-use super::trust::{Action, Principal};
 use super::wire::Parameters;
+use crate::iam::RequestContext;
 
 const ACTION: Action = Action::AssumeRole;
 /// The longest session in role chaining.
@@ -35,34 +38,40 @@ pub(super) fn assume(
     }
     let source = parameters.get("SourceIdentity");
     let tags = SessionTags::of_request(&parameters)?;
+    let mfa = MfaParameters::read(&mut parameters);
     parameters.finish()?;
-    let account = request.account()?;
-    let source = source.map(parse_source_identity).transpose()?;
+    let partition = state.partition;
+    let account = request.account(partition)?;
+    let source = source.map(|source| parse_source_identity(source, partition));
+    let source = source.transpose()?;
     let denied = || AwsError::not_authorized(signer.arn(), ACTION.wire(), request.role_arn);
     if !signer.may_assume_roles() {
         return Err(denied());
     }
-    let session = signer.session();
+    let session = signer.role_session();
     let inherited = session.map(SessionTags::transitive_of).unwrap_or_default();
     check_inherited(&tags, &inherited, source.as_deref(), session)?;
     let role = state.role(account, request.role_arn).ok_or_else(denied)?;
-    let names = signer.names();
-    let keys = keys(signer, external_id, source.as_deref());
+    let device = signer.user().and_then(|user| state.mfa_device(user));
+    let mut context = context(external_id, source.as_deref());
+    if mfa.verify(device.as_deref(), state.now())? {
+        context.add("aws:MultiFactorAuthPresent", "true");
+        context.add("aws:MultiFactorAuthAge", "0");
+    }
     let caller = RoleCaller {
         action: ACTION,
         kind: match session {
             None => SessionKind::Assumed,
             Some(_) => SessionKind::Chained,
         },
-        principal: Principal::Aws(&names),
-        signed_by: Some(signer.arn()),
+        caller: Caller::Signer(signer),
         session_name,
         subject: signer.arn(),
         tags,
         inherited,
         source_identity: source.or_else(|| session?.source_identity.clone()),
     };
-    caller.authorize(&role, keys)?;
+    caller.authorize(state, &role, context)?;
     if session.is_some() && request.seconds > CHAINED_SECONDS_MAX {
         return Err(AwsError::new(
             ErrorCode::ValidationError,
@@ -84,7 +93,7 @@ pub(super) fn assume(
         .cloned()
         .collect();
     let packed = request.packed(&all)?;
-    let issued = caller.issue(state, account, &role, request.seconds)?;
+    let issued = caller.issue(state, &role, request.seconds, &request.policies)?;
     Ok(success("AssumeRole", &issued, &[], packed, request_id))
 }
 
@@ -116,24 +125,13 @@ fn check_inherited(
 }
 
 /// The condition keys that only this operation has.
-fn keys(signer: &Signer, external_id: Option<&str>, source: Option<&str>) -> RequestKeys {
-    let mut keys = RequestKeys::default();
-    keys.add("aws:PrincipalArn", signer.principal_arn());
-    keys.add("aws:PrincipalAccount", signer.account());
+fn context(external_id: Option<&str>, source: Option<&str>) -> RequestContext {
+    let mut context = RequestContext::default();
     if let Some(id) = external_id {
-        keys.add("sts:ExternalId", id);
+        context.add("sts:ExternalId", id);
     }
     if let Some(source) = source {
-        keys.add("sts:SourceIdentity", source);
+        context.add("sts:SourceIdentity", source);
     }
-    let Some(session) = signer.session() else {
-        return keys;
-    };
-    if let Some(source) = &session.source_identity {
-        keys.add("aws:SourceIdentity", source);
-    }
-    for (key, value) in &session.tags {
-        keys.add(&format!("aws:PrincipalTag/{key}"), value);
-    }
-    keys
+    context
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::{AwsError, ErrorCode};
+use super::partition::Partition;
 use super::wire::Parameters;
 
 /// AWS does not publish how much space session policies and tags share. Here tags count in full and policies, which
@@ -13,13 +14,14 @@ const PACKED_BYTES: usize = 1_024;
 pub(super) struct AssumeRoleParameters<'a> {
     pub role_arn: &'a str,
     pub seconds: u64,
-    policies: SessionPolicies<'a>,
+    pub policies: SessionPolicies<'a>,
 }
 
 /// `Policy` and `PolicyArns`.
+#[derive(Default)]
 pub(super) struct SessionPolicies<'a> {
-    policy: Option<&'a str>,
-    policy_arns: Vec<&'a str>,
+    pub policy: Option<&'a str>,
+    pub policy_arns: Vec<&'a str>,
 }
 
 impl<'a> AssumeRoleParameters<'a> {
@@ -32,9 +34,10 @@ impl<'a> AssumeRoleParameters<'a> {
         }
     }
 
-    /// The account ID in the role ARN.
-    pub fn account(&self) -> Result<&'a str, AwsError> {
-        account_of(self.role_arn)
+    /// The account ID in the role ARN, which must be one of this partition.
+    pub fn account(&self, partition: Partition) -> Result<&'a str, AwsError> {
+        partition
+            .account_of_role(self.role_arn)
             .ok_or_else(|| AwsError::new(ErrorCode::ValidationError, "Request ARN is invalid"))
     }
 
@@ -114,10 +117,4 @@ impl<'a> SessionPolicies<'a> {
             percent => Ok(Some(percent)),
         }
     }
-}
-
-/// The account ID in a role ARN.
-pub(super) fn account_of(role_arn: &str) -> Option<&str> {
-    let (account, role) = role_arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;
-    role.starts_with("role/").then_some(account)
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::trust::Action;
+use super::action::Action;
 use super::wire::{NAMESPACE, escape};
 
 /// The error codes that the emulator returns.

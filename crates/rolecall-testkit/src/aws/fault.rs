@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::lock;
 
+use super::action::Action;
 use super::error::{AwsError, ErrorCode};
-use super::trust::Action;
 
 /// A fault of AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]

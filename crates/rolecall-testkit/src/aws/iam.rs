@@ -10,8 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::x509::X509;
 use url::Url;
 
-use super::trust::TrustPolicy;
+use super::partition::Partition;
 use super::wire::{letters_digits, random_letters};
+use crate::iam::{Policy, PolicyKind};
 use crate::xml::Element;
 
 const GOOGLE: &str = "accounts.google.com";
@@ -41,7 +42,12 @@ impl OidcProvider {
         self.arn == GOOGLE
     }
 
-    pub fn new(account: &str, issuer: &str, client_ids: &[&str]) -> anyhow::Result<Self> {
+    pub fn new(
+        partition: Partition,
+        account: &str,
+        issuer: &str,
+        client_ids: &[&str],
+    ) -> anyhow::Result<Self> {
         let url = Url::parse(issuer).with_context(|| format!("{issuer:?} is not a URL"))?;
         ensure!(
             matches!(url.scheme(), "https" | "http"),
@@ -62,7 +68,7 @@ impl OidcProvider {
         );
         let prefix = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
         Ok(OidcProvider {
-            arn: format!("arn:aws:iam::{account}:oidc-provider/{prefix}"),
+            arn: partition.iam_arn(account, &format!("oidc-provider/{prefix}")),
             condition_prefix: prefix.to_owned(),
             client_ids: client_ids.iter().map(|&id| id.to_owned()).collect(),
         })
@@ -81,7 +87,12 @@ pub(super) struct SamlProvider {
 }
 
 impl SamlProvider {
-    pub fn new(account: &str, name: &str, metadata: &str) -> anyhow::Result<Self> {
+    pub fn new(
+        partition: Partition,
+        account: &str,
+        name: &str,
+        metadata: &str,
+    ) -> anyhow::Result<Self> {
         ensure!(
             (1..=128).contains(&name.len()) && letters_digits(name, "_.-"),
             "{name:?} is not a valid SAML provider name: 1 to 128 characters of [\\w._-]"
@@ -121,7 +132,7 @@ impl SamlProvider {
         );
         let entity_id = entity.attribute("entityID").context("no entityID")?;
         Ok(SamlProvider {
-            arn: format!("arn:aws:iam::{account}:saml-provider/{name}"),
+            arn: partition.iam_arn(account, &format!("saml-provider/{name}")),
             account: account.to_owned(),
             name: name.to_owned(),
             entity_id: entity_id.to_owned(),
@@ -156,7 +167,7 @@ pub(super) struct IamUser {
 }
 
 impl IamUser {
-    pub fn new(account: &str, path_and_name: &str) -> anyhow::Result<Self> {
+    pub fn new(partition: Partition, account: &str, path_and_name: &str) -> anyhow::Result<Self> {
         let name = path_and_name.rsplit('/').next().unwrap_or(path_and_name);
         ensure!(
             (1..=64).contains(&name.len()) && letters_digits(name, "_+=,.@-"),
@@ -165,7 +176,7 @@ impl IamUser {
         let mut secret = [0_u8; 30];
         openssl::rand::rand_bytes(&mut secret)?;
         Ok(IamUser {
-            arn: format!("arn:aws:iam::{account}:user/{path_and_name}"),
+            arn: partition.iam_arn(account, &format!("user/{path_and_name}")),
             id: format!("AIDA{}", random_letters::<17>()?),
             account: account.to_owned(),
             access_key_id: format!("AKIA{}", random_letters::<16>()?),
@@ -182,11 +193,17 @@ pub(super) struct TrustedRole {
     /// Unique ID, `AROA…`.
     pub id: String,
     pub max_session_seconds: u64,
-    pub trust: TrustPolicy,
+    pub account: String,
+    pub trust: Policy,
 }
 
 impl TrustedRole {
-    pub fn new(account: &str, path_and_name: &str, role: &super::Role) -> anyhow::Result<Self> {
+    pub fn new(
+        partition: Partition,
+        account: &str,
+        path_and_name: &str,
+        role: &super::Role,
+    ) -> anyhow::Result<Self> {
         let name = path_and_name.rsplit('/').next().unwrap_or(path_and_name);
         ensure!(
             (1..=64).contains(&name.len()) && letters_digits(name, "_+=,.@-"),
@@ -204,12 +221,12 @@ impl TrustedRole {
             "MaxSessionDuration must be 3600 to 43200 seconds"
         );
         Ok(TrustedRole {
-            arn: format!("arn:aws:iam::{account}:role/{path_and_name}"),
+            arn: partition.iam_arn(account, &format!("role/{path_and_name}")),
             name: name.to_owned(),
             id: format!("AROA{}", random_letters::<17>()?),
             max_session_seconds: role.max_session_duration.as_secs(),
-            trust: TrustPolicy::parse(&role.trust_policy)
-                .with_context(|| format!("trust policy of role {path_and_name}"))?,
+            account: account.to_owned(),
+            trust: Policy::parse(PolicyKind::Trust, path_and_name, &role.trust_policy)?,
         })
     }
 }
@@ -221,6 +238,7 @@ mod tests {
     #[test]
     fn provider_limits_are_enforced() -> anyhow::Result<()> {
         let provider = OidcProvider::new(
+            Partition::Aws,
             "111122223333",
             "https://sso.example.com/id/7",
             &["sts.amazonaws.com"],
@@ -240,7 +258,7 @@ mod tests {
             ("https://a.example", vec![""]),
         ] {
             assert!(
-                OidcProvider::new("111122223333", issuer, &ids).is_err(),
+                OidcProvider::new(Partition::Aws, "111122223333", issuer, &ids).is_err(),
                 "{issuer} {}",
                 ids.len()
             );

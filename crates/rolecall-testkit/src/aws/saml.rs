@@ -8,16 +8,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha1;
 
-use super::assertion::{self, Assertion};
-use super::assume_role_parameters::{AssumeRoleParameters, account_of};
+use super::action::Action;
+use super::assertion::{self, Assertion, Verifier};
+use super::assume_role_parameters::{AssumeRoleParameters, SessionPolicies};
+use super::authorize::Caller;
 use super::error::{AwsError, ErrorCode};
 use super::iam::{SamlProvider, TrustedRole};
-use super::pattern::RequestKeys;
+use super::issued::{IssuedSession, SessionKind};
 use super::session::{RoleCaller, success};
-use super::state::{AwsState, IssuedSession, SessionKind};
+use super::state::AwsState;
 use super::tags::SessionTags;
-use super::trust::{Action, Principal};
 use super::wire::Parameters;
+use crate::iam::RequestContext;
 
 const ACTION: Action = Action::AssumeRoleWithSaml;
 
@@ -33,15 +35,20 @@ pub(super) fn assume(
     let principal_arn = parameters.required("PrincipalArn", 20, 2_048);
     let encoded = parameters.required("SAMLAssertion", 4, 100_000);
     parameters.finish()?;
-    let account = request.account()?;
+    let account = request.account(state.partition)?;
     let provider = state
         .saml_provider(account, principal_arn)
         .ok_or_else(|| AwsError::invalid_token("Specified provider doesn't exist"))?;
     let now = state.now();
-    let assertion = Assertion::read(encoded, &provider, host, now)?;
+    let verifier = Verifier {
+        partition: state.partition,
+        own_host: host,
+        now,
+    };
+    let assertion = verifier.read(encoded, &provider)?;
     let principal = principal(&assertion, &provider);
     let role = requested_role(state, &assertion, &provider, request.role_arn)?;
-    principal.authorize(&role, keys(&assertion, &provider))?;
+    principal.authorize(state, &role, context(&assertion, &provider))?;
     if request.seconds > role.max_session_seconds {
         return Err(AwsError::new(
             ErrorCode::ValidationError,
@@ -53,7 +60,7 @@ pub(super) fn assume(
     if let Some(seconds) = assertion.max_seconds(now) {
         request.seconds = request.seconds.min(seconds);
     }
-    let session = principal.issue(state, account, &role, request.seconds)?;
+    let session = principal.issue(state, &role, request.seconds, &request.policies)?;
     let operation_elements = [
         ("Subject", assertion.subject.as_str()),
         ("SubjectType", &assertion.subject_type),
@@ -83,7 +90,12 @@ pub(super) fn sign_in(
         .and_then(|arn| state.saml_provider(arn.split(':').nth(4)?, arn))
         .ok_or_else(|| AwsError::invalid_token("Specified provider doesn't exist"))?;
     let now = state.now();
-    let assertion = Assertion::read(encoded, &provider, host, now)?;
+    let verifier = Verifier {
+        partition: state.partition,
+        own_host: host,
+        now,
+    };
+    let assertion = verifier.read(encoded, &provider)?;
     let [(role_arn, _)] = assertion.roles.as_slice() else {
         return Err(AwsError::invalid_token(
             "The emulator does not support a choice between several roles",
@@ -91,9 +103,9 @@ pub(super) fn sign_in(
     };
     let principal = principal(&assertion, &provider);
     let role = requested_role(state, &assertion, &provider, role_arn)?;
-    principal.authorize(&role, keys(&assertion, &provider))?;
+    principal.authorize(state, &role, context(&assertion, &provider))?;
     let seconds = assertion.max_seconds(now).unwrap_or(3_600);
-    let session = principal.issue(state, &provider.account, &role, seconds)?;
+    let session = principal.issue(state, &role, seconds, &SessionPolicies::default())?;
     Ok((session, seconds))
 }
 
@@ -101,8 +113,10 @@ fn principal<'a>(assertion: &'a Assertion, provider: &'a SamlProvider) -> RoleCa
     RoleCaller {
         action: ACTION,
         kind: SessionKind::Federated,
-        principal: Principal::Federated(&provider.arn),
-        signed_by: None,
+        caller: Caller::Provider {
+            arn: &provider.arn,
+            operation: ACTION,
+        },
         session_name: &assertion.session_name,
         subject: &assertion.subject,
         tags: assertion.tags.clone(),
@@ -122,17 +136,17 @@ fn requested_role(
         .roles
         .iter()
         .any(|(role, principal_arn)| role == role_arn && *principal_arn == provider.arn);
-    let of_account = account_of(role_arn) == Some(&provider.account);
+    let of_account = state.partition.account_of_role(role_arn) == Some(&provider.account);
     let role = state.role(&provider.account, role_arn);
     role.filter(|_| named && of_account)
         .ok_or_else(|| AwsError::access_denied(ACTION))
 }
 
 /// Condition keys of this operation.
-fn keys(assertion: &Assertion, provider: &SamlProvider) -> RequestKeys {
-    let mut keys = RequestKeys::default();
+fn context(assertion: &Assertion, provider: &SamlProvider) -> RequestContext {
+    let mut context = RequestContext::default();
     if let Some(source) = &assertion.source_identity {
-        keys.add("sts:SourceIdentity", source);
+        context.add("sts:SourceIdentity", source);
     }
     for (key, value) in [
         ("saml:aud", assertion.recipient.as_str()),
@@ -145,9 +159,9 @@ fn keys(assertion: &Assertion, provider: &SamlProvider) -> RequestKeys {
         ),
         ("saml:namequalifier", &name_qualifier(assertion, provider)),
     ] {
-        keys.add(key, value);
+        context.add(key, value);
     }
-    keys
+    context
 }
 
 /// `BASE64(SHA1(issuer + account + "/" + provider))`.

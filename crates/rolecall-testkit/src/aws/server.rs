@@ -16,7 +16,9 @@ use super::fault::{Effect, Surface};
 use super::signer::Signer;
 use super::state::{AwsState, RecordedRequest};
 use super::wire::{NAMESPACE, VERSION, escape};
-use super::{assume_role, federation_token, pages, saml, signin, sigv4, web_identity};
+use super::{
+    assume_role, federation_token, pages, saml, session_token, signin, sigv4, web_identity,
+};
 
 const BODY_LIMIT: usize = 256 * 1_024;
 
@@ -45,6 +47,7 @@ enum Operation {
 enum Signed {
     AssumeRole,
     GetFederationToken,
+    GetSessionToken,
     GetCallerIdentity,
 }
 
@@ -65,6 +68,9 @@ impl Operation {
             "GetFederationToken" if version == VERSION => {
                 Ok(Operation::Signed(Signed::GetFederationToken))
             }
+            "GetSessionToken" if version == VERSION => {
+                Ok(Operation::Signed(Signed::GetSessionToken))
+            }
             "GetCallerIdentity" if version == VERSION => {
                 Ok(Operation::Signed(Signed::GetCallerIdentity))
             }
@@ -84,7 +90,9 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
         Ok(
             Operation::AssumeRoleWithWebIdentity
             | Operation::AssumeRoleWithSaml
-            | Operation::Signed(Signed::AssumeRole | Signed::GetFederationToken),
+            | Operation::Signed(
+                Signed::AssumeRole | Signed::GetFederationToken | Signed::GetSessionToken,
+            ),
         ) => &[Surface::Sts, Surface::Issuing],
         Ok(Operation::Signed(Signed::GetCallerIdentity)) | Err(_) => &[Surface::Sts],
     };
@@ -111,6 +119,9 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                     Signed::AssumeRole => assume_role::assume(&state, &signer, &form, &request_id),
                     Signed::GetFederationToken => {
                         federation_token::issue(&state, &signer, &form, &request_id)
+                    }
+                    Signed::GetSessionToken => {
+                        session_token::issue(&state, &signer, &form, &request_id)
                     }
                     Signed::GetCallerIdentity => Ok(caller_identity(&signer, &request_id)),
                 })

@@ -1,4 +1,4 @@
-//! From a verified proof or signature to a role session: the trust policy is asked, credentials are made, the answer is written.
+//! From a verified proof or signature to a role session: policies are evaluated, credentials are made, the response is written.
 //!
 //! The same for a token, a SAML response and a signature; what differs is in [`RoleCaller`].
 
@@ -9,13 +9,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{SecondsFormat, TimeDelta};
 
+use super::action::Action;
+use super::assume_role_parameters::SessionPolicies;
+use super::authorize::{Call, Caller};
 use super::error::AwsError;
 use super::iam::TrustedRole;
-use super::pattern::RequestKeys;
-use super::state::{AwsState, IssuedSession, SessionKind};
+use super::issued::{IssuedSession, SessionKind};
+use super::state::AwsState;
 use super::tags::SessionTags;
-use super::trust::{Action, Principal};
 use super::wire::{NAMESPACE, escape, random_letters};
+use crate::iam::RequestContext;
 
 /// Size that `SessionTokenUtilization` is relative to.
 const TOKEN_BYTES: usize = 4_096;
@@ -26,10 +29,8 @@ pub(super) struct RoleCaller<'a> {
     pub action: Action,
     /// How the session comes about.
     pub kind: SessionKind,
-    /// As trust policies name the caller.
-    pub principal: Principal<'a>,
-    /// The caller's ARN, if the request is signed.
-    pub signed_by: Option<&'a str>,
+    /// Who makes the request.
+    pub caller: Caller<'a>,
     /// `RoleSessionName`
     pub session_name: &'a str,
     /// `sub`, `NameID`, or the ARN of who signed.
@@ -43,73 +44,85 @@ pub(super) struct RoleCaller<'a> {
 }
 
 impl RoleCaller<'_> {
-    /// Asks the trust policy for the session itself and for what is added to it. `keys` are the operation's own.
-    pub fn authorize(&self, role: &TrustedRole, mut keys: RequestKeys) -> Result<(), AwsError> {
+    /// Checks that the policies allow the session and what is added to it. `context` has the condition keys of the operation.
+    pub fn authorize(
+        &self,
+        state: &AwsState,
+        role: &TrustedRole,
+        mut context: RequestContext,
+    ) -> Result<(), AwsError> {
         for (key, value) in &self.tags.tags {
-            keys.add(&format!("aws:RequestTag/{key}"), value);
-            keys.add("aws:TagKeys", key);
+            context.add(&format!("aws:RequestTag/{key}"), value);
+            context.add("aws:TagKeys", key);
         }
         for key in &self.tags.transitive {
-            keys.add("sts:TransitiveTagKeys", key);
+            context.add("sts:TransitiveTagKeys", key);
         }
-        keys.add("sts:RoleSessionName", self.session_name);
+        context.add("sts:RoleSessionName", self.session_name);
         let tagged = !self.tags.tags.is_empty() || !self.inherited.tags.is_empty();
-        let wanted = [
+        let actions = [
             (true, self.action),
             (tagged, Action::TagSession),
             (self.source_identity.is_some(), Action::SetSourceIdentity),
         ];
-        let missing = wanted
-            .into_iter()
-            .find(|&(needed, action)| needed && !role.trust.allows(action, self.principal, &keys));
-        let Some((_, action)) = missing else {
-            return Ok(());
-        };
-        tracing::debug!(
-            role = role.arn,
-            ?action,
-            "the trust policy does not allow it"
-        );
-        Err(match self.signed_by {
-            Some(arn) => AwsError::not_authorized(arn, action.wire(), &role.arn),
-            None => AwsError::access_denied(self.action),
-        })
+        for (needed, action) in actions {
+            if !needed {
+                continue;
+            }
+            let call = Call {
+                caller: self.caller,
+                action: action.wire(),
+                resource: &role.arn,
+                trust: Some(&role.trust),
+                context: context.clone(),
+            };
+            call.check(state)?;
+        }
+        Ok(())
     }
 
     /// Issues credentials that expire after `seconds`.
     pub fn issue(
         self,
         state: &AwsState,
-        account: &str,
         role: &TrustedRole,
         seconds: u64,
+        policies: &SessionPolicies<'_>,
     ) -> Result<Arc<IssuedSession>, AwsError> {
-        self.make(state, account, role, seconds)
+        self.make(state, role, seconds, policies)
             .map_err(|_| AwsError::internal())
     }
 
     fn make(
         mut self,
         state: &AwsState,
-        account: &str,
         role: &TrustedRole,
         seconds: u64,
+        policies: &SessionPolicies<'_>,
     ) -> anyhow::Result<Arc<IssuedSession>> {
         self.tags.tags.append(&mut self.inherited.tags);
         self.tags.transitive.append(&mut self.inherited.transitive);
+        let name = format!("assumed-role/{}/{}", role.name, self.session_name);
         let session = IssuedSession {
             kind: self.kind,
-            account_id: account.to_owned(),
+            account_id: role.account.clone(),
             role_arn: role.arn.clone(),
-            assumed_role_arn: format!(
-                "arn:aws:sts::{account}:assumed-role/{}/{}",
-                role.name, self.session_name
-            ),
+            assumed_role_arn: state.partition.sts_arn(&role.account, &name),
             assumed_role_id: format!("{}:{}", role.id, self.session_name),
             subject: self.subject.to_owned(),
             source_identity: self.source_identity,
             tags: self.tags.tags,
             transitive_tag_keys: self.tags.transitive,
+            provider_arn: match self.caller {
+                Caller::Provider { arn, .. } => Some(arn.to_owned()),
+                Caller::Signer(_) => None,
+            },
+            policy: policies.policy.map(str::to_owned),
+            policy_arns: policies
+                .policy_arns
+                .iter()
+                .map(|&arn| arn.to_owned())
+                .collect(),
             ..credentials(state, seconds)?
         };
         let session = Arc::new(session);
@@ -144,6 +157,10 @@ pub(super) fn credentials(state: &AwsState, seconds: u64) -> anyhow::Result<Issu
         source_identity: None,
         tags: Vec::new(),
         transitive_tag_keys: Vec::new(),
+        provider_arn: None,
+        mfa: false,
+        policy: None,
+        policy_arns: Vec::new(),
     })
 }
 
@@ -175,20 +192,25 @@ pub(super) fn success(
         &(size * 100 / TOKEN_BYTES).to_string(),
     );
     element("SessionTokenSize", &size.to_string());
-    let (user, id) = match session.kind {
-        SessionKind::FederatedUser => ("FederatedUser", "FederatedUserId"),
+    let named = |user: &str, id: &str| {
+        format!(
+            "    <{user}>\n      <{id}>{}</{id}>\n      <Arn>{}</Arn>\n    </{user}>\n",
+            escape(&session.assumed_role_id),
+            escape(&session.assumed_role_arn),
+        )
+    };
+    let user = match session.kind {
+        SessionKind::FederatedUser => named("FederatedUser", "FederatedUserId"),
         SessionKind::Federated | SessionKind::Assumed | SessionKind::Chained => {
-            ("AssumedRoleUser", "AssumedRoleId")
+            named("AssumedRoleUser", "AssumedRoleId")
         }
+        SessionKind::User => String::new(),
     };
     format!(
-        "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n{result}    <{user}>\n      \
-         <{id}>{}</{id}>\n      <Arn>{}</Arn>\n    </{user}>\n    <Credentials>\n      <AccessKeyId>{}</AccessKeyId>\n      \
+        "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n{result}{user}    <Credentials>\n      <AccessKeyId>{}</AccessKeyId>\n      \
          <SecretAccessKey>{}</SecretAccessKey>\n      <SessionToken>{}</SessionToken>\n      <Expiration>{}</Expiration>\n    </Credentials>\n  \
          </{operation}Result>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
          </{operation}Response>\n",
-        escape(&session.assumed_role_id),
-        escape(&session.assumed_role_arn),
         session.access_key_id,
         session.secret_access_key,
         session.session_token,

@@ -14,9 +14,11 @@ use url::Url;
 
 use crate::lock;
 
+use super::issued::{IssuedSession, SessionKind};
 use super::pages;
+use super::recent::Recent;
 use super::saml;
-use super::state::{AwsState, IssuedSession, Recent};
+use super::state::AwsState;
 use super::wire::random_letters;
 
 const COOKIE: &str = "emulated-aws-console";
@@ -86,6 +88,7 @@ pub(super) fn signin_token(state: &AwsState, form: &[(String, String)]) -> Optio
     if session.secret_access_key != credentials.key
         || session.session_token != credentials.token
         || session.expiration <= now
+        || session.kind == SessionKind::User
     {
         return None;
     }
@@ -196,9 +199,7 @@ pub(super) fn saml(
     let console = Console {
         session,
         ends: now + TimeDelta::seconds(i64::try_from(seconds).unwrap_or(0)),
-        destination: destination
-            .unwrap_or("https://console.aws.amazon.com/")
-            .to_owned(),
+        destination: destination.unwrap_or(state.partition.console()).to_owned(),
         issuer: None,
     };
     console_with_cookie(state, id, console)

@@ -9,7 +9,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use super::error::{AwsError, ErrorCode};
-use super::signer::Signer;
+use super::signer::{Credentials, Signer};
 use super::state::AwsState;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -72,6 +72,11 @@ pub(super) fn signer(
             "Credential should be scoped to correct service: 'sts'.".into(),
         ));
     }
+    if !state.partition.has_region(region) {
+        return Err(mismatch(
+            "Credential should be scoped to a valid region.".into(),
+        ));
+    }
     let time = NaiveDateTime::parse_from_str(&timestamp, "%Y%m%dT%H%M%SZ")
         .map_err(|_| incomplete("a valid 'X-Amz-Date'"))?
         .and_utc();
@@ -80,7 +85,10 @@ pub(super) fn signer(
     }
     let now = state.now();
     in_time(time, now)?;
-    let signer = known(state, &authorization, request, now)?;
+    let signer = Signer {
+        credentials: known(state, &authorization, request, now)?,
+        region: region.to_owned(),
+    };
     if !authorization
         .signed_headers
         .split(';')
@@ -145,11 +153,11 @@ fn known(
     authorization: &Authorization<'_>,
     request: &HttpRequest,
     now: DateTime<Utc>,
-) -> Result<Signer, AwsError> {
+) -> Result<Credentials, AwsError> {
     if header(request, "x-amz-security-token").is_none()
         && let Some(user) = state.user(authorization.access_key_id)
     {
-        return Ok(Signer::User(user));
+        return Ok(Credentials::User(user));
     }
     let token = header(request, "x-amz-security-token").unwrap_or_default();
     let session = state
@@ -167,7 +175,7 @@ fn known(
             "The security token included in the request is expired",
         ));
     }
-    Ok(Signer::Session(session))
+    Ok(Credentials::Session(session))
 }
 
 fn scope(text: &str) -> Option<(&str, [&str; 2])> {

@@ -10,7 +10,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::error::{AwsError, ErrorCode};
-use super::state::IssuedSession;
+use super::issued::IssuedSession;
+use super::partition::Partition;
 use super::token::Claims;
 use super::wire::Parameters;
 
@@ -156,7 +157,10 @@ impl SessionTags {
 }
 
 /// Reads the source identity from a token.
-pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, AwsError> {
+pub(super) fn source_identity(
+    claims: &Claims,
+    partition: Partition,
+) -> Result<Option<String>, AwsError> {
     let Some(claim) = claims.get(SOURCE_IDENTITY) else {
         return Ok(None);
     };
@@ -165,13 +169,14 @@ pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, AwsErro
             "The claim {SOURCE_IDENTITY} must be a string"
         )));
     };
-    parse_source_identity(text).map(Some)
+    parse_source_identity(text, partition).map(Some)
 }
 
-/// Parses a source identity: 2 to 256 characters of `[\w+=,.@-]`, without the prefix `aws:`.
-pub(super) fn parse_source_identity(text: &str) -> Result<String, AwsError> {
+/// Parses a source identity: 2 to 256 characters of `[\w+=,.@-]` (64 outside `aws`), without the prefix `aws:`.
+pub(super) fn parse_source_identity(text: &str, partition: Partition) -> Result<String, AwsError> {
     let mut limits = Parameters::new(&[]);
-    limits.length("sourceIdentity", text, 2, 256);
+    let max = partition.source_identity_chars_max();
+    limits.length("sourceIdentity", text, 2, max);
     limits.pattern("sourceIdentity", text, "_+=,.@-", "[\\w+=,.@-]*");
     if text.to_ascii_lowercase().starts_with("aws:") {
         limits.add_error(

@@ -3,15 +3,17 @@
 //! Checks are in the order of AWS: parameters, token, issuer, key, claims, tags, trust policy, duration, policies, size.
 //! Requests are unsigned, so errors disclose nothing about the role to clients without a valid token.
 
+use super::action::Action;
 use super::assume_role_parameters::AssumeRoleParameters;
+use super::authorize::Caller;
 use super::error::{AwsError, ErrorCode};
-use super::pattern::RequestKeys;
+use super::issued::SessionKind;
 use super::session::{RoleCaller, success};
-use super::state::{AwsState, SessionKind};
+use super::state::AwsState;
 use super::tags::{SessionTags, source_identity};
 use super::token::UnverifiedToken;
-use super::trust::{Action, Principal};
 use super::wire::Parameters;
+use crate::iam::RequestContext;
 
 const ACTION: Action = Action::AssumeRoleWithWebIdentity;
 
@@ -27,7 +29,7 @@ pub(super) async fn assume(
     parameters.pattern("roleSessionName", session_name, "_+=,.@-", "[\\w+=,.@-]*");
     let token = parameters.required("WebIdentityToken", 4, 20_000);
     parameters.finish()?;
-    let account = request.account()?;
+    let account = request.account(state.partition)?;
     let token = UnverifiedToken::parse(token)?;
     let provider = state.provider(account, &token.issuer).ok_or_else(|| {
         let issuer: String = token.issuer.chars().take(255).collect();
@@ -42,36 +44,38 @@ pub(super) async fn assume(
     let principal = RoleCaller {
         action: ACTION,
         kind: SessionKind::Federated,
-        principal: Principal::Federated(&provider.arn),
-        signed_by: None,
+        caller: Caller::Provider {
+            arn: &provider.arn,
+            operation: ACTION,
+        },
         session_name,
         subject: &claims.subject,
         tags: SessionTags::from_claims(&claims)?,
         inherited: SessionTags::default(),
-        source_identity: source_identity(&claims)?,
+        source_identity: source_identity(&claims, state.partition)?,
     };
     let role = state
         .role(account, request.role_arn)
         .ok_or_else(|| AwsError::access_denied(ACTION))?;
-    let mut keys = RequestKeys::default();
     let prefix = &provider.condition_prefix;
-    keys.add(&format!("{prefix}:aud"), &claims.audience);
-    keys.add(&format!("{prefix}:sub"), &claims.subject);
+    let mut context = RequestContext::default()
+        .with(&format!("{prefix}:aud"), &claims.audience)
+        .with(&format!("{prefix}:sub"), &claims.subject);
     if provider.is_google() {
         for audience in claims.original_audiences() {
-            keys.add(&format!("{prefix}:oaud"), audience);
+            context.add(&format!("{prefix}:oaud"), audience);
         }
     }
     for method in claims.methods() {
-        keys.add(&format!("{prefix}:amr"), method);
+        context.add(&format!("{prefix}:amr"), method);
     }
     if authorized_by_idp {
-        keys.add("sts:RoleAuthorizedByIdp", "true");
+        context.add("sts:RoleAuthorizedByIdp", "true");
     }
     if let Some(source) = &principal.source_identity {
-        keys.add("sts:SourceIdentity", source);
+        context.add("sts:SourceIdentity", source);
     }
-    principal.authorize(&role, keys)?;
+    principal.authorize(state, &role, context)?;
     if request.seconds > role.max_session_seconds {
         return Err(AwsError::new(
             ErrorCode::ValidationError,
@@ -80,7 +84,7 @@ pub(super) async fn assume(
     }
     request.check_policy()?;
     let packed = request.packed(&principal.tags.tags)?;
-    let session = principal.issue(state, account, &role, request.seconds)?;
+    let session = principal.issue(state, &role, request.seconds, &request.policies)?;
     let operation_elements = [
         ("SubjectFromWebIdentityToken", claims.subject.as_str()),
         ("Audience", &claims.audience),

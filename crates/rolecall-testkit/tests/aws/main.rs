@@ -5,8 +5,11 @@
 mod caller;
 mod faults;
 mod google;
+mod partitions;
+mod policies;
 mod saml;
 mod saml_setup;
+mod session_tokens;
 mod setup;
 mod signed;
 mod signin;

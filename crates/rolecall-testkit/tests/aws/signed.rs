@@ -93,7 +93,7 @@ impl Signed {
     }
 }
 
-fn credentials(output: &AssumeRoleOutput) -> Result<Credentials> {
+pub fn credentials(output: &AssumeRoleOutput) -> Result<Credentials> {
     let given = output.credentials().context("credentials")?;
     Ok(Credentials::new(
         given.access_key_id(),
@@ -105,7 +105,7 @@ fn credentials(output: &AssumeRoleOutput) -> Result<Credentials> {
 }
 
 /// Code and message of a refusal.
-async fn refused(request: AssumeRoleFluentBuilder) -> Result<(String, String)> {
+pub async fn refused(request: AssumeRoleFluentBuilder) -> Result<(String, String)> {
     match request.send().await {
         Ok(_) => anyhow::bail!("it was granted"),
         Err(error) => Ok((

@@ -1,29 +1,11 @@
-//! Values in a policy: literal text, the wildcards `*` and `?` if the operator supports them, and policy variables.
+//! Texts in a policy: literal text, the wildcards `*` and `?` if the operator supports them, and policy variables.
 //!
 //! The value of a variable is literal: a user named `*` matches only that name.
 
-use std::collections::HashMap;
+use anyhow::{Context as _, bail, ensure};
 
-use anyhow::{Context as _, bail};
-
-/// Condition keys of a request. Names are not case-sensitive, as in IAM.
-#[derive(Default)]
-pub(super) struct RequestKeys(HashMap<String, Vec<String>>);
-
-impl RequestKeys {
-    /// Adds a value. A key with several values is a multivalued key.
-    pub fn add(&mut self, key: &str, value: &str) {
-        self.0
-            .entry(key.to_ascii_lowercase())
-            .or_default()
-            .push(value.to_owned());
-    }
-
-    /// Values of a key, given in lower case; empty if the request does not have the key.
-    pub fn values(&self, key: &str) -> &[String] {
-        self.0.get(key).map_or(&[], Vec::as_slice)
-    }
-}
+use super::context::RequestContext;
+use super::key::ConditionKey;
 
 enum Piece {
     Text(String),
@@ -38,14 +20,14 @@ enum Piece {
     },
 }
 
-/// A value of a condition or an element of `Action`.
+/// A value of a condition, or an element of `Action` or `Resource`.
 pub(super) struct Pattern(Vec<Piece>);
 
 impl Pattern {
     /// Parses a value. `wildcards`: for operators with wildcards; `variables`: for policies of version 2012-10-17.
     ///
     /// # Errors
-    /// If a `${` is not closed.
+    /// If a `${` is not closed, or the variable is not a known condition key with one value.
     pub fn parse(text: &str, wildcards: bool, variables: bool) -> anyhow::Result<Pattern> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -86,7 +68,7 @@ impl Pattern {
     }
 
     /// Whether the pattern matches the whole value. A variable without exactly one value and without a default never matches.
-    pub fn matches(&self, value: &str, keys: &RequestKeys, ignore_case: bool) -> bool {
+    pub fn matches(&self, value: &str, context: &RequestContext, ignore_case: bool) -> bool {
         let fold = |text: &str| {
             if ignore_case {
                 text.to_lowercase()
@@ -100,7 +82,7 @@ impl Pattern {
                 Piece::Text(text) => tokens.extend(fold(text).chars().map(Token::Exactly)),
                 Piece::Any => tokens.push(Token::Any),
                 Piece::One => tokens.push(Token::One),
-                Piece::Variable { key, otherwise } => match (keys.values(key), otherwise) {
+                Piece::Variable { key, otherwise } => match (context.values(key), otherwise) {
                     ([one], _) => tokens.extend(fold(one).chars().map(Token::Exactly)),
                     ([], Some(default)) => tokens.extend(fold(default).chars().map(Token::Exactly)),
                     ([] | [_, _, ..], _) => return false,
@@ -127,8 +109,13 @@ fn variable(inside: &str) -> anyhow::Result<Piece> {
             None => bail!("the default value in ${{{inside}}} must be in single quotes"),
         },
     };
+    let known = ConditionKey::parse(key)?;
+    ensure!(
+        !known.multivalued,
+        "{key:?} has several values, so it cannot be a policy variable"
+    );
     Ok(Piece::Variable {
-        key: key.to_ascii_lowercase(),
+        key: key.to_owned(),
         otherwise,
     })
 }
@@ -177,13 +164,12 @@ mod tests {
     use super::*;
 
     fn fits(pattern: &str, value: &str) -> bool {
-        let mut keys = RequestKeys::default();
-        keys.add("sso.example:sub", "al*ce");
-        keys.add("many", "1");
-        keys.add("many", "2");
+        let context = RequestContext::default()
+            .with("sso.example:sub", "al*ce")
+            .with("aws:TagKeys", "1");
         Pattern::parse(pattern, true, true)
             .expect("a pattern")
-            .matches(value, &keys, false)
+            .matches(value, &context, false)
     }
 
     #[test]
@@ -200,15 +186,24 @@ mod tests {
             ("${SSO.example:sub}", "al*ce", true),
             ("${sso.example:sub}", "alice", false),
             ("${sso.example:sub}-*", "al*ce-7", true),
-            ("${absent}", "", false),
-            ("${absent, 'x'}", "x", true),
-            ("${many}", "1", false),
+            ("${aws:username}", "", false),
+            ("${aws:username, 'x'}", "x", true),
             ("${*}", "*", true),
             ("${*}", "a", false),
         ] {
             assert_eq!(fits(pattern, value), expected, "{pattern:?} on {value:?}");
         }
-        assert!(Pattern::parse("${open", true, true).is_err());
-        assert!(Pattern::parse("${a, b}", true, true).is_err());
+        for malformed in [
+            "${open",
+            "${aws:username, b}",
+            "${unknown}",
+            "${aws:TagKeys}",
+        ] {
+            assert!(
+                Pattern::parse(malformed, true, true).is_err(),
+                "{malformed}"
+            );
+        }
+        assert!(Pattern::parse("${unknown}", true, false).is_ok());
     }
 }
