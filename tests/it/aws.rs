@@ -14,4 +14,5 @@ mod mutations;
 mod outages;
 mod saml;
 mod saml_peers;
+mod simulated;
 mod tokens;

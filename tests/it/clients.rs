@@ -8,6 +8,7 @@ mod aws_cli;
 mod boto3;
 mod chromium;
 mod demo;
+mod every_trust;
 mod javascript;
 mod laptop;
 mod oldest;
@@ -55,7 +56,8 @@ impl Fixture {
         change(&mut settings);
         let stack = TestStack::start(settings).await?;
         let mut browser = stack.browser()?;
-        browser.open(&stack.at("/config?format=text")).await?;
+        let start = stack.at("/sign-in/example?return_to=%2Fconfig%3Fformat%3Dtext");
+        browser.open(&start).await?;
         let file = browser.sign_in_at_provider("alice").await?;
         let mut laptop = Laptop::new()?;
         laptop.save(".aws/config", file.body())?;

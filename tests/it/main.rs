@@ -16,5 +16,6 @@ mod readme;
 mod reference_config;
 mod security;
 mod store;
+mod templates;
 mod tls;
 mod web;

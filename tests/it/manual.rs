@@ -17,7 +17,7 @@ pub fn read(path: &str) -> Result<String> {
 }
 
 /// All pages, by path from the root.
-fn pages() -> Result<Vec<(PathBuf, String)>> {
+pub fn pages() -> Result<Vec<(PathBuf, String)>> {
     let mut pages = Vec::new();
     for folder in ["", "docs", "docs/decisions"] {
         for entry in fs::read_dir(repository().join(folder))? {

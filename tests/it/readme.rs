@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -13,50 +12,24 @@ use rolecall_testkit::browser::Browser;
 use rolecalld::config;
 use tempfile::TempDir;
 
-/// The fenced blocks of a language, in order.
-fn blocks(language: &str) -> Result<Vec<String>> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))?;
-    let opening = format!("```{language}\n");
-    let found = text
-        .split(&opening)
-        .skip(1)
-        .filter_map(|rest| rest.split_once("```"));
-    Ok(found.map(|(block, _)| block.to_owned()).collect())
-}
+use crate::templates;
 
 /// The TOML block that contains `mark`.
 pub fn toml(mark: &str) -> Result<String> {
-    let block = blocks("toml")?
-        .into_iter()
-        .find(|block| block.contains(mark));
+    let blocks = templates::blocks("README.md", "toml")?;
+    let mut blocks = blocks.into_iter().map(|(_, block)| block);
+    let block = blocks.find(|block| block.contains(mark));
     block.with_context(|| format!("the README has no TOML with {mark}"))
 }
 
 /// Roles and trust policies of the CloudFormation template, for the host and account of this issuer.
 fn trust_policies(host: &str, account: &str) -> Result<Vec<(String, serde_json::Value)>> {
-    let stack = blocks("yaml")?
-        .pop()
-        .context("the README has no YAML")?
-        .replace("${Issuer}", host)
-        .replace(
-            "${Rolecall.Arn}",
-            &format!("arn:aws:iam::{account}:oidc-provider/{host}"),
-        )
-        .replace("${AWS::AccountId}", account);
-    stack
-        .split("RoleName: ")
-        .skip(1)
-        .map(|rest| {
-            let name = rest.lines().next().unwrap_or_default();
-            let (_, document) = rest
-                .split_once("AssumeRolePolicyDocument: !Sub |\n")
-                .context("a role has no trust policy")?;
-            let mut documents =
-                serde_json::Deserializer::from_str(document).into_iter::<serde_json::Value>();
-            let policy = documents.next().context("the trust policy is empty")??;
-            Ok((format!("rolecall/{name}"), policy))
-        })
-        .collect()
+    let provider = format!("arn:aws:iam::{account}:oidc-provider/{host}");
+    templates::template("README.md", "AssumeRoleWithWebIdentity")?.trust_policies(&[
+        ("Issuer", host),
+        ("Rolecall.Arn", &provider),
+        ("AWS::AccountId", account),
+    ])
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod console;
 mod console_saml;
 mod corpora;
 mod credentials;
+mod every_trust;
 mod faults;
 mod forms;
 mod oidc_peer;

@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test | demo | bench | fuzz | ci | deb | image`.
+//! Development tasks: `cargo xtask test | demo | bench | fuzz | radosgw | ci | deb | image`.
 //!
 //! Each task installs missing requirements (or reports them with exit code 2), prints its progress on stderr and runs. The xtask
 //! has few dependencies, so that it builds in seconds.
@@ -18,6 +18,7 @@ mod machete;
 mod machine;
 mod packages;
 mod peers;
+mod radosgw;
 mod say;
 mod test;
 mod tool;
@@ -37,6 +38,7 @@ Commands:
   demo  [ROLECALL-DEMO ARGUMENTS]  build and run the demo: http://127.0.0.1:8400
   bench [BENCH ARGUMENTS]        run the benchmark of the release build
   fuzz  [SECONDS]                fuzz the SAML verifier; default: 60 seconds
+  radosgw                        install Ceph and test tokens of the gateway with its radosgw
   ci    [STEP…]                  run the checks of continuous integration, or only these steps
   deb   [--test [RELEASE]]       build the Debian package; --test installs and starts it in a chroot (requires root)
   image [BUILD ARGUMENTS]        build the container image with docker, podman or buildah
@@ -77,6 +79,7 @@ fn run(arguments: Vec<String>) -> anyhow::Result<()> {
         "demo" => demo::run(&machine, rest),
         "bench" => bench::run(&machine, rest),
         "fuzz" => fuzz::run(&machine, rest),
+        "radosgw" => radosgw::run(&machine, rest),
         "ci" => ci::run(&machine, rest),
         "image" => image::run(&machine, rest),
         "deb" => deb::run(&machine, rest),

@@ -89,6 +89,16 @@ pub(crate) const DEB_TEST: &[Need] = &[
     },
 ];
 
+pub(crate) const RADOSGW: &[Need] = &[Need {
+    what: "Ceph with radosgw",
+    debian: &["radosgw", "ceph-mon", "ceph-osd", "ceph-common"],
+    is_installed: |m| {
+        ["radosgw", "ceph-mon", "ceph-osd", "radosgw-admin"]
+            .iter()
+            .all(|name| m.program(name).is_some())
+    },
+}];
+
 pub(crate) const TEST: &[Need] = &[
     Need {
         what: "redis-server",

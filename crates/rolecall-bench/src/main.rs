@@ -17,6 +17,7 @@ mod memory;
 mod policy;
 mod polling;
 mod portal;
+mod proof;
 mod report;
 mod saml;
 mod schedule;
@@ -58,6 +59,8 @@ struct Bench {
 enum Measure {
     /// `Policy::grants`
     Policy,
+    /// Proof for AWS: token or SAML response
+    Proof,
     /// Time from start to ready
     Startup,
     /// Portal page
@@ -81,8 +84,12 @@ enum Measure {
 impl Bench {
     /// Whether a measurement needs the gateway's process.
     fn needs_gateway(&self) -> bool {
-        let in_this_process =
-            |measure: &Measure| matches!(measure, Measure::Policy | Measure::Saml | Measure::Trail);
+        let in_this_process = |measure: &Measure| {
+            matches!(
+                measure,
+                Measure::Policy | Measure::Proof | Measure::Saml | Measure::Trail
+            )
+        };
         self.only.is_empty() || !self.only.iter().all(in_this_process)
     }
 }
@@ -188,6 +195,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     if selected(Measure::Policy) {
         rows.extend(policy::measure(effort)?);
+    }
+    if selected(Measure::Proof) {
+        rows.extend(proof::measure(effort).await?);
     }
     if selected(Measure::Saml) {
         rows.extend(saml::measure(effort).await?);

@@ -83,7 +83,7 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
 }
 
 /// A user in 20 groups.
-fn person() -> anyhow::Result<Identity> {
+pub fn person() -> anyhow::Result<Identity> {
     let now: DateTime<Utc> = SystemClock.now();
     Ok(Identity {
         provider: ProviderId::parse("okta")?,
@@ -107,7 +107,17 @@ fn person() -> anyhow::Result<Identity> {
 /// A policy of this size. The first 1,000 accounts, 20 permission sets and 5,000 assignments are always the same. They are for
 /// 1,000 groups with five assignments each.
 fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Policy> {
-    let mut text = String::new();
+    policy_with(accounts, sets, assignments, "")
+}
+
+/// The same policy with more entries.
+pub fn policy_with(
+    accounts: usize,
+    sets: usize,
+    assignments: usize,
+    more: &str,
+) -> anyhow::Result<Policy> {
+    let mut text = more.to_owned();
     // Writing to a string does not fail.
     for n in 0..accounts {
         let _ = writeln!(

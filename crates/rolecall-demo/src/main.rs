@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use rolecall_harness::sample_data::{ACCOUNTS, access_policy_for_both_providers};
-use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
+use rolecall_harness::sample_data::{ACCOUNTS, SampleAccount, TRUST_ACCOUNTS};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::oidc::OidcSettings;
 use rolecall_testkit::saml::SamlProvider;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,22 +48,19 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
     );
     // With 0, each server uses any free port.
     let after = |offset: u16| if port == 0 { 0 } else { port + offset };
-    let mut saml = SamlStackSettings::default();
-    saml.provider.port = after(2);
-    let provider = OidcSettings {
-        port: after(1),
-        ..OidcSettings::default()
-    };
-    let stack = TestStack::start(TestStackSettings {
+    let mut settings = TestStackSettings {
         port,
         aws_port: after(OTHER_PORTS),
-        provider,
-        saml: Some(saml),
-        access: access_policy_for_both_providers(),
-        ..TestStackSettings::default()
-    })
-    .await
-    .with_context(|| {
+        provider: OidcSettings {
+            port: after(1),
+            ..OidcSettings::default()
+        },
+        ..TestStackSettings::every_trust()
+    };
+    if let Some(saml) = &mut settings.saml {
+        saml.provider.port = after(2);
+    }
+    let stack = TestStack::start(settings).await.with_context(|| {
         format!(
             "the demo cannot start on the ports {port} to {}; select others with --port",
             after(OTHER_PORTS)
@@ -98,6 +95,20 @@ fn ports(stack: &TestStack) -> Vec<u16> {
     .collect()
 }
 
+/// A line for each account: ID, name, trust type and what AWS accepts.
+fn accounts() -> String {
+    let line = |account: &SampleAccount| {
+        let SampleAccount {
+            id,
+            name,
+            trust,
+            proof,
+        } = account;
+        format!("  {id}  {name:15}{trust:18}{proof}\n")
+    };
+    ACCOUNTS.iter().chain(&TRUST_ACCOUNTS).map(line).collect()
+}
+
 fn welcome(stack: &TestStack) -> anyhow::Result<String> {
     let portal = stack.url();
     let terminal: String = stack
@@ -105,9 +116,9 @@ fn welcome(stack: &TestStack) -> anyhow::Result<String> {
         .lines()
         .map(|line| format!("  {line}\n"))
         .collect();
-    let accounts = ACCOUNTS
-        .map(|(id, name, trust)| format!("  {id}  {name:14}{trust}"))
-        .join("\n");
+    let accounts = accounts();
+    let access = stack.folder().join("access.toml");
+    let access = access.display();
     let forwarded: String = ports(stack)
         .into_iter()
         .map(|port| format!(" -L {port}:127.0.0.1:{port}"))
@@ -121,8 +132,10 @@ Sign in with OpenID Connect or SAML as (any password):
   bob     group payments-dev, without a second factor
   carol   no groups: the portal shows whom to contact for access
 
-Accounts, and how each trusts the gateway:
+Accounts, at least one for each trust type, and what AWS accepts in each:
 {accounts}
+The access policy is {access}
+A change of it takes effect immediately.
 
 To use an unmodified AWS CLI, boto3 or AWS SDK, run these commands. They also
 apply to the credentials that you copy from the portal. `aws sso login` opens a

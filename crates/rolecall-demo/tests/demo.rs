@@ -7,6 +7,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::process::{Process, Signal};
 
+/// The accounts: ID, name and `trust`.
+const ACCOUNTS: [(&str, &str, &str); 7] = [
+    ("111122223333", "payments-prod", "gateway-oidc"),
+    ("444455556666", "payments-dev", "gateway-oidc"),
+    ("777788889999", "sandbox", "gateway-saml"),
+    ("222233334444", "analytics", "caller"),
+    ("333344445555", "data-lake", "caller"),
+    ("555566667777", "legacy", "federation-token"),
+    ("666677778888", "research", "provider-saml"),
+];
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
 
 #[test]
@@ -17,11 +27,9 @@ fn demo_prints_accounts_and_deletes_its_directory() -> Result<()> {
         let mut demo = Process::start(command)?;
         demo.wait_for_line("Press Ctrl-C to stop", STARTED_WITHIN)?;
         let output = demo.output();
-        for line in [
-            "  111122223333  payments-prod as an OIDC provider",
-            "  777788889999  sandbox       as a SAML provider",
-        ] {
-            ensure!(output.contains(line), "{output}");
+        for (id, name, trust) in ACCOUNTS {
+            let line = format!("  {id}  {name:15}{trust} ");
+            ensure!(output.contains(&line), "{line}: {output}");
         }
         let config = output
             .split("AWS_CONFIG_FILE='")
@@ -37,7 +45,20 @@ fn demo_prints_accounts_and_deletes_its_directory() -> Result<()> {
         ensure!(output.contains(&forwarded), "{output}");
         ensure!(!output.contains(" -L 0:"), "{output}");
         let folder = Path::new(config).parent().context("no folder")?;
-        ensure!(folder.is_dir(), "{}", folder.display());
+        let access = folder.join("access.toml");
+        ensure!(
+            output.contains(&format!("The access policy is {}\n", access.display())),
+            "{output}"
+        );
+        let access = std::fs::read_to_string(access)?;
+        for (id, name, trust) in ACCOUNTS {
+            let account = format!("id = \"{id}\"\nname = \"{name}\"\n");
+            let (_, rest) = access.split_once(&account).context(name)?;
+            let entry = rest.split("\n[[").next().unwrap_or_default();
+            let trusts = entry.contains(&format!("\ntrust = \"{trust}\"\n"));
+            let is_default = trust == "gateway-oidc" && !entry.contains("trust =");
+            ensure!(trusts || is_default, "{name}: {entry}");
+        }
         demo.stop(signal)?;
         ensure!(!folder.exists(), "{} is still there", folder.display());
     }

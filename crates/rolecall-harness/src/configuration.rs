@@ -20,6 +20,8 @@ pub(crate) struct Endpoints<'a> {
     pub(crate) issuer: &'a str,
     /// Origin of the AWS emulator.
     pub(crate) aws: &'a str,
+    /// Origin of STS.
+    pub(crate) sts: &'a str,
     /// `[[provider]]` table of the SAML provider; empty without one.
     pub(crate) saml_provider: &'a str,
 }
@@ -54,6 +56,7 @@ fn text(settings: &TestStackSettings, endpoints: &Endpoints<'_>) -> String {
         public_url,
         issuer,
         aws,
+        sts,
         saml_provider,
     } = endpoints;
     let (store, database, more) = (&settings.store, &settings.database, &settings.more);
@@ -89,7 +92,7 @@ keys = "keys/"
 partition = "{partition}"
 sts_region = "{region}"
 sts_fallback_regions = {fallback_regions:?}
-endpoints = {{ sts = "{aws}", signin = "{aws}" }}
+endpoints = {{ sts = "{sts}", signin = "{aws}" }}
 
 [portal]
 contact = "platform@example.com"

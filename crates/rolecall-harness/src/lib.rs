@@ -13,6 +13,7 @@ mod saml;
 pub mod saml_verifier;
 pub mod sample_data;
 mod seed_aws;
+mod seed_trust;
 mod settings;
 mod stack;
 mod terminal;

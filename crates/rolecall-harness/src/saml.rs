@@ -14,11 +14,16 @@ use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider};
 use crate::files::write_secret;
 use crate::sample_data::SAML_PROVIDER_ID;
 
+/// Entity ID of AWS at identity providers.
+const AWS: &str = "urn:amazon:webservices";
+
 /// Settings of a SAML provider in addition to the OpenID provider, with the same users.
 #[derive(Clone, Default)]
 pub struct SamlStackSettings {
     /// Settings of the provider, where the gateway is registered when the stack starts.
     pub provider: SamlSettings,
+    /// Whether the gateway knows the provider's application for AWS, as accounts with `trust = "provider-saml"` require.
+    pub aws_application: bool,
     /// Additional keys of the gateway's `saml` table. `UPSTREAM` stands for the URL of the provider.
     pub more: String,
 }
@@ -40,6 +45,13 @@ impl SamlStackSettings {
         write_secret(&folder.join("saml.pem"), &[key, certificate].concat())?;
         fs::write(folder.join("saml.xml"), provider.metadata()?)?;
         let more = self.more.replace("UPSTREAM", &provider.url());
+        let aws = match self.aws_application {
+            true => format!(
+                "aws = {{ start = {:?} }}",
+                provider.idp_initiated_url(AWS, None)
+            ),
+            false => String::new(),
+        };
         let text = format!(
             r#"
 [[provider]]
@@ -50,6 +62,7 @@ domains = ["example.com"]
 metadata = {{ file = "saml.xml" }}
 signing_keys = [{{ file = "saml.pem" }}]
 encryption_keys = [{{ file = "saml.pem" }}]
+{aws}
 {more}
 "#
         );

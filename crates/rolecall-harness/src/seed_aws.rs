@@ -12,10 +12,17 @@ use rolecalld::aws::{AwsSettings, ResponseIssuer};
 use rolecalld::world::SystemEntropy;
 
 use crate::clock::TestClock;
-use crate::sample_data::{ACCOUNTS, SAML_PROVIDER};
+use crate::sample_data::{ACCOUNTS, SAML_PROVIDER, SampleAccount};
 
+/// The permission sets with a role in every account.
+pub(crate) const PERMISSION_SETS: [&str; 3] = ["Administrator", "Developer", "ReadOnly"];
 /// `MaxSessionDuration` of the roles. The permission sets use less.
-const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
+pub(crate) const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
+
+/// The tag `rolecall:permission-set` of sessions of a permission set, with and without a variant.
+pub(crate) fn permission_set_names(permission_set: &str) -> [String; 2] {
+    [permission_set.to_owned(), format!("{permission_set}@*")]
+}
 
 /// Registers the gateway in every account and creates the roles that it issues.
 pub(crate) fn seed_aws(
@@ -42,11 +49,11 @@ pub(crate) fn seed_aws(
     let host = issuer
         .trim_start_matches("https://")
         .trim_start_matches("http://");
-    for (id, ..) in ACCOUNTS {
+    for SampleAccount { id, .. } in ACCOUNTS {
         let account = aws.account(id)?;
         let oidc = account.oidc_provider(issuer, &["sts.amazonaws.com"])?;
         let by_saml = account.saml_provider(SAML_PROVIDER, &metadata)?;
-        for permission_set in ["Administrator", "Developer", "ReadOnly"] {
+        for permission_set in PERMISSION_SETS {
             let statement = |provider: &str, action: &str, (key, value): (String, String)| {
                 serde_json::json!({
                     "Effect": "Allow",
@@ -54,7 +61,7 @@ pub(crate) fn seed_aws(
                     "Action": [action, "sts:TagSession", "sts:SetSourceIdentity"],
                     "Condition": {
                         "StringEquals": { key: value, "aws:RequestTag/rolecall:account": id },
-                        "StringLike": { "aws:RequestTag/rolecall:permission-set": [permission_set, format!("{permission_set}@*")], "sts:SourceIdentity": "*@example.com" },
+                        "StringLike": { "aws:RequestTag/rolecall:permission-set": permission_set_names(permission_set), "sts:SourceIdentity": "*@example.com" },
                     },
                 })
             };

@@ -8,7 +8,7 @@ use rolecall_testkit::oidc::OidcSettings;
 use rolecalld::aws::OwnCredentials;
 
 use crate::saml::SamlStackSettings;
-use crate::sample_data::ACCESS_POLICY;
+use crate::sample_data::{ACCESS_POLICY, access_policy_with_every_trust};
 
 /// Configures the AWS emulator before the gateway starts, and writes files that the configuration names to the directory. Returns
 /// the AWS credentials of the gateway itself, if it has any.
@@ -46,6 +46,8 @@ pub struct TestStackSettings {
     /// Issuer that replaces the identity provider, if any. The gateway must be registered there as
     /// [`CLIENT_ID`](crate::sample_data::CLIENT_ID).
     pub issuer: Option<String>,
+    /// Origin of an STS that replaces the AWS emulator, if any.
+    pub sts: Option<String>,
     /// An additional SAML provider, if any.
     pub saml: Option<SamlStackSettings>,
     /// Maximum number of requests that the AWS emulator records.
@@ -73,10 +75,25 @@ impl Default for TestStackSettings {
             more: String::new(),
             provider: OidcSettings::default(),
             issuer: None,
+            sts: None,
             saml: None,
             requests_kept: 1_000,
             partition: Partition::Aws,
             prepare_aws: None,
+        }
+    }
+}
+
+impl TestStackSettings {
+    /// The sample data with an account for each trust type, and a SAML provider.
+    pub fn every_trust() -> Self {
+        Self {
+            saml: Some(SamlStackSettings {
+                aws_application: true,
+                ..SamlStackSettings::default()
+            }),
+            access: access_policy_with_every_trust(),
+            ..Self::default()
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::replica::Replica;
 use crate::saml;
 use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 use crate::seed_aws::seed_aws;
+use crate::seed_trust::{register_aws, seed_callers};
 use crate::settings::TestStackSettings;
 
 /// A running gateway with everything that it talks to. Dropping the stack stops all parts.
@@ -69,9 +70,10 @@ impl TestStack {
         })?;
         let keys = gateway_keys::create(folder.path(), &gateway_clock)?;
         seed_aws(&aws, &public_url, keys, gateway_clock.clone())?;
-        let prepare = settings.prepare_aws.take();
-        let own_credentials = prepare.map(|prepare| prepare(&aws, folder.path()));
-        let own_credentials = own_credentials.transpose()?.flatten();
+        let own_credentials = match settings.prepare_aws.take() {
+            Some(prepare) => prepare(&aws, folder.path())?,
+            None => Some(seed_callers(&aws, folder.path(), gateway_clock.clone())?),
+        };
         let saml = settings.saml.as_ref();
         let saml = saml.map(|saml| saml.start(folder.path(), clock.clone()));
         let (saml, saml_provider) = saml.transpose()?.unzip();
@@ -79,6 +81,7 @@ impl TestStack {
             public_url: &public_url,
             issuer: &settings.issuer.clone().unwrap_or_else(|| provider.issuer()),
             aws: &aws.url(),
+            sts: &settings.sts.clone().unwrap_or_else(|| aws.url()),
             saml_provider: saml_provider.as_deref().unwrap_or_default(),
         };
         configuration::write(folder.path(), &settings, &endpoints)?;
@@ -87,6 +90,7 @@ impl TestStack {
             Replica::start(&config, listener, gateway_clock, own_credentials.clone()).await?;
         if let Some(saml) = &saml {
             saml::register_gateway(saml, &gateway.services)?;
+            register_aws(saml, &aws, &public_url)?;
         }
         Ok(Self {
             provider,

@@ -25,11 +25,11 @@ const TARGET: &str = "111122223333";
 const ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
 
 /// An IAM user of the gateway's account; the role `hub` beside it and `rolecall/Developer` elsewhere both trust the user.
-struct CallerFixture {
-    aws: Aws,
-    user: AccessKey,
-    hub: RoleArn,
-    role: RoleArn,
+pub struct CallerFixture {
+    pub aws: Aws,
+    pub user: AccessKey,
+    pub hub: RoleArn,
+    pub role: RoleArn,
 }
 
 fn trust(principal: &str, actions: &[&str], condition: &Value) -> Role {
@@ -40,7 +40,7 @@ fn trust(principal: &str, actions: &[&str], condition: &Value) -> Role {
 }
 
 impl CallerFixture {
-    fn new() -> Result<Self> {
+    pub fn new() -> Result<Self> {
         let aws = Aws::start(Emulated::default())?;
         let user = aws.account(GATEWAY)?.user("tools/gateway")?;
         let external = json!({"StringEquals": {"sts:ExternalId": "rolecall-1"}});
@@ -63,7 +63,7 @@ impl CallerFixture {
         Ok(())
     }
 
-    fn key(&self) -> Credentials {
+    pub fn key(&self) -> Credentials {
         let AccessKey {
             access_key_id,
             secret_access_key,
@@ -72,12 +72,12 @@ impl CallerFixture {
         Credentials::new(access_key_id, secret_access_key, None, None, "test")
     }
 
-    fn sts(&self, own: Credentials) -> Result<StsClient> {
+    pub fn sts(&self, own: Credentials) -> Result<StsClient> {
         let own = OwnCredentials::provided(own, Arc::new(SystemClock));
         Ok(StsClient::new(settings(Some(&self.aws))?, http_client()).signing_with(own))
     }
 
-    fn request(&self, via: &[&RoleArn]) -> Result<AssumeRole> {
+    pub fn request(&self, via: &[&RoleArn]) -> Result<AssumeRole> {
         let mut tags = RoleSessionTags::default();
         tags.add(TagKey::parse("rolecall:account")?, TARGET)?;
         tags.add(TagKey::parse("team")?, "payments")?;

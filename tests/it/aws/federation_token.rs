@@ -12,7 +12,8 @@ use rolecalld::aws::{StsClient, http_client};
 
 use super::fixture::{ACCOUNT, alice, refusal, settings};
 
-fn request(aws: &Aws) -> Result<GetFederationToken> {
+/// A request with the key of an IAM user.
+pub fn request(aws: &Aws) -> Result<GetFederationToken> {
     let key = aws.account(ACCOUNT)?.user("rolecall")?;
     let mut tags = RoleSessionTags::default();
     tags.add(TagKey::parse("rolecall:account")?, ACCOUNT)?;

@@ -1,6 +1,7 @@
 //! Ten thousand tokens that differ from a good one in what AWS must check: none of them is accepted.
 
 mod claims;
+mod simulated;
 
 use std::sync::{Arc, OnceLock};
 
@@ -49,6 +50,11 @@ struct Forge {
 
 impl Forge {
     async fn new() -> Result<Self> {
+        Self::with(|host| Ok((provider(host), narrow_policy(host)))).await
+    }
+
+    /// With roles that have the trust policy for a host, and the ARN of its provider.
+    async fn with(policy: impl Fn(&str) -> Result<(String, Value)>) -> Result<Self> {
         let key = SigningKey::generate(Algorithm::Es256)?;
         let others = [
             SigningKey::generate(Algorithm::Es256)?.with_kid(key.kid()),
@@ -63,24 +69,9 @@ impl Forge {
             ..Emulated::default()
         })?;
         let account = aws.account(ACCOUNT)?;
-        let provider = account.oidc_provider(&issuer, &[AUDIENCE])?;
-        let host = issuer.trim_start_matches("http://");
-        let trust = json!({ "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow",
-            "Principal": { "Federated": provider },
-            "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"],
-            "Condition": {
-                "StringEquals": {
-                    format!("{host}:aud"): AUDIENCE,
-                    format!("{host}:sub"): "okta|00u1alice",
-                    "aws:RequestTag/rolecall:account": ACCOUNT,
-                    "aws:RequestTag/rolecall:permission-set": "Developer",
-                    "aws:RequestTag/team": "payments",
-                    "sts:SourceIdentity": "alice@example.com",
-                },
-                "Bool": { "sts:RoleAuthorizedByIdp": "true" },
-            },
-        }]});
+        let created = account.oidc_provider(&issuer, &[AUDIENCE])?;
+        let (provider, trust) = policy(issuer.trim_start_matches("http://"))?;
+        ensure!(provider == created, "{provider}");
         account.role("rolecall/Developer", Role::with_trust_policy(trust.clone()))?;
         account.role("rolecall/Administrator", Role::with_trust_policy(trust))?;
         let role = RoleArn::new(
@@ -209,6 +200,31 @@ impl Forge {
         };
         Ok((format!("signature {kind} {variant}"), token))
     }
+}
+
+/// The ARN of the provider of this issuer.
+fn provider(host: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")
+}
+
+/// A trust policy that accepts only the good token.
+fn narrow_policy(host: &str) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Federated": provider(host) },
+        "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"],
+        "Condition": {
+            "StringEquals": {
+                format!("{host}:aud"): AUDIENCE,
+                format!("{host}:sub"): "okta|00u1alice",
+                "aws:RequestTag/rolecall:account": ACCOUNT,
+                "aws:RequestTag/rolecall:permission-set": "Developer",
+                "aws:RequestTag/team": "payments",
+                "sts:SourceIdentity": "alice@example.com",
+            },
+            "Bool": { "sts:RoleAuthorizedByIdp": "true" },
+        },
+    }]})
 }
 
 /// The claims of a token that the gateway makes.

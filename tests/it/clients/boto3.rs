@@ -12,8 +12,8 @@ use crate::operate::get;
 const PROCESSES: usize = 50;
 
 impl Fixture {
-    /// Runs `tests/peers/python/caller.py` as this profile.
-    async fn boto3(&self, profile: &str, processes: usize) -> Result<Ran> {
+    /// Runs `tests/peers/python/caller.py` as this profile, or with credentials in environment variables if it is empty.
+    pub(super) async fn boto3(&self, profile: &str, processes: usize) -> Result<Ran> {
         let python = PYTHON_PEERS.path().context("checked before")?;
         let mut command = self.laptop.command(python);
         command

@@ -1,6 +1,6 @@
 """Becomes a profile's role and prints who that is. With a number, in that many processes, which all begin at once.
 
-Arguments: the profile, the number of processes. Exits with 1 when any of them failed.
+Arguments: the profile (empty for credentials in environment variables), the number of processes. Exits with 1 when any of them failed.
 """
 
 import multiprocessing
@@ -10,7 +10,7 @@ import boto3
 
 
 def who(profile):
-    return boto3.Session(profile_name=profile).client("sts").get_caller_identity()["Arn"]
+    return boto3.Session(profile_name=profile or None).client("sts").get_caller_identity()["Arn"]
 
 
 def process(gate, answers, profile):

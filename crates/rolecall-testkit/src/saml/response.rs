@@ -178,7 +178,11 @@ fn attributes(idp: &ProviderState, requested: &SignInRequest, person: &Person) -
         attributes.push(Attribute::new(name, strings(value)));
     }
     for (name, values) in &requested.service_provider.attributes {
-        attributes.push(Attribute::new(name, values.clone()));
+        let values = values.iter();
+        let values: Vec<String> = values
+            .map(|value| value.replace("{email}", &person.email))
+            .collect();
+        attributes.push(Attribute::new(name, values));
     }
     attributes
 }

@@ -24,7 +24,7 @@ pub struct ServiceProvider {
     pub certificates: Vec<X509>,
     /// Certificate for the encryption of assertions.
     pub encryption: Option<X509>,
-    /// Additional attributes: name and values.
+    /// Additional attributes: name and values. `{email}` in a value is the address of the user.
     pub attributes: Vec<(String, Vec<String>)>,
 }
 
