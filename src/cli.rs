@@ -2,9 +2,11 @@
 //! Errors print the problem, then `hint:` and the next step.
 
 mod audit;
+mod aws;
 mod check;
 mod explain;
 mod keys;
+mod names;
 mod out;
 mod serve;
 mod sessions;
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   rolecalld check --config rolecall.toml             validate the configuration
   rolecalld serve --config rolecall.toml             start the gateway
   rolecalld explain --config rolecall.toml --provider okta --claims alice.json
+  rolecalld aws cloudformation --config rolecall.toml --account payments-prod
   rolecalld audit verify --config rolecall.toml      verify the integrity of the audit trail";
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +50,9 @@ enum Command {
     /// Revoke the sessions of a user
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    /// Generate what AWS accounts need to trust this gateway
+    #[command(subcommand)]
+    Aws(aws::AwsCommand),
     /// Verify, export or search the audit trail
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Keys(keys) => keys.run(),
         Command::Sessions(sessions) => sessions.run(),
+        Command::Aws(aws) => aws.run(),
         Command::Audit(audit) => audit.run(),
     };
     out::finish(outcome)

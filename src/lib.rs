@@ -11,6 +11,7 @@ pub mod egress;
 mod file;
 mod hardening;
 pub mod idp;
+pub mod provisioning;
 mod regions;
 pub mod server;
 mod sqlite_file;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
-use rolecall_core::aws::{MintedSaml, Recipient, SamlClaims, SamlIssuer};
+use rolecall_core::aws::{MintedSaml, Recipient, SamlClaims, SamlIssuer, saml_entity_id};
 use rolecall_core::base::limits::{LEEWAY, SAML_RESPONSE_CHARS_MAX, SAML_RESPONSE_LIFE};
 use rolecall_core::base::secret::SamlResponse;
 use rolecall_core::base::{BoxError, Clock, Entropy};
@@ -131,7 +131,7 @@ impl ResponseIssuer {
 
     /// `entityID`, and `Issuer` of every response: the URL of the metadata.
     pub fn entity_id(&self) -> String {
-        format!("{}/saml/metadata", self.origin)
+        saml_entity_id(&self.origin)
     }
 
     /// Checks that there is an active key.
@@ -154,11 +154,8 @@ impl ResponseIssuer {
 
     fn recipient(&self, claims: &SamlClaims) -> Result<Recipient, RespondError> {
         let region = claims.region.as_ref().unwrap_or(&self.aws.sts_region);
-        claims
-            .recipient
-            .clone()
-            .or_else(|| self.aws.signin_endpoint.as_ref().map(Recipient::below))
-            .or_else(|| Recipient::of(self.aws.partition, region))
+        let (own, endpoint) = (claims.recipient.as_ref(), self.aws.signin_endpoint.as_ref());
+        Recipient::for_account(own, endpoint, self.aws.partition, region)
             .ok_or(RespondError::NoRecipient)
     }
 

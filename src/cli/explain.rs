@@ -4,18 +4,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rolecall_core::access::{
-    Account, DurationReason, EvaluatedRule, Explanation, Grant, Locked, Policy, RuleOutcome, Unmet,
+    DurationReason, EvaluatedRule, Explanation, Grant, Locked, Policy, RuleOutcome, Unmet,
 };
 use rolecall_core::aws::{AccountId, FederatedUserName, RoleSessionDuration};
 use rolecall_core::base::{Clock as _, json};
 use rolecall_core::caller::{Circumstances, Facts};
-use rolecall_core::config_file::suggest;
 use rolecall_core::identity::{Identity, ProviderId};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde::Serialize;
 
 use super::out::{self, CommandStatus, Failure};
-use super::{AccessArg, ConfigArg};
+use super::{AccessArg, ConfigArg, names};
 use crate::idp::{OidcProvider, ProviderSettings, SamlProvider};
 use crate::world::SystemClock;
 
@@ -121,35 +120,17 @@ impl Explain {
 
     /// Resolves the options `--account` and `--permission-set`; both must exist in the policy.
     fn filter(&self, policy: &Policy) -> Result<Filter, Failure> {
-        let account = match &self.account {
-            None => None,
-            Some(wanted) => {
-                let is_it = |account: &&Account| {
-                    account.id.as_str() == wanted || account.name.as_str() == wanted
-                };
-                let found = policy.accounts().find(is_it);
-                let names = policy.accounts().map(|account| account.name.as_str());
-                Some(found.ok_or_else(|| unknown("account", wanted, names))?)
-            }
-        };
+        let account = self.account.as_deref();
+        let account = account.map(|wanted| names::account(policy, wanted));
+        let account = account.transpose()?;
         if let Some(wanted) = &self.permission_set {
-            let mut names = policy.permission_sets().map(|set| set.name.as_str());
-            if !names.any(|name| name == wanted) {
-                let names = policy.permission_sets().map(|set| set.name.as_str());
-                return Err(unknown("permission set", wanted, names));
-            }
+            names::permission_set(policy, wanted)?;
         }
         Ok(Filter {
             account: account.map(|account| account.id.clone()),
             permission_set: self.permission_set.clone(),
         })
     }
-}
-
-fn unknown<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> Failure {
-    let otherwise = format!("every {kind} is listed in the access files");
-    Failure::configuration(format!("unknown {kind} {wanted}"))
-        .hint(suggest::hint(wanted, known, &otherwise))
 }
 
 /// The account and permission set to show; `None` shows all.

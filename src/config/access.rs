@@ -1,12 +1,14 @@
 //! The access files: `*.toml` files and directories of such files, read together as one policy.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use rolecall_core::access::{Files, Policy, PolicyContext, PolicyFile, ProviderFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::base::secret::SecretText;
+use rolecall_core::identity::EmailDomain;
 use sha2::{Digest as _, Sha256};
 
 use super::{LoadError, folder, read_bounded, read_text, secret_ref};
@@ -59,6 +61,13 @@ impl Files for ReferencedFiles {
 }
 
 impl AccessFiles {
+    /// The mail domains for which the identity providers are trusted, sorted, without duplicates.
+    pub fn email_domains(&self) -> Vec<EmailDomain> {
+        let domains = self.providers.iter().flat_map(|provider| &provider.domains);
+        let domains: BTreeSet<&EmailDomain> = domains.collect();
+        domains.into_iter().cloned().collect()
+    }
+
     /// All access files that exist now: in the configured order, and by name within a directory.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod egress;
 mod federation_token;
 mod fixture;
 mod foreign;
+mod generated;
 mod issuing;
 mod keys;
 mod logs;

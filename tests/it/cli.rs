@@ -1,6 +1,7 @@
 //! The command line: output streams and exit codes.
 
 mod audit;
+mod aws;
 mod aws_credentials;
 mod check;
 mod egress;

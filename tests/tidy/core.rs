@@ -110,6 +110,7 @@ const CORE: &[&str] = &[
     "aws",
     "caller",
     "access",
+    "provisioning",
     "audit",
     "entitlements",
     "session",

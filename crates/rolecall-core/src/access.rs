@@ -5,6 +5,7 @@
 //! and an attribute that a role session cannot carry is rejected when the role is issued ([`Grant::attributes`]). Only
 //! [`Policy::grants`] creates a [`Grant`].
 
+mod assigned_role;
 mod assignment;
 mod attributes;
 mod caller_trust;
@@ -19,6 +20,7 @@ mod glob;
 mod grant;
 mod index;
 mod match_counter;
+mod permission_set;
 mod policy;
 mod read;
 mod remediation;
@@ -28,12 +30,12 @@ mod template;
 mod trust;
 mod who;
 
+pub use assigned_role::AssignedRole;
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
 pub use caller_trust::CallerTrust;
 pub use catalog::{
     Account, AccountName, Audience, InvalidAccountName, InvalidAudience, InvalidOuPath,
-    InvalidPermissionSetName, InvalidVariantName, OuPath, PermissionSet, PermissionSetName,
-    SessionPolicies, SessionTag, Variant, VariantName,
+    InvalidPermissionSetName, InvalidVariantName, OuPath, PermissionSetName, VariantName,
 };
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};
@@ -41,6 +43,7 @@ pub use console_method::ConsoleMethod;
 pub use duration_reason::DurationReason;
 pub use explain::{EvaluatedRule, Explanation, RuleOutcome};
 pub use grant::{Grant, Grants, Locked};
+pub use permission_set::{PermissionSet, RolePermissions, SessionPolicies, SessionTag, Variant};
 pub use policy::Policy;
 pub use read::{
     Files, OidcClientFacts, PolicyContext, PolicyFile, ProviderFacts, ProviderProtocol,

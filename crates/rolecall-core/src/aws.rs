@@ -10,9 +10,11 @@ mod earlier_calls;
 mod external_id;
 mod federated_user;
 mod name;
+mod oidc_provider;
 mod packed_size;
 mod provider_id_token;
 mod role_chaining;
+mod role_policy;
 mod saml;
 mod session_policy;
 mod sts;
@@ -34,12 +36,14 @@ pub use federated_user::{
     AccessKey, AccessKeyId, FederatedUserName, GetFederationToken, InvalidAccessKeyId,
 };
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
+pub use oidc_provider::OidcProviderName;
 pub use packed_size::PackedSize;
 pub use provider_id_token::{ProviderIdToken, UnusableIdToken};
 pub use role_chaining::{OwnCredentialsState, RoleChaining};
+pub use role_policy::{InlinePolicy, InvalidInlinePolicy, InvalidRolePolicyArn, RolePolicyArn};
 pub use saml::{
     ConsolePost, InvalidRecipient, InvalidSamlProvider, MintedSaml, Recipient, SamlClaims,
-    SamlIssuer, SamlProviderArn,
+    SamlIssuer, SamlProviderArn, saml_entity_id,
 };
 pub use session_policy::{InvalidSessionPolicy, PolicyArn, SessionPolicy};
 pub use sts::{

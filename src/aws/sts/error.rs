@@ -54,7 +54,7 @@ impl Failure {
                 let status = status.unwrap_or_default();
                 let answer = error.raw_response();
                 let body = answer.and_then(|answer| answer.body().bytes());
-                let words = match is_success(status) {
+                let excerpt = match is_success(status) {
                     // It may be a broken response of STS, with credentials in it.
                     true => NOT_A_RESPONSE.to_owned(),
                     false => excerpt(body.unwrap_or_default()),

@@ -196,7 +196,7 @@ impl RegionalSts {
             attempts.lost();
             Failure::Foreign {
                 status: 200,
-                words: NOT_A_RESPONSE.to_owned(),
+                excerpt: NOT_A_RESPONSE.to_owned(),
             }
         })
     }

@@ -16,6 +16,11 @@ fn every_command_has_help_with_examples() -> Result<()> {
         &["keys", "--help"],
         &["sessions", "--help"],
         &["audit", "--help"],
+        &["aws", "--help"],
+        &["aws", "cloudformation", "--help"],
+        &["aws", "terraform", "--help"],
+        &["aws", "trust-policy", "--help"],
+        &["aws", "resource-control-policy", "--help"],
     ] {
         let ran = rolecalld(folder.path(), command)?;
         ensure!(ran.code == 0 && ran.err.is_empty(), "{command:?} {ran:?}");

@@ -159,6 +159,7 @@ async fn authorization_request_has_all_parameters() -> Result<()> {
     let demand = AuthnRequirements {
         fresh: true,
         second_factor: true,
+        silent: false,
         login_hint: EmailAddress::parse("alice@example.com").ok(),
     };
     let url = redirect(fixture.adapter.begin(&state, &demand).await?.0)?;
@@ -194,6 +195,7 @@ async fn remembered_sign_in_is_not_fresh() -> Result<()> {
     let fresh = AuthnRequirements {
         fresh: true,
         second_factor: false,
+        silent: false,
         login_hint: None,
     };
     let mut fixture = Fixture::new()?;

@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
+use crate::access::permission_set::PermissionSet;
 use crate::access::template::{Placeholder, RenderError, Template};
 use crate::aws::{InvalidTag, PackedSize, Partition, RoleSessionTags, SourceIdentity, TagKey};
 use crate::caller::Facts;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::access::catalog::PermissionSet;
+use crate::access::permission_set::PermissionSet;
 use crate::access::template::{Placeholder, Template};
 use crate::access::who::Who;
 use crate::identity::{ClaimPath, ProviderId};

@@ -7,10 +7,11 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::access::assignment::{AccountIndex, Assignment, SetIndex};
-use crate::access::catalog::{Account, PermissionSet, Variant, VariantName};
+use crate::access::catalog::{Account, VariantName};
 use crate::access::condition::Unmet;
 use crate::access::duration_reason::DurationReason;
 use crate::access::match_counter::MatchCounter;
+use crate::access::permission_set::{PermissionSet, Variant};
 use crate::access::trust::Trust;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
@@ -306,7 +307,7 @@ impl Grant {
         self.permission_set().variants.get(self.variant?)
     }
 
-    fn session_policies(&self) -> &crate::access::catalog::SessionPolicies {
+    fn session_policies(&self) -> &crate::access::permission_set::SessionPolicies {
         self.variant_entry()
             .and_then(|variant| variant.session_policies.as_ref())
             .unwrap_or(&self.permission_set().session_policies)

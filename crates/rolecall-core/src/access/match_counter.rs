@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, SetMask, bit_of};
-use crate::access::catalog::PermissionSet;
 use crate::access::condition::Unmet;
+use crate::access::permission_set::PermissionSet;
 use crate::access::policy::{Applicable, Contents};
 use crate::aws::RoleChaining;
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, Scope, SetIndex};
 use crate::access::attributes;
-use crate::access::catalog::{Account, PermissionSet};
+use crate::access::catalog::Account;
 use crate::access::claim_names::ClaimNames;
 use crate::access::condition::Unmet;
 use crate::access::explain::{Explanation, Reasons};
 use crate::access::grant::Grants;
 use crate::access::index::Index;
 use crate::access::match_counter::MatchCounter;
+use crate::access::permission_set::PermissionSet;
 use crate::access::who::{Person, RuleKind, UnmetCondition};
 use crate::aws::{AccountId, Partition};
 use crate::caller::{Circumstances, Facts};

@@ -14,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, SetIndex, SetMask};
-use crate::access::catalog::{Account, PermissionSet};
+use crate::access::catalog::Account;
 use crate::access::glob;
+use crate::access::permission_set::PermissionSet;
 use crate::config_file::{Located, quoted, suggest};
 
 /// The result of one selector. Results are cached, because many rules use the same selectors.

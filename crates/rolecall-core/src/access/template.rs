@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::identity::{ClaimPath, EmailAddress, Identity};
+use crate::identity::{ClaimPath, EmailAddress, EmailDomain, Identity};
 
 /// A text with placeholders. `{{` and `}}` are literal braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +143,25 @@ impl Template {
                 Part::Value(..) => "",
             })
             .collect()
+    }
+
+    /// Patterns of IAM (`StringLike`) that every rendered text matches: a placeholder is `*`, and `{email}` ends in one of
+    /// the domains, which are those that the providers are trusted for. The literal part must not contain wildcards, as
+    /// that of a source identity.
+    pub fn patterns(&self, domains: &[EmailDomain]) -> Vec<String> {
+        let uses_email = self.placeholders().any(|one| *one == Placeholder::Email);
+        let pattern = |domain: Option<&EmailDomain>| {
+            let parts = self.0.iter().map(|part| match (part, domain) {
+                (Part::Literal(literal), _) => literal.clone(),
+                (Part::Value(Placeholder::Email, _), Some(domain)) => format!("*@{domain}"),
+                (Part::Value(..), _) => "*".to_owned(),
+            });
+            parts.collect::<String>()
+        };
+        match domains {
+            [_, ..] if uses_email => domains.iter().map(|domain| pattern(Some(domain))).collect(),
+            [] | [_, ..] => vec![pattern(None)],
+        }
     }
 
     /// The placeholders of the template.

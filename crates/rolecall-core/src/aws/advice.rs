@@ -9,7 +9,8 @@ use url::Url;
 pub use signed::without_names;
 
 use super::{
-    AccessKeyId, CallerIdentity, RoleArn, RoleSessionDuration, SamlProviderArn, StsRefusal,
+    AccessKeyId, CallerIdentity, OidcProviderName, RoleArn, RoleSessionDuration, SamlProviderArn,
+    StsRefusal,
 };
 
 /// Input for the advice.
@@ -89,13 +90,15 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         ProofFacts::WebIdentity {
             audience,
             provider: Some(provider),
-        } => id_token::advice(refusal, facts.role, provider, audience).map(
-            |(explanation, hint)| Advice {
-                explanation,
-                hint,
-                operators: None,
-            },
-        ),
+        } => {
+            id_token::advice(refusal, facts.role, provider, audience).map(|(explanation, hint)| {
+                Advice {
+                    explanation,
+                    hint,
+                    operators: None,
+                }
+            })
+        }
         ProofFacts::WebIdentity { provider: None, .. } | ProofFacts::Saml { .. } => None,
         ProofFacts::Caller {
             own,
@@ -127,7 +130,7 @@ fn general_advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         answer,
     } = *facts;
     let issuer = issuer.as_str().trim_end_matches('/');
-    let oidc_provider = issuer.split_once("://").map_or(issuer, |(_, host)| host);
+    let oidc_provider = OidcProviderName::of(facts.issuer);
     let account = role.account();
     let name = role.role().name();
     let other = || {

@@ -40,7 +40,7 @@ impl StsError {
         match self {
             Self::AfterEarlierCalls { earlier, error } => (earlier, *error),
             Self::Unanswered { attempts, .. } => {
-                let unanswered = tries;
+                let unanswered = attempts;
                 let via = Vec::new();
                 (EarlierCalls { via, unanswered }, self)
             }

@@ -47,6 +47,15 @@ impl SamlProviderArn {
         own_partition == partition.as_str() && own_account == account.as_str()
     }
 
+    /// The ARN before and after the account ID.
+    pub fn around_account(&self) -> (String, String) {
+        let (partition, _, name) = self.parts();
+        (
+            format!("arn:{partition}:iam::"),
+            format!(":saml-provider/{name}"),
+        )
+    }
+
     /// Name of the provider in the account.
     pub fn name(&self) -> &str {
         self.parts().2
@@ -73,6 +82,19 @@ impl Recipient {
             region => format!("https://{region}.{domain}/saml"),
         };
         Url::parse(&url).ok().map(Self)
+    }
+
+    /// The recipient of the responses for an account: its own, else that of a custom sign-in endpoint, else that of the
+    /// Region.
+    pub fn for_account(
+        own: Option<&Self>,
+        endpoint: Option<&Url>,
+        partition: Partition,
+        region: &Region,
+    ) -> Option<Self> {
+        own.cloned()
+            .or_else(|| endpoint.map(Self::below))
+            .or_else(|| Self::of(partition, region))
     }
 
     /// The URL on another origin, for an emulator or a custom endpoint.
@@ -122,6 +144,12 @@ impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str())
     }
+}
+
+/// `entityID` of the gateway with this origin as SAML provider of IAM, and `Issuer` of its responses: the URL of the
+/// metadata. `origin` has no trailing slash.
+pub fn saml_entity_id(origin: &str) -> String {
+    format!("{origin}/saml/metadata")
 }
 
 /// Content of a SAML response for AWS.

@@ -154,6 +154,19 @@ pub const SESSION_TAG_VALUE_CHARS_MAX: usize = 256;
 pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 /// Managed policies of one role session (STS, `PolicyArns`).
 pub const POLICY_ARNS_MAX: usize = 10;
+/// Managed policies of one role, by default and with the highest quota (IAM, "Managed policies attached to an IAM role").
+pub const ROLE_MANAGED_POLICIES_DEFAULT: usize = 10;
+/// See [`ROLE_MANAGED_POLICIES_DEFAULT`].
+pub const ROLE_MANAGED_POLICIES_MAX: usize = 20;
+/// Characters of a trust policy without white space, by default and with the highest quota (IAM, "Role trust policy length").
+pub const TRUST_POLICY_CHARS_DEFAULT: usize = 2_048;
+/// See [`TRUST_POLICY_CHARS_DEFAULT`].
+pub const TRUST_POLICY_CHARS_MAX: usize = 4_096;
+/// Characters of all inline policies of a role together, without white space (IAM).
+pub const ROLE_INLINE_POLICIES_CHARS_MAX: usize = 10_240;
+/// Characters of a managed policy without white space (IAM).
+pub const MANAGED_POLICY_CHARS_MAX: usize = 6_144;
+
 /// Maximum number of intermediate roles in `via` of an account. Each adds a call to STS to every credential request.
 pub const VIA_ROLES_MAX: usize = 3;
 

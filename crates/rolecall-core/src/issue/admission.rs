@@ -30,6 +30,7 @@ impl StsQuota {
             Trust::GatewayOidc
             | Trust::GatewaySaml(_)
             | Trust::ProviderSaml(_)
+            | Trust::ProviderOidc(_)
             | Trust::FederationToken(_) => (account.id.as_str(), 0),
         };
         let region = account.sts_region.as_ref().map(ToString::to_string);

@@ -252,7 +252,7 @@ fn errors_in_permission_sets() {
         ),
         (
             "variants = { a = { <colour = \"x\" } }",
-            "unknown key \"colour\" | a variant takes session_duration, description, role, destination, keep_base_policy, session_policy, policy_arns",
+            "unknown key \"colour\" | a variant takes session_duration, description, role, managed_policies, inline_policy, permissions_boundary, destination, keep_base_policy, session_policy, policy_arns",
         ),
         (
             "variants = { a = { role = <\"rolecall/Read Only\" } }",

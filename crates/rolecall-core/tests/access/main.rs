@@ -17,6 +17,8 @@ mod names;
 mod policy_errors;
 mod properties;
 mod provider_oidc;
+mod provisioning;
+mod role_permissions;
 mod roles;
 mod rules;
 mod session_limits;

@@ -181,6 +181,24 @@ proptest! {
     }
 
     #[test]
+    fn every_grant_is_an_assigned_role(
+        assignments in prop::collection::vec(rule("assignment"), 1..8),
+        denies in prop::collection::vec(rule("deny"), 0..3),
+        identity in any_identity(),
+    ) {
+        let policy = policy(&assignments, &denies);
+        prop_assume!(policy.is_some());
+        let policy = policy.unwrap();
+        let assigned = policy.assigned_roles();
+        for grant in policy.grants(&facts(&identity)).iter() {
+            let role = assigned.iter().find(|role| {
+                role.account.id == grant.account().id && role.permission_set.name == grant.permission_set().name
+            });
+            prop_assert!(role.is_some_and(|role| grant.duration_max() <= role.duration_max), "{}", grant.label());
+        }
+    }
+
+    #[test]
     fn parsed_values_display_their_input(text in "[a-z{}. ]{0,12}") {
         if let Ok(template) = Template::parse(&text) {
             prop_assert_eq!(template.to_string(), text);

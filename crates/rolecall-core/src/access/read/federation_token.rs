@@ -2,7 +2,8 @@
 
 use super::PolicyContext;
 use crate::access::assignment::Scope;
-use crate::access::catalog::{Account, PermissionSet, SessionPolicies};
+use crate::access::catalog::Account;
+use crate::access::permission_set::{PermissionSet, SessionPolicies};
 use crate::access::trust::Trust;
 use crate::aws::{AccessKey, AccessKeyId};
 use crate::base::secret::SecretText;

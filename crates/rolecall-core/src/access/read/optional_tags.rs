@@ -1,13 +1,13 @@
 //! Session policies with a `Deny` that depends on an optional session tag. A person without the tag is not denied, and people can cause
 //! that themselves: with a claim of their own that is missing, invalid or too long.
 
-use crate::access::catalog::{PermissionSet, Variant};
+use crate::access::permission_set::{PermissionSet, Variant};
 use crate::config_file::Spot;
 
 /// Warns of such a `Deny` in the permission set, or in a variant with session policies of its own.
 pub(super) fn warn(spot: Spot<'_>, set: &PermissionSet, variant: Option<&Variant>) {
-    let limits = variant.and_then(|variant| variant.limits.as_ref());
-    let Some(policy) = &limits.unwrap_or(&set.limits).session_policy else {
+    let limits = variant.and_then(|variant| variant.session_policies.as_ref());
+    let Some(policy) = &limits.unwrap_or(&set.session_policies).session_policy else {
         return;
     };
     let name = set.role_name(variant.map(|variant| &variant.name));

@@ -1,12 +1,11 @@
 //! `[[permission_set]]`
 
 use super::{
-    Names, PolicyContext, line_of_text, optional_tags, session_policies, session_size,
-    session_tags, template,
+    Names, PolicyContext, line_of_text, optional_tags, role_permissions, session_policies,
+    session_size, session_tags, template,
 };
-use crate::access::catalog::{
-    PermissionSet, PermissionSetName, SessionPolicies, Variant, VariantName,
-};
+use crate::access::catalog::{PermissionSetName, VariantName};
+use crate::access::permission_set::{PermissionSet, RolePermissions, SessionPolicies, Variant};
 use crate::aws::{Destination, RolePath, RoleSessionDuration};
 use crate::config_file::{Located, Reader, Value, quoted};
 
@@ -31,11 +30,13 @@ pub(super) fn read(
     let session_policies = session_policies::read(&reader, context).unwrap_or_default();
     let session_tags = session_tags::read(&reader, context);
     let source_identity = template::read_source_identity(&reader, context);
+    let permissions = role_permissions::read(&reader, context);
     let mut variants = Vec::new();
     for (key, value) in reader.table("variants").iter().flat_map(Reader::entries) {
         let base = Base {
             duration: session_duration,
             session_policies: &session_policies,
+            permissions: &permissions,
         };
         let variant = variant(key, &value, context, base);
         variants.extend(variant.map(|variant| (key.spot, variant)));
@@ -57,6 +58,7 @@ pub(super) fn read(
         session_policies,
         session_tags,
         source_identity,
+        permissions,
         variants: set_variants.collect(),
     };
     session_size::warn(name.spot, &set, None);
@@ -76,6 +78,7 @@ pub(super) fn read(
 struct Base<'s> {
     duration: Option<RoleSessionDuration>,
     session_policies: &'s SessionPolicies,
+    permissions: &'s RolePermissions,
 }
 
 fn variant(
@@ -102,13 +105,16 @@ fn variant(
             "the shorter one applies: remove session_duration from the variant",
         );
     }
+    let description = line_of_text(&reader, "description");
+    let role = reader.value("role");
+    let (permissions, has_role) = (base.permissions, role.is_some());
     let variant = Variant {
         name: name.ok()?,
-        description: line_of_text(&reader, "description"),
-        role: reader
-            .value("role")
+        description,
+        role: role
             .and_then(|role| role.parse::<RolePath>())
             .map(|role| role.value),
+        permissions: role_permissions::read_variant(&reader, context, has_role, permissions),
         session_duration,
         destination: destination(&reader, context),
         session_policies: session_policies::read_variant(

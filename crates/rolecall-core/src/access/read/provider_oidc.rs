@@ -2,7 +2,8 @@
 
 use super::{Names, PolicyContext, ProviderProtocol, who};
 use crate::access::assignment::Scope;
-use crate::access::catalog::{Account, Audience, PermissionSet};
+use crate::access::catalog::{Account, Audience};
+use crate::access::permission_set::PermissionSet;
 use crate::access::trust::{ProviderOidc, Trust};
 use crate::access::who::{RuleKind, Who};
 use crate::config_file::{Located, Spot, Value, quoted};

@@ -1,7 +1,8 @@
 //! `session_policy` and `policy_arns` of a permission set and of its variants.
 
 use super::PolicyContext;
-use crate::access::catalog::SessionPolicies;
+use super::policy_file::read_policy;
+use crate::access::permission_set::SessionPolicies;
 use crate::aws::{PolicyArn, SessionPolicy};
 use crate::base::limits;
 use crate::config_file::{Located, Reader, Value, quoted};
@@ -37,21 +38,7 @@ pub(super) fn read(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<S
 
 /// `session_policy = { file = "…" }`, or the document itself as a string.
 fn session_policy(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<SessionPolicy> {
-    let text = match value.as_text() {
-        Some(text) => text.to_owned(),
-        None => {
-            let reader = value.table("session_policy")?;
-            let file = reader.required("file").and_then(|file| file.string());
-            reader.done();
-            let file = file?;
-            let read = context.files.read(file.spot.path(), file.value);
-            if let Err(reason) = &read {
-                let message = format!("cannot read {}", quoted(file.value));
-                file.spot.error(message, reason.as_str());
-            }
-            read.ok()?
-        }
-    };
+    let text = read_policy(value, "session_policy", context)?;
     let policy = SessionPolicy::parse(&text);
     if let Err(error) = &policy {
         value.invalid(error.to_string());

@@ -1,7 +1,7 @@
 //! Permission sets whose session policies and tags leave little of STS's space for the claims in their tags.
 
 use crate::access::attributes::{ACCOUNT_TAG, PERMISSION_SET_TAG};
-use crate::access::catalog::{PermissionSet, Variant};
+use crate::access::permission_set::{PermissionSet, Variant};
 use crate::access::template::Template;
 use crate::aws::{PackedSize, RoleSessionTags, TagKey};
 use crate::config_file::Spot;

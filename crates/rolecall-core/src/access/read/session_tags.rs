@@ -2,7 +2,7 @@
 
 use super::{PolicyContext, template};
 use crate::access::attributes::{ACCOUNT_TAG, PERMISSION_SET_TAG};
-use crate::access::catalog::SessionTag;
+use crate::access::permission_set::SessionTag;
 use crate::access::template::Template;
 use crate::aws::{RoleSessionTags, TagKey};
 use crate::config_file::{Reader, Value, quoted};

@@ -1,0 +1,92 @@
+//! What a plan needs to know about the gateway besides its access policy.
+
+use url::Url;
+
+use crate::aws::{AccountId, OidcProviderName, Partition, Region};
+use crate::base::text_newtype;
+use crate::identity::EmailDomain;
+
+/// The gateway, as accounts see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Installation<'a> {
+    /// `iss` of the tokens.
+    pub issuer: &'a Url,
+    /// Partition of all accounts.
+    pub partition: Partition,
+    /// Whether tokens name the role that they are for (`[aws] role_claim`).
+    pub role_claim: bool,
+    /// Region of STS, for accounts without their own.
+    pub sts_region: &'a Region,
+    /// A sign-in endpoint that replaces those of AWS.
+    pub signin_endpoint: Option<&'a Url>,
+    /// Domains for which the identity providers are trusted.
+    pub email_domains: &'a [EmailDomain],
+    /// The owner of the gateway's own AWS credentials, for `trust = "caller"`.
+    pub principal: Option<&'a GatewayPrincipal>,
+    /// Metadata of the gateway as SAML provider, for `trust = "gateway-saml"`.
+    pub saml_metadata: Option<&'a str>,
+}
+
+impl Installation<'_> {
+    /// The URL of the issuer without a trailing slash.
+    pub(super) fn issuer_url(&self) -> &str {
+        self.issuer.as_str().trim_end_matches('/')
+    }
+
+    /// The issuer's name in IAM.
+    pub(super) fn oidc_provider(&self) -> OidcProviderName {
+        OidcProviderName::of(self.issuer)
+    }
+
+    /// Whether a policy can require that tokens name their role: STS of other partitions is not known to evaluate the claim.
+    pub fn enforces_role_claim(&self) -> bool {
+        self.role_claim && self.partition == Partition::Aws
+    }
+}
+
+text_newtype!(
+    /// ARN of the IAM role or user whose credentials the gateway has.
+    GatewayPrincipal,
+    InvalidGatewayPrincipal,
+    "write the ARN of an IAM role or user: arn:aws:iam::111122223333:role/rolecall-gateway",
+    |text| {
+        let parts = || {
+            let (partition, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
+            let (account, resource) = rest.split_once(':')?;
+            let name = resource.strip_prefix("role/").or_else(|| resource.strip_prefix("user/"))?;
+            let name_char = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&b);
+            let valid = Partition::ALL.iter().any(|known| known.as_str() == partition)
+                && AccountId::parse(account).is_ok()
+                && (1..=512).contains(&name.len())
+                && name.bytes().all(name_char);
+            valid.then_some(())
+        };
+        parts().is_some()
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principal_is_a_role_or_a_user() {
+        for good in [
+            "arn:aws:iam::999988887777:role/tools/rolecall-gateway",
+            "arn:aws-cn:iam::999988887777:user/gateway",
+        ] {
+            assert!(GatewayPrincipal::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "*",
+            "arn:aws:iam::999988887777:root",
+            "arn:aws:iam::999988887777:role/",
+            "arn:aws:iam::999988887777:role/*",
+            "arn:aws:sts::999988887777:assumed-role/gateway/i-1",
+            "arn:aws-x:iam::999988887777:role/gateway",
+        ] {
+            assert!(GatewayPrincipal::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
