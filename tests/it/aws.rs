@@ -13,6 +13,7 @@ mod logs;
 mod moto;
 mod mutations;
 mod outages;
+mod own_credentials;
 mod saml;
 mod saml_peers;
 mod simulated;

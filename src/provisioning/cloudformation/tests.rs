@@ -18,7 +18,9 @@ fn evaluated(node: &Node<String>) -> String {
             [(function, Node::Text(text))] if function == "Fn::Sub" => substituted(text),
             other => panic!("{other:?}"),
         },
-        other => panic!("{other:?}"),
+        other @ (Node::Null | Node::Flag(_) | Node::Number(_) | Node::List(_)) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -6,6 +6,9 @@ use super::{
     AWS_PROVIDER_SOURCE, AWS_PROVIDER_VERSION, Argument, Resource, TERRAFORM_VERSION, template,
 };
 
+/// Arguments by name.
+type Members = Vec<(String, Node<String>)>;
+
 pub(super) fn configuration(title: &str, resources: &[Resource]) -> String {
     let provider = Node::map([
         ("source", Node::text(AWS_PROVIDER_SOURCE)),
@@ -15,7 +18,7 @@ pub(super) fn configuration(title: &str, resources: &[Resource]) -> String {
         ("required_version", Node::text(TERRAFORM_VERSION)),
         ("required_providers", Node::map([("aws", provider)])),
     ]);
-    let mut kinds: Vec<(String, Vec<(String, Node<String>)>)> = Vec::new();
+    let mut kinds: Vec<(String, Members)> = Vec::new();
     for resource in resources {
         let entry = (resource.name.clone(), arguments(resource));
         match kinds.iter_mut().find(|(kind, _)| kind == resource.kind) {
@@ -35,7 +38,7 @@ pub(super) fn configuration(title: &str, resources: &[Resource]) -> String {
 
 fn arguments(resource: &Resource) -> Node<String> {
     let arguments = resource.arguments.iter();
-    let mut members: Vec<(String, Node<String>)> = arguments
+    let mut members: Members = arguments
         .map(|(name, argument)| ((*name).to_owned(), value(argument)))
         .collect();
     if !resource.depends_on.is_empty() {

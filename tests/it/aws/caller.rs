@@ -1,28 +1,25 @@
 //! `AssumeRole` with the gateway's own credentials, at the emulated AWS: the whole request, hop by hop, and every refusal.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_credential_types::Credentials;
 use rolecall_core::aws::{
-    AssumeRole, AssumedRole, CallerIdentity, ExternalId, IntermediateSession, Partition, PolicyArn,
-    PrincipalKind, Region, RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionParameters,
-    RoleSessionTags, SessionPolicy, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest,
-    TagKey,
+    AssumeRole, AssumedRole, ExternalId, IntermediateSession, Partition, PolicyArn, PrincipalKind,
+    RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionParameters, RoleSessionTags,
+    SessionPolicy, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest, TagKey,
 };
-use rolecall_core::identity::{Identity, Subject};
 use rolecall_testkit::aws::{AccessKey, Aws, AwsSettings as Emulated, Role, SessionKind};
 use rolecalld::aws::{OwnCredentials, StsClient, http_client};
 use rolecalld::world::SystemClock;
 use serde_json::{Value, json};
-use url::Url;
 
 use super::fixture::{alice, refusal, settings};
 
-const GATEWAY: &str = "999988887777";
+pub const GATEWAY: &str = "999988887777";
 const TARGET: &str = "111122223333";
-const ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+pub const ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
 
 /// An IAM user of the gateway's account; the role `hub` beside it and `rolecall/Developer` elsewhere both trust the user.
 pub struct CallerFixture {
@@ -57,7 +54,7 @@ impl CallerFixture {
     }
 
     /// Creates the target role again, with another trust policy.
-    fn target(&self, principal: &str, actions: &[&str], condition: &Value) -> Result<()> {
+    pub fn target(&self, principal: &str, actions: &[&str], condition: &Value) -> Result<()> {
         let role = trust(principal, actions, condition);
         self.aws.account(TARGET)?.role("rolecall/Developer", role)?;
         Ok(())
@@ -104,14 +101,14 @@ impl CallerFixture {
     }
 
     /// The request with the user's key.
-    async fn assume(&self, request: AssumeRole) -> Result<Result<AssumedRole, StsError>> {
+    pub async fn assume(&self, request: AssumeRole) -> Result<Result<AssumedRole, StsError>> {
         let sts = self.sts(self.key())?;
         Ok(sts.assume(&StsRequest::AssumeRole(request)).await)
     }
 }
 
 #[tokio::test]
-async fn the_whole_request_is_what_core_asked_for() -> Result<()> {
+async fn request_has_exactly_the_given_parameters() -> Result<()> {
     let fixture = CallerFixture::new()?;
     let mut request = fixture.request(&[])?;
     request.session.duration = RoleSessionDuration::MAX;
@@ -166,7 +163,7 @@ async fn the_whole_request_is_what_core_asked_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_hop_is_signed_with_the_credentials_of_the_one_before() -> Result<()> {
+async fn each_hop_is_signed_with_the_previous_credentials() -> Result<()> {
     let fixture = CallerFixture::new()?;
     let middle = trust(fixture.hub.as_str(), &ACTIONS, &json!({}));
     let middle = fixture.aws.account("444455556666")?.role("spoke", middle)?;
@@ -270,7 +267,7 @@ async fn each_hop_is_signed_with_the_credentials_of_the_one_before() -> Result<(
 }
 
 #[tokio::test]
-async fn refusals_are_told_apart_and_end_the_chain() -> Result<()> {
+async fn refusals_are_classified_and_end_the_chain() -> Result<()> {
     let fixture = CallerFixture::new()?;
     let wrong = AssumeRole {
         external_id: Some(ExternalId::parse("rolecall-2")?),
@@ -337,7 +334,7 @@ async fn refusals_are_told_apart_and_end_the_chain() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_session_of_a_role_is_limited_to_an_hour() -> Result<()> {
+async fn chained_session_is_limited_to_one_hour() -> Result<()> {
     let fixture = CallerFixture::new()?;
     fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
     let to_hub = AssumeRole {
@@ -368,129 +365,5 @@ async fn a_session_of_a_role_is_limited_to_an_hour() -> Result<()> {
     assert_eq!(refusal(answer)?, StsRefusal::ChainedDurationTooLong);
     request.session.duration = RoleSessionDuration::CHAINED_MAX;
     sts.assume(&StsRequest::AssumeRole(request)).await?;
-    Ok(())
-}
-
-/// Credentials of a role on the way carry the tags and the name of one person.
-#[tokio::test]
-async fn credentials_of_a_role_on_the_way_are_never_used_for_another_person() -> Result<()> {
-    let fixture = CallerFixture::new()?;
-    fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
-    let sts = fixture.sts(fixture.key())?;
-    let bob = Identity {
-        subject: Subject::parse("00u1bob")?,
-        ..alice()?
-    };
-    let names = [RoleSessionName::of(&alice()?), RoleSessionName::of(&bob)];
-    // The second request of one person calls the hub again as well.
-    for name in [&names[0], &names[1], &names[0]] {
-        let request = AssumeRole {
-            session_name: name.clone(),
-            ..fixture.request(&[&fixture.hub])?
-        };
-        sts.assume(&StsRequest::AssumeRole(request)).await?;
-    }
-    let requests = fixture.aws.requests();
-    let hub: Vec<_> = requests
-        .iter()
-        .filter(|request| request.field("RoleArn") == Some(fixture.hub.as_str()))
-        .map(|request| request.field("RoleSessionName").unwrap_or_default())
-        .collect();
-    assert_eq!(
-        hub,
-        [names[0].as_str(), names[1].as_str(), names[0].as_str()]
-    );
-    let sessions = fixture.aws.issued();
-    for (pair, n) in requests.chunks(2).zip((0..).step_by(2)) {
-        let authorization = pair[1].header("authorization").context("unsigned")?;
-        assert!(authorization.contains(&sessions[n].access_key_id));
-        assert_eq!(
-            pair[0].field("RoleSessionName"),
-            pair[1].field("RoleSessionName")
-        );
-    }
-    Ok(())
-}
-
-/// Each hop goes to the account's Region and is signed for it.
-#[tokio::test]
-async fn signed_requests_go_to_the_region_of_the_account() -> Result<()> {
-    let fixture = CallerFixture::new()?;
-    fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
-    let aws = Url::parse(&fixture.aws.url())?;
-    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-    let regions = asked.clone();
-    let endpoints = Arc::new(move |region: &Region| {
-        let mut asked = regions.lock().ok()?;
-        asked.push(region.to_string());
-        // Elsewhere nothing answers.
-        let here = region.as_str() == "us-east-1";
-        here.then(|| aws.clone())
-            .or(Url::parse("http://127.0.0.1:1").ok())
-    });
-    let own = OwnCredentials::provided(fixture.key(), Arc::new(SystemClock));
-    let sts = StsClient::with_endpoints(settings(None)?, http_client(), endpoints);
-    let sts = sts.signing_with(own);
-    let region = Region::parse("us-east-1")?;
-    let mut request = fixture.request(&[&fixture.hub])?;
-    request.session.region = Some(region.clone());
-    let issued = sts.assume(&StsRequest::AssumeRole(request)).await?;
-    assert_eq!(issued.region, "us-east-1");
-    sts.identity_of(&issued.credentials, Some(&region)).await?;
-    let requests = fixture.aws.requests();
-    assert_eq!(requests.len(), 3);
-    for request in requests {
-        let authorization = request.header("authorization").context("unsigned")?;
-        assert!(
-            authorization.contains("/us-east-1/sts/aws4_request"),
-            "{authorization}"
-        );
-    }
-    assert_eq!(
-        asked
-            .lock()
-            .ok()
-            .and_then(|asked| asked.first().cloned())
-            .as_deref(),
-        Some("us-east-1")
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn sts_says_whose_credentials_these_are() -> Result<()> {
-    let fixture = CallerFixture::new()?;
-    let sts = fixture.sts(fixture.key())?;
-    let own = sts.own_identity().await?;
-    assert_eq!(own, CallerIdentity::parse(&fixture.user.user_arn)?);
-    let issued = fixture.assume(fixture.request(&[])?).await??;
-    let identity = sts.identity_of(&issued.credentials, None).await?;
-    assert_eq!(identity.arn(), issued.assumed_role_arn);
-    assert!(identity.is_session_of(&fixture.role));
-    Ok(())
-}
-
-#[tokio::test]
-async fn credentials_that_sts_does_not_accept_are_told_apart_from_an_outage() -> Result<()> {
-    let fixture = CallerFixture::new()?;
-    let account = fixture.aws.account(GATEWAY)?;
-    account.forget_access_key(&fixture.user.access_key_id);
-    let answer = fixture.assume(fixture.request(&[])?).await?;
-    assert_eq!(refusal(answer)?, StsRefusal::InvalidCredentials);
-    let sts = fixture.sts(fixture.key())?;
-    let answer = sts.own_identity().await;
-    assert!(
-        matches!(&answer, Err(StsError::Refused { refusal, .. }) if *refusal == StsRefusal::InvalidCredentials),
-        "{answer:?}"
-    );
-    let wrong = Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "test");
-    let answer = fixture.sts(wrong)?.own_identity().await;
-    assert!(matches!(answer, Err(StsError::Refused { .. })));
-
-    let none = StsClient::new(settings(Some(&fixture.aws))?, http_client());
-    let request = StsRequest::AssumeRole(fixture.request(&[])?);
-    let answer = none.assume(&request).await;
-    assert!(matches!(answer, Err(StsError::NoCredentials(_))));
-    assert!(!format!("{answer:?}").contains(&fixture.user.secret_access_key));
     Ok(())
 }

@@ -181,9 +181,12 @@ impl Statement {
     }
 }
 
+/// Values by condition key.
+type ConditionKeys = Vec<(String, Node<AccountText>)>;
+
 /// The conditions by operator, in the order in which the operators occur.
 fn conditions(conditions: &[Condition]) -> Node<AccountText> {
-    let mut operators: Vec<(String, Vec<(String, Node<AccountText>)>)> = Vec::new();
+    let mut operators: Vec<(String, ConditionKeys)> = Vec::new();
     for condition in conditions {
         let operator = condition.operator.as_str();
         let values = Node::one_or_list(condition.values.iter().cloned());

@@ -54,7 +54,10 @@ pub(super) fn refused(
         {
             SignInError::InteractionRequired(to)
         }
-        error => error.into(),
+        error @ (ProviderError::Refused { .. }
+        | ProviderError::Rejected { .. }
+        | ProviderError::Misconfigured(_)
+        | ProviderError::Unavailable(_)) => error.into(),
     }
 }
 

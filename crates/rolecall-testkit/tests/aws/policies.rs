@@ -207,7 +207,7 @@ async fn caller_and_session_policies_limit_later_requests() -> Result<()> {
     // A policy that cannot be evaluated denies.
     let unknown = document(json!({"Effect": "Allow", "Action": "*", "Resource": "*",
         "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}));
-    hub.set_permissions(&accounts.hub, &[unknown.clone()])
+    hub.set_permissions(&accounts.hub, std::slice::from_ref(&unknown))
         .expect_err("an operator that is not known");
     hub.set_permissions(
         &accounts.hub,
