@@ -124,7 +124,7 @@ pub(super) fn caller_advice(refusal: StsRefusal, facts: &CallerFacts<'_>) -> Opt
         StsRefusal::Throttled => {
             return Some(Advice {
                 explanation: "AWS is receiving too many requests from the gateway's own account.".to_owned(),
-                hint: "Try again in a minute.".to_owned(),
+                hint: "Try again in a few seconds.".to_owned(),
                 operators: Some(format!("STS throttles the account of {principal}: lower sts_rate in [aws], or ask AWS for a higher quota.")),
             });
         }

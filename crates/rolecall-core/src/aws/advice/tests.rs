@@ -124,7 +124,7 @@ fn every_refusal_of_a_token_has_a_code_and_advice() {
             "policy_arns",
         ),
         (StsRefusal::RegionDisabled, "region_disabled", "sts_region"),
-        (StsRefusal::Throttled, "throttled", "minute"),
+        (StsRefusal::Throttled, "throttled", "seconds"),
         (StsRefusal::Other, "other", "administrator"),
     ] {
         assert_eq!(refusal.code(), code);
@@ -194,7 +194,7 @@ fn missing_saml_provider_advice_names_the_command() {
         (StsRefusal::RegionDisabled, "sts_region"),
         (StsRefusal::AccountInactive, "Billing"),
         (StsRefusal::NotSts, "endpoints.sts"),
-        (StsRefusal::Throttled, "minute"),
+        (StsRefusal::Throttled, "seconds"),
     ] {
         let hint = advice(refusal, &facts).hint;
         assert!(hint.contains(text), "{hint}");

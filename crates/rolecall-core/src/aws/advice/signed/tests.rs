@@ -159,7 +159,7 @@ fn each_refusal_of_a_signed_request_has_a_cause() {
             "sts_region",
         ),
         (StsRefusal::AccountInactive, "Billing", "Billing"),
-        (StsRefusal::Throttled, "sts_rate", "minute"),
+        (StsRefusal::Throttled, "sts_rate", "seconds"),
         (StsRefusal::ChainedDurationTooLong, "at most 1 h", ""),
         (StsRefusal::DurationTooLong, "MaxSessionDuration", ""),
         (
