@@ -82,7 +82,10 @@ impl From<IssueError> for PageError {
                 let again = silent_path(provider, "/");
                 return Self::with_text("Sign in again", &error).action("Sign in again", again);
             }
-            IssueError::IdToken(_) => "This role requires another sign-in",
+            IssueError::IdToken(IdTokenError::Unusable(_)) => "AWS does not accept your ID token",
+            IssueError::IdToken(IdTokenError::OtherProvider { .. }) => {
+                "This role requires another sign-in"
+            }
             IssueError::Mismatch(mismatch) => mismatch_title(*mismatch),
             IssueError::Token(_) => "Tokens cannot be signed",
             IssueError::Refused(refused) if refused.refusal == StsRefusal::NotSts => {
@@ -134,7 +137,7 @@ fn of_id_token(error: &IdTokenError) -> ErrorText {
         IdTokenError::SignInAgain { title, .. } => forbidden(Fault::Caller, &format!("AWS trusts your sign-in with {title} for this role, and it is no longer recent enough."))
             .hint(format!("Sign in again with {title} in a browser, then try again.")),
         IdTokenError::Unusable(reason) => forbidden(Fault::Upstream, "AWS does not accept the ID tokens that your identity provider issues, so this role cannot be used.")
-            .hint("Contact your administrator and include the details below.")
+            .hint("Contact your administrator and include the reference ID.")
             .detail(unusable(*reason)),
     }
 }

@@ -121,8 +121,7 @@ impl fmt::Display for Unmet {
             }
             Self::AuthTimeMissing(within) => write!(
                 f,
-                "needs a sign-in within the last {}, which cannot be checked, because your identity provider does not \
-                 report when you signed in",
+                "needs a sign-in within the last {} (your identity provider does not report when you signed in)",
                 Span(*within)
             ),
             Self::Network => f.write_str("is only available from certain networks"),
