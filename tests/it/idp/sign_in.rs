@@ -191,6 +191,29 @@ async fn authorization_request_has_all_parameters() -> Result<()> {
 }
 
 #[tokio::test]
+async fn silent_sign_in_shows_no_page() -> Result<()> {
+    let mut fixture = Fixture::new()?;
+    let silent = AuthnRequirements {
+        silent: true,
+        ..AuthnRequirements::default()
+    };
+    // Without a session at the provider.
+    let refused = fixture.sign_in_as("alice", &silent).await;
+    ensure!(refused.is_err(), "{refused:?}");
+    fixture.sign_in("alice").await?;
+    let alice = fixture.sign_in_as("alice", &silent).await?;
+    ensure!(alice.subject.as_str() == "00u-alice");
+    let (challenge, _) = fixture.adapter.begin(&new_state(), &silent).await?;
+    let url = redirect(challenge)?;
+    let prompts: Vec<_> = url
+        .query_pairs()
+        .filter(|(name, _)| name == "prompt")
+        .collect();
+    ensure!(prompts == [("prompt".into(), "none".into())], "{url}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn remembered_sign_in_is_not_fresh() -> Result<()> {
     let fresh = AuthnRequirements {
         fresh: true,

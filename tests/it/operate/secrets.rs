@@ -43,14 +43,14 @@ async fn address_in(log: &Path) -> Result<SocketAddr> {
 /// The role of an account that trusts ID tokens.
 const DIRECT: (&str, &str) = ("999988887777", "Direct");
 
-/// Adds an account that trusts the ID tokens of the provider, which are then credentials.
+/// Adds an account that trusts the ID tokens of the provider, which are then credentials. It is the last in the portal.
 fn trust_id_tokens(stack: &TestStack) -> Result<()> {
     let access = stack.folder().join("access.toml");
     let text = fs::read_to_string(&access)?
         + r#"
 [[account]]
 id = "999988887777"
-name = "direct"
+name = "z-direct"
 trust = "provider-oidc"
 provider = "example"
 [[permission_set]]
@@ -58,7 +58,7 @@ name = "Direct"
 [[assignment]]
 id = "direct"
 who = { everyone = true }
-accounts = ["direct"]
+accounts = ["z-direct"]
 permission_sets = ["Direct"]
 "#;
     fs::write(&access, text)?;
@@ -162,7 +162,13 @@ async fn store_trail_and_log_contain_no_secrets() -> Result<()> {
         .filter(|cookie| cookie.name.starts_with("rc_"))
         .map(|cookie| cookie.value.clone())
         .collect();
-    alice.press("Console", &[]).await?;
+    let page = alice.press("Console", &[]).await?;
+    ensure!(
+        page.url().as_str().starts_with(&stack.aws.url()),
+        "{}: {}",
+        page.url(),
+        page.text()
+    );
     // A sign-out: its address leads to the provider and could contain the ID token.
     let mut second = Browser::new()?;
     sign_in(stack.url(), &mut second, "alice").await?;

@@ -4,7 +4,8 @@
 mod errors;
 mod programs;
 
-use chrono::TimeDelta;
+use std::time::Duration;
+
 use rolecall_harness::sample_data::{CLIENT_ID, PROVIDER_ID};
 use rolecall_testkit::aws::Role;
 use serde_json::json;
@@ -40,7 +41,11 @@ const ROLE_PAGE: &str = "/console?account=111122223333&permission_set=Direct";
 
 /// A stack whose account trusts ID tokens for these client IDs.
 async fn fixture_for(client_ids: &[&str]) -> Result<Fixture> {
-    let fixture = Fixture::with(|settings| settings.access = ACCESS.to_owned()).await?;
+    let fixture = Fixture::with(|settings| {
+        settings.access = ACCESS.to_owned();
+        settings.provider.token_lifetime = Duration::from_secs(630);
+    })
+    .await?;
     let account = fixture.stack.aws.account(ACCOUNT)?;
     let arn = account.oidc_provider(&fixture.stack.provider.issuer(), client_ids)?;
     fixture.put_role(&arn, &fixture.prefix(), json!({"aud": CLIENT_ID}))?;
@@ -83,7 +88,7 @@ impl Fixture {
 
     /// Waits until ID tokens have expired, and presses the button in the portal: the link to the provider.
     async fn press_when_expired(&self, browser: &mut Browser) -> Result<String> {
-        self.clock.advance(TimeDelta::minutes(10).to_std()?);
+        self.clock.advance(Duration::from_secs(600));
         let page = browser.open(&self.at("/")).await?;
         ensure!(
             page.text().contains("Up to 1 h · requires a new sign-in"),
@@ -115,10 +120,10 @@ fn silent_requests(browser: &Browser) -> Vec<bool> {
 async fn id_token_yields_credentials_and_console() -> Result<()> {
     let fixture = fixture().await?;
     let mut browser = fixture.signed_in("alice").await?;
-    // ID tokens of the provider are valid for five minutes; the last is not used.
+    // ID tokens of the provider are valid for ten and a half minutes; the last minute is not used.
     let text = browser.page()?.text();
     ensure!(
-        text.contains("Up to 1 h · sign-in valid for 4 min"),
+        text.contains("Up to 1 h · sign-in valid for 9 min"),
         "{text}"
     );
     let page = browser.press("Credentials", &[]).await?;
@@ -182,7 +187,7 @@ async fn expired_token_is_renewed_silently() -> Result<()> {
     );
     ensure!(silent_requests(&browser) == [false, true]);
     let text = page.text();
-    ensure!(text.contains("sign-in valid for 4 min"), "{text}");
+    ensure!(text.contains("sign-in valid for 9 min"), "{text}");
     // Returning issues nothing, and the old session was replaced.
     ensure!(fixture.events("issue_intended").await?.is_empty());
     ensure!(fixture.events("issue_refused").await?.is_empty());
