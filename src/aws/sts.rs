@@ -195,7 +195,7 @@ impl Sts for StsClient {
 }
 
 impl StsClient {
-    /// Adds the sessions of roles on the way to `via`.
+    /// Adds the sessions of intermediate roles to `via`.
     async fn issue(
         &self,
         request: &StsRequest,

@@ -201,7 +201,7 @@ struct Role {
     role: String,
     #[serde(flatten)]
     duration: Duration,
-    /// The duration with the keys of an IAM user. Whose AWS credentials the gateway has is known to the gateway only.
+    /// The duration with the keys of an IAM user. The command does not know the principal of the gateway's AWS credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     with_user_keys: Option<Duration>,
     assignments: Vec<String>,

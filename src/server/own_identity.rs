@@ -1,4 +1,4 @@
-//! Finds out whose AWS credentials the gateway has, where the access policy needs them: sessions that are assumed with the
+//! Determines the principal of the gateway's AWS credentials, where the access policy needs them: sessions that are assumed with the
 //! credentials of a role are limited to one hour.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::web::health::Draining;
 const ASK_EVERY: Duration = Duration::from_secs(300);
 /// After a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// How often it is looked whether a new policy needs them, or STS has refused them to a request.
+/// Interval at which the policy and the known principal are checked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Asks until the gateway drains. A failure is logged.
@@ -31,7 +31,7 @@ pub async fn keep_identified(gateway: &Gateway, draining: &Draining) {
     }
 }
 
-/// What was asked and answered.
+/// State of the identification.
 #[derive(Default)]
 struct Identification {
     /// The next time to ask.

@@ -106,7 +106,7 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
     results
 }
 
-/// Whose AWS credentials the gateway has.
+/// The principal of the gateway's AWS credentials.
 async fn own_credentials(
     settings: &Settings,
     clock: &Arc<dyn Clock>,

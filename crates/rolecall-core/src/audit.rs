@@ -95,7 +95,7 @@ pub struct ConsentDetails {
     pub requests: u32,
 }
 
-/// Session of a role on the way to the requested one (role chaining). Its credentials signed the next request and were discarded.
+/// Session of an intermediate role (role chaining). Its credentials signed the next request and were discarded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViaSession {
     /// ARN of the role.
@@ -252,7 +252,7 @@ pub enum AuditEventKind {
         /// Earlier attempts without a response; STS may have issued credentials for them.
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
-        /// The roles that were assumed on the way, in order.
+        /// The intermediate roles that were assumed, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         via: Vec<ViaSession>,
     },
@@ -277,7 +277,7 @@ pub enum AuditEventKind {
         /// Attempts without a response; STS may have issued credentials for them.
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
-        /// The roles that were assumed on the way before a later call failed, in order.
+        /// The intermediate roles that were assumed before a later call failed, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         via: Vec<ViaSession>,
     },

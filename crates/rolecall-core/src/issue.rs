@@ -236,8 +236,8 @@ impl Issuer {
             .any(|account| account.trust.needs_own_credentials())
     }
 
-    /// Asks STS whose AWS credentials the gateway has, and takes note of it: it decides how long sessions may last. An outage of STS
-    /// changes nothing.
+    /// Calls `GetCallerIdentity` with the gateway's AWS credentials and keeps the result, which determines the maximum duration of
+    /// sessions. An outage of STS changes nothing.
     ///
     /// # Errors
     /// [`StsError`].

@@ -82,7 +82,7 @@ pub const TRUST_ACCOUNTS: [SampleAccount; 4] =
 
 /// The account of the gateway's IAM user and of the hub role.
 pub const GATEWAY_ACCOUNT: &str = "999988887777";
-/// Name of the role in [`GATEWAY_ACCOUNT`] that is assumed on the way to [`CALLER_VIA_HUB`].
+/// Name of the role in [`GATEWAY_ACCOUNT`] that is assumed before the role of [`CALLER_VIA_HUB`].
 pub const HUB: &str = "hub";
 /// `external_id` of both accounts with `trust = "caller"`.
 pub const EXTERNAL_ID: &str = "rolecall-demo";

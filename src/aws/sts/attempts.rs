@@ -71,7 +71,7 @@ impl Intercept for AttemptCounter {
                 let unsent = error
                     .as_connector_error()
                     .is_some_and(|error| is_unconnected(error));
-                // A 3xx or 4xx refuses the request, whoever sent it. A 5xx can be of a proxy that received no response from
+                // A 3xx or 4xx rejects the request. A 5xx can be that of a proxy that received no response from
                 // STS, and a success that cannot be read may have been one of STS.
                 coded || unsent || status.is_some_and(|status| (300..500).contains(&status))
             }

@@ -49,7 +49,7 @@ struct Shared {
 struct Times {
     /// For one answer of the chain. The metadata service of a machine answers within milliseconds.
     load: Duration,
-    /// After a failure nobody asks the chain again for this long.
+    /// After a failure the chain is not called again for this long.
     failure_pause: Duration,
     /// Credentials that STS refuses are discarded at most this often: the chain usually returns the same again.
     forget_pause: Duration,
@@ -67,7 +67,7 @@ enum Chain {
         http: SharedHttpClient,
         region: SdkRegion,
     },
-    /// A provider that is not looked for.
+    /// A given provider.
     Given(SharedCredentialsProvider),
 }
 
@@ -146,7 +146,7 @@ impl OwnCredentials {
         {
             return Err(reason.clone().into());
         }
-        // Set before the chain is asked: whoever is cancelled while it hangs leaves this to the next.
+        // Set before the chain is called, so that it also applies if this call is cancelled.
         renewal.failed = Some((Instant::now() + self.0.times.load, SILENT.to_owned()));
         let provider = match &renewal.provider {
             Some(provider) => provider.clone(),
@@ -196,7 +196,7 @@ impl OwnCredentials {
         ends.is_none_or(|ends| ends > now + at_least)
     }
 
-    /// Forgets these credentials, which STS does not accept, unless others were forgotten a moment ago.
+    /// Discards these credentials, which STS rejects, unless others were discarded within the pause.
     pub(super) fn forget(&self, refused: &Credentials) {
         let mut known = self.lock();
         let pause = self.0.times.forget_pause;

@@ -320,7 +320,7 @@ async fn refusals_are_classified_and_end_the_chain() -> Result<()> {
     let Err(error) = answer else {
         anyhow::bail!("not refused");
     };
-    // The session of the hub exists, and the trail names it.
+    // The error contains the session of the hub, which was issued.
     let (earlier, error) = error.into_parts();
     let hub = fixture.aws.issued().pop().context("a session")?;
     let via: Vec<_> = earlier.via.iter().map(|one| &one.access_key_id).collect();

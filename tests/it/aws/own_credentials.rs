@@ -16,7 +16,7 @@ use url::Url;
 use super::caller::{ACTIONS, CallerFixture, GATEWAY};
 use super::fixture::{alice, refusal, settings};
 
-/// Credentials of a role on the way carry the tags and the name of one person.
+/// Credentials of an intermediate role carry the tags and the name of one person.
 #[tokio::test]
 async fn intermediate_credentials_are_not_shared_between_people() -> Result<()> {
     let fixture = CallerFixture::new()?;
@@ -68,7 +68,7 @@ async fn signed_requests_use_the_region_of_the_account() -> Result<()> {
     let endpoints = Arc::new(move |region: &Region| {
         let mut asked = regions.lock().ok()?;
         asked.push(region.to_string());
-        // Elsewhere nothing answers.
+        // Other Regions are unreachable.
         let here = region.as_str() == "us-east-1";
         here.then(|| aws.clone())
             .or(Url::parse("http://127.0.0.1:1").ok())

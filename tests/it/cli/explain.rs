@@ -111,7 +111,7 @@ fn durations_are_those_of_the_pages() -> Result<()> {
     );
     let expected = json!({"duration_seconds": 28_800, "limited_by": "permission set Developer"});
     ensure!(role["with_user_keys"] == expected, "{role}");
-    // With a role on the way it is certain.
+    // With an intermediate role it is certain.
     let via = "trust = \"caller\"\nvia = \"arn:aws:iam::999988887777:role/hub\"";
     fs::write(&access, policy.replacen("trust = \"caller\"", via, 1))?;
     let ran = explain(&folder, &alice(), &about)?;

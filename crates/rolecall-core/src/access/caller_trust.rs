@@ -7,6 +7,6 @@ use crate::aws::{ExternalId, RoleArn};
 pub struct CallerTrust {
     /// `ExternalId` of the first call.
     pub external_id: Option<ExternalId>,
-    /// The roles on the way to the account's roles, in order; each is assumed with the credentials of the one before.
+    /// Intermediate roles, in order. Each is assumed with the credentials of the one before, the account's role with those of the last.
     pub via: Vec<RoleArn>,
 }

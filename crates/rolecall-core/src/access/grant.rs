@@ -239,8 +239,8 @@ impl Grant {
         self.with_reason(self.shortest())
     }
 
-    /// Maximum duration if the gateway has the keys of an IAM user. `None` unless it is limited by role chaining only because STS
-    /// has not said yet whose AWS credentials the gateway has.
+    /// Maximum duration if the gateway has the keys of an IAM user. `None` unless it is limited by role chaining only because the
+    /// principal of the gateway's AWS credentials is not known yet.
     pub fn duration_with_user_keys(&self) -> Option<(RoleSessionDuration, DurationReason)> {
         let Trust::Caller(caller) = self.trust() else {
             return None;

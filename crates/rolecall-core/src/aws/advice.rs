@@ -80,7 +80,7 @@ pub struct Advice {
     pub explanation: String,
     /// What to do next.
     pub hint: String,
-    /// What to check, with the principals, roles on the way and keys of a signed request: for the log, not for the person.
+    /// What to check, with the principals, intermediate roles and keys of a signed request: for the log, not for pages.
     pub operators: Option<String>,
 }
 
@@ -170,7 +170,7 @@ fn general_advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         ),
         StsRefusal::InvalidCredentials => (
             "AWS does not accept the gateway's own credentials.".to_owned(),
-            "Check the AWS credentials of the gateway: they are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows whose they are.".to_owned(),
+            "Check the AWS credentials of the gateway: they are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows their principal.".to_owned(),
         ),
         StsRefusal::ChainedDurationTooLong => (
             format!("AWS limits sessions of the role {name} in account {account} to 1 h, because the role is assumed with the credentials of another role (role chaining)."),

@@ -1,8 +1,8 @@
-//! What happened at STS before a call that failed: sessions of roles on the way, and attempts without a response.
+//! What happened at STS before a call that failed: sessions of intermediate roles, and attempts without a response.
 
 use super::{RoleArn, StsError, StsRefusal};
 
-/// A session of a role on the way to another. Its credentials signed the next call and were discarded.
+/// A session of an intermediate role (role chaining). Its credentials signed the next call and were discarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntermediateSession {
     /// The role.
@@ -16,7 +16,7 @@ pub struct IntermediateSession {
 /// What happened at STS before the call that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EarlierCalls {
-    /// The sessions of the roles on the way that STS issued, in order.
+    /// The sessions of the intermediate roles that STS issued, in order.
     pub via: Vec<IntermediateSession>,
     /// Number of attempts to which STS may have responded with credentials that were lost.
     pub unanswered: u32,

@@ -75,7 +75,7 @@ impl RoleChaining {
         Self { own, now }
     }
 
-    /// Whether it is not known yet if sessions in this account are chained: STS has not said whose credentials the gateway has.
+    /// Whether it is unknown if sessions in this account are chained, because the principal of the gateway's credentials is not known.
     pub fn is_unknown_for(&self, account: &AccountId) -> bool {
         self.own.identity.is_none() && !self.is_reported(account)
     }

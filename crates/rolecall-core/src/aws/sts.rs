@@ -81,7 +81,7 @@ pub struct AssumeRole {
     pub source_identity: Option<SourceIdentity>,
     /// `Tags` and `TransitiveTagKeys`
     pub tags: RoleSessionTags,
-    /// The roles on the way, in order; none if the role is assumed directly.
+    /// The intermediate roles, in order; none if the role is assumed directly.
     pub via: Vec<RoleArn>,
 }
 
@@ -152,7 +152,7 @@ pub struct AssumedRole {
     pub packed_size_percent: Option<u8>,
     /// Number of earlier attempts to which STS may have responded with credentials that were lost.
     pub unanswered: u32,
-    /// The sessions of the roles on the way ([`AssumeRole::via`]), in order.
+    /// The sessions of the intermediate roles ([`AssumeRole::via`]), in order.
     pub via: Vec<IntermediateSession>,
 }
 
@@ -299,7 +299,7 @@ pub enum StsError {
         #[source]
         source: BoxError,
     },
-    /// The request failed after STS had issued credentials for roles on the way, or had not responded to other attempts.
+    /// The request failed after STS had issued credentials for intermediate roles, or had not responded to other attempts.
     #[error("{error}")]
     AfterEarlierCalls {
         /// What STS issued, or may have issued.

@@ -16,7 +16,7 @@ pub(super) struct StsQuota {
 }
 
 impl StsQuota {
-    /// `None` if STS is not called. With the gateway's own credentials all accounts share one quota, and each role on the way is a
+    /// `None` if STS is not called. With the gateway's own credentials all accounts share one quota, and each intermediate role is a
     /// call.
     pub(super) fn of(grant: &Grant, issue: &IssueRequest<'_>) -> Option<Self> {
         let (account, trust) = (grant.account(), grant.trust());

@@ -64,7 +64,7 @@ pub enum IssueError {
         #[source]
         source: BoxError,
     },
-    /// STS did not confirm whose the fresh credentials are: nothing was handed over.
+    /// `GetCallerIdentity` did not confirm the principal of the new credentials. They were not delivered.
     #[error("AWS did not confirm the credentials ({})", .0.code())]
     Unverified(Box<VerificationFailure>),
     /// AWS's sign-in endpoint failed.
@@ -94,7 +94,7 @@ pub struct Refused {
     pub request_id: Option<String>,
     /// Explanation and next step.
     pub advice: Advice,
-    /// What operators read in the log and nobody else: the principals, roles and keys of a signed request, and AWS's whole message.
+    /// Details for the log, which pages do not show: principals, roles and keys of a signed request, and the complete message of AWS.
     pub log: Option<String>,
 }
 

@@ -125,7 +125,7 @@ impl Issuer {
                     source_identity,
                     ..
                 } = prepared.attributes;
-                // Otherwise the tags would stay with the first role on the way.
+                // Otherwise the tags would stay with the first intermediate role.
                 let tags = match caller.via.is_empty() {
                     true => tags,
                     false => tags.all_transitive(),
@@ -268,7 +268,7 @@ impl Issuer {
             self.learned
                 .duration_was_refused(grant.role(), duration, now);
         }
-        // The names of the gateway's principals and of roles on the way are for operators.
+        // The names of the gateway's principals and of intermediate roles are for operators.
         let (message, log) = match facts.proof.is_signature() {
             true => {
                 let log = [advice.operators.as_deref(), Some(&*message)];

@@ -1,4 +1,4 @@
-//! `verify = true` of an account: STS says whose fresh credentials are before anybody receives them.
+//! `verify = true` of an account: STS confirms the principal of new credentials before they are delivered.
 
 use crate::access::Grant;
 use crate::audit::{AuditEventKind, RequestContext};
@@ -30,7 +30,7 @@ impl VerificationFailure {
 
 impl Issuer {
     /// Compares the federated user that STS names with the expected one: the key decides the account, and the key files of two
-    /// accounts can be swapped. Asks STS whose credentials these are, if the account says so. A failure is audited, and nothing is
+    /// accounts can be swapped. Calls `GetCallerIdentity` if the account requires it. A failure is audited, and nothing is
     /// handed over.
     ///
     /// # Errors

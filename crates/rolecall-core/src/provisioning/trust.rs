@@ -119,8 +119,8 @@ impl Proof {
         })
     }
 
-    /// The gateway's own AWS credentials, or those of the last role on the way. External ID, tags and source identity are
-    /// parameters of the first call; the session of the role on the way has the tags and the source identity.
+    /// The gateway's own AWS credentials, or those of the last intermediate role. External ID, tags and source identity are
+    /// parameters of the first call; the session of the intermediate role has the tags and the source identity.
     fn caller(
         account: &Account,
         caller: &CallerTrust,

@@ -171,7 +171,7 @@ fn roles_trust_the_credentials_of_the_gateway() {
             },
         }])
     );
-    // The last role on the way has the tags and the source identity of the first call.
+    // The last intermediate role has the tags and the source identity of the first call.
     let via = format!(
         "{keys}\nvia = [\"arn:aws:iam::999988887777:role/a\", \"arn:aws:iam::999988887777:role/b\"]"
     );

@@ -44,7 +44,7 @@ async fn console_seconds(fixture: &Fixture, session: &Session) -> Option<u32> {
 }
 
 #[tokio::test]
-async fn the_request_contains_what_the_grant_says() {
+async fn request_matches_the_grant() {
     let fixture = fixture("external_id = \"rolecall-1\"");
     fixture.aws.identity_is(USER);
     fixture.gateway.issuer().identify().await.unwrap();
@@ -97,7 +97,7 @@ async fn the_request_contains_what_the_grant_says() {
 }
 
 #[tokio::test]
-async fn every_tag_follows_the_session_through_the_roles_on_the_way() {
+async fn tags_are_transitive_through_intermediate_roles() {
     let hops = [
         "arn:aws:iam::999988887777:role/hub",
         "arn:aws:iam::444455556666:role/spoke",
@@ -163,7 +163,7 @@ async fn shorter_sessions_keep_their_own_reason() {
 }
 
 #[tokio::test]
-async fn a_report_of_chaining_is_remembered_for_the_account_for_an_hour() {
+async fn reported_chaining_limits_the_account_for_an_hour() {
     let fixture = fixture("");
     fixture.aws.identity_is(USER);
     fixture.gateway.issuer().identify().await.unwrap();
@@ -181,7 +181,7 @@ async fn a_report_of_chaining_is_remembered_for_the_account_for_an_hour() {
     assert_eq!(issued.duration.0.seconds(), 3_600);
     assert_eq!(issued.duration.1, DurationReason::RoleChaining);
     assert_eq!(console_seconds(&fixture, &alice).await, None);
-    // Accounts with other trust are not concerned.
+    // Accounts with other trust types are not affected.
     let other = fixture.issue(&alice, &plain()).await.unwrap();
     assert_eq!(other.duration.1, DurationReason::AwsDefault);
 
@@ -192,7 +192,7 @@ async fn a_report_of_chaining_is_remembered_for_the_account_for_an_hour() {
 }
 
 #[tokio::test]
-async fn without_credentials_the_intent_ends_and_nothing_is_known() {
+async fn missing_own_credentials_fail_the_issue() {
     let fixture = fixture("");
     let alice = fixture.session_of("alice").await;
     fixture.trail.take();
@@ -211,20 +211,20 @@ async fn without_credentials_the_intent_ends_and_nothing_is_known() {
     fixture.aws.identity_is(ROLE);
     fixture.gateway.issuer().identify().await.unwrap();
     assert!(fixture.gateway.health().await.own_credentials);
-    // Nothing is asked for where no account needs it.
+    // Without an account that needs them, they are not requested.
     let others = Fixture::new();
     assert!(!others.gateway.issuer().needs_own_credentials());
     assert!(others.gateway.health().await.own_credentials);
 }
 
 #[tokio::test]
-async fn own_credentials_that_sts_refuses_are_not_known_any_more() {
+async fn refused_own_credentials_are_unidentified() {
     let hops = ["arn:aws:iam::999988887777:role/hub"];
     for (refusal, after_hops, stays_known) in [
         (StsRefusal::InvalidCredentials, 0, false),
         (StsRefusal::Expired, 0, false),
         (StsRefusal::AccessDenied, 0, true),
-        // The credentials of the role on the way are refused, not those of the gateway.
+        // The credentials of the intermediate role are refused, not those of the gateway.
         (StsRefusal::InvalidCredentials, 1, true),
     ] {
         let fixture = fixture(&format!("via = {hops:?}"));
@@ -244,7 +244,7 @@ async fn own_credentials_that_sts_refuses_are_not_known_any_more() {
 }
 
 #[tokio::test]
-async fn a_later_answer_about_the_own_credentials_replaces_the_first() {
+async fn later_identification_replaces_the_first() {
     let fixture = fixture("");
     let issuer = fixture.gateway.issuer();
     let seconds = async || {
@@ -273,7 +273,7 @@ async fn a_later_answer_about_the_own_credentials_replaces_the_first() {
 }
 
 #[tokio::test]
-async fn sessions_of_roles_on_the_way_are_audited() {
+async fn intermediate_sessions_are_audited() {
     let hops = [
         "arn:aws:iam::999988887777:role/hub",
         "arn:aws:iam::444455556666:role/spoke",
@@ -309,7 +309,7 @@ async fn sessions_of_roles_on_the_way_are_audited() {
         };
         assert_eq!((reason.as_str(), *unanswered), ("tag_session", 2));
         assert_eq!(*via, (0..assumed).map(session).collect::<Vec<_>>());
-        // Operators read which role refused; the person reads no name but the requested role.
+        // The log names the role that refused; the page names only the requested role.
         let IssueError::Refused(refused) = error else {
             panic!("{error:?}");
         };
@@ -321,7 +321,7 @@ async fn sessions_of_roles_on_the_way_are_audited() {
         let advice = &refused.advice;
         let shown = format!("{} {} {}", advice.explanation, advice.hint, refused.message);
         assert!(!shown.contains("arn:"), "{shown}");
-        let is_on_the_way = shown.starts_with("A role on the way");
-        assert_eq!(is_on_the_way, assumed < 2, "{shown}");
+        let is_intermediate = shown.starts_with("The intermediate role");
+        assert_eq!(is_intermediate, assumed < 2, "{shown}");
     }
 }

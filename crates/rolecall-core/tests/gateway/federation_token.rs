@@ -86,7 +86,7 @@ async fn the_request_names_the_person_and_what_the_session_may_do() {
 }
 
 #[tokio::test]
-async fn a_person_keeps_their_name_and_shares_it_with_nobody() {
+async fn federated_user_names_are_stable_and_unique() {
     let fixture = fixture();
     let alice = name_of(&fixture, "okta", "alice").await;
     assert_eq!(name_of(&fixture, "okta", "alice").await, alice);

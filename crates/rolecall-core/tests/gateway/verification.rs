@@ -1,4 +1,4 @@
-//! `verify = true`: nobody receives credentials that STS does not confirm.
+//! `verify = true`: unconfirmed credentials are not delivered.
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRefusal;

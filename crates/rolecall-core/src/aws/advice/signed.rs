@@ -4,15 +4,15 @@
 use super::Advice;
 use crate::aws::{AccessKeyId, CallerIdentity, PrincipalKind, RoleArn, StsRefusal};
 
-/// What the advice about `AssumeRole` depends on.
+/// Facts for the advice about `AssumeRole`.
 pub(super) struct CallerFacts<'a> {
     /// The requested role.
     pub(super) role: &'a RoleArn,
-    /// Whose credentials the gateway has, as far as it is known.
+    /// The principal of the gateway's credentials, if it is known.
     pub(super) own: Option<&'a CallerIdentity>,
     /// Whether `ExternalId` was sent.
     pub(super) external_id: bool,
-    /// The roles on the way.
+    /// The intermediate roles.
     pub(super) via: &'a [RoleArn],
     /// How many of them had been assumed.
     pub(super) assumed: usize,
@@ -26,7 +26,7 @@ impl CallerFacts<'_> {
         self.via.get(self.assumed).unwrap_or(self.role)
     }
 
-    /// Whose credentials signed the request.
+    /// The principal that signed the request.
     fn principal(&self) -> String {
         let before = self.assumed.checked_sub(1).and_then(|n| self.via.get(n));
         match (before, self.own) {
@@ -43,11 +43,11 @@ impl CallerFacts<'_> {
         }
     }
 
-    /// For the person: the requested role, or one on the way to it.
+    /// For the person: the requested role, or the intermediate role that refused.
     fn subject(&self) -> String {
         let (name, account) = (self.role.role().name(), self.role.account());
         match self.assumed < self.via.len() {
-            true => format!("A role on the way to the role {name} in account {account}"),
+            true => format!("The intermediate role before the role {name} in account {account}"),
             false => format!("The role {name} in account {account}"),
         }
     }
@@ -108,7 +108,7 @@ pub(super) fn caller_advice(refusal: StsRefusal, facts: &CallerFacts<'_>) -> Opt
         StsRefusal::InvalidCredentials | StsRefusal::Expired => (
             "AWS does not accept the gateway's own credentials.".to_owned(),
             format!(
-                "The AWS credentials of {principal} are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows whose they are."
+                "The AWS credentials of {principal} are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows their principal."
             ),
         ),
         StsRefusal::RegionDisabled => (

@@ -72,7 +72,7 @@ fn operators_read_which_role_refused_whom() {
     assert!(
         first
             .explanation
-            .starts_with("A role on the way to the role Developer")
+            .starts_with("The intermediate role before the role Developer")
     );
     let second = of(StsRefusal::AccessDenied, caller(Some(&own), true, &hops, 1));
     assert!(
