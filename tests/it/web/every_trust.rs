@@ -2,12 +2,13 @@
 //! type yields.
 
 use rolecall_harness::sample_data::{
-    ACCOUNTS, CALLER, CALLER_VIA_HUB, FEDERATION_TOKEN, PROVIDER_SAML, SampleAccount,
-    TRUST_ACCOUNTS,
+    ACCOUNTS, CALLER, CALLER_VIA_HUB, FEDERATION_TOKEN, GATEWAY_ACCOUNT, PROVIDER_SAML,
+    SampleAccount, TRUST_ACCOUNTS,
 };
 use rolecall_testkit::aws::SessionKind;
 
 use super::*;
+use crate::operate::{get, until};
 
 /// What an account yields: how the session was issued, its duration in seconds, and `SessionDuration` of the console link.
 struct Expected {
@@ -165,4 +166,49 @@ async fn console_opens_with_every_trust_type() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A request finds out that the gateway's key was deactivated, long before the gateway calls `GetCallerIdentity` again. The page
+/// contains no name of the gateway's principal, role or key.
+#[tokio::test]
+async fn deactivated_own_key_is_reported() -> Result<()> {
+    let fixture = every_trust().await?;
+    let full = format!("http://{}/readyz?full", fixture.stack.gateway.management);
+    until("identified", async || {
+        let (status, _) = get(&full).await?;
+        Ok((status == 200).then_some(()))
+    })
+    .await?;
+    let requests = fixture.stack.aws.requests();
+    let identified = requests
+        .iter()
+        .find(|request| request.field("Action") == Some("GetCallerIdentity"));
+    let authorization = identified.and_then(|request| request.header("authorization"));
+    let (_, key) = authorization
+        .and_then(|text| text.split_once("Credential="))
+        .context("a signed request")?;
+    let (key, _) = key.split_once('/').context("a scope")?;
+    let gateway = fixture.stack.aws.account(GATEWAY_ACCOUNT)?;
+    gateway.forget_access_key(key);
+
+    let mut browser = browser_at(&fixture, &CALLER_VIA_HUB, "/").await?;
+    let fields = [
+        ("account", CALLER_VIA_HUB.id),
+        ("permission_set", "Developer"),
+        ("variant", ""),
+    ];
+    let page = browser.press("Credentials", &fields).await?;
+    let text = page.text();
+    ensure!(
+        text.contains("AWS does not accept the gateway's own credentials"),
+        "{text}"
+    );
+    for name in ["arn:", "rolecall-gateway", GATEWAY_ACCOUNT, key] {
+        ensure!(!text.contains(name), "{name}: {text}");
+    }
+    until("reported", async || {
+        let (_, body) = get(&full).await?;
+        Ok(body.contains("aws credentials do not work").then_some(()))
+    })
+    .await
 }
