@@ -338,8 +338,11 @@ async fn chained_session_is_limited_to_one_hour() -> Result<()> {
     let fixture = CallerFixture::new()?;
     fixture.target(fixture.hub.as_str(), &ACTIONS, &json!({}))?;
     let to_hub = AssumeRole {
+        // A session policy would not permit AssumeRole.
         session: RoleSessionParameters {
             role: fixture.hub.clone(),
+            session_policy: None,
+            policy_arns: Vec::new(),
             ..fixture.request(&[])?.session
         },
         ..fixture.request(&[])?
