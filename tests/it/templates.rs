@@ -112,6 +112,7 @@ fn every_trust_type_has_a_template() -> Result<()> {
         ("README.md", "AssumeRoleWithWebIdentity", "OIDCProvider"),
         ("docs/operations.md", "AssumeRoleWithSAML", "SAMLProvider"),
         ("docs/saml.md", "AssumeRoleWithSAML", "SAMLProvider"),
+        ("docs/sts.md", "AssumeRoleWithWebIdentity", "OIDCProvider"),
         ("docs/sts.md", "AssumeRole", "Role"),
         ("docs/sts.md", "GetFederationToken", "User"),
     ] {

@@ -8,13 +8,14 @@ use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::process::{Process, Signal};
 
 /// The accounts: ID, name and `trust`.
-const ACCOUNTS: [(&str, &str, &str); 7] = [
+const ACCOUNTS: [(&str, &str, &str); 8] = [
     ("111122223333", "payments-prod", "gateway-oidc"),
     ("444455556666", "payments-dev", "gateway-oidc"),
     ("777788889999", "sandbox", "gateway-saml"),
     ("222233334444", "analytics", "caller"),
     ("333344445555", "data-lake", "caller"),
     ("555566667777", "legacy", "federation-token"),
+    ("888899990000", "partners", "provider-oidc"),
     ("666677778888", "research", "provider-saml"),
 ];
 const STARTED_WITHIN: Duration = Duration::from_secs(60);

@@ -76,9 +76,23 @@ pub const PROVIDER_SAML: SampleAccount = SampleAccount {
     trust: "provider-saml",
     proof: "a SAML response of the SAML provider, after sign-in with it",
 };
+/// The account whose role trusts the users' OpenID provider.
+pub const PROVIDER_OIDC: SampleAccount = SampleAccount {
+    id: "888899990000",
+    name: "partners",
+    trust: "provider-oidc",
+    proof: "the ID token of the OpenID provider, after sign-in with it",
+};
+/// The only role of [`PROVIDER_OIDC`], with the name of its permission set.
+pub const AUDITOR: &str = "Auditor";
 /// One account for each trust type that [`ACCOUNTS`] does not have, as in [`access_policy_with_every_trust`].
-pub const TRUST_ACCOUNTS: [SampleAccount; 4] =
-    [CALLER, CALLER_VIA_HUB, FEDERATION_TOKEN, PROVIDER_SAML];
+pub const TRUST_ACCOUNTS: [SampleAccount; 5] = [
+    CALLER,
+    CALLER_VIA_HUB,
+    FEDERATION_TOKEN,
+    PROVIDER_OIDC,
+    PROVIDER_SAML,
+];
 
 /// The account of the gateway's IAM user and of the hub role.
 pub const GATEWAY_ACCOUNT: &str = "999988887777";
@@ -202,6 +216,15 @@ ou = "Legacy"
 trust = "federation-token"
 credentials = { access_key_id = { file = "legacy.id" }, secret_access_key = { file = "legacy.secret" } }
 
+# The role trusts the OpenID provider "example", whose ID token the gateway forwards. Only for its users; AWS knows only the client
+# and the user.
+[[account]]
+id = "888899990000"
+name = "partners"
+ou = "Partners"
+trust = "provider-oidc"
+provider = "example"
+
 # The roles trust the SAML provider "corporate", whose response for AWS the gateway forwards. Only for its users, in a browser.
 [[account]]
 id = "666677778888"
@@ -226,6 +249,12 @@ permission_sets = ["Developer"]
 id = "legacy-auditors"
 who = { groups = ["payments-dev"] }
 accounts = ["legacy"]
+permission_sets = ["Auditor"]
+
+[[assignment]]
+id = "partner-auditors"
+who = { provider = "example", groups = ["payments-dev"] }
+accounts = ["partners"]
 permission_sets = ["Auditor"]
 
 [[assignment]]

@@ -1,5 +1,5 @@
 //! The accounts of the AWS emulator that do not trust the gateway itself: those for the gateway's IAM user, for a hub role, for
-//! federated users and for the users' SAML provider.
+//! federated users and for the users' own providers.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::clock::TestClock;
 use crate::files::write_secret;
 use crate::sample_data::{
-    CALLER, CALLER_VIA_HUB, EXTERNAL_ID, FEDERATION_TOKEN, FEDERATION_TOKEN_FILES, GATEWAY_ACCOUNT,
-    HUB, PROVIDER_SAML, SAML_PROVIDER_ID,
+    AUDITOR, CALLER, CALLER_VIA_HUB, CLIENT_ID, EXTERNAL_ID, FEDERATION_TOKEN,
+    FEDERATION_TOKEN_FILES, GATEWAY_ACCOUNT, HUB, PROVIDER_OIDC, PROVIDER_SAML, SAML_PROVIDER_ID,
 };
 use crate::seed_aws::{PERMISSION_SETS, ROLE_SESSION_MAX, permission_set_names};
 
@@ -71,6 +71,21 @@ fn own_credentials(user: &AccessKey, clock: TestClock) -> OwnCredentials {
     let (id, secret) = (&user.access_key_id, &user.secret_access_key);
     let key = Credentials::new(id, secret, None, None, "rolecall-harness");
     OwnCredentials::provided(key, std::sync::Arc::new(clock))
+}
+
+/// Registers the OpenID provider in the account whose role trusts it.
+pub(crate) fn register_provider(aws: &Aws, issuer: &str) -> anyhow::Result<()> {
+    let account = aws.account(PROVIDER_OIDC.id)?;
+    let arn = account.oidc_provider(issuer, &[CLIENT_ID])?;
+    let host = issuer.split_once("://").map_or(issuer, |(_, host)| host);
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": { "Federated": arn },
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": { "StringEquals": { format!("{host}:aud"): CLIENT_ID } },
+    });
+    account.role(AUDITOR, role(&statement))?;
+    Ok(())
 }
 
 /// Registers AWS at the SAML provider, and the SAML provider in the account whose roles trust it.

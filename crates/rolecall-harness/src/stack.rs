@@ -19,7 +19,7 @@ use crate::replica::Replica;
 use crate::saml;
 use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 use crate::seed_aws::seed_aws;
-use crate::seed_trust::{register_aws, seed_callers};
+use crate::seed_trust::{register_aws, register_provider, seed_callers};
 use crate::settings::TestStackSettings;
 
 /// A running gateway with everything that it talks to. Dropping the stack stops all parts.
@@ -74,6 +74,7 @@ impl TestStack {
             Some(prepare) => prepare(&aws, folder.path())?,
             None => Some(seed_callers(&aws, folder.path(), gateway_clock.clone())?),
         };
+        register_provider(&aws, &provider.issuer())?;
         let saml = settings.saml.as_ref();
         let saml = saml.map(|saml| saml.start(folder.path(), clock.clone()));
         let (saml, saml_provider) = saml.transpose()?.unzip();

@@ -40,7 +40,7 @@ impl Files for NoFiles {
 }
 
 /// The plan of an account with the role [`ROLE`] and these keys, for the gateway at `issuer`.
-fn generated(
+pub fn generated(
     keys: &str,
     issuer: &str,
     principal: Option<&str>,

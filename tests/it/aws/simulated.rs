@@ -1,6 +1,8 @@
 //! Trust policies of the documents, evaluated by iam-simulate, an independent implementation of IAM: the intended proof is
 //! accepted, and a proof without one of its values or with another value is rejected.
 
+mod generated;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -228,7 +230,12 @@ async fn caller() -> Result<Request> {
 }
 
 /// Asserts that each change of a condition key is rejected, unless the policy does not restrict it.
-async fn check(intended: &Request, unrestricted: &[&str], restricted: usize) -> Result<()> {
+async fn check(
+    intended: &Request,
+    unrestricted: &[&str],
+    restricted: usize,
+    has_variants: bool,
+) -> Result<()> {
     let mut rows = vec![("the intended proof".to_owned(), intended.clone(), true)];
     let mut count = 0;
     for key in intended.keys.keys() {
@@ -250,7 +257,7 @@ async fn check(intended: &Request, unrestricted: &[&str], restricted: usize) -> 
         (
             "aws:RequestTag/rolecall:permission-set",
             "Developer@readonly",
-            true,
+            has_variants,
         ),
         (
             "aws:RequestTag/rolecall:permission-set",
@@ -269,6 +276,14 @@ async fn check(intended: &Request, unrestricted: &[&str], restricted: usize) -> 
     let mut foreign = intended.clone();
     foreign.principal = format!("{}-2", intended.principal);
     rows.push(("another principal".to_owned(), foreign, false));
+    expect(&rows).await
+}
+
+/// A name, a request, and whether it must be allowed.
+type Row = (String, Request, bool);
+
+/// Asserts what iam-simulate decides.
+async fn expect(rows: &[Row]) -> Result<()> {
     let requests: Vec<Request> = rows.iter().map(|(_, request, _)| request.clone()).collect();
     let Some(allowed) = simulate(&requests).await? else {
         return Ok(());
@@ -282,57 +297,17 @@ async fn check(intended: &Request, unrestricted: &[&str], restricted: usize) -> 
 #[tokio::test]
 async fn gateway_oidc_policy_accepts_only_the_intended_token() -> Result<()> {
     let unrestricted = [format!("{ISSUER}:sub")];
-    check(&gateway_oidc().await?, &[&unrestricted[0]], 5).await
+    check(&gateway_oidc().await?, &[&unrestricted[0]], 5, true).await
 }
 
 #[tokio::test]
 async fn gateway_saml_policy_accepts_only_the_intended_response() -> Result<()> {
-    check(&gateway_saml().await?, &["saml:sub"], 5).await
+    check(&gateway_saml().await?, &["saml:sub"], 5, true).await
 }
 
 #[tokio::test]
 async fn caller_policy_accepts_only_the_intended_request() -> Result<()> {
-    check(&caller().await?, &["aws:RequestTag/team"], 4).await
-}
-
-/// A resource control policy rejects tokens without the claim for every role, whatever its trust policy permits.
-#[tokio::test]
-async fn resource_control_policy_requires_the_role_claim() -> Result<()> {
-    let mut intended = gateway_oidc().await?;
-    intended.trust = Some(json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow",
-        "Principal": {"Federated": intended.principal},
-        "Action": intended.action,
-    }]}));
-    let without = intended.with("sts:RoleAuthorizedByIdp", None);
-    let rcp = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Resource": "*",
-        "Condition": {
-            "Null": {format!("{ISSUER}:aud"): "false"},
-            "BoolIfExists": {"sts:RoleAuthorizedByIdp": "false"},
-        },
-    }]});
-    let under = |request: &Request| Request {
-        rcp: Some(rcp.clone()),
-        ..request.clone()
-    };
-    let requests = [
-        under(&intended),
-        under(&without),
-        under(&intended.with("sts:RoleAuthorizedByIdp", Some("false"))),
-        without,
-    ];
-    let allowed = simulate(&requests).await?;
-    ensure!(
-        allowed
-            .as_ref()
-            .is_none_or(|allowed| *allowed == [true, false, false, true]),
-        "{allowed:?}"
-    );
-    Ok(())
+    check(&caller().await?, &["aws:RequestTag/team"], 4, true).await
 }
 
 /// The IAM user of an account without roles can issue sessions of its account, and do nothing else at STS.
@@ -354,20 +329,51 @@ async fn federation_token_policy_permits_only_federated_users() -> Result<()> {
         ),
         ("sts:AssumeRole", ROLE, false),
     ];
-    let requests = rows.map(|(action, resource, _)| Request {
-        principal: "arn:aws:iam::111122223333:user/rolecall".to_owned(),
-        action,
-        resource: resource.to_owned(),
-        keys: Keys::new(),
-        trust: None,
-        identity: Some(policy.clone()),
-        rcp: None,
+    let rows = rows.map(|(action, resource, allowed)| {
+        let request = Request {
+            principal: "arn:aws:iam::111122223333:user/rolecall".to_owned(),
+            action,
+            resource: resource.to_owned(),
+            keys: Keys::new(),
+            trust: None,
+            identity: Some(policy.clone()),
+            rcp: None,
+        };
+        (format!("{action} {resource}"), request, allowed)
     });
-    let expected = rows.map(|(_, _, allowed)| allowed);
-    let allowed = simulate(&requests).await?;
-    ensure!(
-        allowed.as_ref().is_none_or(|allowed| *allowed == expected),
-        "{allowed:?}"
+    expect(&rows).await
+}
+
+/// AWS knows only the client and the person. There are no session tags.
+#[tokio::test]
+async fn provider_oidc_policy_accepts_only_the_listed_people() -> Result<()> {
+    let (client, person) = ("0oa1b2c3d4e5f6g7h8i9", "00u1a2b3c4d5e6f7g8h9");
+    let principal = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}");
+    let values = [("Okta.Arn", principal.as_str())];
+    let trust = developer("docs/sts.md", "AssumeRoleWithWebIdentity", &values)?;
+    let trust = trust.to_string().replace("example.okta.com", ISSUER);
+    let (aud, sub) = (format!("{ISSUER}:aud"), format!("{ISSUER}:sub"));
+    let keys = [(&aud, client), (&sub, person)].map(|(key, value)| (key.clone(), value.to_owned()));
+    let intended = Request::new(
+        &principal,
+        "sts:AssumeRoleWithWebIdentity",
+        keys.into(),
+        serde_json::from_str(&trust)?,
     );
-    Ok(())
+    let mut foreign = intended.clone();
+    foreign.principal += "-2";
+    let rows = [
+        ("the intended token", intended.clone(), true),
+        ("another client", intended.with(&aud, Some(OTHER)), false),
+        ("no client", intended.with(&aud, None), false),
+        (
+            "the other person",
+            intended.with(&sub, Some("00u9h8g7f6e5d4c3b2a1")),
+            true,
+        ),
+        ("another person", intended.with(&sub, Some(OTHER)), false),
+        ("no person", intended.with(&sub, None), false),
+        ("another issuer", foreign, false),
+    ];
+    expect(&rows.map(|(name, request, allowed)| (name.to_owned(), request, allowed))).await
 }

@@ -1,7 +1,9 @@
 //! boto3 with credentials of every trust type: the AWS emulator verifies its signature, and its answer names the session that
 //! the gateway requested.
 
-use rolecall_harness::sample_data::{ACCOUNTS, FEDERATION_TOKEN, SampleAccount, TRUST_ACCOUNTS};
+use rolecall_harness::sample_data::{
+    ACCOUNTS, AUDITOR, FEDERATION_TOKEN, PROVIDER_OIDC, SampleAccount, TRUST_ACCOUNTS,
+};
 use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::aws::SessionKind;
 
@@ -9,8 +11,8 @@ use super::*;
 
 /// A permission set that alice has in this account.
 fn permission_set(account: &SampleAccount) -> &'static str {
-    match account.id == FEDERATION_TOKEN.id {
-        true => "Auditor",
+    match [FEDERATION_TOKEN.id, PROVIDER_OIDC.id].contains(&account.id) {
+        true => AUDITOR,
         false => "Developer",
     }
 }

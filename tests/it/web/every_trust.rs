@@ -2,8 +2,8 @@
 //! type yields.
 
 use rolecall_harness::sample_data::{
-    ACCOUNTS, CALLER, CALLER_VIA_HUB, FEDERATION_TOKEN, GATEWAY_ACCOUNT, PROVIDER_SAML,
-    SampleAccount, TRUST_ACCOUNTS,
+    ACCOUNTS, AUDITOR, CALLER, CALLER_VIA_HUB, FEDERATION_TOKEN, GATEWAY_ACCOUNT, PROVIDER_OIDC,
+    PROVIDER_SAML, SampleAccount, TRUST_ACCOUNTS,
 };
 use rolecall_testkit::aws::SessionKind;
 
@@ -43,10 +43,16 @@ fn expected(account: &SampleAccount) -> Expected {
             ..developer
         },
         id if id == FEDERATION_TOKEN.id => Expected {
-            permission_set: "Auditor",
+            permission_set: AUDITOR,
             kind: SessionKind::FederatedUser,
             seconds: 7_200,
             console: None,
+        },
+        id if id == PROVIDER_OIDC.id => Expected {
+            permission_set: AUDITOR,
+            seconds: 7_200,
+            console: Some("7200"),
+            ..developer
         },
         _ => developer,
     }
