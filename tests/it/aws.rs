@@ -7,6 +7,7 @@ mod federation_token;
 mod fixture;
 mod foreign;
 mod generated;
+mod guard;
 mod issuing;
 mod keys;
 mod logs;

@@ -2,6 +2,7 @@
 //! tests.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_test_requirements::PYTHON_PEERS;
@@ -132,6 +133,23 @@ fn every_trust_type_has_a_template() -> Result<()> {
     Ok(())
 }
 
+/// Whether the templates are valid for the cfn-lint of this Python, and its output.
+pub fn cfn_lint(python: &Path, templates: &[PathBuf]) -> Result<(bool, String)> {
+    let linted = std::process::Command::new(python.with_file_name("cfn-lint"))
+        .args(["--non-zero-exit-code", "informational"])
+        .args([
+            "--format",
+            "parseable",
+            "--regions",
+            "eu-west-1",
+            "--template",
+        ])
+        .args(templates)
+        .output()?;
+    let output = [linted.stdout, linted.stderr].concat();
+    Ok((linted.status.success(), String::from_utf8(output)?))
+}
+
 #[test]
 fn templates_are_valid_for_cfn_lint() -> Result<()> {
     let Some(python) = PYTHON_PEERS.path() else {
@@ -142,20 +160,7 @@ fn templates_are_valid_for_cfn_lint() -> Result<()> {
     let lint = |text: &str, name: &str| -> Result<(bool, String)> {
         let path = folder.path().join(name);
         fs::write(&path, text)?;
-        let linted = std::process::Command::new(python.with_file_name("cfn-lint"))
-            .args(["--non-zero-exit-code", "informational"])
-            .args([
-                "--format",
-                "parseable",
-                "--regions",
-                "eu-west-1",
-                "--template",
-            ])
-            .arg(&path)
-            .output()?;
-        let output = [linted.stdout, linted.stderr].concat();
-        let output = String::from_utf8(output)?;
-        Ok((linted.status.success(), output))
+        cfn_lint(&python, &[path])
     };
     for template in &templates {
         let text = template.text.replace(METADATA, &metadata());

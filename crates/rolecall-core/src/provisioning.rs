@@ -23,7 +23,7 @@ pub use document::PolicyDocument;
 pub use error::{PlanError, PlanNote};
 pub use guard::{GuardError, resource_control_policy};
 pub use installation::{GatewayPrincipal, Installation, InvalidGatewayPrincipal};
-pub use node::Node;
+pub use node::{Members, Node};
 pub use plan::{Plan, plan};
 pub use role::{RolePlan, resource_name};
 pub use stack_set::{StackSetContent, StackSetPlan, StackSets, stack_sets};

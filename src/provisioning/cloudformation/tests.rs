@@ -8,19 +8,19 @@ const ACCOUNT: &str = "111122223333";
 
 /// `Fn::Sub` and `Ref` as CloudFormation evaluates them in the account (CloudFormation User Guide, "Fn::Sub").
 fn evaluated(node: &Node<String>) -> String {
-    match node {
-        Node::Text(text) => text.clone(),
-        Node::Map(members) => match members.as_slice() {
-            [(function, Node::Text(name))] if function == "Ref" => {
-                assert_eq!(name, "AWS::AccountId");
-                ACCOUNT.to_owned()
-            }
-            [(function, Node::Text(text))] if function == "Fn::Sub" => substituted(text),
-            other => panic!("{other:?}"),
-        },
-        other @ (Node::Null | Node::Flag(_) | Node::Number(_) | Node::List(_)) => {
-            panic!("{other:?}")
+    if let Node::Text(text) = node {
+        return text.clone();
+    }
+    let Node::Map(members) = node else {
+        panic!("{node:?}")
+    };
+    match members.as_slice() {
+        [(function, Node::Text(name))] if function == "Ref" => {
+            assert_eq!(name, "AWS::AccountId");
+            ACCOUNT.to_owned()
         }
+        [(function, Node::Text(text))] if function == "Fn::Sub" => substituted(text),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -118,7 +118,7 @@ fn each_role_is_a_stack_set_with_its_accounts() {
         assert_eq!(properties["AutoDeployment"], json!({ "Enabled": false }));
         assert!(properties.get("CallAs").is_none());
     }
-    let delegated = rendered(&planned.stack_sets[..1], true);
+    let delegated = rendered(&planned.stack_sets[1..2], true);
     let (_, resource) = delegated[0]["Resources"]
         .as_object()
         .unwrap()

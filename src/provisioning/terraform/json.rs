@@ -1,13 +1,10 @@
 //! Terraform's JSON syntax. Every string is a template.
 
-use rolecall_core::provisioning::Node;
+use rolecall_core::provisioning::{Members, Node};
 
 use super::{
     AWS_PROVIDER_SOURCE, AWS_PROVIDER_VERSION, Argument, Resource, TERRAFORM_VERSION, template,
 };
-
-/// Arguments by name.
-type Members = Vec<(String, Node<String>)>;
 
 pub(super) fn configuration(title: &str, resources: &[Resource]) -> String {
     let provider = Node::map([
@@ -18,7 +15,7 @@ pub(super) fn configuration(title: &str, resources: &[Resource]) -> String {
         ("required_version", Node::text(TERRAFORM_VERSION)),
         ("required_providers", Node::map([("aws", provider)])),
     ]);
-    let mut kinds: Vec<(String, Members)> = Vec::new();
+    let mut kinds: Vec<(String, Members<String>)> = Vec::new();
     for resource in resources {
         let entry = (resource.name.clone(), arguments(resource));
         match kinds.iter_mut().find(|(kind, _)| kind == resource.kind) {
@@ -38,7 +35,7 @@ pub(super) fn configuration(title: &str, resources: &[Resource]) -> String {
 
 fn arguments(resource: &Resource) -> Node<String> {
     let arguments = resource.arguments.iter();
-    let mut members: Members = arguments
+    let mut members: Members<String> = arguments
         .map(|(name, argument)| ((*name).to_owned(), value(argument)))
         .collect();
     if !resource.depends_on.is_empty() {

@@ -1,5 +1,6 @@
 //! `rolecalld aws`: generated files and their errors.
 
+mod lint;
 mod stack;
 mod terraform;
 

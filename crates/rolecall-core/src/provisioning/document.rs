@@ -1,5 +1,6 @@
 //! Policy documents of IAM and of Organizations, as far as the gateway needs them.
 
+use super::node::Members;
 use super::{AccountText, Node};
 
 /// `Version` of the policy language.
@@ -181,12 +182,9 @@ impl Statement {
     }
 }
 
-/// Values by condition key.
-type ConditionKeys = Vec<(String, Node<AccountText>)>;
-
 /// The conditions by operator, in the order in which the operators occur.
 fn conditions(conditions: &[Condition]) -> Node<AccountText> {
-    let mut operators: Vec<(String, ConditionKeys)> = Vec::new();
+    let mut operators: Vec<(String, Members<AccountText>)> = Vec::new();
     for condition in conditions {
         let operator = condition.operator.as_str();
         let values = Node::one_or_list(condition.values.iter().cloned());

@@ -20,8 +20,11 @@ pub enum Node<T> {
     /// An array.
     List(Vec<Self>),
     /// An object.
-    Map(Vec<(String, Self)>),
+    Map(Members<T>),
 }
+
+/// The members of an object, in order.
+pub type Members<T> = Vec<(String, Node<T>)>;
 
 impl<T> Node<T> {
     /// An object with these members, in this order.
@@ -106,7 +109,7 @@ impl<T: From<String>> From<&Value> for Node<T> {
             Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
             Value::Object(members) => {
                 let members = members.iter();
-                let mut members: Vec<(String, Self)> = members
+                let mut members: Members<T> = members
                     .map(|(key, value)| (key.clone(), Self::from(value)))
                     .collect();
                 members.sort_by(|a, b| a.0.cmp(&b.0));

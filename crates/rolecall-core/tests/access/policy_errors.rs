@@ -332,7 +332,7 @@ fn errors_of_all_files_are_reported_in_order() {
         "b.toml:2:6: invalid `id`\n  hint: an account id is 12 digits, written as a string: \"111122223333\"\n\
          b.toml:6:7: `who` matches nobody\n  hint: name groups, users, subjects or claims, or write everyone = true\n\
          b.toml:8:20: unknown permission set \"Admni\"\n  hint: did you mean \"Admin\"?\n\
-         a.toml:3:1: unknown key \"colour\"\n  hint: this [[permission_set]] takes name, role, description, session_duration, destination, session_policy, policy_arns, session_tags, source_identity, inline_policy, permissions_boundary, managed_policies, variants"
+         a.toml:3:1: unknown key \"colour\"\n  hint: this [[permission_set]] takes name, role, description, session_duration, destination, session_policy, policy_arns, session_tags, source_identity, managed_policies, inline_policy, permissions_boundary, variants"
     );
 }
 

@@ -23,6 +23,7 @@ fn terraform(folder: &Path, arguments: &[&str]) -> Result<String> {
     let output = command
         .args(arguments)
         .env("CHECKPOINT_DISABLE", "1")
+        .env_remove("TF_CLI_CONFIG_FILE")
         .current_dir(folder)
         .output()?;
     let text = String::from_utf8(output.stdout)?;
@@ -113,8 +114,8 @@ fn terraform_reads_both_syntaxes_in_the_same_way() -> Result<()> {
     let json = aws(&folder, &[&account[..], &["--format", "json"]].concat())?.out;
     let formatted = TempDir::new()?;
     fs::write(formatted.path().join("rolecall.tf"), &hcl)?;
-    let changes = terraform(formatted.path(), &["fmt", "-check", "-diff", "-no-color"])?;
-    ensure!(changes.trim().is_empty(), "{changes}");
+    // It fails if it would change anything.
+    terraform(formatted.path(), &["fmt", "-check", "-diff", "-no-color"])?;
 
     let outputs = expressions(&hcl)?.into_iter().map(|(name, value)| {
         format!(

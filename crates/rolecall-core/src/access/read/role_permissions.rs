@@ -13,10 +13,11 @@ const PERMISSIONS_BOUNDARY: &str = "permissions_boundary";
 
 /// Reads the three keys.
 pub(super) fn read(reader: &Reader<'_>, context: &PolicyContext<'_>) -> RolePermissions {
+    let managed_policies = managed_policies(reader, context);
     let inline_policy = reader.value(INLINE_POLICY);
     let boundary = reader.value(PERMISSIONS_BOUNDARY);
     RolePermissions {
-        managed_policies: managed_policies(reader, context),
+        managed_policies,
         inline_policy: inline_policy.and_then(|value| inline(&value, context)),
         permissions_boundary: boundary.and_then(|value| policy_arn(&value, context)),
     }

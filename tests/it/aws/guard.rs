@@ -1,0 +1,102 @@
+//! The generated resource control policy at the emulated AWS: tokens of the gateway must name their role, and no other issuer is
+//! concerned.
+
+use anyhow::{Result, ensure};
+use rolecall_core::aws::{Partition, Region, Sts as _, StsRefusal};
+use rolecall_core::provisioning::{Installation, Node, resource_control_policy};
+use rolecall_testkit::aws::Target;
+use rolecall_testkit::iam::{Policies, Policy, PolicyKind, Principal, Request, RequestContext};
+use rolecalld::aws::keys::KeyAlgorithm;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::fixture::{ACCOUNT, StsFixture, claims, refusal};
+
+const ROLE: &str = "rolecall/Developer";
+const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// The policy for the gateway at this URL.
+fn guard(issuer: &str) -> Result<Value> {
+    let (issuer, region) = (Url::parse(issuer)?, Region::parse("eu-west-1")?);
+    let document = resource_control_policy(&Installation {
+        issuer: &issuer,
+        partition: Partition::Aws,
+        role_claim: true,
+        sts_region: &region,
+        signin_endpoint: None,
+        email_domains: &[],
+        principal: None,
+        saml_metadata: None,
+    })?;
+    let node = document.node();
+    let text = node.with_texts(&|text| Node::Text(text.to_string()));
+    Ok(serde_json::from_str(&text.compact())?)
+}
+
+#[tokio::test]
+async fn guard_refuses_tokens_that_name_no_role() -> Result<()> {
+    // The role trusts every token for its audience.
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let sts = fixture.sts()?;
+    let mut named = claims()?;
+    named.role = Some(format!("arn:aws:iam::{ACCOUNT}:role/{ROLE}").parse()?);
+    let unnamed = claims()?;
+    for token in [&named, &unnamed] {
+        sts.assume(&fixture.request_for(ROLE, token).await?).await?;
+    }
+    let document = guard(fixture.issuer.issuer())?;
+    let organization = fixture.aws.organization();
+    organization.resource_control_policy("rolecall", Target::Root, &document)?;
+    sts.assume(&fixture.request_for(ROLE, &named).await?)
+        .await?;
+    let answer = sts
+        .assume(&fixture.request_for(ROLE, &unnamed).await?)
+        .await;
+    assert_eq!(refusal(answer)?, StsRefusal::ResourceControlPolicy);
+    Ok(())
+}
+
+/// Whether a role that trusts the provider accepts its token, under the guard of sso.example.com.
+fn accepts(provider: &str, named: Option<bool>) -> Result<bool> {
+    let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}");
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "Federated": provider }, "Action": ACTION,
+    } });
+    let trust = Policy::parse(PolicyKind::Trust, "any", &trust)?;
+    let document = guard("https://sso.example.com")?;
+    let guard = Policy::parse(PolicyKind::ResourceControl, "rolecall", &document)?;
+    let mut context = RequestContext::default().with("aws:FederatedProvider", &provider);
+    if let Some(named) = named {
+        context.add("sts:RoleAuthorizedByIdp", &named.to_string());
+    }
+    let policies = Policies {
+        resource: Some(&trust),
+        resource_control: vec![&guard],
+        ..Policies::default()
+    };
+    let decision = policies.decide(&Request {
+        principal: Principal::Federated(provider),
+        action: ACTION.to_owned(),
+        resource: format!("arn:aws:iam::{ACCOUNT}:role/{ROLE}"),
+        context,
+    })?;
+    Ok(decision.is_allowed())
+}
+
+#[test]
+fn tokens_of_other_issuers_are_not_affected() -> Result<()> {
+    for (provider, absent) in [
+        ("sso.example.com", false),
+        ("token.actions.githubusercontent.com", true),
+        ("oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF", true),
+        ("cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc", true),
+        ("sso.example.com.evil.example", true),
+        ("other.sso.example.com", true),
+        ("sso.example.com/other", true),
+    ] {
+        ensure!(accepts(provider, None)? == absent, "{provider}");
+        ensure!(accepts(provider, Some(true))?, "{provider}");
+    }
+    ensure!(!accepts("sso.example.com", Some(false))?);
+    Ok(())
+}
