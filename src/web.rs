@@ -28,7 +28,9 @@ pub use site::{Site, SiteSettings};
 
 use errors::request::RequestError;
 use http::address;
-use pages::{console, credentials, device, portal, sessions, sign_in, sign_out, start, terminal};
+use pages::{
+    console, credentials, decode, device, portal, sessions, sign_in, sign_out, start, terminal,
+};
 use saml::via_provider;
 
 const FORM_BYTES_MAX: usize = 16 * 1024;
@@ -75,6 +77,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
         .service(readable("/config", terminal::show))
+        .service(readable("/decode", decode::show).post(decode::decode))
         .service(resource("/assignment/accounts").get(sso::list_accounts))
         .service(resource("/assignment/roles").get(sso::list_account_roles))
         .service(resource("/federation/credentials").get(sso::get_role_credentials))

@@ -13,9 +13,10 @@ use aws_sdk_sts::config::Credentials as SdkCredentials;
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rolecall_core::aws::{
-    AssumeRole, AssumedRole, CallerIdentity, Credentials, EarlierCalls, IntermediateSession,
-    Region, Sts, StsError, StsRefusal, StsRequest,
+    AssumeRole, AssumedRole, CallerIdentity, Credentials, EarlierCalls, EncodedMessage,
+    IntermediateSession, Region, Sts, StsError, StsRefusal, StsRequest,
 };
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::{BoxError, Clock};
 use tokio::time::Instant;
 use url::Url;
@@ -33,6 +34,7 @@ mod assume_role;
 mod attempts;
 mod breaker;
 mod caller_identity;
+mod decode;
 mod error;
 mod federation_token;
 mod foreign;
@@ -191,6 +193,18 @@ impl Sts for StsClient {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let credentials = sdk_credentials(credentials);
         self.ask_identity(&credentials, region, deadline).await
+    }
+
+    async fn decode_authorization_message(
+        &self,
+        credentials: &Credentials,
+        region: Option<&Region>,
+        message: &EncodedMessage,
+    ) -> Result<SecretText, StsError> {
+        let deadline = Instant::now() + TOTAL_TIMEOUT;
+        let credentials = &sdk_credentials(credentials);
+        let call = |sts: Arc<RegionalSts>| async move { sts.decode(credentials, message).await };
+        self.ask(region, deadline, call).await
     }
 }
 

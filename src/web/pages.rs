@@ -6,6 +6,7 @@ pub mod auto_post;
 pub mod consent;
 pub mod console;
 pub mod credentials;
+pub mod decode;
 pub mod device;
 pub mod error;
 pub mod format;

@@ -2,6 +2,7 @@
 
 mod caller;
 mod console;
+mod decode;
 mod egress;
 mod federation_token;
 mod fixture;

@@ -3,6 +3,7 @@
 //! They require Chromium and the Node.js peers, which `cargo xtask test` installs. Without them the tests are skipped.
 
 mod consent;
+mod decode;
 mod login;
 
 use std::path::PathBuf;
@@ -59,18 +60,30 @@ async fn run_script(
         return Ok(None);
     }
     let stack = TestStack::start(TestStackSettings::default()).await?;
+    let seen = observe(script, stack.url(), scheme, width, &[]).await?;
+    Ok(Some((stack, seen)))
+}
+
+/// The observations of a script at this gateway. `more` are further arguments.
+async fn observe(
+    script: &str,
+    gateway: &str,
+    scheme: &str,
+    width: u32,
+    more: &[&str],
+) -> Result<Value> {
     let mut script = node::script(script)?;
     script
-        .arg(stack.url())
+        .arg(gateway)
         .arg(screenshots())
         .arg(scheme)
-        .arg(width.to_string());
+        .arg(width.to_string())
+        .args(more);
     let line = tokio::task::spawn_blocking(move || {
         Process::start(script)?.wait_for_line("seen ", WALK_MAX)
     })
     .await??;
-    let seen = serde_json::from_str(line.trim_start_matches("seen "))?;
-    Ok(Some((stack, seen)))
+    Ok(serde_json::from_str(line.trim_start_matches("seen "))?)
 }
 
 /// The folder of screenshots, below the build folder, which CI keeps.

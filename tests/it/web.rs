@@ -10,6 +10,7 @@ mod console;
 mod console_saml;
 mod corpora;
 mod credentials;
+pub mod decode;
 mod every_trust;
 mod faults;
 mod forms;
@@ -53,21 +54,21 @@ const SESSION: &str = "rc_s";
 const BROWSER: &str = "rc_t";
 
 /// A stack, its clock, and an HTTP client that follows no redirects.
-struct Fixture {
-    stack: TestStack,
+pub struct Fixture {
+    pub stack: TestStack,
     clock: ManualClock,
     client: reqwest::Client,
 }
 
 /// The cookie and CSRF token of a signed-in browser, for direct requests.
 #[derive(Clone, Debug)]
-struct Pass {
+pub struct Pass {
     cookie: String,
     csrf: String,
 }
 
 impl Fixture {
-    async fn new() -> Result<Self> {
+    pub async fn new() -> Result<Self> {
         Self::with(|_| ()).await
     }
 
@@ -85,7 +86,7 @@ impl Fixture {
         })
     }
 
-    fn at(&self, path: &str) -> String {
+    pub fn at(&self, path: &str) -> String {
         self.stack.at(path)
     }
 
@@ -95,7 +96,7 @@ impl Fixture {
     }
 
     /// A browser in which this user is signed in. It shows the portal.
-    async fn signed_in(&self, username: &str) -> Result<Browser> {
+    pub async fn signed_in(&self, username: &str) -> Result<Browser> {
         let mut browser = self.browser()?;
         browser.open(&self.at("/")).await?;
         let page = browser.sign_in_at_provider(username).await?;
@@ -243,7 +244,7 @@ impl Fixture {
 }
 
 /// The session cookie and the CSRF token of the current page.
-fn pass_of(browser: &Browser) -> Result<Pass> {
+pub fn pass_of(browser: &Browser) -> Result<Pass> {
     let cookie = browser.cookie(SESSION).context("no session cookie")?;
     let tokens = browser.page()?.attributes("input[name=csrf]", "value")?;
     Ok(Pass {

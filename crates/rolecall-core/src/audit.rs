@@ -80,6 +80,8 @@ pub enum CredentialDelivery {
     Client,
     /// `aws login`: credentials that are valid for 15 minutes.
     AwsLogin,
+    /// Credentials that decode one authorization message in the gateway and are handed to nobody.
+    Decode,
 }
 
 /// Consent request of a registered client.

@@ -2,6 +2,7 @@
 
 mod account;
 mod advice;
+mod authorization;
 mod caller_identity;
 mod credentials;
 mod destination;
@@ -26,6 +27,10 @@ pub use account::{
     RoleArn, RolePath,
 };
 pub use advice::{Advice, AdviceFacts, ProofFacts, advice, without_names};
+pub use authorization::{
+    AccessDenied, AuthorizationId, DecodedAuthorization, DenyingPolicy, EncodedMessage, ErrorText,
+    InvalidDecodedMessage, MatchedStatement, PolicyKind, RequestCondition,
+};
 pub use caller_identity::{CallerIdentity, InvalidCallerIdentity, PrincipalKind};
 pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as ConsoleSignInError};
 pub use destination::{Destination, InvalidDestination};
@@ -45,7 +50,7 @@ pub use saml::{
     ConsolePost, InvalidRecipient, InvalidSamlProvider, MintedSaml, Recipient, SamlClaims,
     SamlIssuer, SamlProviderArn, saml_entity_id,
 };
-pub use session_policy::{InvalidSessionPolicy, PolicyArn, SessionPolicy};
+pub use session_policy::{ActionVerdict, InvalidSessionPolicy, PolicyArn, SessionPolicy};
 pub use sts::{
     AssumeRole, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, RoleSessionParameters,
     Sts, StsError, StsRefusal, StsRequest,

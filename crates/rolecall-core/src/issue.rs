@@ -5,6 +5,7 @@
 
 mod admission;
 mod console;
+mod decode;
 mod duration;
 mod error;
 mod events;
@@ -23,6 +24,7 @@ use url::Url;
 
 use crate::access::{
     DurationReason, GatewaySaml, Grant, RoleAccess, RoleRequest, RoleSessionAttributes,
+    SessionPolicies,
 };
 use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Journal, RequestContext, Target};
 use crate::aws::{
@@ -42,6 +44,10 @@ use crate::session::{Session, Sessions};
 use crate::sign_in::SignIns;
 
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
+pub use decode::{
+    CannotDecode, DecodeError, DenialCause, DeniedPrincipal, SessionLimit, SessionLimitVerdict,
+    decoding_policies,
+};
 pub use error::{IssueError, Refused};
 pub use id_token::IdTokenError;
 pub(crate) use learned::Learned;
@@ -85,6 +91,8 @@ pub struct IssuedRole {
 pub(crate) struct Prepared {
     pub(crate) grant: Grant,
     attributes: RoleSessionAttributes,
+    /// The session policies of the request.
+    session_policies: SessionPolicies,
     /// Percent of STS's space that session policies and tags probably take.
     predicted_percent: usize,
     session_name: RoleSessionName,
@@ -189,9 +197,14 @@ impl Issuer {
                 return self.refuse(context, caller, role, error).await;
             }
         };
+        let session_policies = match policies_for(&grant, delivery) {
+            Ok(policies) => policies,
+            Err(error) => return self.refuse(context, caller, role, error.into()).await,
+        };
         let attributes = grant.attributes(&facts);
-        let fitted =
-            attributes.and_then(|attributes| self.fit(caller.identity, &grant, attributes));
+        let fitted = attributes.and_then(|attributes| {
+            self.fit(caller.identity, &grant, &session_policies, attributes)
+        });
         let Fitted {
             attributes,
             percent,
@@ -217,6 +230,7 @@ impl Issuer {
             token_id: random_token(&*self.entropy),
             grant,
             attributes,
+            session_policies,
             predicted_percent: percent,
             session_name: RoleSessionName::of(caller.identity),
             federated_user: FederatedUserName::of(caller.identity),
@@ -365,5 +379,19 @@ impl Issuer {
         };
         self.journal.append(context, refused).await?;
         Err(error)
+    }
+}
+
+/// The session policies of a request: those of the permission set or variant, and only one action of them for decoding.
+fn policies_for(
+    grant: &Grant,
+    delivery: CredentialDelivery,
+) -> Result<SessionPolicies, CannotDecode> {
+    match delivery {
+        CredentialDelivery::Decode => decoding_policies(grant),
+        CredentialDelivery::Console
+        | CredentialDelivery::Credentials
+        | CredentialDelivery::Client
+        | CredentialDelivery::AwsLogin => Ok(grant.session_policies().clone()),
     }
 }

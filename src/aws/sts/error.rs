@@ -178,6 +178,9 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
         }
         "RegionDisabledException" | "RegionDisabled" => StsRefusal::RegionDisabled,
         "OptInRequired" => StsRefusal::AccountInactive,
+        "InvalidAuthorizationMessageException" | "InvalidAuthorizationMessage" => {
+            StsRefusal::InvalidMessage
+        }
         code if is_throttling(code) => StsRefusal::Throttled,
         _ => StsRefusal::Other,
     }

@@ -14,9 +14,10 @@ use aws_sdk_sts::config::{
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rolecall_core::aws::{
-    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, CallerIdentity, GetFederationToken,
-    Region,
+    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, CallerIdentity, EncodedMessage,
+    GetFederationToken, Region,
 };
+use rolecall_core::base::secret::SecretText;
 use tokio::time::Instant;
 use url::Url;
 
@@ -25,7 +26,9 @@ use super::attempts::AttemptCounter;
 use super::breaker::Breaker;
 use super::error::{Failure, NOT_A_RESPONSE};
 use super::http_clients::HttpClients;
-use super::{Endpoints, assume_role, caller_identity, federation_token, saml, web_identity};
+use super::{
+    Endpoints, assume_role, caller_identity, decode, federation_token, saml, web_identity,
+};
 use crate::aws::AwsSettings;
 
 /// Suffix of the SDK's user agent, which CloudTrail shows.
@@ -207,5 +210,14 @@ impl RegionalSts {
         credentials: &Credentials,
     ) -> Result<CallerIdentity, Failure> {
         caller_identity::call(&self.client, credentials).await
+    }
+
+    /// What an encoded authorization message says; one call with the SDK's retries.
+    pub(super) async fn decode(
+        &self,
+        credentials: &Credentials,
+        message: &EncodedMessage,
+    ) -> Result<SecretText, Failure> {
+        decode::call(&self.client, credentials, message).await
     }
 }

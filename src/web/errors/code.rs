@@ -4,7 +4,7 @@ use std::fmt;
 
 use rolecall_core::aws_login::LoginError;
 use rolecall_core::clients::{ConsentChoice, ConsentError};
-use rolecall_core::issue::IssueError;
+use rolecall_core::issue::{DecodeError, IssueError};
 use rolecall_core::sign_in::{SignInError, SignOutError};
 
 /// The stable code of an error: a field of log lines, a label of metrics, `error` of JSON. Never text from a request.
@@ -36,6 +36,12 @@ pub trait Coded {
 }
 
 impl Coded for IssueError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode(self.code())
+    }
+}
+
+impl Coded for DecodeError {
     fn code(&self) -> ErrorCode {
         ErrorCode(self.code())
     }

@@ -29,6 +29,8 @@ impl From<&IssueError> for ErrorText {
                 .hint("Ask the owner of the account for access."),
             IssueError::Locked { unmet, .. } => forbidden("condition", &format!("The role is assigned to you, but a condition is not met: it {}.", format::all_of(unmet)))
                 .hint(unmet.iter().find_map(Unmet::hint).map_or_else(|| "The portal shows what each role requires.".to_owned(), format::sentence)),
+            IssueError::CannotDecode(error) => forbidden("cannot_decode", &format::sentence(&error.to_string()))
+                .hint("Choose another role of the account, or ask your administrator."),
             IssueError::Attributes(error @ AttributeError::TooLarge { .. }) => forbidden("packed_too_large", &format::sentence(&error.to_string()))
                 .hint(format::sentence(error.hint())),
             IssueError::Attributes(error) => forbidden("template", &format::sentence(&error.to_string()))
@@ -70,6 +72,7 @@ impl From<IssueError> for PageError {
             }
             IssueError::NotGranted => "This role is not available to you",
             IssueError::Locked { .. } => "The conditions of this role are not met",
+            IssueError::CannotDecode(_) => "This role cannot decode messages",
             IssueError::Attributes(AttributeError::TooLarge { .. }) => {
                 "Session policies and tags are too large"
             }

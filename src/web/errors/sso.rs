@@ -116,7 +116,8 @@ impl SsoError {
                 hint: format!("Open {origin}/sign-in/{provider} in a browser, then try again."),
             },
             // The same text as on every surface.
-            other @ (IssueError::Attributes(_)
+            other @ (IssueError::CannotDecode(_)
+            | IssueError::Attributes(_)
             | IssueError::AtProvider { .. }
             | IssueError::IdToken(_)
             | IssueError::Mismatch(_)

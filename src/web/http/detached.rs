@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use futures_util::FutureExt as _;
 use rolecall_core::audit::RequestContext;
+use rolecall_core::aws::DecodedAuthorization;
 use rolecall_core::aws_login::LoginTokens;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::ProviderId;
@@ -28,6 +29,13 @@ pub trait Delivery {
 impl Delivery for IssuedRole {}
 impl Delivery for LoginTokens {}
 impl Delivery for ConsoleVisit {}
+
+/// The credentials that decoded the message are handed to nobody.
+impl Delivery for DecodedAuthorization {
+    fn is_issued(&self) -> bool {
+        false
+    }
+}
 
 impl Delivery for ConsoleOutcome {
     fn is_issued(&self) -> bool {

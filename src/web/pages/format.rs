@@ -80,6 +80,7 @@ pub fn limit(reason: &DurationReason) -> String {
         | DurationReason::Variant(_)
         | DurationReason::AwsDefault
         | DurationReason::AwsLogin
+        | DurationReason::Decode
         | DurationReason::SamlResponse => String::new(),
     }
 }

@@ -3,6 +3,7 @@ use super::auto_post::view::AutoPostPage;
 use super::consent::view::{ConsentPage, ConsentResultPage};
 use super::console::view::ConsolePage;
 use super::credentials::view::CredentialsPage;
+use super::decode::view::DecodePage;
 use super::device::view::DeviceCodePage;
 use super::error::ErrorPage;
 use super::portal::no_access::NoAccessPage;
@@ -30,6 +31,7 @@ pub fn pages() -> Vec<(String, String)> {
         render("portal", PortalPage::samples()),
         render("credentials", CredentialsPage::samples()),
         render("consent", ConsentPage::samples()),
+        render("decode", DecodePage::samples()),
         render("device", DeviceCodePage::samples()),
         render("answered", ConsentResultPage::samples()),
         render("console", ConsolePage::samples()),

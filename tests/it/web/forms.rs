@@ -4,12 +4,22 @@ use reqwest::header::{CONTENT_ENCODING, ORIGIN};
 
 use super::*;
 
-const FIELDS: [(&str, &str); 3] = [
+const FIELDS: [(&str, &str); 5] = [
     ("account", "444455556666"),
     ("permission_set", "Developer"),
+    ("role", "444455556666/Developer"),
+    ("message", DENIED),
     ("others", "true"),
 ];
-const FORMS: [&str; 4] = ["/console", "/credentials", "/sessions/end", "/sign-out"];
+/// An error with an encoded message of 80 characters.
+const DENIED: &str = "Encoded authorization failure message: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const FORMS: [&str; 5] = [
+    "/console",
+    "/credentials",
+    "/decode",
+    "/sessions/end",
+    "/sign-out",
+];
 
 /// Asserts that nothing was issued and no session has ended.
 async fn ensure_no_effect(fixture: &Fixture, passes: &[&Pass]) -> Result<()> {

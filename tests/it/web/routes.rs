@@ -25,6 +25,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/credentials", "POST"),
     ("/sessions", "GET, HEAD"),
     ("/config", "GET, HEAD"),
+    ("/decode", "GET, HEAD, POST"),
     ("/assignment/accounts", "GET"),
     ("/assignment/roles", "GET"),
     ("/federation/credentials", "GET"),
@@ -52,13 +53,14 @@ const METHODS: [&str; 8] = [
 ];
 
 /// Routes that require a session.
-const PRIVATE: [&str; 6] = [
+const PRIVATE: [&str; 7] = [
     "/sign-in/example/aws-continue/ticket",
     "/",
     "/console?account=111122223333&permission_set=ReadOnly",
     "/console/continue/ticket",
     "/sessions",
     "/config",
+    "/decode?role=111122223333/ReadOnly",
 ];
 
 /// Asserts the headers of every response of the public listener.
@@ -193,6 +195,7 @@ async fn head_matches_get_without_body() -> Result<()> {
     for path in [
         "/",
         "/sessions",
+        "/decode",
         "/signed-out",
         "/jwks",
         "/saml/metadata",

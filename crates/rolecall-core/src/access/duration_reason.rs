@@ -19,6 +19,8 @@ pub enum DurationReason {
     RoleMaximum,
     /// `aws login`: its clients renew credentials every 15 minutes as long as the sign-in lasts.
     AwsLogin,
+    /// Decoding of an authorization message: one request.
+    Decode,
     /// `SessionNotOnOrAfter` or `SessionDuration` of the SAML response that AWS received.
     SamlResponse,
     /// One hour, the longest that STS allows for a role that is assumed with the credentials of another role.
@@ -41,6 +43,7 @@ impl fmt::Display for DurationReason {
             Self::AwsDefault => f.write_str("the default of AWS"),
             Self::RoleMaximum => f.write_str("the MaxSessionDuration of the IAM role"),
             Self::AwsLogin => f.write_str("aws login, which renews them until the sign-in ends"),
+            Self::Decode => f.write_str("the one request that they are for"),
             Self::SamlResponse => f.write_str("the SAML response of the identity provider"),
             Self::RoleChaining => f.write_str("role chaining"),
         }

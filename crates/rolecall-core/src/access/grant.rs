@@ -11,7 +11,7 @@ use crate::access::catalog::{Account, VariantName};
 use crate::access::condition::Unmet;
 use crate::access::duration_reason::DurationReason;
 use crate::access::match_counter::MatchCounter;
-use crate::access::permission_set::{PermissionSet, Variant};
+use crate::access::permission_set::{PermissionSet, SessionPolicies, Variant};
 use crate::access::trust::Trust;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
@@ -307,10 +307,15 @@ impl Grant {
         self.permission_set().variants.get(self.variant?)
     }
 
-    fn session_policies(&self) -> &crate::access::permission_set::SessionPolicies {
-        self.variant_entry()
-            .and_then(|variant| variant.session_policies.as_ref())
-            .unwrap_or(&self.permission_set().session_policies)
+    /// The session policies of the variant, or else of the permission set.
+    pub fn session_policies(&self) -> &SessionPolicies {
+        let of_set = &self.permission_set().session_policies;
+        self.variant_session_policies().unwrap_or(of_set)
+    }
+
+    /// The session policies that the variant has of its own.
+    pub fn variant_session_policies(&self) -> Option<&SessionPolicies> {
+        self.variant_entry()?.session_policies.as_ref()
     }
 
     fn granting(&self) -> impl Iterator<Item = &Assignment> {

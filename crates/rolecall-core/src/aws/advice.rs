@@ -286,6 +286,10 @@ fn general_advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             format!("The request for credentials was answered by a proxy or another server, not by AWS STS: {answer}."),
             "Ask your administrator to check endpoints.sts and the proxy in [egress] of rolecall.toml, and what the proxy permits.".to_owned(),
         ),
+        StsRefusal::InvalidMessage => (
+            "AWS cannot read the encoded message.".to_owned(),
+            "Copy the whole message, without line breaks, from an error of the last hours, and choose a role of the same account.".to_owned(),
+        ),
         StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a few seconds.".to_owned()),
         StsRefusal::Other => other(),
     };

@@ -1,9 +1,14 @@
 //! Session policies: an upper bound for the permissions of a role session.
 
+mod narrowed;
+mod verdict;
+
 use serde_json::Value;
 
 use super::TagKey;
 use crate::base::{limits, text_newtype};
+
+pub use verdict::ActionVerdict;
 
 /// `Version` of IAM's policy language.
 const VERSION: &str = "2012-10-17";

@@ -5,12 +5,12 @@
 use async_trait::async_trait;
 
 use super::{
-    CallerIdentity, Credentials, EarlierCalls, ExternalId, GetFederationToken, IntermediateSession,
-    Partition, PolicyArn, Region, RoleArn, RoleSessionDuration, RoleSessionName, RoleSessionTags,
-    SamlProviderArn, SessionPolicy, SourceIdentity,
+    CallerIdentity, Credentials, EarlierCalls, EncodedMessage, ExternalId, GetFederationToken,
+    IntermediateSession, Partition, PolicyArn, Region, RoleArn, RoleSessionDuration,
+    RoleSessionName, RoleSessionTags, SamlProviderArn, SessionPolicy, SourceIdentity,
 };
 use crate::base::BoxError;
-use crate::base::secret::{SamlResponse, WebIdentityToken};
+use crate::base::secret::{SamlResponse, SecretText, WebIdentityToken};
 
 /// A request to STS, by operation.
 #[derive(Clone, Debug)]
@@ -216,6 +216,8 @@ pub enum StsRefusal {
     NotSts,
     /// `Throttling` and similar codes, after retries.
     Throttled,
+    /// `InvalidAuthorizationMessageException`: the encoded message cannot be decoded.
+    InvalidMessage,
     /// Any other code.
     Other,
 }
@@ -263,6 +265,7 @@ impl StsRefusal {
             Self::AccountInactive => "account_inactive",
             Self::NotSts => "not_sts",
             Self::Throttled => "throttled",
+            Self::InvalidMessage => "invalid_message",
             Self::Other => "other",
         }
     }
@@ -334,4 +337,16 @@ pub trait Sts: Send + Sync {
         credentials: &Credentials,
         region: Option<&Region>,
     ) -> Result<CallerIdentity, StsError>;
+
+    /// `DecodeAuthorizationMessage`, signed with these credentials. The answer is `DecodedMessage`: JSON that can contain details
+    /// of the request, so it is neither logged nor stored.
+    ///
+    /// # Errors
+    /// [`StsError`]; [`StsRefusal::InvalidMessage`] if AWS cannot read the message.
+    async fn decode_authorization_message(
+        &self,
+        credentials: &Credentials,
+        region: Option<&Region>,
+        message: &EncodedMessage,
+    ) -> Result<SecretText, StsError>;
 }

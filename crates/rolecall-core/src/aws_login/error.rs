@@ -64,6 +64,7 @@ impl LoginError {
                 }
                 IssueError::NotGranted
                 | IssueError::Locked { .. }
+                | IssueError::CannotDecode(_)
                 | IssueError::Attributes(_)
                 | IssueError::AtProvider { .. }
                 | IssueError::IdToken(_)

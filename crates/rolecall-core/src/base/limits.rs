@@ -152,6 +152,8 @@ pub const SESSION_TAG_KEY_CHARS_MAX: usize = 128;
 pub const SESSION_TAG_VALUE_CHARS_MAX: usize = 256;
 /// Characters of an inline session policy (STS, `Policy`).
 pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
+/// Characters of the text of an error that a person pastes: the longest encoded message (10,240), and the sentences around it.
+pub const ERROR_TEXT_CHARS_MAX: usize = 14_000;
 /// Managed policies of one role session (STS, `PolicyArns`).
 pub const POLICY_ARNS_MAX: usize = 10;
 /// Managed policies of one role, by default and with the highest quota (IAM, "Managed policies attached to an IAM role").

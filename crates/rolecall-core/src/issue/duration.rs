@@ -36,6 +36,8 @@ impl Issuer {
         match delivery {
             // Its clients renew every quarter of an hour, and know no longer life.
             CredentialDelivery::AwsLogin => (RoleSessionDuration::MIN, DurationReason::AwsLogin),
+            // They are used at once, and for one request.
+            CredentialDelivery::Decode => (RoleSessionDuration::MIN, DurationReason::Decode),
             CredentialDelivery::Console
             | CredentialDelivery::Credentials
             | CredentialDelivery::Client => self.duration(grant),

@@ -9,7 +9,7 @@ use crate::entitlements::FactsUnavailable;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
-use super::{IdTokenError, ResponseMismatch, VerificationFailure};
+use super::{CannotDecode, IdTokenError, ResponseMismatch, VerificationFailure};
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum IssueError {
         /// Owners of the assignments.
         owners: Vec<String>,
     },
+    /// The credentials of the role cannot decode authorization messages.
+    #[error(transparent)]
+    CannotDecode(#[from] CannotDecode),
     /// A template of the permission set needs a claim that the person does not have.
     #[error(transparent)]
     Attributes(#[from] AttributeError),
@@ -104,6 +107,7 @@ impl IssueError {
         match self {
             Self::NotGranted => "not_granted",
             Self::Locked { .. } => "condition",
+            Self::CannotDecode(_) => "cannot_decode",
             Self::Attributes(AttributeError::TooLarge { .. }) => "packed_too_large",
             Self::Attributes(_) => "template",
             Self::AtProvider { .. } => "at_provider",

@@ -13,6 +13,7 @@ pub(crate) fn intent(
     let Prepared {
         grant,
         attributes,
+        session_policies: _,
         predicted_percent: _,
         session_name,
         federated_user,
@@ -101,6 +102,7 @@ fn failed(error: &IssueError, earlier: &EarlierCalls) -> AuditEventKind {
         IssueError::Refused(refused) => Some(refused),
         IssueError::NotGranted
         | IssueError::Locked { .. }
+        | IssueError::CannotDecode(_)
         | IssueError::Attributes(_)
         | IssueError::AtProvider { .. }
         | IssueError::IdToken(_)

@@ -1,6 +1,6 @@
 //! Whether session policies and session tags fit into STS's space, before STS is asked.
 
-use crate::access::{AttributeError, Grant, RoleSessionAttributes};
+use crate::access::{AttributeError, Grant, RoleSessionAttributes, SessionPolicies};
 use crate::aws::{AssumedRole, PackedSize, StsError, StsRefusal};
 use crate::base::secret::SecretDigest;
 use crate::identity::Identity;
@@ -23,6 +23,7 @@ impl Issuer {
         &self,
         identity: &Identity,
         grant: &Grant,
+        policies: &SessionPolicies,
         mut attributes: RoleSessionAttributes,
     ) -> Result<Fitted, AttributeError> {
         if grant.trust().needs_browser() {
@@ -33,13 +34,13 @@ impl Issuer {
                 percent,
             });
         }
-        let (limits, now) = (digest(identity, grant), self.clock.now());
+        let (compared, now) = (digest(identity, grant, policies), self.clock.now());
         loop {
-            let size = size(grant, &attributes);
+            let size = size(policies, &attributes);
             let Prediction {
                 percent,
                 is_certain,
-            } = self.learned.predict(limits, size, now);
+            } = self.learned.predict(compared, size, now);
             let fits = percent <= 100;
             if !fits && attributes.drop_optional_tag() {
                 continue;
@@ -60,6 +61,7 @@ impl Issuer {
         &self,
         identity: &Identity,
         grant: &Grant,
+        policies: &SessionPolicies,
         size: PackedSize,
         answer: Result<&AssumedRole, &StsError>,
     ) {
@@ -76,30 +78,32 @@ impl Issuer {
             Err(_) => None,
         };
         if let Some(percent) = percent {
+            let compared = digest(identity, grant, policies);
             self.learned
-                .size_is(digest(identity, grant), size, percent, self.clock.now());
+                .size_is(compared, size, percent, self.clock.now());
         }
     }
 }
 
-/// The size of the request for a grant.
-pub(super) fn size(grant: &Grant, attributes: &RoleSessionAttributes) -> PackedSize {
+/// The size of a request with these session policies.
+pub(super) fn size(policies: &SessionPolicies, attributes: &RoleSessionAttributes) -> PackedSize {
     PackedSize::of(
-        grant.session_policy(),
-        grant.policy_arns(),
+        policies.session_policy.as_ref(),
+        &policies.policy_arns,
         &attributes.tags,
     )
 }
 
 /// Key of the requests that can be compared: those of one person for one role with the same session policies. The tags of a
 /// person therefore do not influence the requests of others.
-fn digest(identity: &Identity, grant: &Grant) -> SecretDigest {
+fn digest(identity: &Identity, grant: &Grant, policies: &SessionPolicies) -> SecretDigest {
     let person = identity.key();
     let role = grant.role().as_str();
-    let policy = grant.session_policy().map_or("", |policy| policy.as_str());
+    let policy = policies.session_policy.as_ref();
+    let policy = policy.map_or("", |policy| policy.as_str());
     let name = grant.role_name();
-    let arns = grant
-        .policy_arns()
+    let arns = policies
+        .policy_arns
         .iter()
         .map(|arn| arn.as_str().as_bytes());
     let parts: Vec<&[u8]> = [

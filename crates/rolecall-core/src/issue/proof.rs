@@ -20,7 +20,8 @@ impl Issuer {
         prepared: Prepared,
     ) -> (EarlierCalls, Result<AssumedRole, IssueError>) {
         let grant = prepared.grant.clone();
-        let size = packed::size(&grant, &prepared.attributes);
+        let policies = prepared.session_policies.clone();
+        let size = packed::size(&policies, &prepared.attributes);
         let request = match self.live_request(caller, prepared).await {
             Ok(request) => request,
             Err(error) => return (EarlierCalls::default(), Err(error)),
@@ -36,7 +37,7 @@ impl Issuer {
                 (earlier, Err(error))
             }
         };
-        self.learn_size(caller.identity, &grant, size, answer.as_ref());
+        self.learn_size(caller.identity, &grant, &policies, size, answer.as_ref());
         let answer = answer.map_err(|error| self.with_advice(error, &request, &earlier, &grant));
         (earlier, answer)
     }
@@ -78,8 +79,8 @@ impl Issuer {
             role: grant.role().clone(),
             region: grant.account().sts_region.clone(),
             duration: prepared.duration,
-            session_policy: grant.session_policy().cloned(),
-            policy_arns: grant.policy_arns().to_vec(),
+            session_policy: prepared.session_policies.session_policy.clone(),
+            policy_arns: prepared.session_policies.policy_arns.clone(),
             predicted_percent: prepared.predicted_percent,
         };
         match grant.trust().clone() {

@@ -15,6 +15,7 @@ mod caller_trust;
 mod clients;
 mod console;
 mod counters;
+mod decode;
 mod durations;
 mod federation_token;
 mod fixture;

@@ -7,6 +7,7 @@ pub(super) enum Action {
     AssumeRoleWithWebIdentity,
     AssumeRoleWithSaml,
     GetFederationToken,
+    DecodeAuthorizationMessage,
     TagSession,
     SetSourceIdentity,
 }
@@ -19,6 +20,7 @@ impl Action {
             Action::AssumeRoleWithWebIdentity => "sts:AssumeRoleWithWebIdentity",
             Action::AssumeRoleWithSaml => "sts:AssumeRoleWithSAML",
             Action::GetFederationToken => "sts:GetFederationToken",
+            Action::DecodeAuthorizationMessage => "sts:DecodeAuthorizationMessage",
             Action::TagSession => "sts:TagSession",
             Action::SetSourceIdentity => "sts:SetSourceIdentity",
         }

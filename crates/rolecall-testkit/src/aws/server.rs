@@ -17,7 +17,8 @@ use super::signer::Signer;
 use super::state::{AwsState, RecordedRequest};
 use super::wire::{NAMESPACE, VERSION, escape};
 use super::{
-    assume_role, federation_token, pages, saml, session_token, signin, sigv4, web_identity,
+    assume_role, authorization_message, ec2, federation_token, pages, saml, session_token, signin,
+    sigv4, web_identity,
 };
 
 const BODY_LIMIT: usize = 256 * 1_024;
@@ -49,6 +50,7 @@ enum Signed {
     GetFederationToken,
     GetSessionToken,
     GetCallerIdentity,
+    DecodeAuthorizationMessage,
 }
 
 impl Operation {
@@ -74,6 +76,9 @@ impl Operation {
             "GetCallerIdentity" if version == VERSION => {
                 Ok(Operation::Signed(Signed::GetCallerIdentity))
             }
+            "DecodeAuthorizationMessage" if version == VERSION => {
+                Ok(Operation::Signed(Signed::DecodeAuthorizationMessage))
+            }
             _ => Err(AwsError::new(
                 ErrorCode::InvalidAction,
                 format!("Could not find operation {action} for version {version}"),
@@ -84,6 +89,10 @@ impl Operation {
 
 async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpResponse {
     let form = receive(&request, &body, &state);
+    let is_ec2 = |(key, value): &(String, String)| key == "Version" && value == ec2::VERSION;
+    if form.iter().any(is_ec2) {
+        return ec2::answer(&state, &request, &form, &body);
+    }
     let request_id = state.next_request_id();
     let operation = Operation::parse(&form);
     let surfaces: &[Surface] = match operation {
@@ -94,7 +103,8 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                 Signed::AssumeRole | Signed::GetFederationToken | Signed::GetSessionToken,
             ),
         ) => &[Surface::Sts, Surface::Issuing],
-        Ok(Operation::Signed(Signed::GetCallerIdentity)) | Err(_) => &[Surface::Sts],
+        Ok(Operation::Signed(Signed::GetCallerIdentity | Signed::DecodeAuthorizationMessage))
+        | Err(_) => &[Surface::Sts],
     };
     let result = match apply_faults(&state, surfaces).await {
         Some(Effect::Fail(error)) => Err(error),
@@ -114,8 +124,8 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                 let host = request.connection_info().host().to_owned();
                 saml::assume(&state, &form, &host, &request_id)
             }
-            Ok(Operation::Signed(operation)) => {
-                sigv4::signer(&state, &request, &body).and_then(|signer| match operation {
+            Ok(Operation::Signed(operation)) => sigv4::signer(&state, &request, &body, "sts")
+                .and_then(|signer| match operation {
                     Signed::AssumeRole => assume_role::assume(&state, &signer, &form, &request_id),
                     Signed::GetFederationToken => {
                         federation_token::issue(&state, &signer, &form, &request_id)
@@ -124,8 +134,10 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                         session_token::issue(&state, &signer, &form, &request_id)
                     }
                     Signed::GetCallerIdentity => Ok(caller_identity(&signer, &request_id)),
-                })
-            }
+                    Signed::DecodeAuthorizationMessage => {
+                        authorization_message::decode(&state, &signer, &form, &request_id)
+                    }
+                }),
             Err(error) => Err(error),
         },
     };

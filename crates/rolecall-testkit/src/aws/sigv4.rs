@@ -47,6 +47,7 @@ pub(super) fn signer(
     state: &AwsState,
     request: &HttpRequest,
     body: &[u8],
+    expected_service: &str,
 ) -> Result<Signer, AwsError> {
     let Some(header) = header(request, "authorization") else {
         return Err(AwsError::new(
@@ -67,10 +68,10 @@ pub(super) fn signer(
     let (date, [region, service]) = scope(authorization.scope)
         .ok_or_else(|| incomplete("a 'Credential' of date/region/service/aws4_request"))?;
     let mismatch = |message: String| AwsError::new(ErrorCode::SignatureDoesNotMatch, message);
-    if service != "sts" {
-        return Err(mismatch(
-            "Credential should be scoped to correct service: 'sts'.".into(),
-        ));
+    if service != expected_service {
+        return Err(mismatch(format!(
+            "Credential should be scoped to correct service: '{expected_service}'."
+        )));
     }
     if !state.partition.has_region(region) {
         return Err(mismatch(

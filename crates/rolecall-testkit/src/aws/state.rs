@@ -13,6 +13,7 @@ use crate::iam::Policy;
 use crate::lock;
 
 use super::AwsSettings;
+use super::authorization_message::MessageKey;
 use super::authorize::RecordedDecision;
 use super::fault::Faults;
 use super::issued::IssuedSession;
@@ -77,6 +78,7 @@ pub(super) struct AwsState {
     pub faults: Faults,
     pub keys: KeyCache,
     pub console_sessions: ConsoleSessions,
+    pub message_key: MessageKey,
 }
 
 impl AwsState {
@@ -96,6 +98,7 @@ impl AwsState {
             faults: Faults::default(),
             keys: KeyCache::new(settings.issuer_authority.as_deref())?,
             console_sessions: ConsoleSessions::default(),
+            message_key: MessageKey::new()?,
         })
     }
 

@@ -14,7 +14,7 @@ use rolecall_core::clients::{
 use rolecall_core::entitlements::FactsUnavailable;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::{
-    IdTokenError, IssueError, Refused, ResponseMismatch, VerificationFailure,
+    CannotDecode, IdTokenError, IssueError, Refused, ResponseMismatch, VerificationFailure,
 };
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
@@ -81,6 +81,7 @@ pub fn issue_errors() -> Vec<IssueError> {
             attribute: "the tag team".to_owned(),
             placeholder: "claim:team".to_owned(),
         }),
+        IssueError::CannotDecode(CannotDecode::SessionPolicy),
         IssueError::AtProvider { start: None },
         IssueError::IdToken(IdTokenError::SignInAgain {
             provider: ProviderId::parse("okta").unwrap(),

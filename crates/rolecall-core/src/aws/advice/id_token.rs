@@ -73,6 +73,7 @@ pub(super) fn advice(
         | StsRefusal::AccountInactive
         | StsRefusal::NotSts
         | StsRefusal::Throttled
+        | StsRefusal::InvalidMessage
         | StsRefusal::Other => return None,
     })
 }

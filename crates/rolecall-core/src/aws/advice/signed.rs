@@ -143,6 +143,7 @@ pub(super) fn caller_advice(refusal: StsRefusal, facts: &CallerFacts<'_>) -> Opt
         | StsRefusal::PackedTooLarge
         | StsRefusal::MalformedPolicy
         | StsRefusal::NotSts
+        | StsRefusal::InvalidMessage
         | StsRefusal::Other => return None,
     };
     Some(for_administrators(explanation, operators))
@@ -196,6 +197,7 @@ pub(super) fn federation_advice(
         | StsRefusal::AccountInactive
         | StsRefusal::NotSts
         | StsRefusal::Throttled
+        | StsRefusal::InvalidMessage
         | StsRefusal::Other => return None,
     };
     Some(for_administrators(explanation, operators))
