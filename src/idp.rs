@@ -13,6 +13,7 @@ mod provider;
 mod redact;
 mod reloadable;
 pub mod saml;
+mod step_up;
 
 pub use http::HttpClient;
 pub use oidc::{
@@ -23,3 +24,4 @@ pub use probe::ProbeReport;
 pub use provider::ProviderSettings;
 pub use reloadable::Reloadable;
 pub use saml::{SamlProvider, SamlSettings};
+pub use step_up::StepUpRule;

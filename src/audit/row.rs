@@ -304,6 +304,7 @@ mod tests {
             AuditEventKind::IssueUnverified {
                 reason: text("other_identity"),
                 caller: Some(text("arn")),
+                on_request: true,
             },
             AuditEventKind::IssueRefused {
                 actor,

@@ -118,6 +118,7 @@ impl Oidc {
             domains: common.domains,
             claims,
             mfa: common.mfa.unwrap_or_default(),
+            step_up: common.step_up,
             auth_time: common.auth_time.unwrap_or_default(),
             leeway: common.leeway.unwrap_or(limits::LEEWAY),
             algorithms: self.algorithms,

@@ -13,7 +13,7 @@ use url::Url;
 use super::oidc::Oidc;
 use super::provider_files::{FileReader, ProviderFiles};
 use super::saml::Saml;
-use crate::idp::{AuthTimeRule, MfaRule, ProviderSettings, SettingsFinding};
+use crate::idp::{AuthTimeRule, MfaRule, ProviderSettings, SettingsFinding, StepUpRule};
 
 /// The parts of the configuration that a provider depends on.
 pub struct ProviderContext<'a> {
@@ -37,6 +37,8 @@ pub struct CommonSettings {
     pub claims: ClaimNameOverrides,
     /// `mfa`: how the provider reports a second factor.
     pub mfa: Option<MfaRule>,
+    /// `step_up`: what is requested where a role requires a second factor; `mfa.acr` by default.
+    pub step_up: StepUpRule,
     /// `auth_time`: what a missing time of authentication means.
     pub auth_time: Option<AuthTimeRule>,
     /// `leeway`: tolerated clock difference.
@@ -107,6 +109,7 @@ fn read(
     context: &ProviderContext<'_>,
     files: &FileReader<'_>,
 ) -> (Option<ProviderFacts>, Option<ProviderSettings>) {
+    let mfa = table.table("mfa").map(mfa);
     let common = CommonSettings {
         title: table
             .string("title")
@@ -119,7 +122,8 @@ fn read(
             .map(|domain| domain.value)
             .collect(),
         claims: claims(table.table("claims")),
-        mfa: table.table("mfa").map(mfa),
+        step_up: step_up(table.table("step_up"), mfa.as_ref()),
+        mfa,
         auth_time: auth_time(&table),
         leeway: leeway(&table),
         id,
@@ -254,4 +258,41 @@ fn mfa(table: Reader<'_>) -> MfaRule {
     };
     table.done();
     rule
+}
+
+/// Reads `step_up`. The contexts to request are `mfa.acr` if they are not set: a provider rejects those that it does not
+/// know.
+fn step_up(table: Option<Reader<'_>>, mfa: Option<&MfaRule>) -> StepUpRule {
+    let acr = mfa.map(|mfa| mfa.acr.clone()).unwrap_or_default();
+    let Some(table) = table else {
+        return StepUpRule::new(acr, None);
+    };
+    let acr = match table.has("acr") {
+        true => table
+            .list("acr")
+            .iter()
+            .filter_map(|value| value.parse_with(context))
+            .map(|context| context.value)
+            .collect(),
+        false => acr,
+    };
+    let reauthenticate = table.boolean("reauthenticate");
+    if acr.is_empty() && reauthenticate == Some(false) {
+        table.spot().error(
+            "`step_up` requests nothing",
+            "list in `acr` what the provider accepts as acr_values or as RequestedAuthnContext, or remove \
+             `reauthenticate = false`",
+        );
+    }
+    table.done();
+    StepUpRule::new(acr, reauthenticate)
+}
+
+/// A value of `acr_values`, which are separated by spaces.
+fn context(text: &str) -> Result<String, &'static str> {
+    let valid = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+    match valid {
+        true => Ok(text.to_owned()),
+        false => Err("write printable ASCII characters without spaces"),
+    }
 }

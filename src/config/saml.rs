@@ -119,11 +119,7 @@ impl Saml {
             allow_idp_initiated: self.allow_idp_initiated,
             domains: common.domains,
             attributes,
-            requested_contexts: common
-                .mfa
-                .as_ref()
-                .map(|mfa| mfa.acr.clone())
-                .unwrap_or_default(),
+            step_up: common.step_up,
             mfa: common.mfa.unwrap_or_else(SamlSettings::default_mfa),
             aws: self.aws,
         };

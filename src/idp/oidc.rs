@@ -100,6 +100,8 @@ struct PendingSignIn {
     nonce: String,
     code_verifier: String,
     fresh: bool,
+    #[serde(default)]
+    second_factor: bool,
     at: DateTime<Utc>,
 }
 
@@ -225,13 +227,13 @@ impl OidcProvider {
             overage = claims::groups_overage(&userinfo, &self.settings);
             merge::add_missing(&mut all_claims, &userinfo, &self.settings.claims);
         }
-        claims::identity(
-            &self.settings,
-            verified,
-            &all_claims,
-            tokens.id_token,
-            overage,
-        )
+        let id_token = tokens.id_token;
+        let mut signed_in =
+            claims::identity(&self.settings, verified, &all_claims, id_token, overage)?;
+        if begun.second_factor {
+            claims::record_unconfirmed_mfa(&mut signed_in.identity);
+        }
+        Ok(signed_in)
     }
 }
 
@@ -265,7 +267,8 @@ impl IdentityProvider for OidcProvider {
         let begun = PendingSignIn {
             nonce: random_token(&*self.entropy),
             code_verifier: random_token(&*self.entropy),
-            fresh: requirements.fresh,
+            fresh: self.settings.step_up.reauthenticates(demand),
+            second_factor: requirements.second_factor,
             at: self.clock.now(),
         };
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
@@ -291,19 +294,17 @@ impl IdentityProvider for OidcProvider {
         if let Some(domain) = &self.settings.hosted_domain {
             request = request.add_extra_param("hd", domain.as_str());
         }
-        if requirements.second_factor {
-            for context in &self.settings.mfa.acr {
-                let context = AuthenticationContextClass::new(context.clone());
-                request = request.add_auth_context_value(context);
-            }
+        for context in self.settings.step_up.contexts(demand) {
+            let context = AuthenticationContextClass::new(context.clone());
+            request = request.add_auth_context_value(context);
         }
         if let Some(claims) = auth_time::claims(&metadata) {
             request = request.add_extra_param("claims", claims);
         }
-        if requirements.silent && !requirements.fresh {
+        if requirements.silent && !begun.fresh {
             request = request.add_prompt(CoreAuthPrompt::None);
         }
-        if requirements.fresh {
+        if begun.fresh {
             request = request.add_prompt(CoreAuthPrompt::Login);
             request = request.set_max_age(auth_time::FRESH_MAX_AGE);
         }

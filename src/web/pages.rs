@@ -11,6 +11,7 @@ pub mod device;
 pub mod error;
 pub mod format;
 pub mod layout;
+pub mod locked;
 pub mod portal;
 pub mod role;
 pub mod sessions;

@@ -5,6 +5,7 @@
 mod consent;
 mod decode;
 mod login;
+mod step_up;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,10 +57,20 @@ async fn run_script(
     scheme: &'static str,
     width: u32,
 ) -> Result<Option<(TestStack, Value)>> {
+    run_script_in(script, TestStackSettings::default(), scheme, width).await
+}
+
+/// As [`run_script`], in a stack with these settings.
+async fn run_script_in(
+    script: &str,
+    settings: TestStackSettings,
+    scheme: &'static str,
+    width: u32,
+) -> Result<Option<(TestStack, Value)>> {
     if !has_browser() {
         return Ok(None);
     }
-    let stack = TestStack::start(TestStackSettings::default()).await?;
+    let stack = TestStack::start(settings).await?;
     let seen = observe(script, stack.url(), scheme, width, &[]).await?;
     Ok(Some((stack, seen)))
 }

@@ -27,6 +27,7 @@ use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::oidc;
 use rolecalld::egress::Egress;
+use rolecalld::idp::StepUpRule;
 use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::{
     AssertionAudience, AuthTimeRule, ClaimNames, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
@@ -211,6 +212,7 @@ fn settings_for(issuer: &str) -> Result<OidcSettings> {
         domains: vec![EmailDomain::parse("example.com")?],
         claims: ClaimNames::default(),
         mfa: MfaRule::default(),
+        step_up: StepUpRule::default(),
         auth_time: AuthTimeRule::default(),
         leeway: rolecall_core::base::limits::LEEWAY,
         algorithms: OidcSettings::ALGORITHMS.to_vec(),

@@ -34,6 +34,7 @@ mod sign_in;
 mod sign_out;
 mod sso;
 mod sso_oidc;
+mod step_up;
 mod terminal;
 mod wire;
 

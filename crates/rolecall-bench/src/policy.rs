@@ -95,6 +95,7 @@ pub fn person() -> anyhow::Result<Identity> {
         unread_claims: Default::default(),
         untrusted_email: None,
         mfa: true,
+        unconfirmed_mfa: None,
         auth_time: AuthTime::Stated,
         asserted_at: now - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {

@@ -286,14 +286,17 @@ pub enum AuditEventKind {
     /// The caller disconnected before the issue with the same reference was complete, its session ended meanwhile, or a later
     /// step failed, such as the sign-in to the console. The credentials were discarded.
     IssueUndelivered {},
-    /// Credentials were issued, but `GetCallerIdentity` did not confirm that they belong to the role. They were discarded.
-    /// Follows the `issue_done` of the same reference.
+    /// Credentials were issued, but `GetCallerIdentity` did not confirm that they belong to the role. They were discarded, unless
+    /// the person had asked for this check. Follows the `issue_done` of the same reference.
     IssueUnverified {
         /// A stable code: `other_identity`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].
         reason: String,
         /// `Arn` of the principal that they belong to, if it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caller: Option<String>,
+        /// Whether the person asked for this check, and received the credentials with its result.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_request: bool,
     },
     /// A person requested a role that the current policy does not grant.
     IssueRefused {

@@ -155,6 +155,10 @@ pub struct Identity {
     pub unread_claims: UnreadClaims,
     /// Whether a second factor was used, by `amr` or `acr` of the provider as configured.
     pub mfa: bool,
+    /// What the response of the provider contains instead, if a second factor was requested and it states none: one
+    /// line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_mfa: Option<String>,
     /// Upper bound for the time of authentication: the time that the provider sent, or else the time of the sign-in.
     /// [`Identity::authenticated_at`] is the known time.
     #[serde(rename = "authenticated_at")]

@@ -51,8 +51,9 @@ pub use decode::{
 pub use error::{IssueError, Refused};
 pub use id_token::IdTokenError;
 pub(crate) use learned::Learned;
+pub use request::CredentialsRequest;
 pub(crate) use request::IssueRequest;
-pub use verification::VerificationFailure;
+pub use verification::{CallerReport, VerificationFailure};
 pub use via_provider::{ProofOutcome, ResponseMismatch};
 
 /// The service that issues credentials and console sign-ins.
@@ -85,6 +86,8 @@ pub struct IssuedRole {
     pub credentials: Credentials,
     /// The requested duration, and the setting that limits it.
     pub duration: (RoleSessionDuration, DurationReason),
+    /// Whose the credentials are according to STS, if the person asked.
+    pub caller: Option<CallerReport>,
 }
 
 /// A granted role with a durable intent in the audit trail.
@@ -137,11 +140,24 @@ impl Issuer {
         &self,
         context: &RequestContext,
         session: &Session,
-        role: &RoleRequest,
+        request: &CredentialsRequest,
     ) -> Result<IssuedRole, IssueError> {
         let purpose = Purpose::Credentials;
-        let issue =
-            IssueRequest::new(role, CredentialDelivery::Credentials).allow_provider_visit(&purpose);
+        let issue = IssueRequest::of_portal(request).allow_provider_visit(&purpose);
+        self.issue(context, session.into(), issue).await
+    }
+
+    /// Issues credentials for a role to a script of the portal, which cannot visit the identity provider.
+    ///
+    /// # Errors
+    /// As [`Self::credentials`].
+    pub async fn credentials_by_script(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        request: &CredentialsRequest,
+    ) -> Result<IssuedRole, IssueError> {
+        let issue = IssueRequest::of_portal(request);
         self.issue(context, session.into(), issue).await
     }
 
@@ -152,15 +168,26 @@ impl Issuer {
         caller: Caller<'_>,
         issue: IssueRequest<'_>,
     ) -> Result<IssuedRole, IssueError> {
+        let reports_caller = issue.reports_caller;
         let prepared = self.prepare(context, caller, issue).await?;
-        let grant = prepared.grant.clone();
+        let (grant, federated_user) = (prepared.grant.clone(), prepared.federated_user.clone());
         let requested = (prepared.duration, prepared.duration_reason.clone());
-        let issued = self.assume(context, caller, prepared).await?;
+        let (issued, confirmed) = self.assume_verified(context, caller, prepared).await?;
+        let report = match (reports_caller, confirmed) {
+            (false, _) => None,
+            (true, Some(identity)) => Some(CallerReport::Confirmed(identity)),
+            (true, None) => {
+                let expected = (&grant, &federated_user);
+                let report = self.report_caller(context, caller, expected, &issued);
+                Some(report.await?)
+            }
+        };
         let duration = self.granted_duration(&grant, requested, &issued);
         Ok(IssuedRole {
             grant,
             credentials: issued.credentials,
             duration,
+            caller: report,
         })
     }
 
@@ -295,6 +322,17 @@ impl Issuer {
         caller: Caller<'_>,
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
+        let (issued, _) = self.assume_verified(context, caller, prepared).await?;
+        Ok(issued)
+    }
+
+    /// As [`Self::assume`], with whose the credentials are if the account requires STS to confirm it.
+    async fn assume_verified(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        prepared: Prepared,
+    ) -> Result<(AssumedRole, Option<CallerIdentity>), IssueError> {
         let (grant, federated_user) = (prepared.grant.clone(), prepared.federated_user.clone());
         let (earlier, response) = self.call_sts(caller, prepared).await;
         // The session may have ended during the call. The audit trail records what AWS issued, delivered or not.
@@ -306,8 +344,8 @@ impl Issuer {
         let issued = response?;
         self.audit_if_withheld(context, lives).await?;
         let expected = (&grant, &federated_user);
-        self.verify(context, caller, expected, &issued).await?;
-        Ok(issued)
+        let confirmed = self.verify(context, caller, expected, &issued).await?;
+        Ok((issued, confirmed))
     }
 
     /// Signs a SAML response for the browser to post, and audits the outcome.

@@ -102,6 +102,9 @@ pub struct Session {
     pub superseded_by: Option<SecretDigest>,
     /// Epoch of the person at the beginning of the session.
     pub epoch: Option<EpochId>,
+    /// Whether the session began with additional verification that an earlier session of the person requested.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stepped_up: bool,
 }
 
 impl Record for Session {
@@ -129,6 +132,11 @@ impl Session {
             client_info: self.client_info.clone(),
             logout: self.identity.evidence.for_logout(),
         }
+    }
+
+    /// Whether the person returns at `now` from additional verification, for the page that requested it.
+    pub fn has_just_stepped_up(&self, now: DateTime<Utc>) -> bool {
+        self.stepped_up && now < self.started_at + limits::STEP_UP_RECENT
     }
 
     /// Whether the browser has another secret than at the beginning.
@@ -279,6 +287,7 @@ mod tests {
                 unread_claims: Default::default(),
                 untrusted_email: None,
                 mfa: false,
+                unconfirmed_mfa: None,
                 asserted_at: start,
                 auth_time: AuthTime::Stated,
                 evidence: Evidence::IdToken {
@@ -294,6 +303,7 @@ mod tests {
             secret_since: start,
             superseded_by: None,
             epoch: None,
+            stepped_up: false,
         };
         let second = TimeDelta::seconds(1);
         for end in [start + lifetimes.idle, start + lifetimes.absolute] {

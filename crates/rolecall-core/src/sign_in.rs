@@ -20,6 +20,7 @@ mod saml_response;
 mod sign_out;
 mod silent;
 mod single_logout;
+mod step_up;
 mod verified;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub use saml::{
 pub use saml_response::{AcceptedResponse, PostedResponse};
 
 pub use sign_out::{SignOutError, SignedOut};
+pub use step_up::{StepUp, StepUpFailed};
 pub use verified::{GroupsOverage, ReplayKey, VerifiedSignIn};
 
 /// Sign-in and sign-out at the configured providers.
@@ -129,6 +131,13 @@ pub struct AuthnRequirements {
     pub silent: bool,
     /// Suggested account (`login_hint`, OIDC Core 3.1.2.1).
     pub login_hint: Option<EmailAddress>,
+}
+
+impl AuthnRequirements {
+    /// Whether a session requests more than a sign-in.
+    fn is_step_up(&self) -> bool {
+        self.fresh || self.second_factor
+    }
 }
 
 /// Reason why the response of a provider is rejected; the audit trail contains [`RejectReason::code`].
@@ -325,6 +334,9 @@ pub struct PendingSignIn {
     /// Key of the person whom a silent sign-in must assert; `None` for other sign-ins.
     #[serde(default)]
     pub silent_for: Option<SecretDigest>,
+    /// The session that requested additional verification; `None` for other sign-ins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<StepUp>,
 }
 
 impl Record for PendingSignIn {

@@ -64,6 +64,7 @@ pub struct OidcPeer {
     people: Vec<Person>,
     algorithm: Algorithm,
     generation: usize,
+    context: Option<String>,
 }
 
 impl OidcPeer {
@@ -73,7 +74,10 @@ impl OidcPeer {
             let directory = tempfile::Builder::new()
                 .prefix("rolecall-oidc-peer-")
                 .tempdir()?;
-            write(directory.path(), &settings(&[], &people, algorithm, 0))?;
+            write(
+                directory.path(),
+                &settings(&[], &people, algorithm, 0, None),
+            )?;
             let mut command = script("oidc-provider.mjs")?;
             command.arg(directory.path().join("settings.json"));
             let mut process = Process::start(command)?;
@@ -87,6 +91,7 @@ impl OidcPeer {
                 people,
                 algorithm,
                 generation: 0,
+                context: None,
             })
         })
         .await
@@ -108,12 +113,25 @@ impl OidcPeer {
         self.rotate_keys()
     }
 
+    /// Asks for another authentication if `acr_values` requests this context, unless its session has it. The form is then
+    /// that of an application, without the page for consent.
+    pub fn set_context(&mut self, context: &str) -> Result<()> {
+        self.context = Some(context.to_owned());
+        self.rotate_keys()
+    }
+
     /// Replaces the signing key. Sessions and codes remain valid.
     pub fn rotate_keys(&mut self) -> Result<()> {
         self.generation += 1;
         write(
             self.directory.path(),
-            &settings(&self.clients, &self.people, self.algorithm, self.generation),
+            &settings(
+                &self.clients,
+                &self.people,
+                self.algorithm,
+                self.generation,
+                self.context.as_deref(),
+            ),
         )?;
         self.process.signal(Signal::Hup)?;
         self.process
@@ -149,6 +167,7 @@ fn settings(
     people: &[Person],
     algorithm: Algorithm,
     generation: usize,
+    context: Option<&str>,
 ) -> Value {
     let client = |client: &OidcClient| {
         let mut metadata = json!({
@@ -185,5 +204,6 @@ fn settings(
         "people": people.iter().map(|person| (person.username.clone(), claims(person))).collect::<serde_json::Map<_, _>>(),
         "algorithm": algorithm.name(),
         "generation": generation,
+        "context": context,
     })
 }

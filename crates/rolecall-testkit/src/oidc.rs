@@ -77,6 +77,9 @@ pub struct OidcSettings {
     pub groups: GroupsClaim,
     /// When ID tokens have `auth_time`, and what discovery advertises.
     pub auth_time: AuthTime,
+    /// Values of `acr_values` for which the form asks for a second factor: the ID token has the value as `acr`, and `mfa` in
+    /// `amr`. Other values are ignored (Core 3.1.2.1).
+    pub contexts: Vec<String>,
     /// Lifetime of ID tokens.
     pub token_lifetime: Duration,
     /// Faults that are active from the start.
@@ -96,6 +99,7 @@ impl Default for OidcSettings {
             keys: vec![Algorithm::Es256],
             groups: GroupsClaim::IdToken,
             auth_time: AuthTime::Always,
+            contexts: Vec::new(),
             token_lifetime: Duration::from_secs(300),
             faults: Vec::new(),
         }

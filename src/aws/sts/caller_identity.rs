@@ -22,7 +22,7 @@ pub(super) async fn call(
     let arn = answer.arn().unwrap_or_default();
     let identity = CallerIdentity::parse(arn).map_err(|error| Failure::Outage(error.into()))?;
     match answer.account() == Some(identity.account().as_str()) {
-        true => Ok(identity),
+        true => Ok(identity.with_user_id(answer.user_id().unwrap_or_default())),
         false => Err(Failure::Outage(
             "STS answered with an account that is not the one of the ARN".into(),
         )),

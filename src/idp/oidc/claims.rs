@@ -17,6 +17,7 @@ use super::checks::Verified;
 use super::google;
 use super::settings::OidcSettings;
 use crate::idp::address;
+use crate::idp::step_up::record_unconfirmed;
 
 /// Finds "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core 5.6.2).
 pub fn groups_overage(
@@ -98,6 +99,7 @@ pub fn identity(
         name,
         groups,
         mfa,
+        unconfirmed_mfa: None,
         asserted_at: verified.asserted_at,
         auth_time: verified.auth_time,
         evidence: Evidence::IdToken {
@@ -112,6 +114,13 @@ pub fn identity(
         id_token: for_aws,
         ..identity.into()
     })
+}
+
+/// Records what the ID token states, if a second factor was requested and it states none.
+pub fn record_unconfirmed_mfa(identity: &mut Identity) {
+    let values = |name: &str| identity.claims.values(name).map(str::to_owned).collect();
+    let stated = [("amr", values("amr")), ("acr", values("acr"))];
+    record_unconfirmed(identity, "the ID token", &stated);
 }
 
 /// The groups: the values of the claim, or the names of its members if each of them is an object, as Zitadel sends

@@ -13,6 +13,7 @@ use super::google;
 use super::jws::Algorithm;
 use super::userinfo::UserinfoUse;
 use crate::idp::http::is_on_loopback;
+use crate::idp::step_up::StepUpRule;
 
 /// The settings of an OIDC provider.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct OidcSettings {
     pub claims: ClaimNames,
     /// The values that prove MFA.
     pub mfa: MfaRule,
+    /// What is requested where a role requires a second factor.
+    pub step_up: StepUpRule,
     /// What a missing `auth_time` means.
     pub auth_time: AuthTimeRule,
     /// Tolerated clock difference.
@@ -275,6 +278,7 @@ pub(super) mod tests {
             domains: Vec::new(),
             claims: ClaimNames::default(),
             mfa: MfaRule::default(),
+            step_up: StepUpRule::default(),
             auth_time: AuthTimeRule::default(),
             leeway: rolecall_core::base::limits::LEEWAY,
             algorithms: OidcSettings::ALGORITHMS.to_vec(),

@@ -11,6 +11,7 @@ use super::assertion::{Attribute, VerifiedAssertion, named, select_unambiguous};
 use super::settings::SamlSettings;
 use super::xml::trimmed;
 use crate::idp::address;
+use crate::idp::step_up::record_unconfirmed;
 
 /// The attribute that Entra ID sends instead of too many groups.
 const OVERAGE: &str = "http://schemas.microsoft.com/claims/groups.link";
@@ -92,6 +93,7 @@ pub fn verified_sign_in(
         claims,
         unread_claims,
         mfa: by_context || by_method,
+        unconfirmed_mfa: None,
         asserted_at: verified.authn_instant,
         auth_time: AuthTime::Stated,
         evidence: Evidence::SamlAssertion {
@@ -110,6 +112,21 @@ pub fn verified_sign_in(
         groups_overage,
         id_token: None,
     })
+}
+
+/// Records what the assertion states, if a second factor was requested and it states none.
+pub fn record_unconfirmed_mfa(identity: &mut Identity, context: Option<String>) {
+    let methods = METHODS
+        .iter()
+        .flat_map(|name| identity.claims.values(name))
+        .map(str::to_owned)
+        .collect();
+    let context = context.into_iter().collect();
+    let stated = [
+        ("AuthnContextClassRef", context),
+        ("authnmethodsreferences", methods),
+    ];
+    record_unconfirmed(identity, "the assertion", &stated);
 }
 
 fn refused(error: InvalidClaims) -> ProviderError {

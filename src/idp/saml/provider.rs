@@ -54,7 +54,20 @@ pub struct SamlProvider {
 struct PendingSignIn {
     id: String,
     fresh: bool,
+    #[serde(default)]
+    second_factor: bool,
     at: DateTime<Utc>,
+}
+
+impl PendingSignIn {
+    fn read(correlation: &Correlation) -> Result<Self, ProviderError> {
+        Self::deserialize(&correlation.0).map_err(|_| {
+            ProviderError::rejected(
+                RejectReason::InResponseTo,
+                "the sign-in was not started by this gateway",
+            )
+        })
+    }
 }
 
 /// State that is kept until the provider responds to a logout request.
@@ -167,12 +180,7 @@ impl SamlProvider {
 
     /// The expected values of a response to this sign-in.
     fn expected_of(&self, correlation: &Correlation) -> Result<OwnedExpected, ProviderError> {
-        let begun = PendingSignIn::deserialize(&correlation.0).map_err(|_| {
-            ProviderError::rejected(
-                RejectReason::InResponseTo,
-                "the sign-in was not started by this gateway",
-            )
-        })?;
+        let begun = PendingSignIn::read(correlation)?;
         Ok(OwnedExpected {
             fresh_since: begun.fresh.then_some(begun.at),
             ..self.for_us(Some(begun.id))
@@ -253,18 +261,16 @@ impl IdentityProvider for SamlProvider {
         let trust = self.metadata.trust().await?;
         let endpoint = self.sign_in_endpoint(&trust)?;
         let now = self.clock.now();
+        let step_up = &self.settings.step_up;
         let request = AuthnRequest {
             id: fresh_id(&*self.entropy),
             issued_at: moment(now),
             destination: endpoint.location.to_string(),
             consumer: self.settings.addresses.consumer.to_string(),
             issuer: self.settings.addresses.entity_id.clone(),
-            force_authn: requirements.fresh,
+            force_authn: step_up.reauthenticates(demand),
             name_id_format: self.settings.name_id_format.clone(),
-            contexts: match requirements.second_factor {
-                true => self.settings.requested_contexts.clone(),
-                false => Vec::new(),
-            },
+            contexts: step_up.contexts(demand).to_vec(),
         };
         let signs = self.settings.sign_requests || trust.wants_signed_requests();
         let outgoing = OutgoingMessage {
@@ -277,7 +283,8 @@ impl IdentityProvider for SamlProvider {
         })?;
         let begun = PendingSignIn {
             id: request.id,
-            fresh: requirements.fresh,
+            fresh: request.force_authn,
+            second_factor: requirements.second_factor,
             at: now,
         };
         let correlation = serde_json::to_value(&begun).map_err(unavailable)?;
@@ -304,7 +311,12 @@ impl IdentityProvider for SamlProvider {
                 expected,
             )
             .await?;
-        identity::verified_sign_in(&self.settings, verified)
+        let context = verified.authn_context.clone();
+        let mut signed_in = identity::verified_sign_in(&self.settings, verified)?;
+        if PendingSignIn::read(&correlation)?.second_factor {
+            identity::record_unconfirmed_mfa(&mut signed_in.identity, context);
+        }
+        Ok(signed_in)
     }
 
     async fn begin_sign_out(

@@ -8,6 +8,7 @@ use url::Url;
 use super::own_keys::OwnKey;
 use super::trust::{Binding, SamlTrust, TrustOptions};
 use crate::idp::oidc::{MfaRule, SettingsFinding};
+use crate::idp::step_up::StepUpRule;
 
 /// The default `AuthnContextClassRef` that proves MFA (REFEDS MFA Profile 1.0).
 const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
@@ -45,9 +46,8 @@ pub struct SamlSettings {
     pub attributes: AttributeNames,
     /// The values that prove MFA: `acr` are values of `AuthnContextClassRef`.
     pub mfa: MfaRule,
-    /// The values of `RequestedAuthnContext` if MFA is required: the configured `mfa.acr`, because providers reject
-    /// unknown values.
-    pub requested_contexts: Vec<String>,
+    /// What is requested where a role requires a second factor.
+    pub step_up: StepUpRule,
     /// The application for AWS at the provider, for accounts with `trust = "provider-saml"`.
     pub aws: Option<AwsApplication>,
 }
@@ -220,7 +220,7 @@ pub(super) mod tests {
             domains: Vec::new(),
             attributes: AttributeNames::default(),
             mfa: SamlSettings::default_mfa(),
-            requested_contexts: Vec::new(),
+            step_up: StepUpRule::default(),
             aws: None,
         }
     }

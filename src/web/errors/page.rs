@@ -107,6 +107,14 @@ impl PageError {
         self
     }
 
+    /// Adds a sentence to the message.
+    #[must_use]
+    pub fn append(mut self, sentence: &str) -> Self {
+        let message = &mut self.0.error_text.message;
+        *message = format!("{message} {sentence}");
+        self
+    }
+
     /// Replaces the title.
     #[must_use]
     pub fn title(mut self, title: &str) -> Self {

@@ -1,10 +1,17 @@
 //! Texts for sign-ins and sign-outs that were rejected.
 
 use actix_web::http::StatusCode;
-use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignOutError};
+use rolecall_core::sign_in::{
+    ProviderError, RejectReason, SignInError, SignOutError, StepUpFailed,
+};
 
 use super::error_text::Fault;
 use super::page::PageError;
+use crate::web::http::reply;
+
+/// The errors of a provider that cannot authenticate with the requested context (OpenID Connect Core Error Code
+/// unmet_authentication_requirements 1.0; SAML Core 3.2.2.2, `NoAuthnContext`).
+const NO_CONTEXT: [&str; 2] = ["unmet_authentication_requirements", "no_authn_context"];
 
 impl From<SignInError> for PageError {
     fn from(error: SignInError) -> Self {
@@ -18,10 +25,46 @@ impl From<SignInError> for PageError {
             SignInError::EndedByProvider => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "ended_by_provider", "Session ended by the identity provider", "Your identity provider ended the session that this sign-in belongs to.").hint("Sign in again.").action("Sign in", "/sign-in"),
             SignInError::InteractionRequired(_) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "interaction_required", "Sign-in required", "Your identity provider requires you to sign in.").hint("Sign in again."),
             SignInError::OtherPerson => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "other_person", "A different user is signed in at the identity provider", "Your identity provider responded for a different user than the one who is signed in here. Nothing was changed.").hint("Sign out at your identity provider, then sign in again as the user who is signed in here."),
+            SignInError::StepUp(failed) => Self::from(*failed),
             SignInError::Provider(error) => Self::from(error),
             SignInError::RateLimited(exceeded) => Self::from(exceeded),
             SignInError::Unavailable(error) => Self::from(error),
         }
+    }
+}
+
+impl From<StepUpFailed> for PageError {
+    fn from(failed: StepUpFailed) -> Self {
+        let StepUpFailed {
+            error,
+            provider,
+            return_to,
+            second_factor,
+        } = failed;
+        let no_context = second_factor
+            && matches!(&error, SignInError::Provider(ProviderError::Refused { error, .. }) if NO_CONTEXT.contains(error));
+        let is_other_person = matches!(&error, SignInError::OtherPerson);
+        let is_unchanged = matches!(&error, SignInError::Provider(_));
+        let page = Self::from(error);
+        let page = match no_context {
+            true => page.title("Second factor not available").hint("Ask your administrator: the identity provider rejected the authentication context that Rolecall requested. In rolecall.toml, step_up.acr of the provider must list values that it supports."),
+            false => page,
+        };
+        let page = match is_unchanged {
+            true => page.append("Your earlier session continues unchanged."),
+            false => page,
+        };
+        if !is_other_person {
+            return page.action("Back to the previous page", return_to.as_str());
+        }
+        // The session at the provider is that of the other person, so it must authenticate somebody again.
+        let return_to = return_to.packed();
+        let mut query = vec![("return_to", &*return_to), ("fresh", "true")];
+        query.extend(second_factor.then_some(("mfa", "true")));
+        page.action(
+            "Sign in as the same user",
+            format!("/sign-in/{provider}?{}", reply::query(&query)),
+        )
     }
 }
 
@@ -34,6 +77,7 @@ impl From<ProviderError> for PageError {
             }
             ProviderError::Rejected { reason: RejectReason::TooManyGroups, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "too_many_groups", "Too many groups", "Your identity provider omitted your groups because you are a member of too many. Rolecall cannot determine your access without them.").hint("Ask your administrator to configure the identity provider so that it sends only the groups that Rolecall uses.").detail(detail),
             ProviderError::Rejected { reason: RejectReason::Claims, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "claims", "Your attributes could not be read", "Your access depends on an attribute that your identity provider sent in a format that Rolecall cannot read.").hint("Contact your administrator and include the details below and the reference ID.").detail(detail),
+            ProviderError::Rejected { reason: RejectReason::NotFresh, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "not_fresh", "Not signed in again", "Rolecall requested a new sign-in, but your identity provider used an existing one.").hint("Try again. If it happens again, ask your administrator to configure the identity provider to honor prompt=login and max_age (ForceAuthn for SAML): the time of authentication that it sent (auth_time, AuthnInstant) is before the request.").detail("check: not_fresh").log_detail(detail),
             ProviderError::Rejected { reason, detail } => {
                 // The exact reason is only logged: a client learns no more than which check failed.
                 Self::new(StatusCode::FORBIDDEN, Fault::Upstream, reason.code(), "Sign-in rejected", "The response from your identity provider failed validation.").hint("Try again. If the problem persists, contact your administrator and include the reference ID.").detail(format!("check: {}", reason.code())).log_detail(detail)

@@ -189,8 +189,12 @@ impl SsoError {
 /// The next step for a role whose conditions are not met.
 fn remediation_hint(origin: &str, remediation: Option<Remediation>, owners: &[String]) -> String {
     let first = match remediation {
-        Some(Remediation::SignInAgain { .. }) => {
-            format!("Sign in again at {origin}/ and then run `aws sso login`")
+        Some(Remediation::SignInAgain { second_factor, .. }) => {
+            let with = match second_factor {
+                true => " with multi-factor authentication",
+                false => "",
+            };
+            format!("Sign in again{with} at {origin}/ and then run `aws sso login`")
         }
         Some(Remediation::BrowserOnSameMachine) => {
             "Run `aws sso login` on a machine with a browser, without --use-device-code".to_owned()

@@ -8,7 +8,7 @@ use std::iter;
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::access::RoleAccess;
+use rolecall_core::access::{Grant, RoleAccess};
 use rolecall_core::aws::{Destination, Region};
 use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{
@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::role::RoleFields;
 use super::sign_in::renew_id_token;
-use super::{auto_post, format, portal};
+use super::{auto_post, format, locked, portal};
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::{CsrfForm, SignedIn};
@@ -93,7 +93,7 @@ pub async fn confirm_console(
         });
     let deep_link = link.deep_link();
     let provider = &signed_in.session.identity.provider;
-    let (duration, lock) = match &offer.access {
+    let (duration, console_end, lock) = match &offer.access {
         RoleAccess::Granted(grant) => {
             let duration = site.gateway.issuer().duration(grant);
             let mut duration = format::duration_and_limit(&duration);
@@ -102,13 +102,14 @@ pub async fn confirm_console(
                 let sign_in = format::sign_in_left(trusted, provider, left);
                 duration = format!("{duration}; {sign_in}");
             }
-            (duration, None)
+            (duration, console_end(grant), None)
         }
-        RoleAccess::Locked(locked) => {
-            let lock = portal::lock(&locked.unmet, provider, deep_link.as_str());
-            (String::new(), Some(lock))
+        RoleAccess::Locked(role) => {
+            let lock = locked::lock(&role.unmet, provider, &deep_link);
+            (String::new(), "", Some(lock))
         }
     };
+    let stepped_up = lock.is_none() && signed_in.session.has_just_stepped_up(site.gateway.now());
     let page = ConsolePage {
         viewer: signed_in.viewer(),
         account_id: account.id.to_string(),
@@ -116,6 +117,8 @@ pub async fn confirm_console(
         permission_set: role.permission_set.clone(),
         variant: link.role.variant.clone(),
         duration,
+        console_end,
+        stepped_up,
         destination: link.destination.clone(),
         default_destination: offer.default_destination.as_url().to_string(),
         regions: regions.collect(),
@@ -124,6 +127,17 @@ pub async fn confirm_console(
         lock,
     };
     reply::page(StatusCode::OK, &page)
+}
+
+/// When the console session ends, if it cannot have a duration of its own.
+fn console_end(grant: &Grant) -> &'static str {
+    if grant.trust().console_post().is_some() || grant.console_takes_duration() {
+        ""
+    } else if grant.is_chained() {
+        "With the role session. AWS accepts no other duration for role chaining."
+    } else {
+        "With the credentials. AWS accepts no other duration for federated users."
+    }
 }
 
 /// `POST /console`: signs the browser in to the AWS console.
@@ -151,6 +165,7 @@ pub async fn open_console(
         return Ok(console_response(json, url.as_str()));
     }
     let (site, context) = signed_in.scope.parts();
+    let own_provider = signed_in.session.identity.provider.clone();
     let return_to = console.return_to.clone();
     let visit = detached(site.clone(), context, "console", async move {
         let SignedIn { scope, session, .. } = signed_in;
@@ -174,7 +189,10 @@ pub async fn open_console(
             provider,
             ..
         }))) if !json => renew_id_token(&site, &provider, &return_to),
-        Err(error) => Err(error.into_surface()),
+        Err(DetachedError::Failed(error)) => {
+            Err(locked::issue_error(error, &own_provider, &return_to))
+        }
+        Err(DetachedError::Request(error)) => Err(error),
     }
 }
 

@@ -6,29 +6,48 @@ pub mod view;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use rolecall_core::issue::{IdTokenError, IssueError, IssuedRole};
+use rolecall_core::issue::{
+    CallerReport, CredentialsRequest, IdTokenError, IssueError, IssuedRole, VerificationFailure,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::format;
 use super::layout::Viewer;
 use super::role::RoleFields;
 use super::sign_in::renew_id_token;
+use super::{format, locked};
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::saml::via_provider;
-use view::CredentialsPage;
+use view::{CallerView, CredentialsPage};
+
+/// The fields of the credentials form.
+#[derive(Deserialize)]
+pub struct CredentialsFields {
+    #[serde(flatten)]
+    role: RoleFields,
+    /// `1` to ask AWS whose the credentials are.
+    #[serde(default)]
+    verify: String,
+}
 
 /// `POST /credentials`: credentials as a page, or as JSON in the format of `credential_process`.
 ///
 /// # Errors
 /// [`IssueError`], or an invalid form.
 pub async fn credentials(
-    posted: CsrfForm<RoleFields>,
+    posted: CsrfForm<CredentialsFields>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
-    let (role, return_to) = (form.parse()?, form.page(&[]));
+    let order = CredentialsRequest {
+        role: form.role.parse()?,
+        verify: form.verify == "1",
+    };
+    let return_to = form.role.page(&[]);
+    let own_provider = signed_in.session.identity.provider.clone();
     let json = reply::wants_json(&request);
     let viewer = (!json).then(|| signed_in.viewer());
     let (site, context) = signed_in.scope.parts();
@@ -36,9 +55,10 @@ pub async fn credentials(
         let SignedIn { scope, session, .. } = signed_in;
         let (issuer, context) = (scope.site.gateway.issuer(), &scope.context);
         let issued = if json {
-            issuer.credentials(context, &session, &role).await
+            let issued = issuer.credentials_by_script(context, &session, &order);
+            issued.await
         } else {
-            issuer.credentials_page(context, &session, &role).await
+            issuer.credentials_page(context, &session, &order).await
         };
         issued.map_err(DetachedError::Failed)
     });
@@ -51,15 +71,63 @@ pub async fn credentials(
             provider,
             ..
         }))) if !json => return renew_id_token(&site, &provider, &return_to),
-        Err(error) => return Err(error.into_surface()),
+        Err(DetachedError::Failed(error)) => {
+            return Err(locked::issue_error(error, &own_provider, &return_to));
+        }
+        Err(DetachedError::Request(error)) => return Err(error),
     };
     if let Some(viewer) = viewer {
         return credentials_page(viewer, issued, site.gateway.now());
     }
-    let json = snippets::process(&issued.credentials, &issued.grant.account().id);
+    let mut json = snippets::process(&issued.credentials, &issued.grant.account().id);
+    if let Some(report) = &issued.caller {
+        json["CallerIdentity"] = caller_json(report);
+    }
     Ok(HttpResponse::Ok()
         .insert_header((header::VARY, "accept, cookie"))
         .json(json))
+}
+
+/// The caller identity in the words of AWS, or the code of the error.
+fn caller_json(report: &CallerReport) -> Value {
+    match report {
+        CallerReport::Confirmed(identity) => json!({
+            "Account": identity.account().as_str(),
+            "Arn": identity.arn(),
+            "UserId": identity.user_id(),
+        }),
+        CallerReport::Unconfirmed(failure @ VerificationFailure::OtherIdentity { arn }) => {
+            json!({ "Error": failure.code(), "Arn": arn })
+        }
+        CallerReport::Unconfirmed(failure @ VerificationFailure::Sts(_)) => {
+            json!({ "Error": failure.code() })
+        }
+    }
+}
+
+fn caller_view(report: &CallerReport) -> CallerView {
+    match report {
+        CallerReport::Confirmed(identity) => CallerView {
+            account: identity.account().to_string(),
+            arn: identity.arn().to_owned(),
+            user_id: identity.user_id().to_owned(),
+            problem: String::new(),
+        },
+        CallerReport::Unconfirmed(VerificationFailure::OtherIdentity { arn }) => CallerView {
+            arn: arn.clone(),
+            problem: "According to AWS, these credentials do not belong to the role that you chose. Do not use them, and \
+                      contact your administrator."
+                .to_owned(),
+            ..CallerView::default()
+        },
+        CallerReport::Unconfirmed(failure @ VerificationFailure::Sts(_)) => CallerView {
+            problem: format!(
+                "AWS did not say whose these credentials are ({}). They may work nevertheless. Try again in a moment.",
+                failure.code()
+            ),
+            ..CallerView::default()
+        },
+    }
 }
 
 /// The page that shows credentials.
@@ -75,6 +143,7 @@ pub fn credentials_page(
         grant,
         credentials,
         duration,
+        caller,
     } = issued;
     let page = CredentialsPage {
         viewer,
@@ -85,6 +154,7 @@ pub fn credentials_page(
         expires_at: format::moment(credentials.expires_at),
         left: format::span(credentials.expires_at - now),
         reason: format::duration_and_limit(&duration),
+        identity: caller.as_ref().map(caller_view),
         snippets: snippets::snippets(&credentials, &grant),
     };
     reply::page(StatusCode::OK, &page)

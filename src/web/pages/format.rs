@@ -70,18 +70,19 @@ pub fn role_session(duration: RoleSessionDuration) -> Cow<'static, str> {
     }
 }
 
-/// What limits the duration of a role session; empty if the permission set does.
-pub fn limit(reason: &DurationReason) -> String {
+/// What limits the duration of a role session: `limited by assignment payments-developers`. The pages name the permission set
+/// and the variant already.
+pub fn limit(reason: &DurationReason) -> Cow<'static, str> {
     match reason {
-        DurationReason::Assignment(id) => ["limit of assignment ", id].concat(),
-        DurationReason::RoleMaximum => "limit of the IAM role".to_owned(),
-        DurationReason::RoleChaining => "limit of role chaining".to_owned(),
-        DurationReason::PermissionSet(_)
-        | DurationReason::Variant(_)
-        | DurationReason::AwsDefault
+        DurationReason::PermissionSet(_) => Cow::Borrowed("limited by the permission set"),
+        DurationReason::Variant(_) => Cow::Borrowed("limited by the variant"),
+        DurationReason::AwsDefault => Cow::Borrowed("limited by the default of AWS"),
+        DurationReason::RoleChaining => Cow::Borrowed("limited by role chaining"),
+        DurationReason::Assignment(_)
+        | DurationReason::RoleMaximum
         | DurationReason::AwsLogin
         | DurationReason::Decode
-        | DurationReason::SamlResponse => String::new(),
+        | DurationReason::SamlResponse => Cow::Owned(format!("limited by {reason}")),
     }
 }
 

@@ -9,17 +9,18 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use chrono::TimeDelta;
-use rolecall_core::access::{Account, Grant, Locked, Remediation, Unmet};
+use rolecall_core::access::{Account, Grant, Locked};
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::Issuer;
+use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
-use super::format;
-use super::layout::PageLink;
+use super::locked::lock;
+use super::{format, role};
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
-use view::{AccountSection, Lock, PortalPage, RoleRow};
+use view::{AccountSection, PortalPage, RoleRow};
 
 /// The query of the portal: a search, for browsers without JavaScript.
 #[derive(Deserialize)]
@@ -47,7 +48,7 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
     let issuer = signed_in.scope.site.gateway.issuer();
     let provider = &signed_in.session.identity.provider;
     let left = sign_in_left(&signed_in, held.iter()).await?;
-    let accounts = sections((issuer, left), &held, &locked, provider, "/");
+    let accounts = sections((issuer, left), &held, &locked, provider, None);
     let mut page = PortalPage {
         viewer: signed_in.viewer(),
         query: String::new(),
@@ -74,14 +75,14 @@ pub async fn sign_in_left(
     Ok(until.map(|until| until - gateway.now()))
 }
 
-/// Groups grants and locked roles, both sorted, by account. A new sign-in for a locked role returns to `return_to`. The second
-/// part of the first argument is that of [`sign_in_left`].
+/// Groups grants and locked roles, both sorted, by account. A new sign-in for a locked role returns to `return_to`, or to the
+/// page of the role. The second part of the first argument is that of [`sign_in_left`].
 pub fn sections<'a>(
     (issuer, left): (&Issuer, Option<TimeDelta>),
     held: &'a [Grant],
     locked: &'a [Locked],
     provider: &ProviderId,
-    return_to: &str,
+    return_to: Option<&ReturnTo>,
 ) -> Vec<AccountSection<'a>> {
     let open = held
         .iter()
@@ -140,10 +141,7 @@ fn open_row<'g>(
         None => limit,
         Some(trusted) => {
             let sign_in = format::sign_in_left(trusted, provider, left);
-            match limit.as_str() {
-                "" => sign_in,
-                limit => format!("{limit} · {sign_in}"),
-            }
+            Cow::Owned(format!("{limit} · {sign_in}"))
         }
     };
     RoleRow {
@@ -152,12 +150,24 @@ fn open_row<'g>(
             .variant()
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
         duration: format::role_session(duration),
-        reason: Cow::Owned(reason),
+        reason,
         lock: None,
     }
 }
 
-fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId, return_to: &str) -> RoleRow<'a> {
+fn locked_row<'a>(
+    locked: &'a Locked,
+    provider: &ProviderId,
+    return_to: Option<&ReturnTo>,
+) -> RoleRow<'a> {
+    let own_page;
+    let return_to = match return_to {
+        Some(place) => place,
+        None => {
+            own_page = role::page_of_locked(locked);
+            &own_page
+        }
+    };
     RoleRow {
         permission_set: Cow::Borrowed(locked.permission_set.name.as_str()),
         variant: locked
@@ -167,36 +177,5 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId, return_to: &str) ->
         duration: Cow::Borrowed(""),
         reason: Cow::Borrowed(""),
         lock: Some(Box::new(lock(&locked.unmet, provider, return_to))),
-    }
-}
-
-/// The unmet conditions of a role, with a link if a new sign-in can meet them.
-pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
-    let action = match Remediation::of(unmet) {
-        Some(Remediation::SignInAgain { second_factor }) => {
-            Some(sign_in_again(provider, return_to, second_factor))
-        }
-        Some(Remediation::BrowserOnSameMachine) | None => None,
-    };
-    let conditions = format::sentence(&format::all_of(unmet));
-    Lock {
-        reason: match unmet.iter().find_map(Unmet::hint) {
-            Some(hint) => format!("{conditions} {}", format::sentence(hint)),
-            None => conditions,
-        },
-        action,
-    }
-}
-
-fn sign_in_again(provider: &ProviderId, return_to: &str, second_factor: bool) -> PageLink {
-    let mut query = vec![("fresh", "true"), ("return_to", return_to)];
-    query.extend(second_factor.then_some(("mfa", "true")));
-    let text = match second_factor {
-        true => "Sign in again with a second factor",
-        false => "Sign in again",
-    };
-    PageLink {
-        href: format!("/sign-in/{provider}?{}", reply::query(&query)),
-        text: text.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
-//! The fields of forms and links that identify a role.
+//! The fields of forms and links that identify a role, and the address of its page.
 
-use rolecall_core::access::RoleRequest;
+use rolecall_core::access::{Locked, RoleRequest};
 use rolecall_core::aws::AccountId;
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
@@ -45,4 +45,15 @@ impl RoleFields {
             variant,
         })
     }
+}
+
+/// The link to the page of a locked role.
+pub fn page_of_locked(locked: &Locked) -> ReturnTo {
+    let variant = locked.variant.as_ref();
+    let role = RoleFields {
+        account: locked.account.id.to_string(),
+        permission_set: locked.permission_set.name.to_string(),
+        variant: variant.map(ToString::to_string).unwrap_or_default(),
+    };
+    role.page(&[])
 }

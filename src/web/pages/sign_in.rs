@@ -278,6 +278,9 @@ pub fn finish(
     let label = provider_label(&site.gateway, id);
     site.metrics.sign_in(label, OutcomeLabel::of(&outcome));
     let signed_in = outcome.map_err(|error| {
+        if let SignInError::StepUp(failed) = error {
+            return PageError::from(*failed);
+        }
         PageError::from(error).action("Sign in again", format!("/sign-in/{id}"))
     })?;
     let mut response = reply::see_other(signed_in.return_to.as_str());

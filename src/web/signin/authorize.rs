@@ -10,6 +10,7 @@ use rolecall_core::access::{Grant, Locked, RoleRequest};
 use rolecall_core::aws::AccountId;
 use rolecall_core::aws_login::{AllowLoginError, InvalidLogin, LoginForm, LoginRequest};
 use rolecall_core::base::secret::AuthorizationCode;
+use rolecall_core::sign_in::ReturnTo;
 use rolecall_wire::signin::AuthorizationRequest;
 use serde::Deserialize;
 
@@ -74,13 +75,14 @@ pub async fn authorize(
     let provider = &signed_in.session.identity.provider;
     let left = portal::sign_in_left(&signed_in, held.iter()).await?;
     let listed = (gateway.issuer(), left);
+    let back = ReturnTo::parse(&here).ok();
     let mut page = LoginPage {
         viewer: signed_in.viewer(),
         listens_at: request.loopback_uri().map(|uri| uri.authority().to_owned()),
         until: format::moment(gateway.sessions().client_session_end(&signed_in.session)),
         request: request.parameters(),
         query: String::new(),
-        accounts: portal::sections(listed, &held, &locked, provider, &here),
+        accounts: portal::sections(listed, &held, &locked, provider, back.as_ref()),
     };
     page.narrow(&q);
     reply::long_page(StatusCode::OK, &page, page.bytes())

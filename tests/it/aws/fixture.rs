@@ -251,6 +251,7 @@ pub fn alice() -> Result<Identity> {
         unread_claims: Default::default(),
         untrusted_email: None,
         mfa: true,
+        unconfirmed_mfa: None,
         asserted_at: DateTime::UNIX_EPOCH,
         auth_time: AuthTime::Stated,
         evidence: Evidence::IdToken {

@@ -124,6 +124,7 @@ id = "campus"
 saml = { metadata = { file = "nowhere.xml", url = "https://idp.example.com", refresh = "1s" }, sign_requests = true }
 [[provider]]
 id = "both"
+step_up = { acr = ["two words", ""], reauthenticate = false }
 "#;
     std::io::Write::write_all(&mut file, more.as_bytes())?;
     let ran = rolecalld(folder.path(), &CHECK)?;
@@ -138,6 +139,8 @@ id = "both"
         "refresh must be between 1m and 7d",
         "metadata requires either a file or a URL\n  hint: ",
         "a provider requires exactly one protocol\n  hint: set either `oidc` or `saml`",
+        "invalid `acr`\n  hint: write printable ASCII characters without spaces",
+        "`step_up` requests nothing\n  hint: list in `acr`",
     ] {
         ensure!(ran.err.contains(expected), "{expected}:\n{}", ran.err);
     }

@@ -15,7 +15,8 @@ use rolecall_testkit::oidc::{GroupsClaim, Person};
 use serde_json::json;
 
 use super::{
-    CALLBACK, CLIENT_ID, Ended, Fixture, new_adapter, new_state, parameter, redirect, settings_for,
+    CALLBACK, CLIENT_ID, Ended, Fixture, StepUpRule, new_adapter, new_state, parameter, redirect,
+    settings_for,
 };
 
 #[tokio::test]
@@ -152,7 +153,8 @@ async fn authorization_request_has_all_parameters() -> Result<()> {
         |_| (),
         |adapter| {
             adapter.hosted_domain = EmailDomain::parse("example.com").ok();
-            adapter.mfa.acr = vec!["urn:mfa:one".to_owned(), "urn:mfa:two".to_owned()];
+            let contexts = vec!["urn:mfa:one".to_owned(), "urn:mfa:two".to_owned()];
+            adapter.step_up = StepUpRule::new(contexts, None);
         },
     )?;
     let state = new_state();

@@ -2,6 +2,7 @@
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::{BehaviorVersion, Region};
+use rolecall_testkit::aws::Fault;
 
 use super::*;
 
@@ -171,5 +172,106 @@ async fn variant_is_a_separate_role() -> Result<()> {
     ensure!(
         order.field("PolicyArns.member.1.arn") == Some("arn:aws:iam::aws:policy/ReadOnlyAccess")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn caller_identity_is_shown_on_request() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.press("Credentials", &[]).await?;
+    ensure!(
+        !page.text().contains("Identity according to AWS"),
+        "{}",
+        page.text()
+    );
+    let page = browser.press("Verify with AWS", &[]).await?;
+    let text = page.text();
+    let issued = fixture.stack.aws.issued();
+    let newest = issued.last().context("nothing issued")?;
+    ensure!(
+        issued.len() == 2 && page.body().contains(&newest.access_key_id),
+        "{text}"
+    );
+    for part in [
+        "Identity according to AWS",
+        &newest.assumed_role_arn,
+        "User ID",
+    ] {
+        ensure!(text.contains(part), "{part}: {text}");
+    }
+    ensure!(page.select("[role=alert]")?.is_empty(), "{text}");
+
+    let pass = pass_of(&browser)?;
+    let [account, permission_set] = ROLE;
+    let fields = [account, permission_set, ("verify", "1")];
+    let (status, json) = fixture.post_json(&pass, "/credentials", &fields).await?;
+    let identity = &json["CallerIdentity"];
+    ensure!(
+        status == 200 && identity["Account"] == "444455556666",
+        "{identity}"
+    );
+    ensure!(
+        identity["Arn"] == caller(&fixture, &json).await?.as_str(),
+        "{identity}"
+    );
+    let user_id = identity["UserId"].as_str().unwrap_or_default();
+    ensure!(user_id.contains(":alice@example.com"), "{identity}");
+    let (_, json) = fixture.post_json(&pass, "/credentials", &ROLE).await?;
+    ensure!(json.get("CallerIdentity").is_none(), "{identity}");
+    ensure!(fixture.events("issue_unverified").await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn failed_check_on_request_keeps_the_credentials() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    fixture.stack.aws.inject_fault(Fault::CallerIdentityRefused);
+    browser.press("Credentials", &[]).await?;
+    let page = browser.press("Verify with AWS", &[]).await?;
+    let alerts = page.select("[role=alert]")?;
+    ensure!(
+        alerts.len() == 1 && alerts[0].contains("AWS did not say whose these credentials are"),
+        "{}",
+        page.text()
+    );
+    let issued = fixture.stack.aws.issued();
+    let newest = issued.last().context("nothing issued")?;
+    ensure!(page.body().contains(&newest.secret_access_key));
+
+    let pass = pass_of(&browser)?;
+    let [account, permission_set] = ROLE;
+    let fields = [account, permission_set, ("verify", "1")];
+    let (status, json) = fixture.post_json(&pass, "/credentials", &fields).await?;
+    ensure!(
+        status == 200 && json["CallerIdentity"]["Error"] == "invalid_credentials",
+        "{status} {json}"
+    );
+    ensure!(json["SecretAccessKey"].is_string(), "{json}");
+    let failed = fixture.events("issue_unverified").await?;
+    ensure!(
+        failed.len() == 2 && failed.iter().all(|event| event["on_request"] == true),
+        "{failed:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn check_requires_the_form_of_the_session() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    let forged = Pass {
+        csrf: fixture.pass("bob").await?.csrf,
+        ..pass
+    };
+    let [account, permission_set] = ROLE;
+    let fields = [account, permission_set, ("verify", "1")];
+    let answer = fixture
+        .post(&forged, "/credentials", &fields)
+        .send()
+        .await?;
+    ensure!(answer.status() == 403, "{}", answer.status());
+    ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
 }

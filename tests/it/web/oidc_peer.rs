@@ -8,10 +8,11 @@ use rolecall_testkit::oidc::{OidcClient, Person};
 
 use super::*;
 
-/// A stack with the peer as its identity provider.
-async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
+/// A stack with the peer as its identity provider, and further keys of it.
+pub(super) async fn stack_of(peer: &mut OidcPeer, more: &str) -> Result<TestStack> {
     let stack = TestStack::start(TestStackSettings {
         issuer: Some(peer.issuer().to_owned()),
+        more: more.to_owned(),
         ..TestStackSettings::default()
     })
     .await?;
@@ -27,7 +28,7 @@ async fn sign_in_works_with_oidc_provider() -> Result<()> {
         return Ok(());
     }
     let mut peer = OidcPeer::start(Person::samples(), Algorithm::Es256).await?;
-    let stack = stack_of(&mut peer).await?;
+    let stack = stack_of(&mut peer, "").await?;
 
     // The gateway has now loaded the keys of the provider.
     let mut his = Browser::new()?;

@@ -31,7 +31,7 @@ async fn portal_lists_all_assigned_roles() -> Result<()> {
         "{names:?}"
     );
     ensure!(
-        text.contains("Up to 1 h · limit of assignment payments-developers-in-production"),
+        text.contains("Up to 1 h, limited by assignment payments-developers-in-production"),
         "{text}"
     );
     Ok(())
@@ -53,7 +53,7 @@ async fn locked_role_offers_second_factor() -> Result<()> {
         browser.page()?.text()
     );
 
-    // The provider has a session already, but must authenticate again.
+    // The provider has a session already. No authentication context is configured, so it must authenticate again.
     let page = browser.click("Sign in again with a second factor").await?;
     ensure!(
         page.url()
@@ -68,7 +68,9 @@ async fn locked_role_offers_second_factor() -> Result<()> {
             .amr(["pwd", "otp"]),
     );
     let page = browser.sign_in_at_provider("bob").await?;
-    ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
+    let role = "/console?account=111122223333&permission_set=Developer";
+    ensure!(page.url().as_str() == fixture.at(role), "{}", page.url());
+    let page = browser.open(&fixture.at("/")).await?;
     ensure!(page.select("li.locked")?.is_empty(), "{}", page.text());
     Ok(())
 }

@@ -186,7 +186,7 @@ async fn new_sign_in_ends_the_previous_session() -> Result<()> {
     browser
         .open(&fixture.at("/sign-in/example?fresh=true"))
         .await?;
-    browser.sign_in_at_provider("alice").await?;
+    browser.sign_in_at_provider("bob").await?;
     let new = pass_of(&browser)?;
     ensure!(old.cookie != new.cookie);
     let answer = fixture.get("/").header(COOKIE, &old.cookie).send().await?;

@@ -202,6 +202,7 @@ async fn unmet_condition_is_reported_with_remediation() -> Result<()> {
     ensure!(status == 403 && kind == "ForbiddenException", "{body}");
     for part in [
         "second factor",
+        "Sign in again with multi-factor authentication at",
         "payments-leads@example.com",
         "aws sso login",
         fixture.stack.url(),

@@ -33,6 +33,11 @@ pub struct Condition {
 pub enum Unmet {
     /// The person did not use a second factor.
     Mfa,
+    /// The person did not use a second factor, although the last sign-in requested one.
+    MfaUnconfirmed {
+        /// [`Identity::unconfirmed_mfa`]
+        stated: String,
+    },
     /// The sign-in is older than this, or its age is unknown.
     SignedInWithin(Duration),
     /// The sign-in must be more recent than this, and the provider does not report the age even of a sign-in that was
@@ -53,6 +58,13 @@ pub enum Unmet {
         /// What to do next.
         hint: &'static str,
     },
+}
+
+impl Unmet {
+    /// Whether a new sign-in requested what is missing, and the provider did not confirm it.
+    pub fn is_unconfirmed(&self) -> bool {
+        matches!(self, Self::MfaUnconfirmed { .. } | Self::AuthTimeMissing(_))
+    }
 }
 
 impl Condition {
@@ -76,7 +88,7 @@ impl Condition {
                 .any(|network| network.contains(&address))
         };
         [
-            (self.mfa && !identity.mfa).then_some(Unmet::Mfa),
+            (self.mfa && !identity.mfa).then(|| unmet_mfa(identity)),
             self.signed_in_within
                 .filter(|within| old(*within))
                 .map(unmet_age),
@@ -101,6 +113,10 @@ impl Unmet {
                 "ask your administrator to configure the identity provider to send auth_time, or to set \
                  auth_time = \"assume_now\"",
             ),
+            Self::MfaUnconfirmed { .. } => Some(
+                "ask your administrator to configure the identity provider to require a second factor, or to set mfa of \
+                 the provider to a value that it sends",
+            ),
             Self::Mfa
             | Self::SignedInWithin(_)
             | Self::Network
@@ -112,10 +128,24 @@ impl Unmet {
     }
 }
 
+fn unmet_mfa(identity: &Identity) -> Unmet {
+    match &identity.unconfirmed_mfa {
+        Some(stated) => Unmet::MfaUnconfirmed {
+            stated: stated.clone(),
+        },
+        None => Unmet::Mfa,
+    }
+}
+
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mfa => f.write_str("needs a sign-in with a second factor"),
+            Self::MfaUnconfirmed { stated } => write!(
+                f,
+                "needs a sign-in with a second factor, but your identity provider did not confirm one although it was \
+                 requested: {stated}"
+            ),
             Self::SignedInWithin(within) => {
                 write!(f, "needs a sign-in within the last {}", Span(*within))
             }

@@ -9,6 +9,8 @@ pub enum Remediation {
     SignInAgain {
         /// Whether the sign-in requires a second factor.
         second_factor: bool,
+        /// Whether the person must authenticate again even if the provider has a session.
+        fresh: bool,
     },
     /// For a client: sign in with a browser on the same machine instead of the device flow.
     BrowserOnSameMachine,
@@ -20,9 +22,16 @@ impl Unmet {
         match self {
             Self::Mfa => Some(Remediation::SignInAgain {
                 second_factor: true,
+                fresh: false,
+            }),
+            // The request within the provider's session did not help.
+            Self::MfaUnconfirmed { .. } => Some(Remediation::SignInAgain {
+                second_factor: true,
+                fresh: true,
             }),
             Self::SignedInWithin(_) => Some(Remediation::SignInAgain {
                 second_factor: false,
+                fresh: true,
             }),
             Self::DeviceFlow => Some(Remediation::BrowserOnSameMachine),
             Self::AuthTimeMissing(_)
@@ -35,13 +44,27 @@ impl Unmet {
 }
 
 impl Remediation {
-    /// The first action for these conditions. A new sign-in comes first, because a sign-in of a client starts with one.
+    /// The first action for these conditions. A new sign-in comes first, because a sign-in of a client starts with one. It
+    /// requests what all conditions together require, and nothing else.
     pub fn of(unmet: &[Unmet]) -> Option<Self> {
-        let steps = || unmet.iter().filter_map(Unmet::remediation);
-        let again = |second_factor| Self::SignInAgain { second_factor };
-        [again(true), again(false), Self::BrowserOnSameMachine]
-            .into_iter()
-            .find(|wanted| steps().any(|step| step == *wanted))
+        let steps = unmet.iter().filter_map(Unmet::remediation);
+        steps.reduce(|first, second| match (first, second) {
+            (
+                Self::SignInAgain {
+                    second_factor,
+                    fresh,
+                },
+                Self::SignInAgain {
+                    second_factor: also_second_factor,
+                    fresh: also_fresh,
+                },
+            ) => Self::SignInAgain {
+                second_factor: second_factor || also_second_factor,
+                fresh: fresh || also_fresh,
+            },
+            (again @ Self::SignInAgain { .. }, Self::BrowserOnSameMachine)
+            | (Self::BrowserOnSameMachine, again) => again,
+        })
     }
 }
 
@@ -53,18 +76,29 @@ mod tests {
 
     #[test]
     fn new_sign_in_is_first_remediation() {
-        let (hour, again) = (Duration::hours(1), |second_factor| {
-            Some(Remediation::SignInAgain { second_factor })
+        let (hour, again) = (Duration::hours(1), |second_factor, fresh| {
+            Some(Remediation::SignInAgain {
+                second_factor,
+                fresh,
+            })
         });
+        let unconfirmed = Unmet::MfaUnconfirmed {
+            stated: "the ID token has neither amr nor acr".to_owned(),
+        };
         let browser = Some(Remediation::BrowserOnSameMachine);
         for (unmet, step) in [
-            (vec![Unmet::Mfa], again(true)),
-            (vec![Unmet::SignedInWithin(hour)], again(false)),
-            (vec![Unmet::SignedInWithin(hour), Unmet::Mfa], again(true)),
+            (vec![Unmet::Mfa], again(true, false)),
+            (vec![unconfirmed], again(true, true)),
+            (vec![Unmet::SignedInWithin(hour)], again(false, true)),
+            (
+                vec![Unmet::SignedInWithin(hour), Unmet::Mfa],
+                again(true, true),
+            ),
+            (vec![Unmet::Mfa, Unmet::DeviceFlow], again(true, false)),
             (vec![Unmet::DeviceFlow], browser),
             (
                 vec![Unmet::DeviceFlow, Unmet::SignedInWithin(hour)],
-                again(false),
+                again(false, true),
             ),
             (
                 vec![Unmet::AuthTimeMissing(hour), Unmet::DeviceFlow],

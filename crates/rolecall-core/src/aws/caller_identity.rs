@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{AccountId, Partition, RoleArn};
 
+/// Length of `UserId`: the ID of a role, a colon and a session name of 64 characters.
+const USER_ID_BYTES_MAX: usize = 256;
+
 /// Which kind of principal an ARN names (IAM User Guide, "IAM identifiers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrincipalKind {
@@ -26,6 +29,7 @@ pub struct CallerIdentity {
     kind: PrincipalKind,
     /// The name of the user, of the role without its path, or of the federated user.
     name: String,
+    user_id: String,
 }
 
 /// A text is not the ARN of a principal that can sign requests.
@@ -68,12 +72,30 @@ impl CallerIdentity {
             account,
             kind,
             name: name.to_owned(),
+            user_id: String::new(),
         })
+    }
+
+    /// The same, with `UserId`. A value that no document of AWS allows is left out.
+    #[must_use]
+    pub fn with_user_id(self, user_id: &str) -> Self {
+        let is_valid =
+            user_id.len() <= USER_ID_BYTES_MAX && user_id.bytes().all(|b| b.is_ascii_graphic());
+        let user_id = if is_valid { user_id } else { "" };
+        Self {
+            user_id: user_id.to_owned(),
+            ..self
+        }
     }
 
     /// `Arn` as AWS returned it.
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// `UserId`: the ID of the role and the session name, or the ID of the user; empty if it is unknown.
+    pub fn user_id(&self) -> &str {
+        &self.user_id
     }
 
     /// AWS account of the principal, from the ARN.
@@ -155,6 +177,26 @@ mod tests {
                 CallerIdentity::parse(bad),
                 Err(InvalidCallerIdentity),
                 "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn user_id_is_one_word() {
+        let caller = CallerIdentity::parse("arn:aws:iam::111122223333:root").unwrap();
+        for (given, kept) in [
+            (
+                "AROAEXAMPLE:alice@example.com",
+                "AROAEXAMPLE:alice@example.com",
+            ),
+            ("AROA EXAMPLE", ""),
+            ("AROA\u{202e}", ""),
+            (&"A".repeat(257), ""),
+        ] {
+            assert_eq!(
+                caller.clone().with_user_id(given).user_id(),
+                kept,
+                "{given}"
             );
         }
     }

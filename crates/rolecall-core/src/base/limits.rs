@@ -55,6 +55,10 @@ pub const SAML_RESPONSE_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// Minimum interval at which the use of a session is saved, so that most requests write nothing.
 pub const SESSION_TOUCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
 
+/// How long after additional verification the page that requested it moves the focus to its button. Anyone can send a link
+/// to that page, so at other times a key press must not be enough.
+pub const STEP_UP_RECENT: TimeDelta = TimeDelta::minutes(2);
+
 /// How long a session secret is used before it is replaced, so that a leaked secret soon becomes invalid.
 pub const SESSION_SECRET_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// How long a replaced secret remains valid, for requests in progress and other tabs.

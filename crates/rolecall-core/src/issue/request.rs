@@ -14,6 +14,17 @@ pub(crate) struct IssueRequest<'a> {
     pub(super) purpose: Option<&'a Purpose>,
     /// The provider's response for AWS, after the visit.
     pub(super) provider_proof: Option<ProviderProof>,
+    /// Whether the person asks for [`crate::issue::CallerReport`].
+    pub(super) reports_caller: bool,
+}
+
+/// A request of the portal for credentials.
+#[derive(Clone, Debug)]
+pub struct CredentialsRequest {
+    /// The role.
+    pub role: RoleRequest,
+    /// Whether STS is asked whose the credentials are.
+    pub verify: bool,
 }
 
 impl<'a> IssueRequest<'a> {
@@ -23,6 +34,18 @@ impl<'a> IssueRequest<'a> {
             delivery,
             purpose: None,
             provider_proof: None,
+            reports_caller: false,
+        }
+    }
+
+    pub(super) fn of_portal(request: &'a CredentialsRequest) -> Self {
+        Self::new(&request.role, CredentialDelivery::Credentials).reporting_caller(request.verify)
+    }
+
+    pub(super) fn reporting_caller(self, reports_caller: bool) -> Self {
+        Self {
+            reports_caller,
+            ..self
         }
     }
 

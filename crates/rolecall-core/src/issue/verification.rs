@@ -28,10 +28,19 @@ impl VerificationFailure {
     }
 }
 
+/// Whose credentials are, according to STS: the result of a check that the person requested.
+#[derive(Debug)]
+pub enum CallerReport {
+    /// They belong to the role that was assumed.
+    Confirmed(CallerIdentity),
+    /// STS did not confirm it.
+    Unconfirmed(VerificationFailure),
+}
+
 impl Issuer {
     /// Compares the federated user that STS names with the expected one: the key decides the account, and the key files of two
-    /// accounts can be swapped. Calls `GetCallerIdentity` if the account requires it. A failure is audited, and nothing is
-    /// handed over.
+    /// accounts can be swapped. Calls `GetCallerIdentity` if the account requires it, and then returns the identity. A failure is
+    /// audited, and nothing is handed over.
     ///
     /// # Errors
     /// [`IssueError::Unverified`], [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
@@ -41,52 +50,101 @@ impl Issuer {
         caller: Caller<'_>,
         (grant, federated_user): (&Grant, &FederatedUserName),
         issued: &AssumedRole,
-    ) -> Result<(), IssueError> {
+    ) -> Result<Option<CallerIdentity>, IssueError> {
         let account = grant.account();
         // The ARN of a session of a role is compared with the answer of `GetCallerIdentity` only.
-        let federated = (!grant.trust().assumes_role())
-            .then(|| federated_user.arn(grant.role().partition(), &account.id));
+        let federated = federated_arn(grant, federated_user);
         if federated
             .as_ref()
             .is_some_and(|arn| issued.assumed_role_arn != *arn)
         {
             let arn = issued.assumed_role_arn.clone();
             let failure = VerificationFailure::OtherIdentity { arn };
-            return self.audit_unverified(context, failure).await;
+            self.audit_unverified(context, &failure, false).await?;
+            return Err(IssueError::Unverified(Box::new(failure)));
         }
         if !account.verify {
-            return Ok(());
+            return Ok(None);
         }
-        let region = account.sts_region.as_ref();
-        let answer = self.sts.identity_of(&issued.credentials, region).await;
-        let failure = match answer {
-            Ok(identity) if is_expected(&identity, grant, federated.as_deref(), issued) => {
+        match self.caller_of(grant, federated.as_deref(), issued).await {
+            Ok(identity) => {
                 let lives = self.check_session(caller).await;
-                return self.audit_if_withheld(context, lives).await;
+                self.audit_if_withheld(context, lives).await?;
+                Ok(Some(identity))
             }
-            Ok(identity) => VerificationFailure::OtherIdentity {
-                arn: identity.arn().to_owned(),
-            },
-            Err(error) => VerificationFailure::Sts(error),
+            Err(failure) => {
+                self.audit_unverified(context, &failure, false).await?;
+                Err(IssueError::Unverified(Box::new(failure)))
+            }
+        }
+    }
+
+    /// Asks STS whose credentials these are, on request of the person. A failure is audited, and the person receives the
+    /// credentials with it.
+    ///
+    /// # Errors
+    /// [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
+    pub(super) async fn report_caller(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        (grant, federated_user): (&Grant, &FederatedUserName),
+        issued: &AssumedRole,
+    ) -> Result<CallerReport, IssueError> {
+        let federated = federated_arn(grant, federated_user);
+        let answer = self.caller_of(grant, federated.as_deref(), issued).await;
+        let lives = self.check_session(caller).await;
+        let report = match answer {
+            Ok(identity) => CallerReport::Confirmed(identity),
+            Err(failure) => {
+                let delivered = lives.is_ok();
+                self.audit_unverified(context, &failure, delivered).await?;
+                CallerReport::Unconfirmed(failure)
+            }
         };
-        self.audit_unverified(context, failure).await
+        self.audit_if_withheld(context, lives).await?;
+        Ok(report)
+    }
+
+    async fn caller_of(
+        &self,
+        grant: &Grant,
+        federated: Option<&str>,
+        issued: &AssumedRole,
+    ) -> Result<CallerIdentity, VerificationFailure> {
+        let region = grant.account().sts_region.as_ref();
+        let answer = self.sts.identity_of(&issued.credentials, region).await;
+        let identity = answer.map_err(VerificationFailure::Sts)?;
+        match is_expected(&identity, grant, federated, issued) {
+            true => Ok(identity),
+            false => Err(VerificationFailure::OtherIdentity {
+                arn: identity.arn().to_owned(),
+            }),
+        }
     }
 
     async fn audit_unverified(
         &self,
         context: &RequestContext,
-        failure: VerificationFailure,
+        failure: &VerificationFailure,
+        on_request: bool,
     ) -> Result<(), IssueError> {
         let unverified = AuditEventKind::IssueUnverified {
             reason: failure.code().to_owned(),
-            caller: match &failure {
+            caller: match failure {
                 VerificationFailure::OtherIdentity { arn } => Some(arn.clone()),
                 VerificationFailure::Sts(_) => None,
             },
+            on_request,
         };
-        self.journal.append_outcome(context, unverified).await?;
-        Err(IssueError::Unverified(Box::new(failure)))
+        Ok(self.journal.append_outcome(context, unverified).await?)
     }
+}
+
+/// The ARN of the federated user; `None` for a role.
+fn federated_arn(grant: &Grant, federated_user: &FederatedUserName) -> Option<String> {
+    let arn = || federated_user.arn(grant.role().partition(), &grant.account().id);
+    (!grant.trust().assumes_role()).then(arn)
 }
 
 /// Whether the caller is the session that was issued: of the role, or of the federated user with this ARN.

@@ -101,6 +101,8 @@ pub enum ProofOutcome {
 struct PendingAtProvider {
     role: RoleRequest,
     purpose: Purpose,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    reports_caller: bool,
 }
 
 impl Record for PendingAtProvider {
@@ -145,6 +147,7 @@ impl Issuer {
             let pending = PendingAtProvider {
                 role: issue.role.clone(),
                 purpose: purpose.clone(),
+                reports_caller: issue.reports_caller,
             };
             (pending, until, ())
         };
@@ -244,7 +247,8 @@ impl Issuer {
             }
             Purpose::Credentials => {
                 let issue = IssueRequest::new(role, CredentialDelivery::Credentials)
-                    .provider_proof(provider_proof);
+                    .provider_proof(provider_proof)
+                    .reporting_caller(pending.reports_caller);
                 let issued = self.issue(context, session.into(), issue).await?;
                 Ok(ProofOutcome::Issued(Box::new(issued)))
             }

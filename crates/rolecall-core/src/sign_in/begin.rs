@@ -12,7 +12,7 @@ use crate::record::rate_limit::AddressSlots;
 use crate::session::{Owner, Session};
 use crate::sign_in::{
     AuthnRequirements, Callback, Challenge, IdentityProvider, PendingSignIn, ProviderError,
-    RejectReason, ReturnTo, SignInError, SignIns, VerifiedSignIn, silent, single_logout,
+    RejectReason, ReturnTo, SignInError, SignIns, StepUp, VerifiedSignIn, silent, single_logout,
 };
 
 /// Request to sign in.
@@ -49,6 +49,8 @@ pub(super) struct Continuation<'b> {
     pub(super) unsolicited: bool,
     /// The session that the new one replaces.
     pub(super) replaces: Option<&'b SessionSecret>,
+    /// Whether a session of the person requested additional verification.
+    pub(super) stepped_up: bool,
 }
 
 /// A sign-in that has started.
@@ -95,7 +97,10 @@ impl SignIns {
         let silent_for = self
             .prepare_silent(provider, session, &mut request.requirements)
             .await?;
-        let bound = (begun_from.clone(), silent_for);
+        let step_up = self
+            .step_up(provider, session, &request.requirements)
+            .await?;
+        let bound = (begun_from.clone(), silent_for, step_up);
         let begin = self.begin_at(adapter.as_ref(), secrets.browser, request, bound);
         let begun = begin.await;
         if let Err(error) = &begun {
@@ -114,7 +119,11 @@ impl SignIns {
         adapter: &dyn IdentityProvider,
         browser: Option<BrowserSecret>,
         request: SignInRequest,
-        (begun_from, silent_for): (Option<AddressSlots>, Option<SecretDigest>),
+        (begun_from, silent_for, step_up): (
+            Option<AddressSlots>,
+            Option<SecretDigest>,
+            Option<StepUp>,
+        ),
     ) -> Result<SignInStarted, SignInError> {
         let entropy = self.entropy.as_ref();
         let state = State::new(random_token(entropy));
@@ -127,6 +136,7 @@ impl SignIns {
             return_to: request.return_to,
             begun_from,
             silent_for,
+            step_up,
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
         self.records.insert(state.digest(), &pending, until).await?;
@@ -159,19 +169,20 @@ impl SignIns {
             Err(error) => return self.refuse_without_state(context, error).await,
         };
         let begun_from = pending.begun_from.clone();
-        let verified = self.verify_sign_in(provider, browser, pending, callback);
+        let verified = self.verify_sign_in(provider, browser, &pending, callback);
         let signed_in = match verified.await {
-            Ok((verified, return_to)) => {
+            Ok(verified) => {
                 let continuation = Continuation {
-                    return_to,
+                    return_to: pending.return_to.clone(),
                     unsolicited: false,
                     replaces: secrets.session.as_ref(),
+                    stepped_up: pending.step_up.is_some(),
                 };
                 self.finish_verified(context, verified, continuation).await
             }
             Err(error) => Err(error),
         };
-        match signed_in {
+        let signed_in = match signed_in {
             Ok(signed_in) => {
                 self.sign_in_completed(begun_from.as_ref()).await;
                 Ok(signed_in)
@@ -184,7 +195,8 @@ impl SignIns {
             // The audit trail already contains the end of its session.
             Err(error @ (SignInError::Unavailable(_) | SignInError::EndedByProvider)) => Err(error),
             Err(error) => self.refuse_sign_in(context, provider, error).await,
-        }
+        };
+        signed_in.map_err(|error| pending.explain(error))
     }
 
     /// Refuses a browser without a valid secret. The sign-in can still complete in its own browser.
@@ -271,9 +283,9 @@ impl SignIns {
         &self,
         provider: &ProviderId,
         browser: &BrowserSecret,
-        pending: PendingSignIn,
+        pending: &PendingSignIn,
         callback: Callback,
-    ) -> Result<(VerifiedSignIn, ReturnTo), SignInError> {
+    ) -> Result<VerifiedSignIn, SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
@@ -283,13 +295,18 @@ impl SignIns {
         if &pending.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let (person, return_to) = (pending.silent_for, pending.return_to);
-        match adapter.complete(pending.correlation, callback).await {
+        let silent_for = pending.silent_for;
+        let verified = adapter.complete(pending.correlation.clone(), callback);
+        match verified.await {
             Ok(verified) => {
+                let person = silent_for.or(pending.step_up.as_ref().map(StepUp::person));
                 silent::check_person(&verified.identity, person)?;
-                Ok((verified, return_to))
+                Ok(verified)
             }
-            Err(error) => Err(silent::refused(error, person, return_to)),
+            Err(error) => {
+                let return_to = pending.return_to.clone();
+                Err(silent::refused(error, silent_for, return_to))
+            }
         }
     }
 
@@ -322,6 +339,7 @@ impl SignIns {
                 .epoch(identity.key())
                 .await?
                 .map(|epoch| epoch.id),
+            stepped_up: continuation.stepped_up,
             identity,
         };
         let signed_in = AuditEventKind::SignedIn {

@@ -2,7 +2,7 @@
 
 use crate::record::StoreError;
 use crate::record::rate_limit::{LimitExceeded, RateLimitError};
-use crate::sign_in::{ProviderError, ReturnTo, single_logout};
+use crate::sign_in::{ProviderError, ReturnTo, StepUpFailed, single_logout};
 
 /// Reason why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +31,12 @@ pub enum SignInError {
     /// The provider cannot sign the person in silently: an ordinary sign-in must follow, which returns here.
     #[error("the identity provider requires a sign-in")]
     InteractionRequired(ReturnTo),
-    /// A silent sign-in asserted another person than that of the session.
+    /// A silent sign-in or additional verification asserted another person than that of the session.
     #[error("another person is signed in at the identity provider")]
     OtherPerson,
+    /// Additional verification failed.
+    #[error(transparent)]
+    StepUp(Box<StepUpFailed>),
     /// Error of the provider.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -46,6 +49,11 @@ pub enum SignInError {
 }
 
 impl SignInError {
+    /// Whether an ordinary sign-in follows.
+    pub(super) fn is_interaction_required(&self) -> bool {
+        matches!(self, Self::InteractionRequired(_))
+    }
+
     /// Stable code for the audit trail and for metrics.
     pub fn code(&self) -> &'static str {
         match self {
@@ -58,6 +66,7 @@ impl SignInError {
             Self::EndedByProvider => single_logout::REASON,
             Self::InteractionRequired(_) => "interaction_required",
             Self::OtherPerson => "other_person",
+            Self::StepUp(failed) => failed.error.code(),
             Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Misconfigured(_)) => "provider_misconfigured",

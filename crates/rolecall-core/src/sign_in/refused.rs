@@ -79,6 +79,7 @@ fn counted(error: &SignInError) -> Option<LimitName> {
         | SignInError::Expired
         | SignInError::OtherBrowser
         | SignInError::OtherProvider => Some(LimitName::Failures),
+        SignInError::StepUp(failed) => counted(&failed.error),
         SignInError::Replayed
         | SignInError::EndedByProvider
         | SignInError::OtherPerson

@@ -110,7 +110,14 @@ impl SignIns {
             Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
                 self.refuse_without_state(context, error).await
             }
-            Err(error) => self.refuse_sign_in(context, provider, error).await,
+            Err(error) => {
+                let refused = self.refuse_sign_in(context, provider, error).await;
+                let pending = self.records.get::<PendingSignIn>(state.digest()).await;
+                refused.map_err(|error| match pending {
+                    Ok(Some(pending)) => pending.record.explain(error),
+                    Ok(None) | Err(_) => error,
+                })
+            }
         }
     }
 
@@ -312,6 +319,7 @@ impl SignIns {
             return_to: ReturnTo::portal(),
             unsolicited: true,
             replaces: secrets.session.as_ref(),
+            stepped_up: false,
         };
         self.finish_verified(context, verified, continuation).await
     }

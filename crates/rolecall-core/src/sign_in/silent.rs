@@ -61,7 +61,7 @@ pub(super) fn refused(
     }
 }
 
-/// Checks that a silent sign-in asserted the same person.
+/// Checks that a silent sign-in, or a step-up, asserted the same person.
 pub(super) fn check_person(
     identity: &Identity,
     person: Option<SecretDigest>,

@@ -145,6 +145,7 @@ pub fn person(name: &str) -> Identity {
         unread_claims: Default::default(),
         untrusted_email: None,
         mfa: false,
+        unconfirmed_mfa: None,
         auth_time: AuthTime::Stated,
         asserted_at: now() - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {

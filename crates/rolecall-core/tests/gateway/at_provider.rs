@@ -7,7 +7,9 @@ use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRequest;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::ProofTicket;
-use rolecall_core::issue::{ConsoleRequest, ConsoleVisit, IssueError, ProofOutcome};
+use rolecall_core::issue::{
+    ConsoleRequest, ConsoleVisit, CredentialsRequest, IssueError, ProofOutcome,
+};
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo, SignInError};
 use tokio::task::JoinSet;
@@ -32,7 +34,11 @@ impl Fixture {
     pub(crate) async fn sent_away(&self, session: &Session) {
         let role = developer();
         let issuer = self.gateway.issuer();
-        let issued = issuer.credentials_page(&context(), session, &role).await;
+        let request = CredentialsRequest {
+            role,
+            verify: false,
+        };
+        let issued = issuer.credentials_page(&context(), session, &request).await;
         let error = issued.unwrap_err();
         let IssueError::AtProvider { start: Some(start) } = error else {
             panic!("{error}");

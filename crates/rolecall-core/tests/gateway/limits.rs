@@ -72,6 +72,7 @@ fn exceeded(error: &SignInError) -> Option<LimitExceeded> {
         | SignInError::EndedByProvider
         | SignInError::InteractionRequired(_)
         | SignInError::OtherPerson
+        | SignInError::StepUp(_)
         | SignInError::Unavailable(_) => None,
     }
 }

@@ -42,5 +42,6 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod single_logout;
+mod step_up;
 mod sts_requests;
 mod verification;

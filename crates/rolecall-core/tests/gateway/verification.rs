@@ -1,8 +1,12 @@
-//! `verify = true`: unconfirmed credentials are not delivered.
+//! `verify = true`: unconfirmed credentials are not delivered. On request, the person receives the result.
 
+use std::pin::Pin;
+
+use rolecall_core::access::RoleRequest;
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRefusal;
-use rolecall_core::issue::{ConsoleRequest, IssueError};
+use rolecall_core::identity::Identity;
+use rolecall_core::issue::{CallerReport, ConsoleRequest, CredentialsRequest, IssueError};
 use rolecall_core::sign_in::ReturnTo;
 
 use crate::fixture::{ACCESS, Fixture, context, developer, event_name, plain};
@@ -57,7 +61,12 @@ async fn other_credentials_are_not() {
             ["issue_intended", "issue_done", "issue_unverified"],
             "{arn}"
         );
-        let AuditEventKind::IssueUnverified { reason, caller } = &events[2] else {
+        let AuditEventKind::IssueUnverified {
+            reason,
+            caller,
+            on_request: false,
+        } = &events[2]
+        else {
             panic!("{events:?}");
         };
         assert_eq!(
@@ -92,8 +101,138 @@ async fn no_answer_confirms_nothing() {
         assert!(matches!(error, IssueError::Unverified(_)), "{error:?}");
         let last = fixture.trail.take().pop().unwrap();
         assert!(
-            matches!(&last, AuditEventKind::IssueUnverified { reason, caller: None } if reason == expected),
+            matches!(&last, AuditEventKind::IssueUnverified { reason, caller: None, on_request: false } if reason == expected),
             "{last:?}"
         );
+    }
+}
+
+fn on_request(role: RoleRequest) -> CredentialsRequest {
+    CredentialsRequest { role, verify: true }
+}
+
+#[tokio::test]
+async fn caller_is_reported_on_request() {
+    // The account itself requires no confirmation.
+    let fixture = Fixture::new();
+    fixture.aws.identity_is(EXPECTED);
+    let alice = fixture.session_of("alice").await;
+    let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+    fixture.call_log.take();
+    let issued = issuer.credentials_page(&context(), &alice, &request).await;
+    let report = issued.unwrap().caller;
+    assert!(
+        matches!(&report, Some(CallerReport::Confirmed(identity)) if identity.arn() == EXPECTED),
+        "{report:?}"
+    );
+    assert_eq!(
+        fixture.call_log.take(),
+        [
+            "audit issue_intended",
+            "mint",
+            "assume",
+            "audit issue_done",
+            "identify"
+        ]
+    );
+    let request = CredentialsRequest {
+        verify: false,
+        ..request
+    };
+    let issued = issuer
+        .credentials_by_script(&context(), &alice, &request)
+        .await;
+    assert!(issued.unwrap().caller.is_none());
+    assert!(!fixture.call_log.take().contains(&"identify".to_owned()));
+}
+
+#[tokio::test]
+async fn required_confirmation_is_not_requested_twice() {
+    let fixture = fixture();
+    fixture.aws.identity_is(EXPECTED);
+    let alice = fixture.session_of("alice").await;
+    fixture.call_log.take();
+    let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+    let issued = issuer
+        .credentials_by_script(&context(), &alice, &request)
+        .await;
+    let report = issued.unwrap().caller;
+    assert!(
+        matches!(report, Some(CallerReport::Confirmed(_))),
+        "{report:?}"
+    );
+    let calls = fixture.call_log.take();
+    let asked = calls.iter().filter(|call| *call == "identify").count();
+    assert_eq!(asked, 1, "{calls:?}");
+}
+
+#[tokio::test]
+async fn failed_check_on_request_delivers_the_credentials() {
+    let other = "arn:aws:sts::444455556666:assumed-role/Developer/assumed";
+    for (refusal, expected) in [
+        (Some(None), "sts_unavailable"),
+        (
+            Some(Some(StsRefusal::InvalidCredentials)),
+            "invalid_credentials",
+        ),
+        (None, "other_identity"),
+    ] {
+        let fixture = Fixture::new();
+        fixture.aws.identity_is(other);
+        let alice = fixture.session_of("alice").await;
+        fixture.trail.take();
+        if let Some(refusal) = refusal {
+            fixture.aws.fail_identity_once(refusal);
+        }
+        let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+        let issued = issuer.credentials_page(&context(), &alice, &request).await;
+        let issued = issued.unwrap();
+        assert!(!issued.credentials.access_key_id.is_empty());
+        let Some(CallerReport::Unconfirmed(failure)) = &issued.caller else {
+            panic!("{:?}", issued.caller);
+        };
+        assert_eq!(failure.code(), expected);
+        let events = fixture.trail.take();
+        let words: Vec<_> = events.iter().map(event_name).collect();
+        assert_eq!(words, ["issue_intended", "issue_done", "issue_unverified"]);
+        let AuditEventKind::IssueUnverified {
+            reason,
+            caller,
+            on_request: true,
+        } = &events[2]
+        else {
+            panic!("{events:?}");
+        };
+        let named = refusal.is_none().then_some(other);
+        assert_eq!((reason.as_str(), caller.as_deref()), (expected, named));
+    }
+}
+
+#[tokio::test]
+async fn session_that_ends_during_the_check_receives_nothing() {
+    let mut asked = false;
+    for calls in 0.. {
+        let fixture = Fixture::new();
+        fixture.aws.identity_is(EXPECTED);
+        let alice = fixture.session_of("alice").await;
+        let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+        let context = context();
+        let mut flow: Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(issuer.credentials_page(&context, &alice, &request));
+        if let Some(issued) = fixture.gate.run_until_call(calls, &mut flow).await {
+            assert!(issued.is_ok() && asked, "{issued:?}");
+            return;
+        }
+        let Identity {
+            provider, subject, ..
+        } = &alice.identity;
+        let sessions = fixture.gateway.sessions();
+        sessions.end_person(provider, subject).await.unwrap();
+        let issued = flow.await;
+        assert!(
+            matches!(issued, Err(IssueError::SessionEnded)),
+            "{calls}: {issued:?}"
+        );
+        asked |= fixture.call_log.take().contains(&"identify".to_owned());
     }
 }

@@ -47,6 +47,8 @@ pub enum Fault {
     PackedPolicyTooLarge,
     /// Operations that issue credentials return `MalformedPolicyDocument`.
     MalformedPolicy,
+    /// `GetCallerIdentity` returns `InvalidClientTokenId`.
+    CallerIdentityRefused,
     /// `getSigninToken` returns 400 "Invalid credentials parameter".
     SigninBadRequest,
     /// `getSigninToken` returns 400 if the request has a `SessionDuration`, as observed for some values.
@@ -68,6 +70,8 @@ pub(super) enum Surface {
     Sts,
     /// STS operations that issue credentials.
     Issuing,
+    /// `GetCallerIdentity`.
+    Identity,
     Signin,
 }
 
@@ -96,6 +100,7 @@ impl Fault {
             | Fault::IdpRejectedClaim
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy => Surface::Issuing,
+            Fault::CallerIdentityRefused => Surface::Identity,
             Fault::SigninBadRequest
             | Fault::SigninRejectsDuration
             | Fault::SigninHtml
@@ -129,6 +134,10 @@ impl Fault {
                 ErrorCode::MalformedPolicyDocument,
                 "This policy contains invalid Json",
             ),
+            Fault::CallerIdentityRefused => fail(
+                ErrorCode::InvalidClientTokenId,
+                "The security token included in the request is invalid.",
+            ),
             Fault::SigninBadRequest => Effect::BadCredentials,
             Fault::SigninRejectsDuration => Effect::RejectDuration,
             Fault::SigninHtml => Effect::Html,
@@ -153,6 +162,7 @@ impl Fault {
             | Fault::IdpRejectedClaim
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy
+            | Fault::CallerIdentityRefused
             | Fault::SigninBadRequest
             | Fault::SigninRejectsDuration
             | Fault::SigninHtml

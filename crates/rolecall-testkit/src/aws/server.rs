@@ -103,8 +103,8 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                 Signed::AssumeRole | Signed::GetFederationToken | Signed::GetSessionToken,
             ),
         ) => &[Surface::Sts, Surface::Issuing],
-        Ok(Operation::Signed(Signed::GetCallerIdentity | Signed::DecodeAuthorizationMessage))
-        | Err(_) => &[Surface::Sts],
+        Ok(Operation::Signed(Signed::GetCallerIdentity)) => &[Surface::Sts, Surface::Identity],
+        Ok(Operation::Signed(Signed::DecodeAuthorizationMessage)) | Err(_) => &[Surface::Sts],
     };
     let result = match apply_faults(&state, surfaces).await {
         Some(Effect::Fail(error)) => Err(error),

@@ -33,7 +33,9 @@ pub(super) async fn show_form(
             return redirect_with_error(&idp, &request, error);
         }
     };
-    let session = session(&idp, &http).filter(|session| requested.is_fresh(session, idp.now()));
+    let session = session(&idp, &http)
+        .filter(|session| requested.is_fresh(session, idp.now()))
+        .filter(|session| requested.request.acr.is_none() || session.acr == requested.request.acr);
     let silent = requested.prompt.contains(&"none".to_owned());
     let form_wanted = !silent && !requested.prompt.is_empty();
     match session {
@@ -78,6 +80,7 @@ pub(super) async fn submit_form(idp: web::Data<ProviderState>, form: Form) -> Ht
     let session = Session {
         username: username.to_owned(),
         auth_time: idp.now(),
+        acr: request.acr.clone(),
     };
     let Ok(value) = random_text(32) else {
         return page::error_page(&idp.title, "The random number generator failed.");
@@ -152,6 +155,10 @@ impl AuthorizationRequest {
         let redirect_uri = redirect_uri.ok_or(RequestError::Page(
             "The redirect URI is not registered for this application.",
         ))?;
+        let acr = take("acr_values").unwrap_or_default();
+        let acr = acr
+            .split_ascii_whitespace()
+            .find(|acr| idp.contexts.iter().any(|known| known == acr));
         let request = Request {
             client_id: client.id,
             redirect_uri,
@@ -159,6 +166,7 @@ impl AuthorizationRequest {
             nonce: take("nonce"),
             code_challenge: take("code_challenge").unwrap_or_default(),
             requests_auth_time,
+            acr: acr.map(str::to_owned),
         };
         let redirect_error = |error| RequestError::Redirect(Box::new(request.clone()), error);
         let words = |text: Option<String>| -> Vec<String> {

@@ -24,6 +24,7 @@ pub(super) struct ProviderState {
     pub(super) clock: Clock,
     pub(super) groups: GroupsClaim,
     pub(super) auth_time: AuthTime,
+    pub(super) contexts: Vec<String>,
     pub(super) token_lifetime: i64,
     pub(super) hits: Mutex<HashMap<&'static str, usize>>,
     algorithms: Vec<Algorithm>,
@@ -60,6 +61,8 @@ pub(super) struct Session {
     pub(super) username: String,
     /// Seconds since the epoch.
     pub(super) auth_time: i64,
+    /// The context of the authentication, if it was requested.
+    pub(super) acr: Option<String>,
 }
 
 /// A validated authorization request.
@@ -72,6 +75,8 @@ pub(super) struct Request {
     pub(super) code_challenge: String,
     /// Whether `max_age` or the `claims` parameter requests `auth_time`.
     pub(super) requests_auth_time: bool,
+    /// The first of `acr_values` that the provider honors.
+    pub(super) acr: Option<String>,
 }
 
 /// The request and the session of a code.
@@ -99,6 +104,7 @@ impl ProviderState {
             clock: settings.clock,
             groups: settings.groups,
             auth_time: settings.auth_time,
+            contexts: settings.contexts,
             token_lifetime: settings.token_lifetime.as_secs().try_into()?,
             hits: Mutex::default(),
             algorithms: settings.keys,

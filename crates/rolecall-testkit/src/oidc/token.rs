@@ -112,8 +112,10 @@ fn tokens(idp: &ProviderState, client: &OidcClient, code: &Code) -> anyhow::Resu
         "at_hash",
         json!(base64url(&Sha256::digest(&access_token)[..16])),
     );
-    put("amr", json!(person.amr));
-    if let Some(acr) = &person.acr {
+    let mut methods = person.amr.clone();
+    methods.extend(code.session.acr.as_ref().map(|_| "mfa".to_owned()));
+    put("amr", json!(methods));
+    if let Some(acr) = code.session.acr.as_ref().or(person.acr.as_ref()) {
         put("acr", json!(acr));
     }
     if let Some(nonce) = &code.request.nonce {

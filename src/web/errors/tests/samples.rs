@@ -18,7 +18,9 @@ use rolecall_core::issue::{
 };
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
-use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo, SignInError, SignOutError};
+use rolecall_core::sign_in::{
+    ProviderError, RejectReason, ReturnTo, SignInError, SignOutError, StepUpFailed,
+};
 
 struct Zeros;
 
@@ -74,6 +76,13 @@ pub fn issue_errors() -> Vec<IssueError> {
     let mut errors = vec![
         IssueError::NotGranted,
         locked(&[Unmet::Mfa, Unmet::SignedInWithin(hour)], &[]),
+        locked(&[Unmet::SignedInWithin(hour)], &[]),
+        locked(
+            &[Unmet::MfaUnconfirmed {
+                stated: "the ID token has amr \"pwd\" and no acr".to_owned(),
+            }],
+            &[],
+        ),
         locked(&[Unmet::DeviceFlow], &["a@example.com"]),
         locked(&[Unmet::Network], &["a@example.com", "b@example.com"]),
         locked(&[Unmet::AuthTimeMissing(hour), Unmet::DeviceFlow], &[]),
@@ -139,9 +148,20 @@ pub fn provider_errors() -> Vec<ProviderError> {
         rejected(RejectReason::TooManyGroups),
         rejected(RejectReason::Claims),
         rejected(RejectReason::Expired),
+        rejected(RejectReason::NotFresh),
         ProviderError::Misconfigured(source()),
         ProviderError::Unavailable(source()),
     ]
+}
+
+fn step_up(error: SignInError) -> SignInError {
+    SignInError::StepUp(Box::new(StepUpFailed {
+        error,
+        provider: ProviderId::parse("okta").unwrap(),
+        return_to: ReturnTo::parse("/console?account=111122223333&permission_set=Developer")
+            .unwrap(),
+        second_factor: true,
+    }))
 }
 
 pub fn sign_in_errors() -> Vec<SignInError> {
@@ -155,6 +175,12 @@ pub fn sign_in_errors() -> Vec<SignInError> {
         SignInError::EndedByProvider,
         SignInError::InteractionRequired(ReturnTo::portal()),
         SignInError::OtherPerson,
+        step_up(SignInError::OtherPerson),
+        step_up(SignInError::Unavailable(store())),
+        step_up(SignInError::Provider(ProviderError::Refused {
+            error: "no_authn_context",
+            explanation: None,
+        })),
         SignInError::RateLimited(limit(LimitName::SignIn, 1)),
         SignInError::Unavailable(store()),
     ];

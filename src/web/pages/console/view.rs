@@ -18,8 +18,12 @@ pub struct ConsolePage {
     pub permission_set: String,
     /// The name of the variant; empty for none.
     pub variant: String,
-    /// The maximum role session duration, such as `1 h`.
+    /// The maximum role session duration and what limits it, such as `1 h, limited by role chaining`.
     pub duration: String,
+    /// When the console session ends, if it cannot have a duration of its own; empty otherwise.
+    pub console_end: &'static str,
+    /// Whether the user returns from additional verification: the button has the focus, and a notice says why.
+    pub stepped_up: bool,
     /// The destination of the link: a service or a console URL; empty for the default of the permission set.
     pub destination: String,
     /// The URL of an empty destination, such as `https://console.aws.amazon.com/cloudwatch/`.
@@ -69,7 +73,9 @@ mod samples {
                 account_name: "payments-prod".into(),
                 permission_set: "Developer".into(),
                 variant: "readonly".into(),
-                duration: "1 h".into(),
+                duration: "1 h, limited by assignment payments-developers".into(),
+                console_end: "",
+                stepped_up: false,
                 destination: String::new(),
                 default_destination: "https://console.aws.amazon.com/cloudwatch/".into(),
                 regions: vec![region("eu-central-1", "Europe (Frankfurt)", false), region("eu-west-1", "Europe (Ireland)", true), region("us-east-1", "US East (N. Virginia)", false)],
@@ -91,6 +97,12 @@ mod samples {
                 lock: Some(lock),
                 ..open()
             };
+            let returned = Self {
+                duration: "1 h, limited by role chaining".into(),
+                console_end: "With the role session. AWS accepts no other duration for role chaining.",
+                stepped_up: true,
+                ..open()
+            };
             let hostile = |lock| Self {
                 viewer: Viewer::hostile(),
                 account_id: HOSTILE.into(),
@@ -98,6 +110,8 @@ mod samples {
                 permission_set: HOSTILE.into(),
                 variant: HOSTILE.into(),
                 duration: HOSTILE.into(),
+                console_end: HOSTILE,
+                stepped_up: true,
                 destination: HOSTILE.into(),
                 default_destination: HOSTILE.into(),
                 regions: vec![region(HOSTILE, HOSTILE, true)],
@@ -108,6 +122,7 @@ mod samples {
             vec![
                 open(),
                 locked,
+                returned,
                 hostile(None),
                 hostile(Some(Lock {
                     reason: HOSTILE.into(),

@@ -24,8 +24,23 @@ pub struct CredentialsPage {
     pub left: String,
     /// The requested duration, and what limits it: `1 h, limited by assignment payments-developers`.
     pub reason: String,
+    /// Whose the credentials are according to AWS; none if the user did not ask.
+    pub identity: Option<CallerView>,
     /// One for each format; the first one is selected.
     pub snippets: Vec<Snippet>,
+}
+
+/// The answer of AWS to whose the credentials are. Empty texts are unknown.
+#[derive(Debug, Default)]
+pub struct CallerView {
+    /// The 12-digit account ID.
+    pub account: String,
+    /// The ARN of the role session.
+    pub arn: String,
+    /// The unique ID of the role and the session name.
+    pub user_id: String,
+    /// Why it is unknown, or not what the user chose; empty if AWS confirmed it.
+    pub problem: String,
 }
 
 /// The credentials in one format.
@@ -90,7 +105,7 @@ pub fn mask(text: &str, secrets: &[&str]) -> Vec<Part> {
 
 #[cfg(test)]
 mod samples {
-    use super::{CredentialsPage, Snippet, mask};
+    use super::{CallerView, CredentialsPage, Snippet, mask};
     use crate::web::pages::layout::samples::HOSTILE;
     use crate::web::pages::layout::{DisplayTime, Viewer};
 
@@ -111,7 +126,7 @@ mod samples {
 
     impl CredentialsPage {
         pub fn samples() -> Vec<Self> {
-            let friendly = Self {
+            let friendly = |identity| Self {
                 viewer: Viewer::sample(),
                 account_id: "111122223333".into(),
                 account_name: "payments-prod".into(),
@@ -120,6 +135,7 @@ mod samples {
                 expires_at: DisplayTime::sample("2030-03-04T12:18:00Z", "4 Mar 2030, 12:18 UTC"),
                 left: "59 min".into(),
                 reason: "1 h, limited by assignment payments-developers".into(),
+                identity,
                 snippets: vec![
                     snippet(
                         "bash",
@@ -165,6 +181,16 @@ mod samples {
                     ),
                 ],
             };
+            let confirmed = CallerView {
+                account: "111122223333".into(),
+                arn: "arn:aws:sts::111122223333:assumed-role/Developer/alice@example.com".into(),
+                user_id: "AROAIOSFODNN7EXAMPLE12:alice@example.com".into(),
+                problem: String::new(),
+            };
+            let unconfirmed = CallerView {
+                problem: "AWS did not say whose these credentials are (sts_unavailable). They may work nevertheless.".into(),
+                ..CallerView::default()
+            };
             let hostile = Self {
                 viewer: Viewer::hostile(),
                 account_id: HOSTILE.into(),
@@ -174,6 +200,12 @@ mod samples {
                 expires_at: DisplayTime::sample(HOSTILE, HOSTILE),
                 left: HOSTILE.into(),
                 reason: HOSTILE.into(),
+                identity: Some(CallerView {
+                    account: HOSTILE.into(),
+                    arn: HOSTILE.into(),
+                    user_id: HOSTILE.into(),
+                    problem: HOSTILE.into(),
+                }),
                 snippets: vec![Snippet {
                     id: "bash",
                     title: "bash",
@@ -181,7 +213,12 @@ mod samples {
                     parts: mask(&format!("a {HOSTILE} b {HOSTILE}"), &[HOSTILE]),
                 }],
             };
-            vec![friendly, hostile]
+            vec![
+                friendly(None),
+                friendly(Some(confirmed)),
+                friendly(Some(unconfirmed)),
+                hostile,
+            ]
         }
     }
 }

@@ -42,8 +42,8 @@ pub struct RoleRow<'a> {
     pub variant: Cow<'a, str>,
     /// The maximum role session duration, such as `1 h`.
     pub duration: Cow<'a, str>,
-    /// What limits the duration, such as `limit of assignment payments-developers`; empty for the permission set itself.
-    /// Also how long the sign-in is valid for a role that trusts ID tokens.
+    /// What limits the duration, such as `limited by assignment payments-developers`. Also how long the sign-in is valid for a
+    /// role that trusts ID tokens.
     pub reason: Cow<'a, str>,
     /// The unmet conditions; none if the role can be used now. Boxed, because it is rare and large.
     pub lock: Option<Box<Lock>>,
@@ -135,6 +135,8 @@ pub mod samples {
     use crate::web::pages::layout::samples::HOSTILE;
     use crate::web::pages::layout::{PageLink, Viewer};
 
+    const OF_SET: &str = "limited by the permission set";
+
     pub fn role(
         permission_set: &'static str,
         variant: &'static str,
@@ -194,17 +196,17 @@ pub mod samples {
                         "Administrator",
                         "",
                         "1 h",
-                        "limit of assignment platform-administrators",
+                        "limited by assignment platform-administrators",
                     ),
                     role(
                         "Developer",
                         "",
                         "1 h",
-                        "limit of assignment payments-developers",
+                        "limited by assignment payments-developers",
                     ),
-                    role("Developer", "readonly", "1 h", ""),
-                    role("Billing", "", "8 h", ""),
-                    role("ReadOnly", "", "12 h", ""),
+                    role("Developer", "readonly", "1 h", OF_SET),
+                    role("Billing", "", "8 h", OF_SET),
+                    role("ReadOnly", "", "12 h", OF_SET),
                 ],
             };
             Self {
@@ -235,9 +237,9 @@ pub mod samples {
                             "Developer",
                             "",
                             "1 h",
-                            "limit of assignment payments-developers",
+                            "limited by assignment payments-developers",
                         ),
-                        role("Developer", "readonly", "1 h", ""),
+                        role("Developer", "readonly", "1 h", OF_SET),
                     ],
                 ),
                 account(
@@ -246,8 +248,8 @@ pub mod samples {
                     "Workloads/Dev",
                     &["env=dev", "team=payments"],
                     vec![
-                        role("Developer", "", "4 h", ""),
-                        role("ReadOnly", "", "12 h", ""),
+                        role("Developer", "", "4 h", OF_SET),
+                        role("ReadOnly", "", "12 h", OF_SET),
                     ],
                 ),
                 account(
@@ -256,7 +258,7 @@ pub mod samples {
                     "",
                     &[],
                     vec![
-                        role("PowerUser", "", "8 h", ""),
+                        role("PowerUser", "", "8 h", OF_SET),
                         locked(
                             role("BreakGlass", "", "1 h", ""),
                             "Opens on 1 January 2031.",
