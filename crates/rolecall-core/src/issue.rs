@@ -5,6 +5,7 @@
 
 mod admission;
 mod console;
+mod credentials;
 mod decode;
 mod duration;
 mod error;
@@ -26,7 +27,7 @@ use crate::access::{
     DurationReason, GatewaySaml, Grant, RoleAccess, RoleRequest, RoleSessionAttributes,
     SessionPolicies,
 };
-use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Journal, RequestContext, Target};
+use crate::audit::{Actor, AuditEventKind, Journal, RequestContext, Target};
 use crate::aws::{
     AssumedRole, CallerIdentity, ConsoleSignIn, Credentials, FederatedUserName, MintedSaml,
     Partition, RoleSessionDuration, RoleSessionName, SamlIssuer, Sts, StsError, WebIdentityIssuer,
@@ -37,13 +38,14 @@ use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
 use crate::issue::admission::StsQuota;
 use crate::issue::packed::Fitted;
-use crate::issue::via_provider::{ProviderProof, Purpose};
+use crate::issue::via_provider::ProviderProof;
 use crate::record::rate_limit::RateCounters;
 use crate::record::{Records, StoreError};
-use crate::session::{Session, Sessions};
+use crate::session::Sessions;
 use crate::sign_in::SignIns;
 
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
+pub use credentials::CredentialsRequest;
 pub use decode::{
     CannotDecode, DecodeError, DenialCause, DeniedPrincipal, SessionLimit, SessionLimitVerdict,
     decoding_policies,
@@ -51,7 +53,6 @@ pub use decode::{
 pub use error::{IssueError, Refused};
 pub use id_token::IdTokenError;
 pub(crate) use learned::Learned;
-pub use request::CredentialsRequest;
 pub(crate) use request::IssueRequest;
 pub use verification::{CallerReport, VerificationFailure};
 pub use via_provider::{ProofOutcome, ResponseMismatch};
@@ -112,55 +113,6 @@ pub(crate) struct Prepared {
 }
 
 impl Issuer {
-    /// Issues credentials for a role to a program or a script, which cannot visit the identity provider.
-    ///
-    /// # Errors
-    /// [`IssueError`]; [`IssueError::AtProvider`] names no address.
-    pub async fn credentials<'a>(
-        &self,
-        context: &RequestContext,
-        caller: impl Into<Caller<'a>>,
-        role: &RoleRequest,
-    ) -> Result<IssuedRole, IssueError> {
-        let caller = caller.into();
-        let delivery = match caller.flow {
-            Some(_) => CredentialDelivery::Client,
-            None => CredentialDelivery::Credentials,
-        };
-        let issue = IssueRequest::new(role, delivery);
-        self.issue(context, caller, issue).await
-    }
-
-    /// Issues credentials for a role on a page. If the account's trust requires the identity provider, the browser goes there and
-    /// the request is kept until it is back.
-    ///
-    /// # Errors
-    /// [`IssueError`].
-    pub async fn credentials_page(
-        &self,
-        context: &RequestContext,
-        session: &Session,
-        request: &CredentialsRequest,
-    ) -> Result<IssuedRole, IssueError> {
-        let purpose = Purpose::Credentials;
-        let issue = IssueRequest::of_portal(request).allow_provider_visit(&purpose);
-        self.issue(context, session.into(), issue).await
-    }
-
-    /// Issues credentials for a role to a script of the portal, which cannot visit the identity provider.
-    ///
-    /// # Errors
-    /// As [`Self::credentials`].
-    pub async fn credentials_by_script(
-        &self,
-        context: &RequestContext,
-        session: &Session,
-        request: &CredentialsRequest,
-    ) -> Result<IssuedRole, IssueError> {
-        let issue = IssueRequest::of_portal(request);
-        self.issue(context, session.into(), issue).await
-    }
-
     /// Issues credentials for a role.
     pub(crate) async fn issue(
         &self,

@@ -1,5 +1,6 @@
 //! The request to issue a role, before and after a visit to the identity provider.
 
+use super::credentials::CredentialsRequest;
 use super::via_provider::{ProviderProof, Purpose};
 use crate::access::RoleRequest;
 use crate::audit::CredentialDelivery;
@@ -16,15 +17,6 @@ pub(crate) struct IssueRequest<'a> {
     pub(super) provider_proof: Option<ProviderProof>,
     /// Whether the person asks for [`crate::issue::CallerReport`].
     pub(super) reports_caller: bool,
-}
-
-/// A request of the portal for credentials.
-#[derive(Clone, Debug)]
-pub struct CredentialsRequest {
-    /// The role.
-    pub role: RoleRequest,
-    /// Whether STS is asked whose the credentials are.
-    pub verify: bool,
 }
 
 impl<'a> IssueRequest<'a> {
