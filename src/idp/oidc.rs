@@ -267,7 +267,7 @@ impl IdentityProvider for OidcProvider {
         let begun = PendingSignIn {
             nonce: random_token(&*self.entropy),
             code_verifier: random_token(&*self.entropy),
-            fresh: self.settings.step_up.reauthenticates(demand),
+            fresh: self.settings.step_up.reauthenticates(requirements),
             second_factor: requirements.second_factor,
             at: self.clock.now(),
         };
@@ -294,7 +294,7 @@ impl IdentityProvider for OidcProvider {
         if let Some(domain) = &self.settings.hosted_domain {
             request = request.add_extra_param("hd", domain.as_str());
         }
-        for context in self.settings.step_up.contexts(demand) {
+        for context in self.settings.step_up.contexts(requirements) {
             let context = AuthenticationContextClass::new(context.clone());
             request = request.add_auth_context_value(context);
         }

@@ -33,16 +33,16 @@ impl StepUpRule {
     }
 
     /// The contexts to request.
-    pub fn contexts(&self, demand: &AuthnRequirements) -> &[String] {
-        match demand.second_factor {
+    pub fn contexts(&self, requirements: &AuthnRequirements) -> &[String] {
+        match requirements.second_factor {
             true => &self.acr,
             false => &[],
         }
     }
 
     /// Whether the provider must authenticate the person again: `prompt=login` with `max_age`, or `ForceAuthn`.
-    pub fn reauthenticates(&self, demand: &AuthnRequirements) -> bool {
-        demand.fresh || (demand.second_factor && self.reauthenticate)
+    pub fn reauthenticates(&self, requirements: &AuthnRequirements) -> bool {
+        requirements.fresh || (requirements.second_factor && self.reauthenticate)
     }
 }
 
@@ -72,11 +72,11 @@ fn quoted(values: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn requirements(fresh: bool, second_factor: bool) -> AuthnRequirements {
+    fn requested(fresh: bool, second_factor: bool) -> AuthnRequirements {
         AuthnRequirements {
             fresh,
             second_factor,
-            login_hint: None,
+            ..AuthnRequirements::default()
         }
     }
 
@@ -93,16 +93,16 @@ mod tests {
             (StepUpRule::new(acr(), None), true, false, 0, true),
             (StepUpRule::new(acr(), Some(true)), false, true, 1, true),
         ] {
-            let demand = requirements(fresh, second_factor);
+            let requirements = requested(fresh, second_factor);
             assert_eq!(
                 rule.contexts(&requirements).len(),
                 contexts,
-                "{rule:?} {demand:?}"
+                "{rule:?} {requirements:?}"
             );
             assert_eq!(
                 rule.reauthenticates(&requirements),
                 again,
-                "{rule:?} {demand:?}"
+                "{rule:?} {requirements:?}"
             );
         }
     }

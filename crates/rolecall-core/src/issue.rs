@@ -27,7 +27,7 @@ use crate::access::{
     DurationReason, GatewaySaml, Grant, RoleAccess, RoleRequest, RoleSessionAttributes,
     SessionPolicies,
 };
-use crate::audit::{Actor, AuditEventKind, Journal, RequestContext, Target};
+use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Journal, RequestContext, Target};
 use crate::aws::{
     AssumedRole, CallerIdentity, ConsoleSignIn, Credentials, FederatedUserName, MintedSaml,
     Partition, RoleSessionDuration, RoleSessionName, SamlIssuer, Sts, StsError, WebIdentityIssuer,

@@ -268,9 +268,9 @@ impl IdentityProvider for SamlProvider {
             destination: endpoint.location.to_string(),
             consumer: self.settings.addresses.consumer.to_string(),
             issuer: self.settings.addresses.entity_id.clone(),
-            force_authn: step_up.reauthenticates(demand),
+            force_authn: step_up.reauthenticates(requirements),
             name_id_format: self.settings.name_id_format.clone(),
-            contexts: step_up.contexts(demand).to_vec(),
+            contexts: step_up.contexts(requirements).to_vec(),
         };
         let signs = self.settings.sign_requests || trust.wants_signed_requests();
         let outgoing = OutgoingMessage {

@@ -17,6 +17,15 @@ pub struct CredentialsRequest {
     pub verify: bool,
 }
 
+impl From<RoleRequest> for CredentialsRequest {
+    fn from(role: RoleRequest) -> Self {
+        Self {
+            role,
+            verify: false,
+        }
+    }
+}
+
 impl Issuer {
     /// Issues credentials for a role to a program or a script, which cannot visit the identity provider.
     ///

@@ -63,9 +63,9 @@ impl SignIns {
         &self,
         provider: &ProviderId,
         session: Option<&SessionSecret>,
-        demand: &AuthnRequirements,
+        requirements: &AuthnRequirements,
     ) -> Result<Option<StepUp>, StoreError> {
-        let Some(secret) = session.filter(|_| demand.is_step_up()) else {
+        let Some(secret) = session.filter(|_| requirements.is_step_up()) else {
             return Ok(None);
         };
         let session = self.sessions.session(secret).await?;
@@ -74,7 +74,7 @@ impl SignIns {
             .filter(|identity| identity.provider == *provider)
             .map(|identity| StepUp {
                 person: identity.key(),
-                second_factor: demand.second_factor,
+                second_factor: requirements.second_factor,
             });
         Ok(step_up)
     }

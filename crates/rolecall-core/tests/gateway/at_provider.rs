@@ -7,9 +7,7 @@ use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRequest;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::ProofTicket;
-use rolecall_core::issue::{
-    ConsoleRequest, ConsoleVisit, CredentialsRequest, IssueError, ProofOutcome,
-};
+use rolecall_core::issue::{ConsoleRequest, ConsoleVisit, IssueError, ProofOutcome};
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo, SignInError};
 use tokio::task::JoinSet;
@@ -34,10 +32,7 @@ impl Fixture {
     pub(crate) async fn sent_away(&self, session: &Session) {
         let role = developer();
         let issuer = self.gateway.issuer();
-        let request = CredentialsRequest {
-            role,
-            verify: false,
-        };
+        let request = role.into();
         let issued = issuer.credentials_page(&context(), session, &request).await;
         let error = issued.unwrap_err();
         let IssueError::AtProvider { start: Some(start) } = error else {

@@ -145,7 +145,7 @@ async fn expired_token_requires_a_new_sign_in() {
     assert_eq!(issuer.id_token_until(&alice).await.unwrap(), None);
     // A page leads to the provider: nothing was refused.
     let page = issuer
-        .credentials_page(&context(), &alice, &developer())
+        .credentials_page(&context(), &alice, &developer().into())
         .await;
     must_sign_in_again(page);
     assert_eq!(fixture.trail.take(), []);
@@ -292,7 +292,7 @@ async fn unusable_token_is_explained_without_another_sign_in() {
         let alice = fixture.session_of("alice").await;
         let issuer = fixture.gateway.issuer();
         let page = issuer
-            .credentials_page(&context(), &alice, &developer())
+            .credentials_page(&context(), &alice, &developer().into())
             .await;
         let error = page.unwrap_err();
         let IssueError::IdToken(IdTokenError::Unusable(stated)) = error else {

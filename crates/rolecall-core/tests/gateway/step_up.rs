@@ -28,7 +28,7 @@ impl Fixture {
             session: session.map(|known| known.secret.clone()),
         };
         let request = SignInRequest {
-            demand: AuthnRequirements {
+            requirements: AuthnRequirements {
                 second_factor: true,
                 ..AuthnRequirements::default()
             },
