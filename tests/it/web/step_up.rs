@@ -258,7 +258,7 @@ async fn form_for_a_locked_role_leads_to_step_up() -> Result<()> {
         let answer = fixture.post(&pass, path, &FIELDS).send().await?;
         let (status, body) = (answer.status(), answer.text().await?);
         ensure!(
-            status == 403 && body.contains("Additional verification required"),
+            status == 403 && body.contains("The conditions of this role are not met"),
             "{body}"
         );
         let href = body
