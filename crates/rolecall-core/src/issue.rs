@@ -167,7 +167,7 @@ impl Issuer {
         };
         let id_token = match id_token {
             Ok(id_token) => id_token,
-            // The browser signs in again and comes back: nothing was refused.
+            // The browser signs in again and returns, so this is not a refusal.
             Err(error @ IdTokenError::SignInAgain { .. }) if issue.purpose.is_some() => {
                 return Err(IssueError::IdToken(error));
             }

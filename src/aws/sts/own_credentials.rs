@@ -41,13 +41,13 @@ struct Shared {
     times: Times,
     // Not a Tokio mutex: it is not held across an await.
     known: Mutex<Known>,
-    /// Held while the chain is asked.
+    /// Held during a call to the provider chain.
     renewal: AsyncMutex<Renewal>,
 }
 
 #[derive(Clone, Copy)]
 struct Times {
-    /// For one answer of the chain. The metadata service of a machine answers within milliseconds.
+    /// Time limit of a call to the provider chain. The metadata service of a machine responds within milliseconds.
     load: Duration,
     /// After a failure the chain is not called again for this long.
     failure_pause: Duration,
@@ -125,7 +125,7 @@ impl OwnCredentials {
                 Err(_) => self.renew(self.0.renewal.lock().await).await,
             }
         };
-        // Waiting for another request's answer of the chain counts as well.
+        // Includes the time in which this waits for the call of another request.
         let renewed = timeout(self.0.times.load, renewal).await;
         match renewed.unwrap_or_else(|_| Err(SILENT.into())) {
             Ok(credentials) => Ok(credentials),

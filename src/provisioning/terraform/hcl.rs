@@ -38,7 +38,7 @@ fn value(argument: &Argument) -> String {
     }
 }
 
-/// Lines of `name = value`. The equals signs of consecutive lines are aligned; a value of several lines stands alone.
+/// Lines of `name = value`. The equals signs of consecutive lines are aligned; a value of several lines is not aligned.
 fn aligned(lines: &[(String, String)], level: usize) -> String {
     let indent = "  ".repeat(level);
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Permission sets that somebody can have in an account, for the roles that must exist in it.
+//! Permission sets that are assigned in an account, for the roles that must exist in it.
 
 use std::collections::BTreeMap;
 

@@ -75,7 +75,7 @@ pub struct PermissionSet {
     pub source_identity: Option<Template>,
     /// What the role itself may do.
     pub permissions: RolePermissions,
-    /// Variants, by name. Whoever is granted the permission set is granted every variant.
+    /// Variants, by name. A grant of the permission set includes every variant.
     pub variants: Vec<Variant>,
 }
 

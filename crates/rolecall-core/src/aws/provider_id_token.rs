@@ -1,7 +1,7 @@
 //! ID tokens of identity providers that accounts trust directly (`trust = "provider-oidc"`).
 //!
-//! To such an account the token is a credential: whoever holds it can assume every role that trusts its `aud` and `sub`,
-//! until it expires. Session policies, tags and durations are not part of it.
+//! To such an account the token is a credential: its holder can assume every role that trusts its `aud` and `sub`, until
+//! it expires. Session policies, tags and durations are not part of it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -115,7 +115,7 @@ mod tests {
         let other = AccountId::parse("444455556666").unwrap();
         assert!(!at(&reported, now).applies_to(&other));
         assert!(!at(&reported, now + REPORT_LIFE).applies_to(&account));
-        // Without an identity the answer is a presumption, except where STS has reported chaining.
+        // Without an identity chaining is assumed but not known, unless STS has reported it.
         assert!(at(&unknown, now).is_unknown_for(&account));
         assert!(!at(&user, now).is_unknown_for(&account));
         let refused = reported.unidentified();

@@ -1,7 +1,7 @@
 //! Roles of accounts that trust the ID tokens of the person's identity provider (`trust = "provider-oidc"`).
 //!
 //! The token of the last sign-in is sent to STS until shortly before it expires. After that a browser signs in silently and
-//! comes back; a program is told to sign in again.
+//! returns; a program receives an error that asks for a new sign-in.
 
 use chrono::{DateTime, Utc};
 
