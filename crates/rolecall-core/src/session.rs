@@ -267,16 +267,15 @@ mod tests {
     use super::*;
     use crate::identity::{AuthTime, Claims, ProviderId, Subject};
 
-    #[test]
-    fn session_expires_exactly() {
+    const LIFETIMES: Lifetimes = Lifetimes {
+        idle: TimeDelta::hours(1),
+        absolute: TimeDelta::hours(8),
+    };
+
+    fn session() -> Session {
         let start = DateTime::UNIX_EPOCH;
-        let lifetimes = Lifetimes {
-            idle: TimeDelta::hours(1),
-            absolute: TimeDelta::hours(8),
-        };
-        let secret = SecretDigest::of("test", &[]);
-        let mut session = Session {
-            id: SessionId::of(secret),
+        Session {
+            id: SessionId::of(SecretDigest::of("test", &[])),
             identity: Identity {
                 provider: ProviderId::parse("okta").unwrap(),
                 subject: Subject::parse("alice").unwrap(),
@@ -297,20 +296,38 @@ mod tests {
             },
             started_at: start,
             last_seen_at: start,
-            ends_at: start + lifetimes.absolute,
+            ends_at: start + LIFETIMES.absolute,
             client_info: ClientInfo::default(),
             form_key: SecretText::new(""),
             secret_since: start,
             superseded_by: None,
             epoch: None,
             stepped_up: false,
-        };
+        }
+    }
+
+    #[test]
+    fn session_expires_exactly() {
+        let (mut session, lifetimes) = (session(), LIFETIMES);
+        let start = session.started_at;
         let second = TimeDelta::seconds(1);
         for end in [start + lifetimes.idle, start + lifetimes.absolute] {
             session.last_seen_at = end - lifetimes.idle;
             assert!(session.is_live(end - second, &lifetimes), "{end}");
             assert!(!session.is_live(end, &lifetimes), "{end}");
             assert_eq!(session.stored_until(&lifetimes), end);
+        }
+    }
+
+    #[test]
+    fn stored_members_keep_their_names() {
+        let session = session();
+        let entry = session.entry(SecretDigest::of("test", &[]));
+        for stored in [
+            serde_json::to_value(&session).unwrap(),
+            serde_json::to_value(entry).unwrap(),
+        ] {
+            assert!(stored["origin"].is_object(), "{stored}");
         }
     }
 }

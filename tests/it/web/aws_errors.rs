@@ -90,8 +90,8 @@ async fn every_aws_error_shows_the_next_step() -> Result<()> {
             "rejected_claim",
             (
                 403,
-                "did not accept the gateway’s token",
-                "they must be identical",
+                "rejected a claim of the gateway",
+                "is identical to the OIDC provider",
             ),
         ),
         (

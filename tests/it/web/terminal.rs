@@ -91,7 +91,7 @@ async fn additional_configuration_follows_the_block() -> Result<()> {
         "[sso-session rolecall]",
         "aws sso login --profile",
         "AWS CLI 1, boto3, Go, Terraform, rclone and SAM need only the block.",
-        "JavaScript, Ruby and CDK with a profile named in code",
+        "JavaScript, Ruby or CDK programs that set the profile in their code",
         "If the file has a [default] section, add the line services to it.",
         "[default] services = rolecall",
         "Do not add it if you also use AWS IAM Identity Center:",

@@ -54,7 +54,7 @@ async fn signed_out_page_can_end_client_sessions() -> Result<()> {
     // After the sign-out at the provider.
     let page = browser.open(&refresh(&page)?).await?;
     ensure!(page.url().path() == "/signed-out", "{}", page.url());
-    let offer = "1 command line or other program is still signed in";
+    let offer = "1 program (AWS CLI or other) is still signed in";
     ensure!(page.text().contains(offer), "{}", page.text());
     ensure!(fixture.opens(&token).await?);
 
@@ -90,7 +90,7 @@ async fn offer_remains_after_single_logout() -> Result<()> {
             .await?;
         let token = fixture.redeem(&client, &code).await?.granted()?;
         let page = saml_logout::sign_out(&mut browser).await?;
-        let offer = "1 command line or other program is still signed in";
+        let offer = "1 program (AWS CLI or other) is still signed in";
         ensure!(page.text().contains(offer), "{}", page.text());
         ensure!(!fixture.upstream.is_signed_in("alice") && fixture.opens(&token).await?);
         browser.press("Sign out this program", &[]).await?;
