@@ -103,6 +103,6 @@ impl ConditionKey {
 
 /// Whether this is the issuer of an OIDC provider without its scheme: a host with a domain, and perhaps port and path.
 fn is_issuer(text: &str) -> bool {
-    let host = text.split('/').next().unwrap_or_default();
-    host.contains('.')
+    let host = text.split(['/', ':']).next().unwrap_or_default();
+    host.contains('.') || host == "localhost"
 }
