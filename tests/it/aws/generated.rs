@@ -123,7 +123,7 @@ async fn accepts_only<T: Clone>(
         let mut changed = good.clone();
         change(&mut changed).context(*name)?;
         let answer = send(&changed).await?.map_err(|error| match error {
-            // The roles on the way were assumed.
+            // The intermediate roles were assumed.
             StsError::AfterEarlierCalls { error, .. } => *error,
             error @ (StsError::Refused { .. }
             | StsError::NoCredentials(_)

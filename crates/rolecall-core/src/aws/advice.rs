@@ -51,7 +51,7 @@ pub enum ProofFacts<'a> {
         own: Option<&'a CallerIdentity>,
         /// Whether `ExternalId` was sent.
         external_id: bool,
-        /// The roles that are assumed in between, first to last.
+        /// The intermediate roles, first to last.
         via: &'a [RoleArn],
         /// How many of them had been assumed.
         assumed: usize,
