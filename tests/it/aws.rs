@@ -19,4 +19,5 @@ mod own_credentials;
 mod saml;
 mod saml_peers;
 mod simulated;
+mod table;
 mod tokens;

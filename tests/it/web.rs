@@ -32,7 +32,7 @@ mod saml_sample_data;
 mod sessions;
 mod sign_in;
 mod sign_out;
-mod sso;
+pub(crate) mod sso;
 mod sso_oidc;
 mod step_up;
 mod terminal;
@@ -55,15 +55,15 @@ const SESSION: &str = "rc_s";
 const BROWSER: &str = "rc_t";
 
 /// A stack, its clock, and an HTTP client that follows no redirects.
-pub struct Fixture {
-    pub stack: TestStack,
+pub(crate) struct Fixture {
+    pub(crate) stack: TestStack,
     clock: ManualClock,
     client: reqwest::Client,
 }
 
 /// The cookie and CSRF token of a signed-in browser, for direct requests.
 #[derive(Clone, Debug)]
-pub struct Pass {
+pub(crate) struct Pass {
     cookie: String,
     csrf: String,
 }
@@ -73,7 +73,7 @@ impl Fixture {
         Self::with(|_| ()).await
     }
 
-    async fn with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Self> {
+    pub(crate) async fn with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Self> {
         let clock = ManualClock::starting_now();
         let mut settings = TestStackSettings {
             clock: clock.clock(),
@@ -115,12 +115,12 @@ impl Fixture {
         pass_of(&self.signed_in(username).await?)
     }
 
-    fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(self.at(path))
     }
 
     /// A form request of the browser that holds `pass`, sent from a page of the gateway. The CSRF token is the last field.
-    fn post(&self, pass: &Pass, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+    pub(crate) fn post(&self, pass: &Pass, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .append_pair("csrf", &pass.csrf)
@@ -146,7 +146,7 @@ impl Fixture {
     }
 
     /// The audit events, oldest first.
-    async fn trail(&self) -> Result<Vec<Value>> {
+    pub(crate) async fn trail(&self) -> Result<Vec<Value>> {
         self.stack.audit_events().await
     }
 
@@ -245,7 +245,7 @@ impl Fixture {
 }
 
 /// The session cookie and the CSRF token of the current page.
-pub fn pass_of(browser: &Browser) -> Result<Pass> {
+pub(crate) fn pass_of(browser: &Browser) -> Result<Pass> {
     let cookie = browser.cookie(SESSION).context("no session cookie")?;
     let tokens = browser.page()?.attributes("input[name=csrf]", "value")?;
     Ok(Pass {
@@ -292,7 +292,7 @@ fn reference(page: &Page) -> Result<String> {
 }
 
 /// The URL of a `Refresh` header.
-fn refresh(page: &Page) -> Result<String> {
+pub(crate) fn refresh(page: &Page) -> Result<String> {
     let header = page.header("refresh").context("no Refresh")?;
     Ok(header
         .strip_prefix("0; url=")

@@ -69,7 +69,7 @@ async fn read(answer: Response) -> Result<(u16, String, Value)> {
     Ok((answer.status().as_u16(), kind, answer.json().await?))
 }
 
-fn credentials_of(account: &str, role: &str) -> Result<String> {
+pub(crate) fn credentials_of(account: &str, role: &str) -> Result<String> {
     let query = serde_urlencoded::to_string(GetRoleCredentialsRequest {
         role_name: role.to_owned(),
         account_id: account.to_owned(),

@@ -1,0 +1,104 @@
+//! Operations × ways of trust × partitions × outcomes: exactly the documented fields reach STS, and each refusal has its answer,
+//! page, SDK exception and audit event.
+//!
+//! [`rows`] is the table. Each row is requested as JSON, as a page, by an AWS client, and where a session is issued for the console
+//! too. All requests contain parameters of STS that the client has chosen, which must not reach STS.
+
+mod case;
+mod checks;
+mod expected;
+mod harness;
+mod row;
+mod rows;
+
+use anyhow::{Context as _, Result};
+use rolecall_testkit::aws::Partition;
+
+use case::{Case, Shared};
+use checks::check_answer;
+use harness::{Surface, Table};
+use row::{Outcome, Way};
+
+impl Table {
+    /// Runs all cases and then compares their audit events.
+    async fn check(&self) -> Result<()> {
+        let [own_metadata, upstream_metadata] = &self.metadata;
+        let shared = Shared {
+            aws: &self.fixture.stack.aws,
+            issuer: self.fixture.stack.url(),
+            upstream_issuer: &self.fixture.stack.provider.issuer(),
+            own_metadata,
+            upstream_metadata,
+            gateway: &self.gateway,
+            keys: &self.keys,
+        };
+        let mut answers = Vec::new();
+        for case in &self.cases {
+            shared.set_up(case).with_context(|| case.label())?;
+            for (number, &surface) in surfaces(case).iter().enumerate() {
+                let label = || format!("{} {surface:?}", case.label());
+                let answer = self.ask(case, surface).await.with_context(label)?;
+                let refused = match case.outcome {
+                    Outcome::Issued => None,
+                    Outcome::Refused(reason) => Some(reason),
+                    Outcome::RefusedOnce(reason) => (number == 0).then_some(reason),
+                };
+                let key = &shared.key(case)?.access_key_id;
+                self.check_requests(case, &answer, key, number > 0)
+                    .with_context(label)?;
+                check_answer(case, &answer, refused).with_context(label)?;
+                if surface == Surface::Console {
+                    self.check_console(case, &answer).with_context(label)?;
+                }
+                answers.push((case, answer, refused));
+            }
+            shared.tidy(case)?;
+        }
+        let events = self.fixture.trail().await?;
+        for (case, answer, refused) in &answers {
+            self.check_events(case, answer, *refused, &events)
+                .with_context(|| format!("{} {:?}", case.label(), answer.surface))?;
+        }
+        Ok(())
+    }
+}
+
+/// How the role of a case is requested.
+fn surfaces(case: &Case) -> &'static [Surface] {
+    match (case.way, case.outcome) {
+        (Way::ProviderSaml, _) => &[Surface::Page],
+        (_, Outcome::Issued) => &[
+            Surface::Json,
+            Surface::Page,
+            Surface::Client,
+            Surface::Console,
+        ],
+        (_, Outcome::Refused(_) | Outcome::RefusedOnce(_)) => {
+            &[Surface::Json, Surface::Page, Surface::Client]
+        }
+    }
+}
+
+async fn check(partition: Partition) -> Result<()> {
+    Table::new(partition).await?.check().await
+}
+
+#[tokio::test]
+async fn sessions_in_commercial_regions() -> Result<()> {
+    check(Partition::Aws).await
+}
+
+#[tokio::test]
+async fn sessions_in_china() -> Result<()> {
+    check(Partition::China).await
+}
+
+#[tokio::test]
+async fn sessions_in_govcloud() -> Result<()> {
+    check(Partition::GovCloud).await
+}
+
+#[tokio::test]
+async fn sessions_in_european_sovereign_cloud() -> Result<()> {
+    check(Partition::EuropeanSovereign).await
+}
