@@ -23,7 +23,8 @@ const SAML_PROVIDER: &str = "rolecall";
 
 /// A row for one way of trust.
 pub struct Case {
-    pub name: &'static str,
+    /// Name of the permission set.
+    pub name: String,
     pub way: Way,
     pub change: Change,
     pub outcome: Outcome,
@@ -42,7 +43,10 @@ impl Case {
         for row in here.filter(|row| row.partitions.contains(&partition)) {
             for &way in row.ways {
                 cases.push(Self {
-                    name: row.name,
+                    name: match way.is_of_provider() {
+                        true => format!("{}-provider", row.name),
+                        false => row.name.to_owned(),
+                    },
                     way,
                     change: row.change.clone(),
                     outcome: row.outcome,
@@ -223,11 +227,11 @@ impl Shared<'_> {
         match &case.change {
             Change::ServiceControl(text) => {
                 let target = Target::Account(self.caller_account(case));
-                organization.service_control_policy(case.name, target, &statement(text)?)
+                organization.service_control_policy(&case.name, target, &statement(text)?)
             }
             Change::ResourceControl(text) => {
                 let target = Target::Account(case.account.clone());
-                organization.resource_control_policy(case.name, target, &statement(text)?)
+                organization.resource_control_policy(&case.name, target, &statement(text)?)
             }
             Change::Permissions(text) => {
                 let account = self.aws.account(&self.caller_account(case))?;
@@ -257,7 +261,7 @@ impl Shared<'_> {
     pub fn tidy(&self, case: &Case) -> Result<()> {
         self.aws.clear_faults();
         let target = Target::Account(self.caller_account(case));
-        self.aws.organization().detach(case.name, &target);
+        self.aws.organization().detach(&case.name, &target);
         if let (Change::Permissions(_), Way::Caller | Way::Via) = (&case.change, case.way) {
             let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
             let gateway = self.aws.account(GATEWAY)?;

@@ -66,6 +66,9 @@ impl Table {
 
     /// The link to the console, and the session behind it.
     pub fn check_console(&self, case: &Case, answer: &Answer) -> Result<()> {
+        if answer.surface != Surface::Console {
+            return Ok(());
+        }
         let console = answer.requests.iter();
         let console: Vec<_> = console.filter(|one| one.path == "/federation").collect();
         let [request] = console[..] else {
@@ -152,8 +155,8 @@ impl Table {
         ensure!(
             intended["event"] == "issue_intended"
                 && intended["role"] == role.as_str()
-                && intended["account"] == case.account.as_str()
-                && intended["permission_set"] == case.name,
+                && intended["target"]["account"] == case.account.as_str()
+                && intended["target"]["permission_set"] == case.name.as_str(),
             "{intended}"
         );
         let session_name = first.field("RoleSessionName").or(first.field("Name"));

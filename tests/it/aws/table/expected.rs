@@ -106,7 +106,7 @@ pub fn tags(case: &Case) -> Vec<(String, String)> {
     }
     let own = [
         ("rolecall:account", case.account.as_str()),
-        ("rolecall:permission-set", case.name),
+        ("rolecall:permission-set", case.name.as_str()),
     ];
     let configured = case
         .configured("session_tags")
@@ -176,8 +176,7 @@ pub fn refusal(case: &Case, reason: &str) -> (u16, &'static str, &'static str) {
         "access_denied" => "does not trust",
         "tag_session" => "does not allow session tags",
         "set_source_identity" => "does not allow a source identity",
-        "service_control_policy" => "service control policy of the organization",
-        "resource_control_policy" => "resource control policy of the organization",
+        "service_control_policy" | "resource_control_policy" => "organization denies",
         "provider_not_registered" => "provider",
         "audience" => "does not accept",
         "metadata" => "signing keys",
@@ -187,7 +186,8 @@ pub fn refusal(case: &Case, reason: &str) -> (u16, &'static str, &'static str) {
         "malformed_policy" => "session policy",
         "region_disabled" => "not active in this Region",
         "expired" => "expired",
-        "rejected_claim" => "did not accept",
+        "rejected_claim" if case.way == Way::ProviderOidc => "did not accept",
+        "rejected_claim" => "not valid yet",
         "provider_unreachable" => {
             return (
                 503,

@@ -170,7 +170,7 @@ impl Table {
     pub async fn ask(&self, case: &Case, surface: Surface) -> Result<Answer> {
         let mut fields = vec![
             ("account", case.account.as_str()),
-            ("permission_set", case.name),
+            ("permission_set", case.name.as_str()),
         ];
         fields.extend(PARAMETERS);
         if case.way == Way::ProviderSaml {
@@ -184,7 +184,7 @@ impl Table {
             Surface::Page => self.fixture.post(&self.pass, "/credentials", &fields),
             Surface::Console => self.fixture.post(&self.pass, "/console", &fields),
             Surface::Client => {
-                let path = credentials_of(&case.account, case.name)?;
+                let path = credentials_of(&case.account, &case.name)?;
                 let request = self.fixture.get(&path).query(&PARAMETERS);
                 request.header(BEARER_TOKEN, &self.token)
             }
@@ -241,6 +241,7 @@ fn saml_provider(partition: Partition) -> SamlStackSettings {
             "aws = {{ start = \"UPSTREAM/start?sp={}\" }}",
             saml_audience(partition)
         ),
+        ..SamlStackSettings::default()
     }
 }
 
@@ -285,7 +286,7 @@ fn access_policy(cases: &[Case]) -> String {
     let mut text: String = cases.iter().map(Case::account_toml).collect();
     let sets: BTreeMap<&str, &str> = cases
         .iter()
-        .map(|case| (case.name, case.set.as_str()))
+        .map(|case| (case.name.as_str(), case.set.as_str()))
         .collect();
     for (name, lines) in &sets {
         text += &format!(
