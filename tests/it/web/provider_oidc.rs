@@ -91,7 +91,8 @@ impl Fixture {
         self.clock.advance(Duration::from_secs(600));
         let page = browser.open(&self.at("/")).await?;
         ensure!(
-            page.text().contains("Up to 1 h · requires a new sign-in"),
+            page.text()
+                .contains("Up to 1 h, limited by the default of AWS · requires a new sign-in"),
             "{}",
             page.text()
         );
@@ -123,7 +124,7 @@ async fn id_token_yields_credentials_and_console() -> Result<()> {
     // ID tokens of the provider are valid for ten and a half minutes; the last minute is not used.
     let text = browser.page()?.text();
     ensure!(
-        text.contains("Up to 1 h · sign-in valid for 9 min"),
+        text.contains("Up to 1 h, limited by the default of AWS · sign-in valid for 9 min"),
         "{text}"
     );
     let page = browser.press("Credentials", &[]).await?;

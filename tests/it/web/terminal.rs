@@ -86,7 +86,7 @@ async fn additional_configuration_follows_the_block() -> Result<()> {
     let text = page.text();
     let mut rest = text.as_str();
     for part in [
-        "Requires AWS CLI 2.13 or newer.",
+        "It requires AWS CLI 2.13 or newer",
         "block, replace it",
         "[sso-session rolecall]",
         "aws sso login --profile",
