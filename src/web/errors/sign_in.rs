@@ -57,7 +57,7 @@ impl From<StepUpFailed> for PageError {
         if !is_other_person {
             return page.action("Back to the previous page", return_to.as_str());
         }
-        // The session at the provider is that of the other person, so it must authenticate somebody again.
+        // The session at the provider is that of the other person, so it must show its sign-in form again.
         let return_to = return_to.packed();
         let mut query = vec![("return_to", &*return_to), ("fresh", "true")];
         query.extend(second_factor.then_some(("mfa", "true")));

@@ -36,7 +36,7 @@ fn warnings(who: &str, set: &str) -> Vec<String> {
     warnings.map(|warning| warning.message.clone()).collect()
 }
 
-const GENERAL: &str = "AWS knows only `aud` and `sub` of the ID tokens of okta: no assignment, deny, condition, session policy or variant of Rolecall binds whoever holds one";
+const GENERAL: &str = "AWS knows only `aud` and `sub` of the ID tokens of okta: no assignment, deny, condition, session policy or variant of Rolecall applies to a holder of one";
 
 #[test]
 fn every_provider_is_warned_about_once() {

@@ -7,7 +7,7 @@ use rolecall_core::issue::{CannotDecode, DeniedPrincipal, decoding_policies};
 use super::view::{AccountRoles, RoleChoice};
 use crate::web::errors::page::PageError;
 
-/// Roles that the page lists. Somebody with more names the account, by the text of the error or by the address.
+/// Roles that the page lists. A person with more names the account, by the text of the error or by the address.
 const ROLES_MAX: usize = 500;
 
 /// A role that was chosen, `ACCOUNT/ROLE`.

@@ -1,4 +1,4 @@
-//! Texts and roles that somebody else chose.
+//! Texts and roles that another person chose.
 
 use super::*;
 

@@ -65,7 +65,7 @@ pub(super) fn check_account(
     if names.is_first_account_of(id) {
         let prefix = trusted.condition_prefix();
         spot.warning(
-            format!("AWS knows only `aud` and `sub` of the ID tokens of {id}: no assignment, deny, condition, session policy or variant of Rolecall binds whoever holds one"),
+            format!("AWS knows only `aud` and `sub` of the ID tokens of {id}: no assignment, deny, condition, session policy or variant of Rolecall applies to a holder of one"),
             format!("name the people in the trust policies ({prefix}:sub), and let only Rolecall use the client {client_id}; prefer trust = \"gateway-oidc\" (docs/sts.md)"),
         );
     }
