@@ -25,6 +25,9 @@ const FREE_POLLS: usize = 2;
 const IN_FLIGHT: usize = 32;
 /// Number of connections for the clients that poll at their interval, as through a proxy.
 const CONNECTIONS: usize = 500;
+/// Networks of the devices: 11.0.0.0/8 and those that follow.
+const NETWORKS: usize = 100;
+const FIRST_OCTET: u8 = 11;
 /// Number of polls of each client.
 const POLLS: u32 = 3;
 const P99_MAX: f64 = 50.0;
@@ -70,10 +73,14 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     ])
 }
 
-/// The address of a device. Each has its own, because the number of device authorizations per address is limited.
+/// The address of a device. Each has its own, in one of [`NETWORKS`] networks, because device authorizations are limited per
+/// address and per network.
 fn address(number: usize) -> String {
-    let [_, b, c, d] = u32::try_from(number).unwrap_or_default().to_be_bytes();
-    Ipv4Addr::new(10, b, c, d).to_string()
+    let network = u8::try_from(number % NETWORKS).unwrap_or_default();
+    let [.., b, c] = u32::try_from(number / NETWORKS)
+        .unwrap_or_default()
+        .to_be_bytes();
+    Ipv4Addr::new(FIRST_OCTET + network, b, c, 1).to_string()
 }
 
 struct Device {
