@@ -96,6 +96,7 @@ fn alice() -> Result<Identity> {
         unread_claims: Default::default(),
         untrusted_email: None,
         mfa: true,
+        unconfirmed_mfa: None,
         asserted_at: chrono::DateTime::UNIX_EPOCH,
         auth_time: AuthTime::Stated,
         evidence: Evidence::IdToken {
