@@ -34,10 +34,11 @@ async fn missing_auth_time_is_unknown_unless_assumed() -> Result<()> {
         (Always, AssumeNow, Known::Stated, Known::Stated),
         (Never, AssumeNow, Known::Unstated, Known::Assumed),
     ] {
-        for (demand, expected) in [(AuthnRequirements::default(), plain), (fresh(), demanded)] {
+        for (requirements, expected) in [(AuthnRequirements::default(), plain), (fresh(), demanded)]
+        {
             let mut fixture = fixture(says, rule)?;
-            let alice = fixture.sign_in_as("alice", &demand).await?;
-            let case = format!("{says:?}, {rule:?}, fresh: {}", demand.fresh);
+            let alice = fixture.sign_in_as("alice", &requirements).await?;
+            let case = format!("{says:?}, {rule:?}, fresh: {}", requirements.fresh);
             ensure!(alice.auth_time == expected, "{case}: {:?}", alice.auth_time);
             let known = matches!(expected, Known::Stated | Known::Assumed);
             let now = fixture.clock.now().timestamp();

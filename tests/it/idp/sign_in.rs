@@ -158,13 +158,13 @@ async fn authorization_request_has_all_parameters() -> Result<()> {
         },
     )?;
     let state = new_state();
-    let demand = AuthnRequirements {
+    let requirements = AuthnRequirements {
         fresh: true,
         second_factor: true,
         silent: false,
         login_hint: EmailAddress::parse("alice@example.com").ok(),
     };
-    let url = redirect(fixture.adapter.begin(&state, &demand).await?.0)?;
+    let url = redirect(fixture.adapter.begin(&state, &requirements).await?.0)?;
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),
@@ -180,7 +180,7 @@ async fn authorization_request_has_all_parameters() -> Result<()> {
     ] {
         ensure!(parameter(&url, name)? == value, "{name} in {url}");
     }
-    let again = redirect(fixture.adapter.begin(&state, &demand).await?.0)?;
+    let again = redirect(fixture.adapter.begin(&state, &requirements).await?.0)?;
     for name in ["nonce", "code_challenge"] {
         let value = parameter(&url, name)?;
         ensure!(value.len() == 43, "{name} does not have 256 bits: {value}");

@@ -16,13 +16,13 @@ use crate::fixture::{Fixture, callback_params, code, context, id, role};
 const PAGE: &str = "/console?account=777788889999&permission_set=Careful";
 
 /// A step-up in progress.
-struct Begun {
+struct StartedStepUp {
     state: State,
     browser: BrowserSecret,
 }
 
 impl Fixture {
-    async fn step_up(&self, session: Option<&SignInCompleted>, provider: &str) -> Begun {
+    async fn step_up(&self, session: Option<&SignInCompleted>, provider: &str) -> StartedStepUp {
         let secrets = BrowserSecrets {
             browser: None,
             session: session.map(|known| known.secret.clone()),
@@ -43,7 +43,7 @@ impl Fixture {
             panic!("the scripted provider redirects");
         };
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
-        Begun {
+        StartedStepUp {
             state: State::new(state.1),
             browser: begun.browser,
         }
@@ -53,7 +53,7 @@ impl Fixture {
         &self,
         session: &SignInCompleted,
         provider: &str,
-        begun: &Begun,
+        begun: &StartedStepUp,
         callback: Callback,
     ) -> Result<SignInCompleted, SignInError> {
         let secrets = BrowserSecrets {

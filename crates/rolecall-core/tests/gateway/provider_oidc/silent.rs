@@ -23,7 +23,7 @@ fn page() -> ReturnTo {
 
 impl Fixture {
     async fn begin_silently(&self, provider: &str, session: Option<SessionSecret>) -> Silent {
-        let wish = SignInRequest {
+        let request = SignInRequest {
             requirements: AuthnRequirements {
                 silent: true,
                 ..AuthnRequirements::default()
@@ -36,7 +36,7 @@ impl Fixture {
         };
         let sign_ins = self.gateway.sign_ins();
         let begun = sign_ins
-            .begin_sign_in(&context(), &id(provider), secrets, wish)
+            .begin_sign_in(&context(), &id(provider), secrets, request)
             .await
             .unwrap();
         let Challenge::Redirect(url) = begun.challenge else {
