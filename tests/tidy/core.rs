@@ -110,6 +110,7 @@ const CORE: &[&str] = &[
     "aws",
     "caller",
     "access",
+    "people",
     "provisioning",
     "audit",
     "entitlements",

@@ -16,6 +16,7 @@
 //! | [`aws`] | AWS's types; the ports of STS and of the console |
 //! | [`caller`] | the caller, and the facts that a policy evaluates |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, deny rules; [`access::Policy::grants`] |
+//! | [`people`] | people as of their last sign-in, for evaluating a policy later |
 //! | [`provisioning`] | what AWS accounts need: identity provider, roles, trust policies; [`provisioning::plan()`] |
 //! | [`audit`] | audit events and their hash chain; the port of the audit trail; the journal that writes to it |
 //! | [`entitlements`] | the current policy, and the facts with which it is evaluated |
@@ -38,6 +39,7 @@ pub mod entitlements;
 pub mod gateway;
 pub mod identity;
 pub mod issue;
+pub mod people;
 pub mod provisioning;
 pub mod record;
 pub mod session;

@@ -97,8 +97,13 @@ impl Policy {
             }
         }
         let provider = identity.provider.clone();
-        identity.bound_claims(names.needed_for(&provider));
+        identity.bound_claims(self.claims_named_for(&provider));
         Ok(())
+    }
+
+    /// The claims that rules and templates name for people of this provider, with duplicates.
+    pub fn claims_named_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
+        self.0.claim_names.needed_for(provider)
     }
 
     /// The roles that are granted for these facts.

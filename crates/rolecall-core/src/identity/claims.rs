@@ -24,13 +24,32 @@ impl Claims {
         if claims.len() > limits::CLAIMS_MAX {
             return Err(InvalidClaims::TooMany);
         }
-        for (name, values) in &claims {
-            if let Some(reason) = UnreadReason::of_values(values) {
-                let name = name.clone();
-                return Err(InvalidClaims::Unread { name, reason });
-            }
+        let claims = Self(claims);
+        claims.check()?;
+        Ok(claims)
+    }
+
+    /// As [`Claims::parse`], without the limit of their number.
+    ///
+    /// # Errors
+    /// [`InvalidClaims::Unread`].
+    pub(crate) fn check(&self) -> Result<(), InvalidClaims> {
+        let mut claims = self.0.iter();
+        claims.try_for_each(|(name, values)| Self::check_values(name, values))
+    }
+
+    /// Checks the limits for the values of one claim.
+    ///
+    /// # Errors
+    /// [`InvalidClaims::Unread`].
+    pub(crate) fn check_values(name: &str, values: &[String]) -> Result<(), InvalidClaims> {
+        match UnreadReason::of_values(values) {
+            None => Ok(()),
+            Some(reason) => Err(InvalidClaims::Unread {
+                name: name.to_owned(),
+                reason,
+            }),
         }
-        Ok(Self(claims))
     }
 
     /// Claims whose values were checked; their number may exceed [`limits::CLAIMS_MAX`].
@@ -39,7 +58,7 @@ impl Claims {
     }
 
     /// Whether there is a claim with this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 

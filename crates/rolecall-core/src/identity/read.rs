@@ -113,6 +113,14 @@ impl UnreadClaims {
         self.named.is_empty() && !self.more
     }
 
+    /// Every claim that is not among the read claims, without their names.
+    pub(crate) fn all_others() -> Self {
+        Self {
+            named: BTreeMap::new(),
+            more: true,
+        }
+    }
+
     fn add(&mut self, name: &str, reason: UnreadReason) {
         self.named.insert(pointer(name), reason);
     }
@@ -229,6 +237,13 @@ impl Identity {
     /// Whether [`Identity::unread_claim`] can have an answer for any name.
     pub(crate) fn may_have_unread_claims(&self) -> bool {
         !self.unread_claims.is_empty() || self.claims.any_begins_with("/")
+    }
+
+    /// Those of the named claims that were read. A claim that the provider did not send has no values.
+    pub(crate) fn read_claims<'n>(&self, named: impl Iterator<Item = &'n str>) -> Claims {
+        let read = named.filter(|name| self.unread_claim(name).is_none());
+        let values = |name| self.claims.values(name).map(str::to_owned).collect();
+        Claims::of_checked_values(read.map(|name| (name.to_owned(), values(name))).collect())
     }
 
     /// Drops claims that are not `needed`, until a record can hold the rest.
