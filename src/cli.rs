@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, LoadedOffline};
 use out::Failure;
 
 /// Gateway between identity providers and AWS: single sign-on to AWS accounts and roles.
@@ -82,6 +82,11 @@ struct AccessArg {
 impl ConfigArg {
     fn load_with(&self, access: &AccessArg) -> Result<Loaded, Failure> {
         Ok(config::load_with_access(&self.config, &access.access)?)
+    }
+
+    /// What commands need that connect to nothing. No secret is read.
+    fn load_offline(&self, access: &AccessArg) -> Result<LoadedOffline, Failure> {
+        Ok(config::load_offline(&self.config, &access.access)?)
     }
 
     fn load(&self) -> Result<Loaded, Failure> {

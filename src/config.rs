@@ -7,6 +7,7 @@ mod access;
 mod clients;
 mod egress;
 mod listen;
+mod offline;
 mod oidc;
 mod provider;
 mod provider_files;
@@ -36,6 +37,7 @@ use crate::store::StoreSettings;
 
 pub use access::{AccessFiles, AccessRead};
 pub use listen::{Listen, Tls};
+pub use offline::{LoadedOffline, OfflineSettings, load_offline};
 pub use provider_files::{ProviderFiles, ProviderSource, ProvidersRead};
 pub use secret_ref::secret_file_error;
 pub use sections::SealingKey;

@@ -11,7 +11,8 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::EmailDomain;
 use sha2::{Digest as _, Sha256};
 
-use super::{LoadError, folder, read_bounded, read_text, secret_ref};
+use super::secret_ref::{self, Secrets};
+use super::{LoadError, folder, read_bounded, read_text};
 
 /// The location of the access files, and the parts of the configuration they refer to.
 #[derive(Clone, Debug)]
@@ -38,25 +39,30 @@ pub struct AccessRead {
 }
 
 /// Reads referenced files relative to the referencing file, and records them.
-#[derive(Default)]
-struct ReferencedFiles(RefCell<Vec<(PathBuf, String)>>);
+struct ReferencedFiles {
+    secrets: Secrets,
+    read: RefCell<Vec<(PathBuf, String)>>,
+}
 
 impl Files for ReferencedFiles {
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String> {
         let path = folder(relative_to).join(path);
         let text = read_bounded(&path).map_err(|error| error.to_string())?;
-        self.0.borrow_mut().push((path, text.clone()));
+        self.read.borrow_mut().push((path, text.clone()));
         Ok(text)
     }
 
-    fn read_secret(&self, relative_to: &Path, path: &str) -> Result<SecretText, String> {
+    fn read_secret(&self, relative_to: &Path, path: &str) -> Result<Option<SecretText>, String> {
+        if self.secrets == Secrets::Skip {
+            return Ok(None);
+        }
         let path = folder(relative_to).join(path);
         let secret =
             secret_ref::from_file(&path).map_err(|(message, hint)| format!("{message}; {hint}"))?;
         // A digest is sufficient to detect changes, so there is no second copy of the secret.
         let read = digest([secret.expose().as_bytes()]);
-        self.0.borrow_mut().push((path, read));
-        Ok(secret)
+        self.read.borrow_mut().push((path, read));
+        Ok(Some(secret))
     }
 }
 
@@ -99,6 +105,11 @@ impl AccessFiles {
     /// # Errors
     /// [`LoadError`], with every file that cannot be read, or otherwise all errors of all files.
     pub fn load(&self) -> Result<AccessRead, LoadError> {
+        self.load_with(Secrets::Read)
+    }
+
+    /// As [`load`](Self::load), with or without the secrets to which the access files refer. The digest covers what is read.
+    pub(super) fn load_with(&self, secrets: Secrets) -> Result<AccessRead, LoadError> {
         let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match read_text(&path) {
@@ -109,7 +120,10 @@ impl AccessFiles {
         if !unreadable.is_empty() {
             return Err(LoadError(unreadable));
         }
-        let referenced = ReferencedFiles::default();
+        let referenced = ReferencedFiles {
+            secrets,
+            read: RefCell::default(),
+        };
         let context = PolicyContext {
             partition: self.partition,
             providers: &self.providers,
@@ -118,7 +132,7 @@ impl AccessFiles {
         };
         let policy = Policy::parse(&sources, &context)
             .map_err(|errors| LoadError::in_files(errors.into_vec()))?;
-        let referenced_files = referenced.0.into_inner();
+        let referenced_files = referenced.read.into_inner();
         let texts = sources
             .iter()
             .map(|source| &source.text)

@@ -92,24 +92,7 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
     if let Some(header) = header {
         listen.client_address = header.value;
     }
-    for value in section.list("trusted_proxies") {
-        let network = value.parse_with(|text| {
-            text.parse::<IpNet>()
-                .map(canonical)
-                .map_err(|_| "write a network, such as 10.0.0.2/32")
-        });
-        match network {
-            Some(network) if is_too_wide(&network.value) => network.spot.error(
-                format!(
-                    "{} is too wide: every host in this network could spoof its client address",
-                    network.value
-                ),
-                "list only the addresses of your proxies, such as 10.0.0.2/32",
-            ),
-            Some(network) => listen.trusted_proxies.push(network.value),
-            None => {}
-        }
-    }
+    listen.trusted_proxies = trusted_proxies(&section);
     listen.tls = section.table("tls").and_then(|tls| {
         let certificate = tls
             .required("certificate")
@@ -128,6 +111,30 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
     section.done();
     warn_about_plain_http(&listen, spot);
     listen
+}
+
+/// Reads `trusted_proxies` of `[listen]`.
+pub fn trusted_proxies(section: &Reader<'_>) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for value in section.list("trusted_proxies") {
+        let network = value.parse_with(|text| {
+            text.parse::<IpNet>()
+                .map(canonical)
+                .map_err(|_| "write a network, such as 10.0.0.2/32")
+        });
+        match network {
+            Some(network) if is_too_wide(&network.value) => network.spot.error(
+                format!(
+                    "{} is too wide: every host in this network could spoof its client address",
+                    network.value
+                ),
+                "list only the addresses of your proxies, such as 10.0.0.2/32",
+            ),
+            Some(network) => networks.push(network.value),
+            None => {}
+        }
+    }
+    networks
 }
 
 /// Converts IPv4-mapped IPv6 networks to IPv4, as is done for peer addresses.

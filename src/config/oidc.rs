@@ -84,6 +84,11 @@ impl Oidc {
         oidc
     }
 
+    /// Whether the gateway authenticates at the token endpoint, with a secret or a key.
+    pub fn is_confidential(&self) -> bool {
+        self.client.is_confidential
+    }
+
     /// The settings of a provider with findings about them; `None` if a required value is missing.
     pub fn complete(
         self,
@@ -136,6 +141,8 @@ struct Client {
     authentication: Option<ClientAuthentication>,
     key: Option<ClientKey>,
     assertion_audience: AssertionAudience,
+    /// Whether a secret or a key is configured, also if it was not read.
+    is_confidential: bool,
 }
 
 impl Client {
@@ -165,6 +172,7 @@ impl Client {
         );
         check_credentials(table, authentication);
         Self {
+            is_confidential: table.has("client_secret") || table.has("client_key"),
             secret: secret("client_secret").map(|(_, secret)| secret),
             authentication,
             key,

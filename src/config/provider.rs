@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
-use rolecall_core::access::{ProviderFacts, ProviderProtocol, UnsupportedFacts};
+use rolecall_core::access::{OidcClientFacts, ProviderFacts, ProviderProtocol, UnsupportedFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::base::limits;
 use rolecall_core::config_file::{Reader, Spot};
@@ -13,6 +13,7 @@ use url::Url;
 use super::oidc::Oidc;
 use super::provider_files::{FileReader, ProviderFiles};
 use super::saml::Saml;
+use super::secret_ref::Secrets;
 use crate::idp::{AuthTimeRule, MfaRule, ProviderSettings, SettingsFinding, StepUpRule};
 
 /// The parts of the configuration that a provider depends on.
@@ -23,6 +24,8 @@ pub struct ProviderContext<'a> {
     pub folder: &'a Path,
     /// The AWS partition of all accounts.
     pub partition: Partition,
+    /// Whether secrets of providers are read.
+    pub secrets: Secrets,
 }
 
 /// Keys common to all kinds of providers.
@@ -85,7 +88,8 @@ pub fn providers(root: &Reader<'_>, context: &ProviderContext<'_>) -> Providers 
             .map(|id| id.value)
         else {
             // Read the other keys as well, to report their errors.
-            read(table, None, context, &FileReader::new(context.folder));
+            let files = FileReader::new(context.folder, context.secrets);
+            read(table, None, context, &files);
             continue;
         };
         if providers.facts.iter().any(|known| known.id == id) {
@@ -94,7 +98,7 @@ pub fn providers(root: &Reader<'_>, context: &ProviderContext<'_>) -> Providers 
                 "use a unique id for each provider; it is part of the provider's URLs",
             );
         }
-        let files = FileReader::new(context.folder);
+        let files = FileReader::new(context.folder, context.secrets);
         let (facts, settings) = read(table, Some(id.clone()), context, &files);
         providers.files.push(files.finish(id));
         providers.facts.extend(facts);
@@ -161,6 +165,7 @@ fn read(
     }
     let spot = table.spot();
     table.done();
+    let is_confidential = oidc.as_ref().is_some_and(Oidc::is_confidential);
     let settings = match (oidc, saml) {
         (Some(oidc), None) => oidc
             .complete(common, context)
@@ -178,7 +183,11 @@ fn read(
         ProviderSettings::Oidc(settings) => (
             settings.believed_domains(),
             settings.unsupported(),
-            ProviderProtocol::Oidc(settings.client_facts()),
+            ProviderProtocol::Oidc(OidcClientFacts {
+                issuer: settings.issuer.clone(),
+                client_id: settings.client_id.clone(),
+                is_confidential,
+            }),
         ),
         ProviderSettings::Saml(settings) => (
             settings.domains.clone(),

@@ -12,7 +12,8 @@ use rolecall_core::config_file::{Document, Value};
 use rolecall_core::identity::ProviderId;
 use url::Url;
 
-use super::{LoadError, Settings, access, folder, read, read_bounded, secret_ref};
+use super::secret_ref::{self, Secrets};
+use super::{LoadError, Settings, access, folder, read, read_bounded};
 use crate::idp::ProviderSettings;
 use crate::idp::saml::{MetadataReader, TrustOptions};
 
@@ -69,7 +70,8 @@ impl ProviderSource {
         let document = Document::parse(&self.path, self.text.expose());
         let public_url = Some(self.public_url.clone());
         let folder = folder(&self.path);
-        let providers = read::providers(&document.root(), public_url, self.partition, folder);
+        let context = (folder, Secrets::Read);
+        let providers = read::providers(&document.root(), public_url, self.partition, context);
         let errors = document.into_findings().errors;
         if errors.is_empty() {
             let files = providers.files;
@@ -87,6 +89,7 @@ impl ProviderSource {
 /// Reads files relative to a folder and records them.
 pub struct FileReader<'a> {
     folder: &'a Path,
+    secret_use: Secrets,
     paths: RefCell<Vec<PathBuf>>,
     documents: RefCell<Vec<String>>,
     secrets: RefCell<Vec<SecretText>>,
@@ -94,9 +97,10 @@ pub struct FileReader<'a> {
 
 impl<'a> FileReader<'a> {
     /// A reader for files in this folder.
-    pub fn new(folder: &'a Path) -> Self {
+    pub fn new(folder: &'a Path, secret_use: Secrets) -> Self {
         Self {
             folder,
+            secret_use,
             paths: RefCell::default(),
             documents: RefCell::default(),
             secrets: RefCell::default(),
@@ -128,8 +132,12 @@ impl<'a> FileReader<'a> {
         Ok(text)
     }
 
-    /// Reads the secret that a value refers to; reports errors.
+    /// Reads the secret that a value refers to; reports errors. `None` also if secrets are not read.
     pub fn secret(&self, value: &Value<'_>) -> Option<SecretText> {
+        if self.secret_use == Secrets::Skip {
+            secret_ref::check_reference(value, self.folder);
+            return None;
+        }
         let (secret, path) = secret_ref::read_with_path(value, self.folder)?;
         self.paths.borrow_mut().extend(path);
         self.secrets.borrow_mut().push(secret.clone());

@@ -9,7 +9,8 @@ use rolecall_core::record::rate_limit::RateLimits;
 use url::{Host, Url};
 
 use super::provider::{self, Providers};
-use super::{AccessFiles, Settings, clients, egress, listen, rate_limits, secret_ref, sections};
+use super::secret_ref::{self, Secrets};
+use super::{AccessFiles, Settings, clients, egress, listen, rate_limits, sections};
 use crate::database::DatabaseUrl;
 
 /// The result of reading the file.
@@ -42,10 +43,7 @@ pub fn settings(path: &Path, text: &str, folder: &Path) -> Read {
 }
 
 fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFiles>) {
-    let public_url = root
-        .required("public_url")
-        .and_then(|value| value.parse_with(parse_public_url))
-        .map(|url| url.value);
+    let public_url = public_url(root);
     let paths = access_paths(root, folder);
     let mut listen = listen::listen(root, folder);
     let mut limits = RateLimits::default();
@@ -86,7 +84,8 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             );
         }
     }
-    let providers = providers(root, public_url.clone(), partition, folder);
+    let context = (folder, Secrets::Read);
+    let providers = providers(root, public_url.clone(), partition, context);
     let access = paths.map(|paths| AccessFiles {
         paths,
         partition,
@@ -125,19 +124,27 @@ pub fn providers(
     root: &Reader<'_>,
     public_url: Option<Url>,
     partition: Partition,
-    folder: &Path,
+    (folder, secrets): (&Path, Secrets),
 ) -> Providers {
     let named = public_url.or_else(|| Url::parse("https://unnamed.invalid").ok());
     let context = provider::ProviderContext {
         public_url: named.as_ref(),
         folder,
         partition,
+        secrets,
     };
     provider::providers(root, &context)
 }
 
+/// Reads `public_url`.
+pub fn public_url(root: &Reader<'_>) -> Option<Url> {
+    let value = root.required("public_url")?;
+    let url = value.parse_with(parse_public_url)?;
+    Some(url.value)
+}
+
 /// Reads `access`: paths relative to the folder of the configuration file.
-fn access_paths(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
+pub fn access_paths(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
     let value = root.required("access")?;
     let list = value.list()?;
     if list.is_empty() {

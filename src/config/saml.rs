@@ -11,6 +11,7 @@ use url::Url;
 
 use super::provider::{CommonSettings, ProviderContext};
 use super::provider_files::FileReader;
+use super::secret_ref::Secrets;
 use crate::idp::saml::{
     Addresses, AttributeNames, AwsApplication, Binding, DecryptionKeys, MetadataSource, OwnKey,
     SamlPolicy, SamlSettings, SamlTrust, SigningKeys, TrustOptions,
@@ -66,13 +67,15 @@ impl Saml {
             decryption_keys: DecryptionKeys::from_pem(pem.map(str::as_bytes)).unwrap_or_default(),
             leeway: leeway.unwrap_or(limits::SAML_LEEWAY),
         };
+        let sign_requests = table
+            .boolean("sign_requests")
+            .unwrap_or(!signing_keys.is_empty());
         let metadata = table.required("metadata");
         let metadata = metadata.and_then(|value| metadata_of(&value, files, &policy));
         let saml = Self {
             metadata,
-            sign_requests: table
-                .boolean("sign_requests")
-                .unwrap_or(!signing_keys.is_empty()),
+            // Without its keys, the gateway cannot sign.
+            sign_requests: sign_requests && context.secrets == Secrets::Read,
             signing_keys,
             encryption_keys,
             request_binding: table

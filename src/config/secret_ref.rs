@@ -9,6 +9,21 @@ use rolecall_core::config_file::Value;
 /// A secret is a line of text; key files are not larger either.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
+/// Whether the secrets that a configuration refers to are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are read, and errors are reported.
+    Read,
+    /// Only the references are checked.
+    Skip,
+}
+
+/// Where a secret is.
+enum Reference {
+    File(PathBuf),
+    Env(String),
+}
+
 /// Reads the secret that `{ file = "…" }` or `{ env = "…" }` refers to; reports errors.
 pub fn read(value: &Value<'_>, folder: &Path) -> Option<SecretText> {
     read_with_path(value, folder).map(|(secret, _)| secret)
@@ -16,29 +31,40 @@ pub fn read(value: &Value<'_>, folder: &Path) -> Option<SecretText> {
 
 /// As [`read`], with the path if the secret is in a file.
 pub fn read_with_path(value: &Value<'_>, folder: &Path) -> Option<(SecretText, Option<PathBuf>)> {
-    if value.as_text().is_some() {
-        value.invalid("secrets are not allowed in the configuration: write { file = \"…\" } or { env = \"NAME\" }");
-        return None;
-    }
-    let spot = value.spot();
-    let reference = value.table("a secret")?;
-    let (file, env) = (reference.string("file"), reference.string("env"));
-    reference.done();
-    let found = match (file, env) {
-        (Some(file), None) => {
-            let path = folder.join(file.value);
-            from_file(&path).map(|secret| (secret, Some(path)))
-        }
-        (None, Some(env)) => from_env(env.value).map(|secret| (secret, None)),
-        (Some(_), Some(_)) | (None, None) => Err((
-            "a secret requires either a file or an environment variable".to_owned(),
-            "write { file = \"…\" } or { env = \"NAME\" }".to_owned(),
-        )),
+    let found = match reference(value, folder)? {
+        Reference::File(path) => from_file(&path).map(|secret| (secret, Some(path))),
+        Reference::Env(name) => from_env(&name).map(|secret| (secret, None)),
     };
     match found {
         Ok(found) => Some(found),
         Err((message, hint)) => {
-            spot.error(message, hint);
+            value.spot().error(message, hint);
+            None
+        }
+    }
+}
+
+/// Reports a value that does not refer to a secret. The secret is not read.
+pub fn check_reference(value: &Value<'_>, folder: &Path) {
+    reference(value, folder);
+}
+
+fn reference(value: &Value<'_>, folder: &Path) -> Option<Reference> {
+    if value.as_text().is_some() {
+        value.invalid("secrets are not allowed in the configuration: write { file = \"…\" } or { env = \"NAME\" }");
+        return None;
+    }
+    let table = value.table("a secret")?;
+    let (file, env) = (table.string("file"), table.string("env"));
+    table.done();
+    match (file, env) {
+        (Some(file), None) => Some(Reference::File(folder.join(file.value))),
+        (None, Some(env)) => Some(Reference::Env(env.value.to_owned())),
+        (Some(_), Some(_)) | (None, None) => {
+            value.spot().error(
+                "a secret requires either a file or an environment variable",
+                "write { file = \"…\" } or { env = \"NAME\" }",
+            );
             None
         }
     }

@@ -51,8 +51,9 @@ fn provider_metadata() -> anyhow::Result<String> {
     ))
 }
 
-/// Loads `text` together with the shipped access files and all its secrets.
-fn load(text: &str) -> anyhow::Result<Loaded> {
+/// A folder with `text` as `rolecall.toml`, the shipped access files, and the files that `text` names. Secrets are left out
+/// unless `with_secrets`.
+fn folder(text: &str, with_secrets: bool) -> anyhow::Result<TempDir> {
     let folder = TempDir::new()?;
     for entry in fs::read_dir(repository().join("config"))? {
         let entry = entry?;
@@ -64,6 +65,10 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
         .filter_map(|rest| rest.split('"').next())
     {
         let path = folder.path().join(secret);
+        // Metadata, and the certificate that verifies it.
+        if !with_secrets && !secret.ends_with(".xml") && !secret.contains("federation") {
+            continue;
+        }
         let held = match secret.rsplit_once('.') {
             Some((_, "xml")) => provider_metadata()?,
             Some((_, "pem")) => key()?.to_owned(),
@@ -74,9 +79,14 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     }
     fs::write(folder.path().join("corp-ca.pem"), key()?)?;
-    let path = folder.path().join("rolecall.toml");
-    fs::write(&path, text)?;
-    Ok(config::load(&path)?)
+    fs::write(folder.path().join("rolecall.toml"), text)?;
+    Ok(folder)
+}
+
+/// Loads `text` together with the shipped access files and all its secrets.
+fn load(text: &str) -> anyhow::Result<Loaded> {
+    let folder = folder(text, true)?;
+    Ok(config::load(&folder.path().join("rolecall.toml"))?)
 }
 
 /// The reference with all optional keys enabled, and with the kinds of store and database that support all passwords.
@@ -119,6 +129,21 @@ fn reference_with_all_optional_keys_is_valid() -> anyhow::Result<()> {
     let loaded = load(&with_every_key()?)?;
     assert_eq!(loaded.settings.providers.len(), 6);
     assert!(loaded.settings.listen.tls.is_some());
+    Ok(())
+}
+
+#[test]
+fn reference_can_be_examined_without_secrets() -> anyhow::Result<()> {
+    let text = with_every_key()?;
+    let folder = folder(&text, false)?;
+    let path = folder.path().join("rolecall.toml");
+    assert!(config::load(&path).is_err(), "there are no secrets");
+    let offline = config::load_offline(&path, &[])?;
+    let complete = load(&text)?.settings;
+    assert_eq!(offline.settings.public_url, complete.public_url);
+    assert_eq!(offline.settings.providers.len(), complete.providers.len());
+    let domains = offline.settings.access.email_domains();
+    assert_eq!(domains, complete.access.email_domains());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::output::{About, Generated, OutputArgs};
 use super::plan_args::PlanArgs;
 use crate::cli::names;
 use crate::cli::out::{self, CommandStatus, Failure};
-use crate::config::Loaded;
+use crate::config::LoadedOffline;
 use crate::provisioning::cloudformation::{self, Delivery, TooLarge};
 use crate::provisioning::stack_sets::{self, Deployment};
 
@@ -81,7 +81,7 @@ impl CloudFormation {
     }
 
     /// The template with StackSets, and that of the management account.
-    fn stack_sets(&self, loaded: &Loaded) -> Result<Vec<Generated>, Failure> {
+    fn stack_sets(&self, loaded: &LoadedOffline) -> Result<Vec<Generated>, Failure> {
         let arguments = &self.stack_sets;
         let management = arguments.management_account.as_deref();
         let management = management.map(|wanted| names::account(&loaded.access.policy, wanted));

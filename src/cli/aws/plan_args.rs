@@ -13,7 +13,7 @@ use crate::aws::ResponseIssuer;
 use crate::aws::keys::KeyDirectory;
 use crate::cli::out::{self, Failure};
 use crate::cli::{AccessArg, ConfigArg, names};
-use crate::config::{Loaded, Settings};
+use crate::config::{LoadedOffline, OfflineSettings};
 use crate::world::{SystemClock, SystemEntropy};
 
 /// Upper limit of the errors that are printed: a mistake in a permission set can concern each account.
@@ -39,13 +39,13 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// Loads the configuration.
-    pub fn load(&self) -> Result<Loaded, Failure> {
-        self.config.load_with(&self.access)
+    /// Loads the configuration without secrets.
+    pub fn load(&self) -> Result<LoadedOffline, Failure> {
+        self.config.load_offline(&self.access)
     }
 
     /// The plan of the selected accounts. Prints its notes.
-    pub fn plan(&self, loaded: &Loaded) -> Result<Plan, Failure> {
+    pub fn plan(&self, loaded: &LoadedOffline) -> Result<Plan, Failure> {
         let mut only = BTreeSet::new();
         for wanted in &self.account {
             only.insert(names::account(&loaded.access.policy, wanted)?.id.clone());
@@ -62,7 +62,7 @@ impl PlanArgs {
     }
 
     /// The plan of one account, which can be empty. Its notes are among those of all accounts.
-    pub fn plan_of(&self, loaded: &Loaded, account: &AccountId) -> Result<Plan, Failure> {
+    pub fn plan_of(&self, loaded: &LoadedOffline, account: &AccountId) -> Result<Plan, Failure> {
         let only = BTreeSet::from([account.clone()]);
         self.with_installation(loaded, |installation| {
             provisioning::plan(&loaded.access.policy, installation, Some(&only))
@@ -72,7 +72,7 @@ impl PlanArgs {
     /// The StackSets of all accounts. Prints their notes.
     pub fn stack_sets(
         &self,
-        loaded: &Loaded,
+        loaded: &LoadedOffline,
         without: Option<&AccountId>,
     ) -> Result<StackSets, Failure> {
         let planned = self.with_installation(loaded, |installation| {
@@ -87,7 +87,7 @@ impl PlanArgs {
 
     fn with_installation<T>(
         &self,
-        loaded: &Loaded,
+        loaded: &LoadedOffline,
         plan: impl FnOnce(&Installation<'_>) -> Result<T, BTreeSet<PlanError>>,
     ) -> Result<T, Failure> {
         let metadata = self.metadata(&loaded.settings)?;
@@ -102,7 +102,7 @@ impl PlanArgs {
     }
 
     /// The metadata for IAM; `None` if there is neither a file nor a key.
-    fn metadata(&self, settings: &Settings) -> Result<Option<String>, Failure> {
+    fn metadata(&self, settings: &OfflineSettings) -> Result<Option<String>, Failure> {
         if let Some(path) = &self.saml_metadata {
             return read(path).map(Some);
         }
@@ -119,7 +119,7 @@ impl PlanArgs {
 }
 
 /// What the configuration says about the gateway.
-pub fn installation(settings: &Settings) -> Installation<'_> {
+pub fn installation(settings: &OfflineSettings) -> Installation<'_> {
     Installation {
         issuer: &settings.public_url,
         partition: settings.aws.partition,

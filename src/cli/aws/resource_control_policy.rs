@@ -3,8 +3,8 @@
 use rolecall_core::provisioning::{self, Node};
 
 use super::plan_args::installation;
-use crate::cli::ConfigArg;
 use crate::cli::out::{self, CommandStatus, Failure};
+use crate::cli::{AccessArg, ConfigArg};
 
 /// Generate a resource control policy for the organization. It denies tokens of this gateway, and of no other issuer, that
 /// do not name the role that they are for.
@@ -15,12 +15,14 @@ use crate::cli::out::{self, CommandStatus, Failure};
 pub struct ResourceControlPolicy {
     #[command(flatten)]
     config: ConfigArg,
+    #[command(flatten)]
+    access: AccessArg,
 }
 
 impl ResourceControlPolicy {
     /// Runs the command.
     pub fn run(self) -> Result<CommandStatus, Failure> {
-        let loaded = self.config.load()?;
+        let loaded = self.config.load_offline(&self.access)?;
         let document = provisioning::resource_control_policy(&installation(&loaded.settings));
         let document = document.map_err(|error| Failure::configuration(error.to_string()))?;
         // The policy does not depend on an account.

@@ -1,7 +1,7 @@
 //! The settings of an OIDC provider, and findings about them.
 
 use chrono::TimeDelta;
-use rolecall_core::access::{OidcClientFacts, UnsupportedFacts};
+use rolecall_core::access::UnsupportedFacts;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{ClaimPath, EmailDomain, ProviderId};
 use url::Url;
@@ -229,15 +229,6 @@ impl OidcSettings {
             second_factor: true,
             sign_in_time: self.auth_time == AuthTimeRule::Required,
             claims: &google::NEVER_SENT,
-        }
-    }
-
-    /// The gateway as a client of this provider.
-    pub fn client_facts(&self) -> OidcClientFacts {
-        OidcClientFacts {
-            issuer: self.issuer.clone(),
-            client_id: self.client_id.clone(),
-            is_confidential: self.client_secret.is_some() || self.client_key.is_some(),
         }
     }
 

@@ -79,6 +79,43 @@ fn generated_files_have_the_same_bytes() -> Result<()> {
 }
 
 #[test]
+fn no_secret_is_needed() -> Result<()> {
+    let folder = configured()?;
+    fs::remove_file(folder.path().join("seal.key"))?;
+    change(
+        &folder,
+        "{ env = \"ROLECALL_TEST_SECRET\" }",
+        "{ file = \"missing\" }",
+    )?;
+    change(
+        &folder,
+        "url = \"sqlite:audit.db\"",
+        "url = \"postgres://rolecall@db/rolecall\"\npassword = { env = \"ROLECALL_TEST_UNSET\" }",
+    )?;
+    let access = folder.path().join("access.toml");
+    let more = "[[account]]\nid = \"777788889999\"\nname = \"sandbox\"\ntrust = \"federation-token\"\n\
+        credentials = { access_key_id = { file = \"missing\" }, secret_access_key = { file = \"missing\" } }\n";
+    fs::write(&access, format!("{}{more}", fs::read_to_string(&access)?))?;
+    for (file, arguments) in GOLDEN {
+        let ran = aws(&folder, arguments)?;
+        let expected = fs::read_to_string(golden().join(file)).context(file)?;
+        ensure!(ran.code == 0 && ran.out == expected, "{file}: {ran:?}");
+    }
+    // References are checked nevertheless, and so are unknown keys.
+    change(&folder, "{ file = \"missing\" }", "\"hunter2\"")?;
+    change(&folder, "[database]", "[databases]")?;
+    let ran = aws(&folder, &["resource-control-policy"])?;
+    for error in [
+        "secrets are not allowed in the configuration",
+        "did you mean `database`?",
+    ] {
+        ensure!(ran.code == 2 && ran.err.contains(error), "{ran:?}");
+    }
+    ensure!(!ran.err.contains("hunter2"), "{ran:?}");
+    Ok(())
+}
+
+#[test]
 fn files_are_written_for_each_account() -> Result<()> {
     let folder = configured()?;
     for (arguments, names) in [

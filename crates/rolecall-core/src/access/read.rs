@@ -58,11 +58,13 @@ pub trait Files {
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String>;
 
     /// Reads a file that holds a secret and nothing else. Where files have permissions, one that others can read is refused.
+    /// `None` where the policy is only examined, so that no secret is needed.
     ///
     /// # Errors
     /// Why it cannot be used, for people.
-    fn read_secret(&self, relative_to: &Path, path: &str) -> Result<SecretText, String> {
-        self.read(relative_to, path).map(SecretText::new)
+    fn read_secret(&self, relative_to: &Path, path: &str) -> Result<Option<SecretText>, String> {
+        self.read(relative_to, path)
+            .map(|text| Some(SecretText::new(text)))
     }
 }
 

@@ -30,6 +30,16 @@ pub struct AccessKey {
     pub secret: SecretText,
 }
 
+impl AccessKey {
+    /// Stands for a key that was not read, in a policy that is only examined. AWS does not accept it.
+    pub(crate) fn unread() -> Self {
+        Self {
+            id: AccessKeyId("AKIA000000000000".into()),
+            secret: SecretText::new(""),
+        }
+    }
+}
+
 /// `Name` (STS): 2 to 32 characters of `[\w+=,.@-]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FederatedUserName(Arc<str>);

@@ -15,23 +15,25 @@ pub(super) fn read(credentials: &Value<'_>, context: &PolicyContext<'_>) -> Opti
     let id = secret(&reader, "access_key_id", context);
     let secret = secret(&reader, "secret_access_key", context);
     reader.done();
-    let id = id?;
+    let (Some(id), Some(secret)) = (id?, secret?) else {
+        return Some(AccessKey::unread());
+    };
     let parsed = AccessKeyId::parse(id.expose());
     if let Err(rule) = &parsed {
         credentials.invalid(format!("the file of access_key_id: {rule}"));
     }
     Some(AccessKey {
         id: parsed.ok()?,
-        secret: secret?,
+        secret,
     })
 }
 
-/// `{ file = "…" }`
+/// `{ file = "…" }`; the inner value is `None` if secrets are not read.
 fn secret(
     reader: &Reader<'_>,
     key: &'static str,
     context: &PolicyContext<'_>,
-) -> Option<SecretText> {
+) -> Option<Option<SecretText>> {
     let value = reader.required(key)?;
     if value.as_text().is_some() {
         value.invalid("a secret is not part of the access policy: write { file = \"…\" }");

@@ -1,0 +1,136 @@
+//! The configuration for commands that connect to nothing: they generate files, or examine the access policy.
+//!
+//! No secret is read, so that these commands can run where there is none, such as in the checks of a pull request. The
+//! sections that they do not need are not read; `rolecalld check` validates everything.
+
+use std::path::{Path, PathBuf};
+
+use rolecall_core::aws::Partition;
+use rolecall_core::config_file::{ConfigError, Document, Reader};
+use url::Url;
+
+use super::secret_ref::Secrets;
+use super::{
+    AccessFiles, AccessRead, LoadError, folder, listen, rate_limits, read, read_text, sections,
+};
+use crate::aws::AwsSettings;
+use crate::idp::ProviderSettings;
+
+/// Sections that are not read.
+const UNREAD: [&str; 10] = [
+    "administrator",
+    "clients",
+    "database",
+    "egress",
+    "event_sink",
+    "limits",
+    "portal",
+    "session",
+    "store",
+    "workload",
+];
+
+/// The contents of `rolecall.toml` without secrets.
+#[derive(Debug)]
+pub struct OfflineSettings {
+    /// `public_url`: the gateway's own origin.
+    pub public_url: Url,
+    /// `[issuer] keys`: directory of the signing keys, which need not exist.
+    pub issuer_keys: PathBuf,
+    /// `[aws]`: partition, Regions and endpoints.
+    pub aws: AwsSettings,
+    /// `[[provider]]`, without secrets and keys.
+    pub providers: Vec<ProviderSettings>,
+    /// `access`: the files of the access policy.
+    pub access: AccessFiles,
+}
+
+/// A configuration without secrets.
+#[derive(Debug)]
+pub struct LoadedOffline {
+    /// `rolecall.toml`
+    pub settings: OfflineSettings,
+    /// The policy of the access files. Its digest does not cover secrets.
+    pub access: AccessRead,
+    /// Valid settings that are probably unintended, in the sections that are read.
+    pub warnings: Vec<ConfigError>,
+}
+
+/// Reads the configuration at `path` without secrets, with other access files than those it names, unless `access` is empty.
+///
+/// # Errors
+/// [`LoadError`], with all errors of what is read.
+pub fn load_offline(path: &Path, access: &[PathBuf]) -> Result<LoadedOffline, LoadError> {
+    let text = read_text(path)?;
+    let document = Document::parse(path, &text);
+    let root = document.root();
+    let (settings, files) = settings(&root, folder(path), access);
+    root.done();
+    // As for the complete configuration: without valid TOML, errors in the access files would be unreliable.
+    let files = files.filter(|_| document.is_valid_toml());
+    let findings = document.into_findings();
+    let mut errors = LoadError::in_files(findings.errors).0;
+    let policy = files.map(|files| files.load_with(Secrets::Skip));
+    match (settings, policy.transpose()) {
+        (Some(settings), Ok(Some(policy))) if errors.is_empty() => {
+            let mut warnings = findings.warnings;
+            warnings.extend(policy.policy.warnings().iter().cloned());
+            Ok(LoadedOffline {
+                settings,
+                access: policy,
+                warnings,
+            })
+        }
+        (_, Ok(_)) => Err(LoadError(errors)),
+        (_, Err(more)) => {
+            errors.extend(more.0);
+            Err(LoadError(errors))
+        }
+    }
+}
+
+/// The access files are also returned if the settings are incomplete, so that their errors are reported in the same run.
+fn settings(
+    root: &Reader<'_>,
+    folder: &Path,
+    access: &[PathBuf],
+) -> (Option<OfflineSettings>, Option<AccessFiles>) {
+    let public_url = read::public_url(root);
+    let configured = read::access_paths(root, folder);
+    let paths = match access {
+        [] => configured,
+        _ => configured.map(|_| access.to_vec()),
+    };
+    let issuer_keys = read::issuer_keys(root, folder);
+    let aws = root
+        .required("aws")
+        .and_then(|value| value.table("[aws]"))
+        .and_then(|section| {
+            rate_limits::sts_rate(&section);
+            sections::aws(section)
+        });
+    let listen = root.table("listen");
+    let trusted_proxies = listen.map(|section| listen::trusted_proxies(&section));
+    for section in UNREAD {
+        root.value(section);
+    }
+    let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
+    let context = (folder, Secrets::Skip);
+    let providers = read::providers(root, public_url.clone(), partition, context);
+    let files = paths.map(|paths| AccessFiles {
+        paths,
+        partition,
+        providers: providers.facts,
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
+    });
+    let complete = || {
+        Some(OfflineSettings {
+            public_url: public_url?,
+            issuer_keys: issuer_keys?,
+            aws: aws?,
+            providers: providers.settings,
+            access: files.clone()?,
+        })
+    };
+    (complete(), files)
+}
