@@ -287,14 +287,14 @@ pub enum AuditEventKind {
     /// step failed, such as the sign-in to the console. The credentials were discarded.
     IssueUndelivered {},
     /// Credentials were issued, but `GetCallerIdentity` did not confirm that they belong to the role. They were discarded, unless
-    /// the person had asked for this check. Follows the `issue_done` of the same reference.
+    /// `on_request`. Follows the `issue_done` of the same reference.
     IssueUnverified {
         /// A stable code: `other_identity`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].
         reason: String,
         /// `Arn` of the principal that they belong to, if it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caller: Option<String>,
-        /// Whether the person asked for this check, and received the credentials with its result.
+        /// Whether STS did not answer a check that only the person had asked for: they received the credentials with this result.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         on_request: bool,
     },

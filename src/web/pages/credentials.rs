@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use rolecall_core::issue::{
-    CallerReport, CredentialsRequest, IdTokenError, IssueError, IssuedRole, VerificationFailure,
+    CallerReport, CredentialsRequest, IdTokenError, IssueError, IssuedRole,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -96,12 +96,7 @@ fn caller_json(report: &CallerReport) -> Value {
             "Arn": identity.arn(),
             "UserId": identity.user_id(),
         }),
-        CallerReport::Unconfirmed(failure @ VerificationFailure::OtherIdentity { arn }) => {
-            json!({ "Error": failure.code(), "Arn": arn })
-        }
-        CallerReport::Unconfirmed(failure @ VerificationFailure::Sts(_)) => {
-            json!({ "Error": failure.code() })
-        }
+        CallerReport::Unanswered(code) => json!({ "Error": code }),
     }
 }
 
@@ -113,17 +108,9 @@ fn caller_view(report: &CallerReport) -> CallerView {
             user_id: identity.user_id().to_owned(),
             problem: String::new(),
         },
-        CallerReport::Unconfirmed(VerificationFailure::OtherIdentity { arn }) => CallerView {
-            arn: arn.clone(),
-            problem: "According to AWS, these credentials do not belong to the role that you chose. Do not use them, and \
-                      contact your administrator."
-                .to_owned(),
-            ..CallerView::default()
-        },
-        CallerReport::Unconfirmed(failure @ VerificationFailure::Sts(_)) => CallerView {
+        CallerReport::Unanswered(code) => CallerView {
             problem: format!(
-                "AWS did not say whose these credentials are ({}). They may work nevertheless. Try again in a moment.",
-                failure.code()
+                "AWS did not confirm the identity of these credentials ({code}). They may work nevertheless. Try again in a moment."
             ),
             ..CallerView::default()
         },

@@ -224,7 +224,7 @@ async fn caller_identity_is_shown_on_request() -> Result<()> {
 }
 
 #[tokio::test]
-async fn failed_check_on_request_keeps_the_credentials() -> Result<()> {
+async fn unanswered_check_on_request_keeps_the_credentials() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     fixture.stack.aws.inject_fault(Fault::CallerIdentityRefused);
@@ -232,7 +232,8 @@ async fn failed_check_on_request_keeps_the_credentials() -> Result<()> {
     let page = browser.press("Verify with AWS", &[]).await?;
     let alerts = page.select("[role=alert]")?;
     ensure!(
-        alerts.len() == 1 && alerts[0].contains("AWS did not say whose these credentials are"),
+        alerts.len() == 1
+            && alerts[0].contains("AWS did not confirm the identity of these credentials"),
         "{}",
         page.text()
     );
@@ -252,6 +253,44 @@ async fn failed_check_on_request_keeps_the_credentials() -> Result<()> {
     let failed = fixture.events("issue_unverified").await?;
     ensure!(
         failed.len() == 2 && failed.iter().all(|event| event["on_request"] == true),
+        "{failed:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_of_another_principal_are_not_shown() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.press("Credentials", &[]).await?;
+    fixture.stack.aws.inject_fault(Fault::OtherCallerIdentity);
+    let page = browser.press("Verify with AWS", &[]).await?;
+    ensure!(
+        page.status().is_some_and(|status| status == 502)
+            && page.text().contains("AWS did not confirm the credentials"),
+        "{}",
+        page.text()
+    );
+    let pass = pass_of(&browser)?;
+    let [account, permission_set] = ROLE;
+    let fields = [account, permission_set, ("verify", "1")];
+    let (status, json) = fixture.post_json(&pass, "/credentials", &fields).await?;
+    ensure!(
+        status == 502 && json["error"] == "unverified",
+        "{status} {json}"
+    );
+    for issued in &fixture.stack.aws.issued()[1..] {
+        for part in [&issued.secret_access_key, &issued.session_token] {
+            ensure!(!page.body().contains(part) && !json.to_string().contains(part));
+        }
+    }
+    let failed = fixture.events("issue_unverified").await?;
+    ensure!(
+        failed.len() == 2
+            && failed
+                .iter()
+                .all(|event| event["reason"] == "other_identity"
+                    && event.get("on_request").is_none()),
         "{failed:?}"
     );
     Ok(())

@@ -1,4 +1,5 @@
-//! `verify = true` of an account: STS confirms the principal of new credentials before they are delivered.
+//! Confirmation of new credentials: STS says whose they are before they are delivered, because the account requires it
+//! (`verify = true`) or the person asked.
 
 use crate::access::Grant;
 use crate::audit::{AuditEventKind, RequestContext};
@@ -28,13 +29,14 @@ impl VerificationFailure {
     }
 }
 
-/// Whose credentials are, according to STS: the result of a check that the person requested.
+/// Whose credentials are, according to STS: the result of a check that the person requested. Credentials of another principal
+/// are not delivered ([`IssueError::Unverified`]).
 #[derive(Debug)]
 pub enum CallerReport {
     /// They belong to the role that was assumed.
     Confirmed(CallerIdentity),
-    /// STS did not confirm it.
-    Unconfirmed(VerificationFailure),
+    /// STS refused the question or did not answer; with the code of the reason. The account requires no confirmation.
+    Unanswered(&'static str),
 }
 
 impl Issuer {
@@ -79,11 +81,11 @@ impl Issuer {
         }
     }
 
-    /// Asks STS whose credentials these are, on request of the person. A failure is audited, and the person receives the
-    /// credentials with it.
+    /// Asks STS whose credentials these are, on request of the person. A failure is audited. The person receives the credentials
+    /// even if STS does not answer, but not those of another principal.
     ///
     /// # Errors
-    /// [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
+    /// [`IssueError::Unverified`], [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
     pub(super) async fn report_caller(
         &self,
         context: &RequestContext,
@@ -96,10 +98,14 @@ impl Issuer {
         let lives = self.check_session(caller).await;
         let report = match answer {
             Ok(identity) => CallerReport::Confirmed(identity),
-            Err(failure) => {
+            Err(failure @ VerificationFailure::OtherIdentity { .. }) => {
+                self.audit_unverified(context, &failure, false).await?;
+                return Err(IssueError::Unverified(Box::new(failure)));
+            }
+            Err(failure @ VerificationFailure::Sts(_)) => {
                 let delivered = lives.is_ok();
                 self.audit_unverified(context, &failure, delivered).await?;
-                CallerReport::Unconfirmed(failure)
+                CallerReport::Unanswered(failure.code())
             }
         };
         self.audit_if_withheld(context, lives).await?;
@@ -127,7 +133,7 @@ impl Issuer {
         &self,
         context: &RequestContext,
         failure: &VerificationFailure,
-        on_request: bool,
+        delivered: bool,
     ) -> Result<(), IssueError> {
         let unverified = AuditEventKind::IssueUnverified {
             reason: failure.code().to_owned(),
@@ -135,7 +141,7 @@ impl Issuer {
                 VerificationFailure::OtherIdentity { arn } => Some(arn.clone()),
                 VerificationFailure::Sts(_) => None,
             },
-            on_request,
+            on_request: delivered,
         };
         Ok(self.journal.append_outcome(context, unverified).await?)
     }

@@ -1,4 +1,5 @@
-//! `verify = true`: unconfirmed credentials are not delivered. On request, the person receives the result.
+//! `verify = true`: unconfirmed credentials are not delivered. On request, the person receives the result, and nobody
+//! receives the credentials of another principal.
 
 use std::pin::Pin;
 
@@ -167,44 +168,61 @@ async fn required_confirmation_is_not_requested_twice() {
 }
 
 #[tokio::test]
-async fn failed_check_on_request_delivers_the_credentials() {
-    let other = "arn:aws:sts::444455556666:assumed-role/Developer/assumed";
+async fn unanswered_check_on_request_delivers_the_credentials() {
     for (refusal, expected) in [
-        (Some(None), "sts_unavailable"),
-        (
-            Some(Some(StsRefusal::InvalidCredentials)),
-            "invalid_credentials",
-        ),
-        (None, "other_identity"),
+        (None, "sts_unavailable"),
+        (Some(StsRefusal::InvalidCredentials), "invalid_credentials"),
     ] {
         let fixture = Fixture::new();
-        fixture.aws.identity_is(other);
         let alice = fixture.session_of("alice").await;
         fixture.trail.take();
-        if let Some(refusal) = refusal {
-            fixture.aws.fail_identity_once(refusal);
-        }
+        fixture.aws.fail_identity_once(refusal);
         let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
         let issued = issuer.credentials_page(&context(), &alice, &request).await;
         let issued = issued.unwrap();
         assert!(!issued.credentials.access_key_id.is_empty());
-        let Some(CallerReport::Unconfirmed(failure)) = &issued.caller else {
-            panic!("{:?}", issued.caller);
-        };
-        assert_eq!(failure.code(), expected);
+        assert!(
+            matches!(issued.caller, Some(CallerReport::Unanswered(code)) if code == expected),
+            "{:?}",
+            issued.caller
+        );
         let events = fixture.trail.take();
         let words: Vec<_> = events.iter().map(event_name).collect();
         assert_eq!(words, ["issue_intended", "issue_done", "issue_unverified"]);
-        let AuditEventKind::IssueUnverified {
-            reason,
-            caller,
-            on_request: true,
-        } = &events[2]
-        else {
-            panic!("{events:?}");
+        assert!(
+            matches!(&events[2], AuditEventKind::IssueUnverified { reason, caller: None, on_request: true } if reason == expected),
+            "{events:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_credentials_are_not_delivered_on_request() {
+    let other = "arn:aws:sts::444455556666:assumed-role/Developer/assumed";
+    let fixture = Fixture::new();
+    fixture.aws.identity_is(other);
+    let alice = fixture.session_of("alice").await;
+    let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+    for by_script in [false, true] {
+        fixture.trail.take();
+        let context = context();
+        let issued = match by_script {
+            false => issuer.credentials_page(&context, &alice, &request).await,
+            true => {
+                let issued = issuer.credentials_by_script(&context, &alice, &request);
+                issued.await
+            }
         };
-        let named = refusal.is_none().then_some(other);
-        assert_eq!((reason.as_str(), caller.as_deref()), (expected, named));
+        let error = issued.unwrap_err();
+        assert!(matches!(error, IssueError::Unverified(_)), "{error:?}");
+        let events = fixture.trail.take();
+        let words: Vec<_> = events.iter().map(event_name).collect();
+        assert_eq!(words, ["issue_intended", "issue_done", "issue_unverified"]);
+        assert!(
+            matches!(&events[2], AuditEventKind::IssueUnverified { reason, caller: Some(arn), on_request: false }
+                if reason == "other_identity" && arn == other),
+            "{events:?}"
+        );
     }
 }
 

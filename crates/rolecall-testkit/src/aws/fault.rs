@@ -49,6 +49,8 @@ pub enum Fault {
     MalformedPolicy,
     /// `GetCallerIdentity` returns `InvalidClientTokenId`.
     CallerIdentityRefused,
+    /// `GetCallerIdentity` returns a principal of another account, as if the keys of two accounts were swapped.
+    OtherCallerIdentity,
     /// `getSigninToken` returns 400 "Invalid credentials parameter".
     SigninBadRequest,
     /// `getSigninToken` returns 400 if the request has a `SessionDuration`, as observed for some values.
@@ -81,6 +83,7 @@ pub(super) enum Effect {
     Drop,
     Fail(AwsError),
     Unavailable,
+    OtherIdentity,
     BadCredentials,
     RejectDuration,
     Html,
@@ -100,7 +103,7 @@ impl Fault {
             | Fault::IdpRejectedClaim
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy => Surface::Issuing,
-            Fault::CallerIdentityRefused => Surface::Identity,
+            Fault::CallerIdentityRefused | Fault::OtherCallerIdentity => Surface::Identity,
             Fault::SigninBadRequest
             | Fault::SigninRejectsDuration
             | Fault::SigninHtml
@@ -138,6 +141,7 @@ impl Fault {
                 ErrorCode::InvalidClientTokenId,
                 "The security token included in the request is invalid.",
             ),
+            Fault::OtherCallerIdentity => Effect::OtherIdentity,
             Fault::SigninBadRequest => Effect::BadCredentials,
             Fault::SigninRejectsDuration => Effect::RejectDuration,
             Fault::SigninHtml => Effect::Html,
@@ -163,6 +167,7 @@ impl Fault {
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy
             | Fault::CallerIdentityRefused
+            | Fault::OtherCallerIdentity
             | Fault::SigninBadRequest
             | Fault::SigninRejectsDuration
             | Fault::SigninHtml

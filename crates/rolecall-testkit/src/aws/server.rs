@@ -13,7 +13,6 @@ use actix_web::{HttpRequest, HttpResponse, rt};
 
 use super::error::{AwsError, ErrorCode};
 use super::fault::{Effect, Surface};
-use super::signer::Signer;
 use super::state::{AwsState, RecordedRequest};
 use super::wire::{NAMESPACE, VERSION, escape};
 use super::{
@@ -109,6 +108,11 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
     let result = match apply_faults(&state, surfaces).await {
         Some(Effect::Fail(error)) => Err(error),
         Some(Effect::Drop) => return dropped(),
+        Some(Effect::OtherIdentity) => {
+            let arn = "arn:aws:sts::999988887777:assumed-role/Other/other@example.com";
+            let user_id = "AROAOTHER:other@example.com";
+            Ok(caller_identity(arn, user_id, "999988887777", &request_id))
+        }
         Some(
             Effect::Unavailable
             | Effect::Wait(_)
@@ -133,7 +137,10 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
                     Signed::GetSessionToken => {
                         session_token::issue(&state, &signer, &form, &request_id)
                     }
-                    Signed::GetCallerIdentity => Ok(caller_identity(&signer, &request_id)),
+                    Signed::GetCallerIdentity => {
+                        let (arn, account) = (signer.arn(), signer.account());
+                        Ok(caller_identity(arn, signer.id(), account, &request_id))
+                    }
                     Signed::DecodeAuthorizationMessage => {
                         authorization_message::decode(&state, &signer, &form, &request_id)
                     }
@@ -158,14 +165,14 @@ async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpRe
 }
 
 /// GetCallerIdentity: needs no permission, only a good signature.
-fn caller_identity(signer: &Signer, request_id: &str) -> String {
+fn caller_identity(arn: &str, user_id: &str, account: &str, request_id: &str) -> String {
     format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    \
          <Account>{}</Account>\n  </GetCallerIdentityResult>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
          </GetCallerIdentityResponse>\n",
-        escape(signer.arn()),
-        escape(signer.id()),
-        signer.account(),
+        escape(arn),
+        escape(user_id),
+        account,
     )
 }
 
@@ -186,9 +193,13 @@ async fn federation(request: HttpRequest, body: Bytes, state: Data<AwsState>) ->
                 signin_token(&state, &form)
             }
             Some(Effect::RejectDuration | Effect::BadCredentials) => bad_credentials(),
-            Some(Effect::Unavailable | Effect::Drop | Effect::Wait(_) | Effect::Fail(_)) => {
-                unavailable()
-            }
+            Some(
+                Effect::Unavailable
+                | Effect::OtherIdentity
+                | Effect::Drop
+                | Effect::Wait(_)
+                | Effect::Fail(_),
+            ) => unavailable(),
             None => signin_token(&state, &form),
         },
         Some("login") => signin::login(&state, &request, &form),
@@ -262,6 +273,7 @@ async fn apply_faults(state: &AwsState, surfaces: &[Surface]) -> Option<Effect> 
             end @ (Effect::Drop
             | Effect::Fail(_)
             | Effect::Unavailable
+            | Effect::OtherIdentity
             | Effect::BadCredentials
             | Effect::RejectDuration
             | Effect::Html) => {

@@ -39,7 +39,7 @@ pub struct CallerView {
     pub arn: String,
     /// The unique ID of the role and the session name.
     pub user_id: String,
-    /// Why it is unknown, or not what the user chose; empty if AWS confirmed it.
+    /// Why it is unknown; empty if AWS confirmed it.
     pub problem: String,
 }
 
@@ -188,7 +188,7 @@ mod samples {
                 problem: String::new(),
             };
             let unconfirmed = CallerView {
-                problem: "AWS did not say whose these credentials are (sts_unavailable). They may work nevertheless.".into(),
+                problem: "AWS did not confirm the identity of these credentials (sts_unavailable). They may work nevertheless.".into(),
                 ..CallerView::default()
             };
             let hostile = Self {
