@@ -56,16 +56,33 @@ async fn guard_refuses_tokens_that_name_no_role() -> Result<()> {
     Ok(())
 }
 
+/// What the request says about the issuer of its token, besides the keys of the issuer.
+#[derive(Clone, Copy, Debug)]
+enum FederatedProvider {
+    /// The ARN of the provider, as documented.
+    Arn,
+    /// The issuer without its scheme.
+    Issuer,
+    Absent,
+}
+
 /// Whether a role that trusts the provider accepts its token, under the guard of sso.example.com.
-fn accepts(provider: &str, named: Option<bool>) -> Result<bool> {
-    let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}");
+fn accepts(issuer: &str, federated: FederatedProvider, named: Option<bool>) -> Result<bool> {
+    let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}");
     let trust = json!({ "Version": "2012-10-17", "Statement": {
         "Effect": "Allow", "Principal": { "Federated": provider }, "Action": ACTION,
     } });
     let trust = Policy::parse(PolicyKind::Trust, "any", &trust)?;
     let document = guard("https://sso.example.com")?;
     let guard = Policy::parse(PolicyKind::ResourceControl, "rolecall", &document)?;
-    let mut context = RequestContext::default().with("aws:FederatedProvider", &provider);
+    let mut context = RequestContext::default()
+        .with(&format!("{issuer}:aud"), "sts.amazonaws.com")
+        .with(&format!("{issuer}:sub"), "alice");
+    match federated {
+        FederatedProvider::Arn => context.add("aws:FederatedProvider", &provider),
+        FederatedProvider::Issuer => context.add("aws:FederatedProvider", issuer),
+        FederatedProvider::Absent => {}
+    }
     if let Some(named) = named {
         context.add("sts:RoleAuthorizedByIdp", &named.to_string());
     }
@@ -85,7 +102,7 @@ fn accepts(provider: &str, named: Option<bool>) -> Result<bool> {
 
 #[test]
 fn tokens_of_other_issuers_are_not_affected() -> Result<()> {
-    for (provider, absent) in [
+    for (issuer, unnamed) in [
         ("sso.example.com", false),
         ("token.actions.githubusercontent.com", true),
         ("oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF", true),
@@ -94,9 +111,17 @@ fn tokens_of_other_issuers_are_not_affected() -> Result<()> {
         ("other.sso.example.com", true),
         ("sso.example.com/other", true),
     ] {
-        ensure!(accepts(provider, None)? == absent, "{provider}");
-        ensure!(accepts(provider, Some(true))?, "{provider}");
+        for federated in [
+            FederatedProvider::Arn,
+            FederatedProvider::Issuer,
+            FederatedProvider::Absent,
+        ] {
+            let context = format!("{issuer} {federated:?}");
+            ensure!(accepts(issuer, federated, None)? == unnamed, "{context}");
+            ensure!(accepts(issuer, federated, Some(true))?, "{context}");
+            let refused = accepts(issuer, federated, Some(false))?;
+            ensure!(refused == unnamed, "{context}");
+        }
     }
-    ensure!(!accepts("sso.example.com", Some(false))?);
     Ok(())
 }

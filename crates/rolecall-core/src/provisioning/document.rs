@@ -54,6 +54,7 @@ pub(super) enum Operator {
     ArnLike,
     Bool,
     BoolIfExists,
+    Null,
     StringEquals,
     StringLike,
 }
@@ -84,6 +85,7 @@ impl Operator {
             Self::ArnLike => "ArnLike",
             Self::Bool => "Bool",
             Self::BoolIfExists => "BoolIfExists",
+            Self::Null => "Null",
             Self::StringEquals => "StringEquals",
             Self::StringLike => "StringLike",
         }

@@ -33,20 +33,35 @@ pub fn resource_control_policy(
     if !installation.enforces_role_claim() {
         return Err(GuardError::Partition);
     }
-    let (before, after) = installation
-        .oidc_provider()
-        .arn_around(installation.partition);
-    let provider = format!("{before}*{after}");
-    Ok(PolicyDocument::new(vec![Statement {
-        sid: Some("RolecallTokensNameTheirRole"),
+    let provider = installation.oidc_provider();
+    let (before, after) = provider.arn_around(installation.partition);
+    let arn = format!("{before}*{after}");
+    // AWS documents that the key is present and contains the ARN of the provider. For a user pool of Cognito, it was observed to
+    // contain the issuer instead, so a second statement does not depend on it: the keys of an issuer are present for its tokens only.
+    Ok(PolicyDocument::new(vec![
+        unnamed_role_denied(
+            "RolecallTokensNameTheirRole",
+            Condition::one(Operator::ArnLike, "aws:FederatedProvider", arn),
+        ),
+        unnamed_role_denied(
+            "RolecallSubjectsNameTheirRole",
+            Condition::one(Operator::Null, provider.condition_key("sub"), "false"),
+        ),
+    ]))
+}
+
+/// Denies tokens without a list of roles, of the issuer that the condition recognizes.
+fn unnamed_role_denied(sid: &'static str, of_issuer: Condition) -> Statement {
+    Statement {
+        sid: Some(sid),
         effect: Effect::Deny,
         principal: Some(Principal::Everyone),
         actions: vec![Action::AssumeRoleWithWebIdentity],
         resource: Some("*".into()),
         conditions: vec![
-            Condition::one(Operator::ArnLike, "aws:FederatedProvider", provider),
+            of_issuer,
             // The key is absent without the claim, not false.
             Condition::one(Operator::BoolIfExists, ROLE_AUTHORIZED_BY_IDP, "false"),
         ],
-    }]))
+    }
 }

@@ -1,4 +1,5 @@
-//! Trust policies: each accepts exactly the sessions that the gateway requests for the role.
+//! Trust policies: each accepts the sessions that the gateway requests for the role, by account, permission set and source
+//! identity. Session name, duration, session policies and other session tags are not restricted.
 
 use std::collections::BTreeMap;
 

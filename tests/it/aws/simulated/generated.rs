@@ -62,7 +62,11 @@ async fn resource_control_policy_requires_the_role_claim() -> Result<()> {
     }]}));
     let intended = intended.with("aws:FederatedProvider", Some(&provider));
     let without = intended.with("sts:RoleAuthorizedByIdp", None);
-    let mut other = without.with("aws:FederatedProvider", Some(&format!("{provider}/other")));
+    // iam-simulate knows no keys of another issuer.
+    let mut other = without
+        .with("aws:FederatedProvider", Some(&format!("{provider}/other")))
+        .with(&format!("{ISSUER}:aud"), None)
+        .with(&format!("{ISSUER}:sub"), None);
     other.principal = format!("{provider}/other");
     let under = |request: &Request| Request {
         rcp: Some(rcp.clone()),
@@ -74,6 +78,16 @@ async fn resource_control_policy_requires_the_role_claim() -> Result<()> {
         (
             "another list of roles",
             under(&intended.with("sts:RoleAuthorizedByIdp", Some("false"))),
+            false,
+        ),
+        (
+            "no list of roles, recognized by the ARN",
+            under(&without.with(&format!("{ISSUER}:sub"), None)),
+            false,
+        ),
+        (
+            "no list of roles, recognized by the subject",
+            under(&without.with("aws:FederatedProvider", None)),
             false,
         ),
         ("another issuer", under(&other), true),

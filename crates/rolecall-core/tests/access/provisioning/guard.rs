@@ -26,17 +26,30 @@ fn resource_control_policy_concerns_this_issuer_only() {
     let value: Value = serde_json::from_str(&document.node().fill(&account).compact()).unwrap();
     assert_eq!(
         value["Statement"],
-        json!([{
-            "Sid": "RolecallTokensNameTheirRole",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Resource": "*",
-            "Condition": {
-                "ArnLike": { "aws:FederatedProvider": "arn:aws:iam::*:oidc-provider/sso.example.com" },
-                "BoolIfExists": { "sts:RoleAuthorizedByIdp": "false" },
+        json!([
+            {
+                "Sid": "RolecallTokensNameTheirRole",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Resource": "*",
+                "Condition": {
+                    "ArnLike": { "aws:FederatedProvider": "arn:aws:iam::*:oidc-provider/sso.example.com" },
+                    "BoolIfExists": { "sts:RoleAuthorizedByIdp": "false" },
+                },
             },
-        }])
+            {
+                "Sid": "RolecallSubjectsNameTheirRole",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Resource": "*",
+                "Condition": {
+                    "Null": { "sso.example.com:sub": "false" },
+                    "BoolIfExists": { "sts:RoleAuthorizedByIdp": "false" },
+                },
+            },
+        ])
     );
     let off = Installation {
         role_claim: false,
