@@ -149,9 +149,12 @@ impl<'a> Call<'a> {
     fn add_keys(&mut self, state: &AwsState) {
         let now = state.now();
         let mut context = match self.caller {
-            Caller::Provider { arn, .. } => {
-                RequestContext::default().with("aws:FederatedProvider", arn)
-            }
+            // Only OpenID providers have the key (IAM User Guide, "AWS global condition context keys").
+            Caller::Provider {
+                arn,
+                operation: Action::AssumeRoleWithWebIdentity,
+            } => RequestContext::default().with("aws:FederatedProvider", arn),
+            Caller::Provider { .. } => RequestContext::default(),
             Caller::Signer(signer) => signer.context(now),
         };
         if let Some(account) = owner(self.resource) {

@@ -154,7 +154,9 @@ fn add_session(context: &mut RequestContext, session: &IssuedSession, now: DateT
     if let Some(source) = &session.source_identity {
         context.add("aws:SourceIdentity", source);
     }
-    if let Some(provider) = &session.provider_arn {
+    // Sessions of SAML providers do not have the key, and it is not passed on in role chaining.
+    let provider = session.provider_arn.as_ref();
+    if let Some(provider) = provider.filter(|arn| !arn.contains(":saml-provider/")) {
         context.add("aws:FederatedProvider", provider);
     }
     for (key, value) in &session.tags {
