@@ -187,6 +187,7 @@ fn read(
                 issuer: settings.issuer.clone(),
                 client_id: settings.client_id.clone(),
                 is_confidential,
+                has_extra_audiences: !settings.extra_audiences.is_empty(),
             }),
         ),
         ProviderSettings::Saml(settings) => (

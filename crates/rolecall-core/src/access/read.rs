@@ -116,6 +116,8 @@ pub struct OidcClientFacts {
     pub client_id: String,
     /// Whether the gateway authenticates at the token endpoint, with a secret or a key.
     pub is_confidential: bool,
+    /// Whether its ID tokens may be for other clients as well.
+    pub has_extra_audiences: bool,
 }
 
 /// Facts that a provider never reports, so that a rule on them matches nobody.

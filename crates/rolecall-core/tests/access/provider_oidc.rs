@@ -97,3 +97,26 @@ fn provider_must_be_a_confidential_oidc_client() {
     );
     assert!(with(|_| ()).is_ok());
 }
+
+#[test]
+fn provider_with_extra_audiences_is_warned_about_once() {
+    let mut providers = providers();
+    let ProviderProtocol::Oidc(client) = &mut providers[0].protocol else {
+        panic!("okta uses OpenID Connect");
+    };
+    client.has_extra_audiences = true;
+    let text = policy("provider = \"okta\", everyone = true", "");
+    let parsed = parse_for(&providers, &[("access.toml", &text)]).unwrap();
+    let warnings: Vec<_> = parsed.warnings().iter().collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[1]
+            .message
+            .starts_with("the provider okta has extra_audiences")
+            && warnings[1]
+                .hint
+                .as_deref()
+                .is_some_and(|hint| hint.contains("ID tokens name client-at-okta alone")),
+        "{warnings:?}"
+    );
+}

@@ -65,6 +65,7 @@ pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
             issuer: format!("https://{id}.example"),
             client_id: format!("client-at-{id}"),
             is_confidential: true,
+            has_extra_audiences: false,
         }),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn read(
     let trust = trust::read(&reader, id.as_ref().map(|id| &id.value), context);
     let audience: Option<Located<'_, Audience>> = reader.parse("audience");
     if let Some(trust) = &trust {
-        provider_oidc::check_account(reader.spot(), trust, audience.as_ref(), names);
+        provider_oidc::check_account(reader.spot(), trust, audience.as_ref(), context, names);
     }
     let verify = reader.boolean("verify").unwrap_or_default();
     let sts_region: Option<Located<'_, Region>> = reader.parse("sts_region");

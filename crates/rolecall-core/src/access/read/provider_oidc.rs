@@ -7,6 +7,7 @@ use crate::access::permission_set::PermissionSet;
 use crate::access::trust::{ProviderOidc, Trust};
 use crate::access::who::{RuleKind, Who};
 use crate::config_file::{Located, Spot, Value, quoted};
+use crate::identity::ProviderId;
 
 /// Reads `provider`; none when it cannot be trusted this way.
 pub(super) fn read(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<ProviderOidc> {
@@ -45,6 +46,7 @@ pub(super) fn check_account(
     spot: Spot<'_>,
     trust: &Trust,
     audience: Option<&Located<'_, Audience>>,
+    context: &PolicyContext<'_>,
     names: &mut Names,
 ) {
     let Some(trusted) = trust.provider_oidc() else {
@@ -68,7 +70,22 @@ pub(super) fn check_account(
             format!("AWS knows only `aud` and `sub` of the ID tokens of {id}: no assignment, deny, condition, session policy or variant of Rolecall applies to a holder of one"),
             format!("name the people in the trust policies ({prefix}:sub), and let only Rolecall use the client {client_id}; prefer trust = \"gateway-oidc\" (docs/sts.md)"),
         );
+        if has_extra_audiences(id, context) {
+            spot.warning(
+                format!("the provider {id} has extra_audiences: its ID tokens are for other applications as well, which could use these roles"),
+                format!("register a client whose ID tokens name {client_id} alone, or make sure that every ID token has `azp`, which AWS then compares instead of `aud`"),
+            );
+        }
     }
+}
+
+/// Whether the ID tokens of this provider may be for other clients than the gateway.
+fn has_extra_audiences(id: &ProviderId, context: &PolicyContext<'_>) -> bool {
+    let facts = context.providers.iter().find(|facts| facts.id == *id);
+    facts.is_some_and(|facts| match &facts.protocol {
+        ProviderProtocol::Oidc(client) => client.has_extra_audiences,
+        ProviderProtocol::Unknown | ProviderProtocol::Saml => false,
+    })
 }
 
 /// Reports an assignment of people of another provider, and a permission set with attributes that such sessions do not have.
