@@ -5,7 +5,7 @@ use aws_sdk_sts::config::Credentials;
 use rolecall_core::aws::CallerIdentity;
 
 use super::assume_role::signed_with;
-use super::error::Failure;
+use super::error::{Failure, NOT_A_RESPONSE};
 
 /// One call with the SDK's retries.
 pub(super) async fn call(
@@ -19,12 +19,15 @@ pub(super) async fn call(
         .send()
         .await
         .map_err(|error| Failure::of(&error))?;
-    let arn = answer.arn().unwrap_or_default();
-    let identity = CallerIdentity::parse(arn).map_err(|error| Failure::Outage(error.into()))?;
-    match answer.account() == Some(identity.account().as_str()) {
-        true => Ok(identity.with_user_id(answer.user_id().unwrap_or_default())),
-        false => Err(Failure::Outage(
-            "STS answered with an account that is not the one of the ARN".into(),
-        )),
+    let identity = CallerIdentity::parse(answer.arn().unwrap_or_default());
+    let identity = identity
+        .ok()
+        .filter(|identity| answer.account() == Some(identity.account().as_str()));
+    match identity {
+        Some(identity) => Ok(identity.with_user_id(answer.user_id().unwrap_or_default())),
+        None => Err(Failure::Foreign {
+            status: 200,
+            excerpt: NOT_A_RESPONSE.to_owned(),
+        }),
     }
 }

@@ -6,9 +6,12 @@ use rolecall_core::aws::EncodedMessage;
 use rolecall_core::base::secret::SecretText;
 
 use super::assume_role::signed_with;
-use super::error::Failure;
+use super::error::{Failure, NOT_A_RESPONSE};
 
 /// One call with the SDK's retries.
+///
+/// The caller chose the message, so an answer that is an error of the server says nothing about the Region: it does not
+/// count against calls that issue credentials.
 pub(super) async fn call(
     client: &Client,
     credentials: &Credentials,
@@ -21,11 +24,18 @@ pub(super) async fn call(
         .config_override(signed_with(credentials))
         .send()
         .await
-        .map_err(|error| Failure::of(&error))?;
+        .map_err(|error| match Failure::of(&error) {
+            Failure::Outage(source) if error.raw_response().is_some() => Failure::Request(source),
+            other @ (Failure::Refused(_)
+            | Failure::Foreign { .. }
+            | Failure::Request(_)
+            | Failure::Outage(_)) => other,
+        })?;
     match answer.decoded_message {
         Some(decoded) => Ok(SecretText::new(decoded)),
-        None => Err(Failure::Outage(
-            "the response of STS contains no decoded message".into(),
-        )),
+        None => Err(Failure::Foreign {
+            status: 200,
+            excerpt: NOT_A_RESPONSE.to_owned(),
+        }),
     }
 }

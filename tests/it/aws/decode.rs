@@ -100,6 +100,22 @@ async fn outage_and_foreign_answers_are_told_apart() -> Result<()> {
     Ok(())
 }
 
+/// The person chose the message, so errors of the server do not block credentials for others.
+#[tokio::test]
+async fn errors_do_not_open_the_circuit_breaker() -> Result<()> {
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let sts = fixture.sts()?;
+    let issued = sts.assume(&fixture.request().await?).await?;
+    fixture.aws.inject_fault(Fault::ServerError { times: 99 });
+    for _ in 0..4 {
+        let error = decode(&sts, &issued.credentials, None).await?;
+        assert!(matches!(error, StsError::Unavailable(_)), "{error}");
+    }
+    fixture.aws.clear_faults();
+    sts.assume(&fixture.request().await?).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn no_log_level_reveals_the_message() -> Result<()> {
     let fixture = StsFixture::new(KeyAlgorithm::Es256)?;

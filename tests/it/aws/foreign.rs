@@ -4,9 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use aws_credential_types::Credentials;
-use rolecall_core::aws::{Region, Sts as _, StsError, StsRefusal};
+use rolecall_core::aws::{ErrorText, Region, Sts as _, StsError, StsRefusal};
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{OwnCredentials, StsClient, http_client};
 use rolecalld::world::SystemClock;
@@ -240,5 +240,36 @@ async fn repeated_token_is_removed() -> Result<()> {
     let told = format!("{error} {error:?}");
     assert!(told.contains("cannot parse [removed]"), "{told}");
     assert!(!told.contains("eyJ") && !told.contains("ssss"), "{told}");
+    Ok(())
+}
+
+/// A success that is not one of STS is no outage: it does not block credentials for others.
+#[tokio::test]
+async fn empty_successes_do_not_open_the_circuit_breaker() -> Result<()> {
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let issued = fixture.issued().await?;
+    let message = ErrorText::read(&"canary".repeat(12)).encoded;
+    let message = message.context("an encoded message")?;
+    for operation in ["DecodeAuthorizationMessage", "GetCallerIdentity"] {
+        let body = format!(
+            "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result></{operation}Result></{operation}Response>"
+        );
+        let mut settings = settings(None)?;
+        settings.sts_endpoint = Some(server("200 OK\r\ncontent-type: text/xml", &body)?);
+        let sts = StsClient::new(settings, http_client());
+        for _ in 0..5 {
+            let error = match operation {
+                "GetCallerIdentity" => sts.identity_of(&issued.credentials, None).await.err(),
+                _ => {
+                    let answer =
+                        sts.decode_authorization_message(&issued.credentials, None, &message);
+                    answer.await.err()
+                }
+            };
+            let error = error.context("the response is empty")?;
+            // An open circuit breaker would be StsError::Unavailable.
+            assert_eq!(error.refusal(), Some(StsRefusal::NotSts), "{error}");
+        }
+    }
     Ok(())
 }
