@@ -8,16 +8,20 @@ use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimitSlot, allow_i
 
 use super::{IssueError, IssueRequest, Issuer};
 
-/// What an issue takes of AWS's quota for STS, which is one of the account that calls, in a Region.
+/// What an issue takes of AWS's quotas for STS, of which each account has one in a Region.
 pub(super) struct StsQuota {
-    /// The account and the Region.
+    /// The account that requests the credentials, and the Region.
     bucket: String,
     calls: u32,
+    /// The account of the credentials, and the Region.
+    issued_bucket: String,
+    /// Calls that the new credentials sign.
+    issued_calls: u32,
 }
 
 impl StsQuota {
     /// `None` if STS is not called. With the gateway's own credentials all accounts share one quota, and each intermediate role is a
-    /// call.
+    /// call. Calls that the new credentials sign count for their own account.
     pub(super) fn of(grant: &Grant, issue: &IssueRequest<'_>) -> Option<Self> {
         let (account, trust) = (grant.account(), grant.trust());
         let posts = issue.delivery == CredentialDelivery::Console && trust.console_post().is_some();
@@ -34,11 +38,26 @@ impl StsQuota {
             | Trust::FederationToken(_) => (account.id.as_str(), 0),
         };
         let region = account.sts_region.as_ref().map(ToString::to_string);
-        let verification = u32::from(account.verify);
+        let region = region.unwrap_or_default();
         Some(Self {
-            bucket: format!("{payer}/{}", region.unwrap_or_default()),
-            calls: 1 + u32::try_from(hops).unwrap_or_default() + verification,
+            bucket: format!("{payer}/{region}"),
+            calls: 1 + u32::try_from(hops).unwrap_or_default(),
+            issued_bucket: format!("{}/{region}", account.id),
+            issued_calls: u32::from(account.verify || issue.reports_caller)
+                + u32::from(issue.delivery == CredentialDelivery::Decode),
         })
+    }
+
+    /// The calls by quota.
+    fn buckets(&self) -> impl Iterator<Item = (&str, u32)> {
+        let is_shared = self.bucket == self.issued_bucket;
+        let (calls, more) = match is_shared {
+            true => (self.calls + self.issued_calls, 0),
+            false => (self.calls, self.issued_calls),
+        };
+        [(self.bucket.as_str(), calls), (&self.issued_bucket, more)]
+            .into_iter()
+            .filter(|(_, calls)| *calls > 0)
     }
 }
 
@@ -68,8 +87,9 @@ impl Issuer {
             limits.credentials,
             &person,
         )];
-        slots.extend(sts.map(|StsQuota { bucket, calls }| {
-            RateLimitSlot::new(LimitName::StsRate, limits.sts_rate, bucket).times(*calls)
+        let buckets = sts.into_iter().flat_map(StsQuota::buckets);
+        slots.extend(buckets.map(|(bucket, calls)| {
+            RateLimitSlot::new(LimitName::StsRate, limits.sts_rate, bucket).times(calls)
         }));
         allow_if_unavailable(self.rates.acquire(&slots).await.map(drop))
     }

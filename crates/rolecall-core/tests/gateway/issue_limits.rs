@@ -1,11 +1,12 @@
 //! Rate limits of credentials: per person, and per account and Region.
 
 use chrono::TimeDelta;
-use rolecall_core::issue::IssueError;
+use rolecall_core::aws::ErrorText;
+use rolecall_core::issue::{CredentialsRequest, IssueError};
 use rolecall_core::record::rate_limit::{LimitName, RateLimits};
 use rolecall_core::session::Session;
 
-use crate::fixture::{ACCESS, Fixture, developer, plain};
+use crate::fixture::{ACCESS, Fixture, context, developer, plain};
 
 #[tokio::test]
 async fn credentials_are_limited_per_person() {
@@ -99,7 +100,8 @@ async fn each_call_to_sts_counts() {
         (format!("verify = true\n{usual}"), 2),
         (caller.to_owned(), 1),
         (format!("{caller}{hops}"), 3),
-        (format!("{caller}{hops}verify = true\n"), 4),
+        // The new credentials sign the verification, so it counts for another account.
+        (format!("{caller}{hops}verify = true\n"), 3),
     ] {
         let fixture = Fixture::with_access(&ACCESS.replacen(usual, &account, 1));
         let alice = fixture.session_of("alice").await;
@@ -109,6 +111,53 @@ async fn each_call_to_sts_counts() {
         let issued = issues_until_refused(&fixture, &alice).await;
         assert_eq!(issued, max / calls, "{account}");
     }
+}
+
+#[tokio::test]
+async fn calls_on_request_count_for_the_account_of_the_credentials() {
+    let max = RateLimits::default().sts_rate.max();
+    let usual = "audience = \"rolecall-payments\"\n";
+    let caller = "trust = \"caller\"\n";
+    // Calls of the same account together, or the quota of the gateway's own account apart.
+    for (account, expected) in [(usual, max / 2), (caller, max)] {
+        let fixture = Fixture::with_access(&ACCESS.replacen(usual, account, 1));
+        fixture
+            .aws
+            .identity_is("arn:aws:sts::111122223333:assumed-role/Developer/assumed");
+        let alice = fixture.session_of("alice").await;
+        let issuer = fixture.gateway.issuer();
+        let request = CredentialsRequest {
+            role: developer(),
+            verify: true,
+        };
+        let mut issued = 0;
+        while issuer
+            .credentials_page(&context(), &alice, &request)
+            .await
+            .is_ok()
+        {
+            issued += 1;
+        }
+        assert_eq!(issued, expected, "{account}");
+    }
+}
+
+#[tokio::test]
+async fn decoding_counts_for_its_two_calls() {
+    let max = RateLimits::default().sts_rate.max();
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let message = ErrorText::read(&"canary".repeat(20)).encoded.unwrap();
+    let issuer = fixture.gateway.issuer();
+    let mut decoded = 0;
+    let error = loop {
+        match issuer.decode(&context(), &alice, &plain(), &message).await {
+            Ok(_) => decoded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.code(), "rate_limited", "{error:?}");
+    assert_eq!(decoded, max / 2);
 }
 
 #[tokio::test]
