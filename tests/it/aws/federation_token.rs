@@ -26,7 +26,7 @@ pub fn request(aws: &Aws) -> Result<GetFederationToken> {
             secret: SecretText::new(key.secret_access_key),
         },
         name: FederatedUserName::of(&alice()?),
-        duration: RoleSessionDuration::MAX,
+        duration: RoleSessionDuration::FEDERATED_MAX,
         session_policy: Some(SessionPolicy::parse(
             r#"{"Version":"2012-10-17","Statement":[]}"#,
         )?),
@@ -52,7 +52,7 @@ async fn a_federated_user_is_issued_with_exactly_these_parameters() -> Result<()
         form,
         [
             ("Action", "GetFederationToken"),
-            ("DurationSeconds", "43200"),
+            ("DurationSeconds", "129600"),
             ("Name", &name),
             ("Policy", r#"{"Statement":[],"Version":"2012-10-17"}"#),
             ("Tags.member.1.Key", "rolecall:account"),

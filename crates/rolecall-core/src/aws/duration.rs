@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-/// `DurationSeconds` (STS): 900 to 43,200 seconds.
+/// `DurationSeconds` (STS): 900 to 43,200 seconds for a role, and to 129,600 for a federated user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RoleSessionDuration(NonZeroU32);
 
@@ -16,14 +16,16 @@ impl RoleSessionDuration {
     pub const DEFAULT: Self = Self(NonZeroU32::new(3_600).unwrap());
     /// The longest for a role that is assumed with the credentials of another role: one hour.
     pub const CHAINED_MAX: Self = Self(NonZeroU32::new(3_600).unwrap());
-    /// AWS's maximum: 12 hours.
+    /// AWS's maximum for a role: 12 hours.
     pub const MAX: Self = Self(NonZeroU32::new(43_200).unwrap());
+    /// AWS's maximum for a federated user (`GetFederationToken`): 36 hours.
+    pub const FEDERATED_MAX: Self = Self(NonZeroU32::new(129_600).unwrap());
 
     /// A number of seconds; `None` if it is outside the limits of AWS.
     pub fn from_seconds(seconds: u32) -> Option<Self> {
         NonZeroU32::new(seconds)
             .map(Self)
-            .filter(|duration| (Self::MIN..=Self::MAX).contains(duration))
+            .filter(|duration| (Self::MIN..=Self::FEDERATED_MAX).contains(duration))
     }
 
     /// The duration in seconds.
@@ -61,7 +63,11 @@ mod tests {
     #[test]
     fn durations_are_bounded_and_formatted() {
         assert_eq!(RoleSessionDuration::from_seconds(899), None);
-        assert_eq!(RoleSessionDuration::from_seconds(43_201), None);
+        assert_eq!(RoleSessionDuration::from_seconds(129_601), None);
+        assert_eq!(
+            RoleSessionDuration::from_seconds(129_600),
+            Some(RoleSessionDuration::FEDERATED_MAX)
+        );
         assert_eq!(
             RoleSessionDuration::from_seconds(5_400).map(|d| d.to_string()),
             Some("1 h 30 min".to_owned())

@@ -1,5 +1,7 @@
 //! Permission sets in accounts with `trust = "federation-token"`.
 
+use rolecall_core::aws::RoleSessionDuration;
+
 use crate::support::parse;
 
 fn policy(set: &str) -> String {
@@ -65,4 +67,59 @@ fn a_source_identity_is_warned_about() {
         ["sessions of Reader in legacy have no source identity: its trust is \"federation-token\""]
     );
     assert!(!format!("{parsed:?}").contains("canary"));
+}
+
+/// GetFederationToken permits sessions of 36 hours, and roles do not.
+#[test]
+fn sessions_of_roles_last_at_most_12_hours() {
+    let arns = r#"policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#;
+    let role = r#"[[account]]
+id = "444455556666"
+name = "prod"
+"#;
+    for (duration, assignment, with_role, expected) in [
+        ("36h", "", false, None),
+        ("12h", "", true, None),
+        // The shorter one applies.
+        ("36h", "session_duration = \"12h\"", true, None),
+        ("2h", "session_duration = \"36h\"", true, None),
+        (
+            "36h",
+            "",
+            true,
+            Some("sessions of Reader in prod would last 36 h: AWS permits at most 12 h for a role"),
+        ),
+        (
+            "36h",
+            "session_duration = \"13h\"",
+            true,
+            Some("sessions of Reader in prod would last 13 h: AWS permits at most 12 h for a role"),
+        ),
+        (
+            "37h",
+            "",
+            false,
+            Some(
+                "AWS accepts 15m to 12h, and up to 36h in accounts with trust = \"federation-token\"",
+            ),
+        ),
+    ] {
+        let set = format!("{arns}\nsession_duration = \"{duration}\"");
+        let mut text = policy(&set) + assignment;
+        if with_role {
+            text += "\n";
+            text += role;
+        }
+        let parsed = parse(&text).map_err(|errors| errors.to_string());
+        if let (Ok(parsed), "36h", "") = (&parsed, duration, assignment) {
+            let role = parsed.assigned_roles().remove(0);
+            assert_eq!(role.duration_max, RoleSessionDuration::FEDERATED_MAX);
+        }
+        let errors = parsed.err();
+        match (expected, &errors) {
+            (None, None) => {}
+            (Some(expected), Some(errors)) => assert!(errors.contains(expected), "{errors}"),
+            _ => panic!("{text}: {errors:?}"),
+        }
+    }
 }

@@ -203,12 +203,12 @@ fn errors_in_assignments() {
         (
             "session_duration",
             "<\"5m\"",
-            "invalid `session_duration` | AWS accepts 15m to 12h",
+            "invalid `session_duration` | AWS accepts 15m to 12h, and up to 36h in accounts with trust = \"federation-token\"",
         ),
         (
             "session_duration",
             "<\"13h\"",
-            "invalid `session_duration` | AWS accepts 15m to 12h",
+            "invalid `session_duration` | AWS accepts 15m to 12h, and up to 36h in accounts with trust = \"federation-token\"",
         ),
         (
             "session_duration",

@@ -5,7 +5,7 @@ use crate::access::assignment::Scope;
 use crate::access::catalog::Account;
 use crate::access::permission_set::{PermissionSet, SessionPolicies};
 use crate::access::trust::Trust;
-use crate::aws::{AccessKey, AccessKeyId};
+use crate::aws::{AccessKey, AccessKeyId, RoleSessionDuration};
 use crate::base::secret::SecretText;
 use crate::config_file::{Reader, Spot, Value, quoted};
 
@@ -49,6 +49,33 @@ fn secret(
         file.spot.error(message, reason.as_str());
     }
     read.ok()
+}
+
+/// Reports sessions that are longer than AWS permits for a role. Only those of federated users can be.
+pub(super) fn check_duration(
+    spot: Spot<'_>,
+    scope: &Scope,
+    limit: Option<RoleSessionDuration>,
+    accounts: &[Account],
+    sets: &[PermissionSet],
+) {
+    let too_long = scope.pairs_within(None).find_map(|(account, set)| {
+        let (account, set) = (accounts.get(account as usize)?, sets.get(set as usize)?);
+        let configured = set.session_duration.into_iter().chain(limit).min()?;
+        let is_too_long = account.trust.assumes_role() && configured > RoleSessionDuration::MAX;
+        is_too_long.then_some((account, set, configured))
+    });
+    if let Some((account, set, configured)) = too_long {
+        spot.error(
+            format!(
+                "sessions of {} in {} would last {configured}: AWS permits at most {} for a role",
+                set.name,
+                account.name,
+                RoleSessionDuration::MAX
+            ),
+            "set session_duration of this assignment or of the permission set to 12h or less; only accounts with trust = \"federation-token\" permit up to 36h",
+        );
+    }
 }
 
 /// Reports a permission set that such an account cannot use, and one that asks for what such a session does not have.

@@ -136,7 +136,9 @@ pub(super) fn session_duration(reader: &Reader<'_>) -> Option<RoleSessionDuratio
         .ok()
         .and_then(RoleSessionDuration::from_seconds);
     if duration.is_none() {
-        value.invalid("AWS accepts 15m to 12h");
+        value.invalid(
+            "AWS accepts 15m to 12h, and up to 36h in accounts with trust = \"federation-token\"",
+        );
     }
     duration
 }

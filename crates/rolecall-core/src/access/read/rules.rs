@@ -186,6 +186,13 @@ impl RawAssignment<'_> {
             shared.warn(self.rule.spot, &what);
         }
         federation_token::check(self.rule.spot, &scope, accounts, sets);
+        federation_token::check_duration(
+            self.rule.spot,
+            &scope,
+            self.session_duration,
+            accounts,
+            sets,
+        );
         let catalog = (accounts, sets);
         provider_oidc::check(self.rule.spot, &who, &scope, catalog, context);
         if let Some(deny) = denied_by(&who, &scope, denies) {
