@@ -14,6 +14,7 @@ mod name;
 mod oidc_provider;
 mod packed_size;
 mod provider_id_token;
+mod refusal;
 mod role_chaining;
 mod role_policy;
 mod saml;
@@ -44,6 +45,7 @@ pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
 pub use oidc_provider::OidcProviderName;
 pub use packed_size::PackedSize;
 pub use provider_id_token::{ProviderIdToken, UnusableIdToken};
+pub use refusal::{RefusalSubject, StsRefusal};
 pub use role_chaining::{OwnCredentialsState, RoleChaining};
 pub use role_policy::{InlinePolicy, InvalidInlinePolicy, InvalidRolePolicyArn, RolePolicyArn};
 pub use saml::{
@@ -53,7 +55,7 @@ pub use saml::{
 pub use session_policy::{ActionVerdict, InvalidSessionPolicy, PolicyArn, SessionPolicy};
 pub use sts::{
     AssumeRole, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, RoleSessionParameters,
-    Sts, StsError, StsRefusal, StsRequest,
+    Sts, StsError, StsRequest,
 };
 pub use tags::{InvalidTag, RoleSessionTags, TagKey};
 pub use web_identity::{LoginTokenClaims, WebIdentityClaims, WebIdentityIssuer};

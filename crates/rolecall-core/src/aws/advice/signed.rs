@@ -2,7 +2,7 @@
 //! the way and the keys are for operators, in the log.
 
 use super::Advice;
-use crate::aws::{AccessKeyId, CallerIdentity, PrincipalKind, RoleArn, StsRefusal};
+use crate::aws::{AccessKeyId, CallerIdentity, PrincipalKind, RefusalSubject, RoleArn, StsRefusal};
 
 /// Facts for the advice about `AssumeRole`.
 pub(super) struct CallerFacts<'a> {
@@ -78,73 +78,57 @@ impl CallerFacts<'_> {
 pub(super) fn caller_advice(refusal: StsRefusal, facts: &CallerFacts<'_>) -> Option<Advice> {
     let (subject, principal, role) = (facts.subject(), facts.principal(), facts.role);
     let account = role.account();
-    let (explanation, operators) = match refusal {
-        StsRefusal::AccessDenied => (
-            format!("{subject} does not trust Rolecall, or does not exist."),
-            facts.trust("sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity")
-                + facts.external_id(),
-        ),
-        StsRefusal::TagSession => (
+    let (explanation, operators) = match refusal.subject() {
+        RefusalSubject::Policies if refusal == StsRefusal::TagSession => (
             format!("{subject} does not allow session tags."),
             facts.trust("sts:TagSession")
                 + " If it does, compare its conditions on aws:RequestTag and aws:TagKeys with the tags of the permission set.",
         ),
-        StsRefusal::SetSourceIdentity => (
+        RefusalSubject::Policies if refusal == StsRefusal::SetSourceIdentity => (
             format!("{subject} does not allow a source identity."),
             facts.trust("sts:SetSourceIdentity")
                 + " If it does, compare its condition on sts:SourceIdentity with source_identity of the permission set.",
         ),
-        StsRefusal::ExternalId => (
+        RefusalSubject::Policies if refusal == StsRefusal::ExternalId => (
             format!("{subject} requires another external id."),
             format!("Compare sts:ExternalId in the trust policy of {}.{}", facts.refusing(), facts.external_id()),
         ),
-        StsRefusal::ServiceControlPolicy | StsRefusal::ResourceControlPolicy => (
+        RefusalSubject::Policies => (
+            format!("{subject} does not trust Rolecall, or does not exist."),
+            facts.trust("sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity")
+                + facts.external_id(),
+        ),
+        RefusalSubject::Organization => (
             format!("{subject} cannot be assumed: a policy of the AWS organization denies it."),
             format!(
                 "A service control policy of the account of {principal}, or a resource control policy of the account of {}, denies it. Ask the administrators of the AWS organization.",
                 facts.refusing()
             ),
         ),
-        StsRefusal::InvalidCredentials | StsRefusal::Expired => (
+        RefusalSubject::Signer => (
             "AWS does not accept the gateway's own credentials.".to_owned(),
             format!(
                 "The AWS credentials of {principal} are expired, deactivated or incomplete, or the gateway's clock is wrong. rolecalld check --online shows their principal."
             ),
         ),
-        StsRefusal::RegionDisabled => (
+        RefusalSubject::Service if refusal == StsRefusal::RegionDisabled => (
             format!("AWS STS is not active in this Region for account {account}, or for the gateway's own account."),
             format!(
                 "Activate the Region for STS in account {account} and in the account of {principal} (IAM, Account settings), or set sts_region of the account to another one."
             ),
         ),
-        StsRefusal::AccountInactive => (
+        RefusalSubject::Service if refusal == StsRefusal::AccountInactive => (
             "The gateway's own AWS account cannot use AWS STS: it is suspended, or its sign-up is not complete.".to_owned(),
             format!("Check the status of the account of {principal} in AWS Organizations or Billing."),
         ),
-        StsRefusal::Throttled => {
+        RefusalSubject::Service if refusal == StsRefusal::Throttled => {
             return Some(Advice {
                 explanation: "AWS is receiving too many requests from the gateway's own account.".to_owned(),
                 hint: "Try again in a few seconds.".to_owned(),
                 operators: Some(format!("STS throttles the account of {principal}: lower sts_rate in [aws], or ask AWS for a higher quota.")),
             });
         }
-        StsRefusal::ProviderNotRegistered
-        | StsRefusal::Audience
-        | StsRefusal::Metadata
-        | StsRefusal::KeysUnreachable
-        | StsRefusal::Thumbprint
-        | StsRefusal::RoleClaim
-        | StsRefusal::Subject
-        | StsRefusal::InvalidProof
-        | StsRefusal::RejectedClaim
-        | StsRefusal::ProviderUnreachable
-        | StsRefusal::DurationTooLong
-        | StsRefusal::ChainedDurationTooLong
-        | StsRefusal::PackedTooLarge
-        | StsRefusal::MalformedPolicy
-        | StsRefusal::NotSts
-        | StsRefusal::InvalidMessage
-        | StsRefusal::Other => return None,
+        RefusalSubject::Proof | RefusalSubject::Parameters | RefusalSubject::Service => return None,
     };
     Some(for_administrators(explanation, operators))
 }
@@ -156,14 +140,14 @@ pub(super) fn federation_advice(
     key: &AccessKeyId,
 ) -> Option<Advice> {
     let (account, partition) = (role.account(), role.partition());
-    let (explanation, operators) = match refusal {
-        StsRefusal::AccessDenied | StsRefusal::TagSession => (
+    let (explanation, operators) = match refusal.subject() {
+        RefusalSubject::Policies => (
             format!("The IAM user of account {account} is not allowed to issue federation tokens."),
             format!(
                 "In account {account}, allow the user of the access key {key} sts:GetFederationToken and sts:TagSession on arn:{partition}:sts::{account}:federated-user/*."
             ),
         ),
-        StsRefusal::ServiceControlPolicy | StsRefusal::ResourceControlPolicy => (
+        RefusalSubject::Organization => (
             format!(
                 "A policy of the AWS organization denies federation tokens in account {account}."
             ),
@@ -171,34 +155,15 @@ pub(super) fn federation_advice(
                 "A service control policy of account {account} denies sts:GetFederationToken or sts:TagSession to the user of the access key {key}. Ask the administrators of the AWS organization."
             ),
         ),
-        StsRefusal::InvalidCredentials | StsRefusal::Expired => (
+        RefusalSubject::Signer => (
             format!("AWS does not accept the access key of account {account}."),
             format!(
                 "Check that the access key {key} exists and is active in account {account}, that `credentials` of the account names the files with this key and its secret, and that the gateway's clock is synchronized."
             ),
         ),
-        StsRefusal::SetSourceIdentity
-        | StsRefusal::ExternalId
-        | StsRefusal::ProviderNotRegistered
-        | StsRefusal::Audience
-        | StsRefusal::Metadata
-        | StsRefusal::KeysUnreachable
-        | StsRefusal::Thumbprint
-        | StsRefusal::RoleClaim
-        | StsRefusal::Subject
-        | StsRefusal::InvalidProof
-        | StsRefusal::RejectedClaim
-        | StsRefusal::ProviderUnreachable
-        | StsRefusal::DurationTooLong
-        | StsRefusal::ChainedDurationTooLong
-        | StsRefusal::PackedTooLarge
-        | StsRefusal::MalformedPolicy
-        | StsRefusal::RegionDisabled
-        | StsRefusal::AccountInactive
-        | StsRefusal::NotSts
-        | StsRefusal::Throttled
-        | StsRefusal::InvalidMessage
-        | StsRefusal::Other => return None,
+        RefusalSubject::Proof | RefusalSubject::Parameters | RefusalSubject::Service => {
+            return None;
+        }
     };
     Some(for_administrators(explanation, operators))
 }

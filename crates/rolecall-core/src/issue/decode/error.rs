@@ -2,7 +2,8 @@
 
 use crate::access::Grant;
 use crate::aws::{
-    AccessDenied, DenyingPolicy, InvalidDecodedMessage, PolicyKind, StsError, StsRefusal,
+    AccessDenied, DenyingPolicy, InvalidDecodedMessage, PolicyKind, RefusalSubject, StsError,
+    StsRefusal,
 };
 use crate::base::BoxError;
 use crate::issue::IssueError;
@@ -86,47 +87,24 @@ impl DecodeError {
             | StsError::Unanswered { source, .. } => return Self::Unavailable(source),
             StsError::AfterEarlierCalls { error, .. } => return Self::of(*error, grant),
         };
-        let by_organization = |kind| {
-            Some(DenyingPolicy {
-                kind,
+        if refusal == StsRefusal::InvalidMessage {
+            return Self::InvalidMessage;
+        }
+        let named = AccessDenied::read(&message).and_then(|denied| denied.denied_by);
+        let cause = match refusal.subject() {
+            RefusalSubject::Policies => named,
+            RefusalSubject::Organization => Some(named.unwrap_or(DenyingPolicy {
+                kind: match refusal == StsRefusal::ResourceControlPolicy {
+                    true => PolicyKind::ResourceControl,
+                    false => PolicyKind::ServiceControl,
+                },
                 explicit: true,
                 arn: None,
-            })
-        };
-        let claims = AccessDenied::read(&message).and_then(|denied| denied.denied_by);
-        let cause = match refusal {
-            StsRefusal::InvalidMessage => return Self::InvalidMessage,
-            StsRefusal::AccessDenied => claims,
-            StsRefusal::ServiceControlPolicy => {
-                claims.or_else(|| by_organization(PolicyKind::ServiceControl))
-            }
-            StsRefusal::ResourceControlPolicy => {
-                claims.or_else(|| by_organization(PolicyKind::ResourceControl))
-            }
-            StsRefusal::TagSession
-            | StsRefusal::SetSourceIdentity
-            | StsRefusal::ExternalId
-            | StsRefusal::ProviderNotRegistered
-            | StsRefusal::Audience
-            | StsRefusal::Metadata
-            | StsRefusal::KeysUnreachable
-            | StsRefusal::Thumbprint
-            | StsRefusal::RoleClaim
-            | StsRefusal::Subject
-            | StsRefusal::InvalidProof
-            | StsRefusal::RejectedClaim
-            | StsRefusal::ProviderUnreachable
-            | StsRefusal::Expired
-            | StsRefusal::DurationTooLong
-            | StsRefusal::ChainedDurationTooLong
-            | StsRefusal::InvalidCredentials
-            | StsRefusal::PackedTooLarge
-            | StsRefusal::MalformedPolicy
-            | StsRefusal::RegionDisabled
-            | StsRefusal::AccountInactive
-            | StsRefusal::NotSts
-            | StsRefusal::Throttled
-            | StsRefusal::Other => {
+            })),
+            RefusalSubject::Proof
+            | RefusalSubject::Signer
+            | RefusalSubject::Parameters
+            | RefusalSubject::Service => {
                 return Self::Refused {
                     refusal,
                     code,
