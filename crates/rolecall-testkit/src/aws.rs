@@ -229,6 +229,18 @@ impl Aws {
         self.state.requests()
     }
 
+    /// How many requests [`Self::requests`] returns.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        self.state.request_count()
+    }
+
+    /// Those of [`Self::requests`] after the first `count`.
+    #[must_use]
+    pub fn requests_after(&self, count: usize) -> Vec<RecordedRequest> {
+        self.state.requests_after(count)
+    }
+
     /// The most recent role sessions issued, oldest first: at most 20,000.
     #[must_use]
     pub fn issued(&self) -> Vec<Arc<IssuedSession>> {

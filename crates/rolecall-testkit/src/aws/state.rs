@@ -143,7 +143,15 @@ impl AwsState {
     }
 
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        lock(&self.seen).iter().cloned().collect()
+        self.requests_after(0)
+    }
+
+    pub fn request_count(&self) -> usize {
+        lock(&self.seen).len()
+    }
+
+    pub fn requests_after(&self, count: usize) -> Vec<RecordedRequest> {
+        lock(&self.seen).iter().skip(count).cloned().collect()
     }
 
     fn sessions(&self) -> MutexGuard<'_, Recent<Arc<IssuedSession>>> {

@@ -148,7 +148,7 @@ impl Table {
         let csrf = browser.page()?.attributes("input[name=csrf]", "value")?;
         let mut fields = fields.to_vec();
         fields.push(("csrf", csrf.first().context("no form")?));
-        let before = self.fixture.stack.aws.requests().len();
+        let before = self.fixture.stack.aws.request_count();
         let form = self.fixture.stack.at("/credentials");
         let page = browser
             .submit_cross_site_form(self.fixture.stack.url(), &form, &fields)
@@ -162,7 +162,7 @@ impl Table {
             location: String::new(),
             reference: page.header("x-request-id").unwrap_or_default().to_owned(),
             body: page.body().to_owned(),
-            requests: self.fixture.stack.aws.requests().split_off(before),
+            requests: self.fixture.stack.aws.requests_after(before),
         })
     }
 
@@ -189,7 +189,7 @@ impl Table {
                 request.header(BEARER_TOKEN, &self.token)
             }
         };
-        let before = self.fixture.stack.aws.requests().len();
+        let before = self.fixture.stack.aws.request_count();
         let request = request
             .header("x-amz-security-token", FOREIGN)
             .header("user-agent", FOREIGN);
@@ -205,7 +205,7 @@ impl Table {
             location: header(LOCATION.as_str())?,
             reference: header("x-request-id")?,
             body: answer.text().await?,
-            requests: self.fixture.stack.aws.requests().split_off(before),
+            requests: self.fixture.stack.aws.requests_after(before),
         })
     }
 }
