@@ -111,6 +111,10 @@ mod tests {
     const GROUP: u32 = 10_002;
     const OTHER: u32 = 10_003;
 
+    const ACCEPTED: Result<(), PermissionProblem> = Ok(());
+    const OPEN: Result<(), PermissionProblem> = Err(PermissionProblem::Open);
+    const OTHER_OWNER: Result<(), PermissionProblem> = Err(PermissionProblem::OtherOwner);
+
     fn permissions(mode: u32, user: u32, group: u32, is_volume: bool) -> FilePermissions {
         FilePermissions {
             mode,
@@ -126,20 +130,15 @@ mod tests {
             user: US,
             groups: vec![GROUP],
         };
-        let (well, open, foreign) = (
-            Ok(()),
-            Err(PermissionProblem::Open),
-            Err(PermissionProblem::OtherOwner),
-        );
         for (expected, mode, user, is_volume) in [
-            (well, 0o700, US, false),
-            (well, 0o755, ROOT, false),
-            (well, 0o777, ROOT, true),
-            (well, 0o777, US, true),
-            (open, 0o777, ROOT, false),
-            (open, 0o770, US, false),
-            (foreign, 0o777, OTHER, true),
-            (foreign, 0o755, OTHER, false),
+            (ACCEPTED, 0o700, US, false),
+            (ACCEPTED, 0o755, ROOT, false),
+            (ACCEPTED, 0o777, ROOT, true),
+            (ACCEPTED, 0o777, US, true),
+            (OPEN, 0o777, ROOT, false),
+            (OPEN, 0o770, US, false),
+            (OTHER_OWNER, 0o777, OTHER, true),
+            (OTHER_OWNER, 0o755, OTHER, false),
         ] {
             let found = permissions(mode, user, GROUP, is_volume).check_directory(&us);
             assert_eq!(found, expected, "{mode:o} {user} {is_volume}");
@@ -152,21 +151,16 @@ mod tests {
             user: US,
             groups: vec![GROUP],
         };
-        let (well, open, foreign) = (
-            Ok(()),
-            Err(PermissionProblem::Open),
-            Err(PermissionProblem::OtherOwner),
-        );
         for (expected, mode, user, group, is_volume) in [
-            (well, 0o600, US, OTHER, false),
-            (well, 0o400, US, OTHER, true),
-            (well, 0o440, ROOT, GROUP, true),
-            (open, 0o440, ROOT, GROUP, false),
-            (open, 0o440, ROOT, OTHER, true),
-            (open, 0o640, ROOT, GROUP, true),
-            (open, 0o444, ROOT, GROUP, true),
-            (foreign, 0o440, OTHER, GROUP, true),
-            (foreign, 0o600, OTHER, GROUP, false),
+            (ACCEPTED, 0o600, US, OTHER, false),
+            (ACCEPTED, 0o400, US, OTHER, true),
+            (ACCEPTED, 0o440, ROOT, GROUP, true),
+            (OPEN, 0o440, ROOT, GROUP, false),
+            (OPEN, 0o440, ROOT, OTHER, true),
+            (OPEN, 0o640, ROOT, GROUP, true),
+            (OPEN, 0o444, ROOT, GROUP, true),
+            (OTHER_OWNER, 0o440, OTHER, GROUP, true),
+            (OTHER_OWNER, 0o600, OTHER, GROUP, false),
         ] {
             let found = permissions(mode, user, group, is_volume).check_file(&us);
             assert_eq!(found, expected, "{mode:o} {user} {group} {is_volume}");
@@ -182,13 +176,13 @@ mod tests {
         };
         assert_eq!(
             permissions(0o700, OTHER, OTHER, false).check_directory(&root),
-            Ok(())
+            ACCEPTED
         );
         assert_eq!(
             permissions(0o600, OTHER, OTHER, false).check_file(&root),
-            Ok(())
+            ACCEPTED
         );
         let open = permissions(0o777, OTHER, OTHER, true).check_directory(&root);
-        assert_eq!(open, Err(PermissionProblem::OtherOwner));
+        assert_eq!(open, OTHER_OWNER);
     }
 }
