@@ -218,3 +218,39 @@ async fn deactivated_own_key_is_reported() -> Result<()> {
     })
     .await
 }
+
+/// Before the click: what limits the session, and when the console session ends with it.
+#[tokio::test]
+async fn page_of_a_role_says_what_ends_its_sessions() -> Result<()> {
+    const CHAINED: &str = "With the role session. AWS accepts no other duration for role chaining.";
+    const FEDERATED: &str =
+        "With the credentials. AWS accepts no other duration for federated users.";
+    let fixture = every_trust().await?;
+    for account in ACCOUNTS.iter().chain(&TRUST_ACCOUNTS) {
+        let permission_set = expected(account).permission_set;
+        let path = format!(
+            "/console?account={}&permission_set={permission_set}",
+            account.id
+        );
+        let browser = browser_at(&fixture, account, &path).await?;
+        let text = browser.page()?.text();
+        let (chained, federated) = match account.id {
+            id if id == CALLER_VIA_HUB.id => (true, false),
+            id if id == FEDERATION_TOKEN.id => (false, true),
+            _ => (false, false),
+        };
+        let limited = text.contains("Up to 1 h, limited by role chaining");
+        ensure!(
+            (limited, text.contains(CHAINED), text.contains(FEDERATED))
+                == (chained, chained, federated)
+                && text.contains("Console ends") == (chained || federated),
+            "{}: {text}",
+            account.name
+        );
+    }
+    ensure!(
+        fixture.stack.aws.issued().is_empty(),
+        "a GET issues nothing"
+    );
+    Ok(())
+}
