@@ -33,6 +33,11 @@ async fn walk(scheme: &'static str, width: u32) -> Result<()> {
         return Ok(());
     };
     check(&seen, &stack).with_context(|| format!("{seen:#}"))?;
+    let ends = match width < 640 {
+        true => "block none",
+        false => "inline-block \"· \"",
+    };
+    ensure!(seen["ends"] == ends, "{seen:#}");
     let ignored = super::run_script_in("step_up.mjs", settings(false), scheme, width).await?;
     let (stack, seen) = ignored.context("the browser was there before")?;
     super::ensure_clean(&seen).with_context(|| format!("{seen:#}"))?;
