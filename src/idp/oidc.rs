@@ -268,7 +268,8 @@ impl IdentityProvider for OidcProvider {
             nonce: random_token(&*self.entropy),
             code_verifier: random_token(&*self.entropy),
             fresh: self.settings.step_up.reauthenticates(requirements),
-            second_factor: requirements.second_factor,
+            // What a silent sign-in does not confirm is not reported: the person requested nothing.
+            second_factor: requirements.second_factor && !requirements.silent,
             at: self.clock.now(),
         };
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
@@ -301,7 +302,7 @@ impl IdentityProvider for OidcProvider {
         if let Some(claims) = auth_time::claims(&metadata) {
             request = request.add_extra_param("claims", claims);
         }
-        if requirements.silent && !begun.fresh {
+        if requirements.silent {
             request = request.add_prompt(CoreAuthPrompt::None);
         }
         if begun.fresh {

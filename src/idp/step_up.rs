@@ -32,9 +32,10 @@ impl StepUpRule {
         }
     }
 
-    /// The contexts to request.
+    /// The contexts to request. A silent sign-in requests them only if the provider's session can be sufficient.
     pub fn contexts(&self, requirements: &AuthnRequirements) -> &[String] {
-        match requirements.second_factor {
+        let cannot_be_silent = requirements.silent && self.reauthenticate;
+        match requirements.second_factor && !cannot_be_silent {
             true => &self.acr,
             false => &[],
         }
@@ -42,7 +43,8 @@ impl StepUpRule {
 
     /// Whether the provider must authenticate the person again: `prompt=login` with `max_age`, or `ForceAuthn`.
     pub fn reauthenticates(&self, requirements: &AuthnRequirements) -> bool {
-        requirements.fresh || (requirements.second_factor && self.reauthenticate)
+        let again = requirements.fresh || (requirements.second_factor && self.reauthenticate);
+        again && !requirements.silent
     }
 }
 
@@ -77,6 +79,23 @@ mod tests {
             fresh,
             second_factor,
             ..AuthnRequirements::default()
+        }
+    }
+
+    #[test]
+    fn silent_sign_in_keeps_a_second_factor_that_needs_no_page() {
+        let acr = || vec!["urn:mfa".to_owned()];
+        let silent = AuthnRequirements {
+            silent: true,
+            ..requested(false, true)
+        };
+        for (rule, contexts) in [
+            (StepUpRule::default(), 0),
+            (StepUpRule::new(acr(), None), 1),
+            (StepUpRule::new(acr(), Some(true)), 0),
+        ] {
+            assert_eq!(rule.contexts(&silent).len(), contexts, "{rule:?}");
+            assert!(!rule.reauthenticates(&silent), "{rule:?}");
         }
     }
 

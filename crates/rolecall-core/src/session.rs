@@ -93,7 +93,8 @@ pub struct Session {
     /// Address and user agent of the sign-in.
     #[serde(rename = "origin")]
     pub client_info: ClientInfo,
-    /// Key of the form tokens. It stays the same when the secret is replaced, so that open pages keep working.
+    /// Key of the form tokens. It stays the same when the secret is replaced, and when the person signs in again in the same
+    /// browser, so that open pages keep working.
     #[serde(with = "crate::base::secret::sealed_text")]
     pub form_key: SecretText,
     /// Time at which the browser got this secret.
@@ -102,7 +103,8 @@ pub struct Session {
     pub superseded_by: Option<SecretDigest>,
     /// Epoch of the person at the beginning of the session.
     pub epoch: Option<EpochId>,
-    /// Whether the session began with additional verification that an earlier session of the person requested.
+    /// Whether the session began with additional verification that an earlier session of the person requested, on a page of
+    /// the gateway.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stepped_up: bool,
 }

@@ -17,10 +17,9 @@ mod relay_state;
 mod return_to;
 mod saml;
 mod saml_response;
+mod session_request;
 mod sign_out;
-mod silent;
 mod single_logout;
-mod step_up;
 mod verified;
 
 use std::sync::Arc;
@@ -49,9 +48,8 @@ pub use saml::{
     SamlServiceProvider, VerifiedLogoutRequest,
 };
 pub use saml_response::{AcceptedResponse, PostedResponse};
-
+pub use session_request::{SessionRequest, StepUp, StepUpFailed};
 pub use sign_out::{SignOutError, SignedOut};
-pub use step_up::{StepUp, StepUpFailed};
 pub use verified::{GroupsOverage, ReplayKey, VerifiedSignIn};
 
 /// Sign-in and sign-out at the configured providers.
@@ -126,8 +124,8 @@ pub struct AuthnRequirements {
     pub fresh: bool,
     /// The provider must require a second factor (`acr_values`, `RequestedAuthnContext`), if its name is configured.
     pub second_factor: bool,
-    /// The provider must not show a page (`prompt=none`): only for the person of the browser's session, and without
-    /// [`Self::fresh`].
+    /// The provider must not show a page (`prompt=none`): only for the person of the browser's session, and not in a step-up.
+    /// With [`Self::second_factor`], that session has one, which the provider is asked to confirm if it can without a page.
     pub silent: bool,
     /// Suggested account (`login_hint`, OIDC Core 3.1.2.1).
     pub login_hint: Option<EmailAddress>,
@@ -331,12 +329,9 @@ pub struct PendingSignIn {
     /// Slots of the sign-in limit that this sign-in acquired.
     #[serde(default)]
     pub begun_from: Option<AddressSlots>,
-    /// Key of the person whom a silent sign-in must assert; `None` for other sign-ins.
-    #[serde(default)]
-    pub silent_for: Option<SecretDigest>,
-    /// The session that requested additional verification; `None` for other sign-ins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step_up: Option<StepUp>,
+    /// The session that requested it.
+    #[serde(flatten)]
+    pub requested_by: SessionRequest,
 }
 
 impl Record for PendingSignIn {

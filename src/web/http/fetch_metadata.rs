@@ -64,6 +64,12 @@ pub fn is_scripted(request: &HttpRequest) -> bool {
     cross_origin && !has("sec-fetch-user", "?1")
 }
 
+/// Whether a page of the gateway led here (`Sec-Fetch-Site: same-origin`). It is not if the browser does not say so.
+pub fn is_same_origin(request: &HttpRequest) -> bool {
+    let mut values = request.headers().get_all("sec-fetch-site").peekable();
+    values.peek().is_some() && values.all(|sent| sent.as_bytes() == b"same-origin")
+}
+
 /// The error for a request that another page embeds.
 pub fn not_a_navigation() -> PageError {
     PageError::new(
@@ -102,6 +108,26 @@ mod tests {
             assert!(!scripted(&[site(other)]), "{other}");
         }
         assert!(!scripted(&[]), "programs and old browsers");
+    }
+
+    #[test]
+    fn navigation_of_unknown_origin_is_not_from_an_own_page() {
+        let from_own_page = |sites: &[&'static str]| {
+            let request = sites.iter().fold(TestRequest::default(), |request, site| {
+                request.append_header(("sec-fetch-site", *site))
+            });
+            is_same_origin(&request.to_http_request())
+        };
+        assert!(from_own_page(&["same-origin"]));
+        for other in [
+            &[][..],
+            &["none"],
+            &["same-site"],
+            &["cross-site"],
+            &["same-origin", "cross-site"],
+        ] {
+            assert!(!from_own_page(other), "{other:?}");
+        }
     }
 
     #[test]

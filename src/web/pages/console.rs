@@ -38,7 +38,13 @@ pub struct ConsoleFields {
     region: String,
     #[serde(default)]
     sign_out_first: String,
+    /// `credentials` if the page replaces a form for credentials.
+    #[serde(default)]
+    action: String,
 }
+
+/// [`ConsoleFields::action`] of a form for credentials.
+pub const CREDENTIALS: (&str, &str) = ("action", "credentials");
 
 impl ConsoleFields {
     fn destination(&self, signed_in: &SignedIn) -> Result<Option<Destination>, PageError> {
@@ -93,6 +99,7 @@ pub async fn confirm_console(
         });
     let deep_link = link.deep_link();
     let provider = &signed_in.session.identity.provider;
+    let wants_credentials = link.action == CREDENTIALS.1;
     let (duration, console_end, lock) = match &offer.access {
         RoleAccess::Granted(grant) => {
             let duration = site.gateway.issuer().duration(grant);
@@ -105,7 +112,11 @@ pub async fn confirm_console(
             (duration, console_end(grant), None)
         }
         RoleAccess::Locked(role) => {
-            let lock = locked::lock(&role.unmet, provider, &deep_link);
+            let return_to = match wants_credentials {
+                true => link.role.page(&[CREDENTIALS]),
+                false => deep_link.clone(),
+            };
+            let lock = locked::lock(&role.unmet, provider, &return_to);
             (String::new(), "", Some(lock))
         }
     };
@@ -119,6 +130,7 @@ pub async fn confirm_console(
         duration,
         console_end,
         stepped_up,
+        wants_credentials,
         destination: link.destination.clone(),
         default_destination: offer.default_destination.as_url().to_string(),
         regions: regions.collect(),

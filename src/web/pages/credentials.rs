@@ -12,6 +12,7 @@ use rolecall_core::issue::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::console::CREDENTIALS;
 use super::layout::Viewer;
 use super::role::RoleFields;
 use super::sign_in::renew_id_token;
@@ -47,6 +48,7 @@ pub async fn credentials(
         verify: form.verify == "1",
     };
     let return_to = form.role.page(&[]);
+    let after_step_up = form.role.page(&[CREDENTIALS]);
     let own_provider = signed_in.session.identity.provider.clone();
     let json = reply::wants_json(&request);
     let viewer = (!json).then(|| signed_in.viewer());
@@ -72,7 +74,7 @@ pub async fn credentials(
             ..
         }))) if !json => return renew_id_token(&site, &provider, &return_to),
         Err(DetachedError::Failed(error)) => {
-            return Err(locked::issue_error(error, &own_provider, &return_to));
+            return Err(locked::issue_error(error, &own_provider, &after_step_up));
         }
         Err(DetachedError::Request(error)) => return Err(error),
     };

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::base::secret::{SecretText, State};
+use rolecall_core::base::text;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::{EmailAddress, ProviderId};
 use rolecall_core::sign_in::{
@@ -19,7 +20,7 @@ use crate::web::errors::code::OutcomeLabel;
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::uninterrupted;
 use crate::web::http::extract::RequestScope;
-use crate::web::http::fetch_metadata::{is_scripted, require_navigation};
+use crate::web::http::fetch_metadata::{is_same_origin, is_scripted, require_navigation};
 use crate::web::http::reply;
 use crate::web::site::Site;
 use view::{ProviderChoice, SignInPage};
@@ -42,6 +43,9 @@ pub struct SignInQuery {
     mfa: bool,
     #[serde(default)]
     silent: bool,
+    /// Whether a page of another site led to it, and not the page of the gateway that redirects here.
+    #[serde(default)]
+    external: bool,
 }
 
 impl SignInQuery {
@@ -52,20 +56,18 @@ impl SignInQuery {
             .and_then(|text| ReturnTo::unpack(text).ok())
             .unwrap_or_else(ReturnTo::portal)
     }
-}
 
-impl From<SignInQuery> for SignInRequest {
-    fn from(query: SignInQuery) -> Self {
-        let return_to = query.return_to();
-        let email = query.email.as_deref();
-        Self {
+    fn sign_in(&self, request: &HttpRequest) -> SignInRequest {
+        let email = self.email.as_deref();
+        SignInRequest {
             requirements: AuthnRequirements {
-                fresh: query.fresh,
-                second_factor: query.mfa,
-                silent: query.silent,
+                fresh: self.fresh,
+                second_factor: self.mfa,
+                silent: self.silent,
                 login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
             },
-            return_to,
+            return_to: self.return_to(),
+            from_own_page: is_same_origin(request) && !self.external,
         }
     }
 }
@@ -205,10 +207,10 @@ pub async fn start(
     if is_scripted(&request) {
         let provider = site.gateway.sign_ins().provider(&id);
         let provider = provider.ok_or(SignInError::UnknownProvider)?;
-        let to = format!("/sign-in/{id}?{}", request.query_string());
+        let to = format!("/sign-in/{id}?{}&external=true", request.query_string());
         return forward_to_provider(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
     }
-    begin(&scope, &request, &id, query.into_inner().into()).await
+    begin(&scope, &request, &id, query.sign_in(&request)).await
 }
 
 async fn begin(
@@ -257,6 +259,7 @@ pub async fn callback(
             let sign_in = SignInRequest {
                 requirements,
                 return_to,
+                from_own_page: false,
             };
             begin(&scope, &request, &id, sign_in).await
         }
@@ -283,6 +286,13 @@ pub fn finish(
         }
         PageError::from(error).action("Sign in again", format!("/sign-in/{id}"))
     })?;
+    if let Some(error) = &signed_in.id_token_lost {
+        tracing::warn!(
+            provider = label,
+            error = text::chain(error),
+            "an ID token for AWS could not be stored: roles that need it require another sign-in"
+        );
+    }
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
     set.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))?;
@@ -339,4 +349,30 @@ fn parse_callback(query: &str) -> Option<CallbackParams> {
     };
     let state = State::new(state?);
     Some(CallbackParams { state, callback })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn redirect_of_the_gateway_is_not_its_own_link() {
+        let from_own_page = |query: &str, site: &'static str| {
+            let query = Query::<SignInQuery>::from_query(query).unwrap();
+            let request = TestRequest::default().insert_header(("sec-fetch-site", site));
+            query.sign_in(&request.to_http_request()).from_own_page
+        };
+        assert!(from_own_page("mfa=true", "same-origin"));
+        assert!(!from_own_page("mfa=true", "cross-site"));
+        // The page that delays a script of another site leads here.
+        assert!(!from_own_page("mfa=true&external=true", "same-origin"));
+        for forged in ["external=false&external=true", "external=no"] {
+            assert!(
+                Query::<SignInQuery>::from_query(forged).is_err(),
+                "{forged}"
+            );
+        }
+    }
 }

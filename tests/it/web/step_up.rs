@@ -49,11 +49,19 @@ fn parameter(page: &Page, name: &str) -> Option<String> {
     found.map(|(_, value)| value.into_owned())
 }
 
-/// The console page of the role, with the focus on its button or not.
-fn check_open(page: &Page, at: &str, focused: bool) -> Result<()> {
+const CONSOLE: Option<&str> = Some("Open console");
+
+/// The console page of the role, with the focus on this button.
+fn check_open(page: &Page, at: &str, focus: Option<&str>) -> Result<()> {
     ensure!(page.url().as_str() == at, "{}: {}", page.url(), page.text());
     ensure!(!page.select("form.stack")?.is_empty(), "{}", page.text());
-    let expected: &[&str] = if focused { &["stepped-up"] } else { &[] };
+    let focused = page.select("button[autofocus]")?;
+    ensure!(
+        focused == Vec::from_iter(focus),
+        "{focused:?}: {}",
+        page.body()
+    );
+    let expected = Vec::from_iter(focus.map(|_| "stepped-up"));
     let described = page.attributes("button[autofocus]", "aria-describedby")?;
     ensure!(described == expected, "{described:?}: {}", page.body());
     ensure!(page.select("#stepped-up")?.len() == expected.len());
@@ -71,7 +79,7 @@ async fn second_factor_leads_back_to_the_role() -> Result<()> {
         ensure!(parameter(&page, absent).is_none(), "{}", page.url());
     }
     let page = browser.sign_in_at_provider("bob").await?;
-    check_open(&page, &fixture.at(ROLE), true)?;
+    check_open(&page, &fixture.at(ROLE), CONSOLE)?;
     ensure!(
         fixture.stack.aws.issued().is_empty(),
         "a GET issues nothing"
@@ -83,7 +91,7 @@ async fn second_factor_leads_back_to_the_role() -> Result<()> {
     // The link itself never moves the focus: anyone can send it.
     fixture.clock.advance(Duration::from_secs(180));
     let page = browser.open(&fixture.at(ROLE)).await?;
-    check_open(&page, &fixture.at(ROLE), false)
+    check_open(&page, &fixture.at(ROLE), None)
 }
 
 #[tokio::test]
@@ -103,7 +111,7 @@ async fn old_sign_in_is_renewed_without_a_second_factor() -> Result<()> {
     ensure!(parameter(&page, "max_age").as_deref() == Some("1"));
     ensure!(parameter(&page, "acr_values").is_none(), "{}", page.url());
     let page = browser.sign_in_at_provider("bob").await?;
-    check_open(&page, &at, true)
+    check_open(&page, &at, CONSOLE)
 }
 
 #[tokio::test]
@@ -141,7 +149,7 @@ async fn unconfirmed_second_factor_is_reported_once() -> Result<()> {
     let bob = Person::new("bob").groups(["payments-dev"]);
     fixture.stack.provider.put_person(bob.amr(["pwd", "otp"]));
     let page = browser.sign_in_at_provider("bob").await?;
-    check_open(&page, &fixture.at(ROLE), true)
+    check_open(&page, &fixture.at(ROLE), CONSOLE)
 }
 
 #[tokio::test]
@@ -249,35 +257,57 @@ async fn replayed_response_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// The focus returns to the button that was pressed.
 #[tokio::test]
 async fn form_for_a_locked_role_leads_to_step_up() -> Result<()> {
     let fixture = fixture(true).await?;
-    let mut browser = fixture.signed_in("bob").await?;
-    for path in ["/credentials", "/console"] {
-        let pass = pass_of(&browser)?;
-        let answer = fixture.post(&pass, path, &FIELDS).send().await?;
-        let (status, body) = (answer.status(), answer.text().await?);
+    let role = [("account", "444455556666"), ("permission_set", "Fresh")];
+    for (button, action, focus) in [
+        ("Credentials", "&action=credentials", "Get credentials"),
+        ("Console", "", "Open console"),
+    ] {
+        let mut browser = fixture.signed_in("bob").await?;
+        // The portal is open until the sign-in is too old for the role.
+        fixture.clock.advance(Duration::from_secs(90));
+        let page = browser.press(button, &role).await?;
         ensure!(
-            status == 403 && body.contains("The conditions of this role are not met"),
-            "{body}"
+            page.status() == Some(StatusCode::FORBIDDEN)
+                && page
+                    .text()
+                    .contains("The conditions of this role are not met"),
+            "{}",
+            page.text()
         );
-        let href = body
-            .split_once("href=\"/sign-in/example?")
-            .and_then(|(_, rest)| rest.split_once('"'))
-            .context("no link")?
-            .0;
-        let start = format!("/sign-in/example?{}", href.replace("&#38;", "&"));
-        ensure!(
-            start.contains("mfa=true") && !start.contains("fresh"),
-            "{start}"
-        );
-        browser.open(&fixture.at(&start)).await?;
+        browser.click("Sign in again").await?;
         let page = browser.sign_in_at_provider("bob").await?;
-        check_open(&page, &fixture.at(ROLE), true)?;
-        browser = fixture.signed_in("bob").await?;
+        let at = format!("/console?account=444455556666&permission_set=Fresh{action}");
+        check_open(&page, &fixture.at(&at), Some(focus))?;
+        let shared = page.select("#share")?;
+        ensure!(!shared[0].contains("action"), "{shared:?}");
+        // The page keeps it while the role is locked again.
+        fixture.clock.advance(Duration::from_secs(90));
+        let page = browser.reload().await?;
+        ensure!(page.select("form.stack")?.is_empty(), "{}", page.text());
+        browser.click("Sign in again").await?;
+        let page = browser.sign_in_at_provider("bob").await?;
+        check_open(&page, &fixture.at(&at), Some(focus))?;
     }
     ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
+}
+
+/// A link on another site chooses the role: the focus stays where it is.
+#[tokio::test]
+async fn step_up_from_elsewhere_does_not_move_the_focus() -> Result<()> {
+    let fixture = fixture(true).await?;
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("mfa", "true"), ("return_to", ROLE)])
+        .finish();
+    let start = fixture.at(&format!("/sign-in/example?{query}"));
+    let mut browser = fixture.signed_in("bob").await?;
+    browser.open(&start).await?;
+    let page = browser.sign_in_at_provider("bob").await?;
+    check_open(&page, &fixture.at(ROLE), None)
 }
 
 #[tokio::test]
@@ -300,7 +330,7 @@ async fn saml_requests_the_configured_context() -> Result<()> {
     fixture.upstream.put_person(bob.amr(["pwd", "mfa"]));
     // Without ForceAuthn, its session is sufficient.
     let page = browser.click(STEP_UP).await?;
-    check_open(&page, &fixture.at(ROLE), true)
+    check_open(&page, &fixture.at(ROLE), CONSOLE)
 }
 
 #[tokio::test]
@@ -323,7 +353,7 @@ async fn saml_without_a_context_forces_authentication() -> Result<()> {
     fixture.upstream.put_person(bob.amr(["pwd", "mfa"]));
     browser.click("Try again").await?;
     let page = browser.sign_in_at_provider("bob").await?;
-    check_open(&page, &fixture.at(ROLE), true)
+    check_open(&page, &fixture.at(ROLE), CONSOLE)
 }
 
 #[tokio::test]
@@ -349,5 +379,5 @@ async fn step_up_works_with_oidc_provider() -> Result<()> {
         peer.output()
     );
     let page = OidcPeer::sign_in(&mut browser, "bob").await?;
-    check_open(&page, &stack.at(ROLE), true).with_context(|| peer.output())
+    check_open(&page, &stack.at(ROLE), CONSOLE).with_context(|| peer.output())
 }

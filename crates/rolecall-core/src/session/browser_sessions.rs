@@ -301,7 +301,13 @@ impl Sessions {
         };
         self.journal.append(context, ended).await?;
         self.mark_ended(entry.id, entry.ends_at).await?;
-        self.forget_id_tokens(owner.person, Some(entry.id)).await?;
+        self.remove_records(owner, entry).await?;
+        // The mark makes them unusable already.
+        self.forget_id_tokens(owner.person, Some(entry.id)).await
+    }
+
+    /// Removes the records of a session.
+    async fn remove_records(&self, owner: &Owner, entry: &SessionEntry) -> Result<(), StoreError> {
         if let Some(taken) = self.records.take::<Session>(entry.key).await? {
             if let Some(successor) = taken.superseded_by {
                 self.records.take::<Session>(successor).await?;

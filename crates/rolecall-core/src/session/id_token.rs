@@ -1,5 +1,6 @@
-//! ID tokens of providers that accounts trust directly (`trust = "provider-oidc"`): each in a sealed record of its own, and
-//! never in the record of a session.
+//! ID tokens of providers that accounts trust directly (`trust = "provider-oidc"`): each in a sealed record of its own. The
+//! record of a session contains none, unless no account trusted the provider when the session began: that one is for
+//! `id_token_hint` alone, and is not sent to AWS.
 //!
 //! The record ends before the token does, and with the browser session whose sign-in brought the token. It is removed when
 //! that session ends, and not used if the session has ended: an outage of the store during a sign-out leaves nothing usable.

@@ -2,9 +2,7 @@
 
 use crate::audit::{Actor, AuditEventKind, RefusalKind, RequestContext};
 use crate::base::limits;
-use crate::base::secret::{
-    BrowserSecret, SecretDigest, SecretText, SessionSecret, State, random_token,
-};
+use crate::base::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::caller::SessionId;
 use crate::identity::{Identity, ProviderId};
 use crate::record::StoreError;
@@ -12,7 +10,7 @@ use crate::record::rate_limit::AddressSlots;
 use crate::session::{Owner, Session};
 use crate::sign_in::{
     AuthnRequirements, Callback, Challenge, IdentityProvider, PendingSignIn, ProviderError,
-    RejectReason, ReturnTo, SignInError, SignIns, StepUp, VerifiedSignIn, silent, single_logout,
+    RejectReason, ReturnTo, SessionRequest, SignInError, SignIns, VerifiedSignIn, single_logout,
 };
 
 /// Request to sign in.
@@ -22,6 +20,8 @@ pub struct SignInRequest {
     pub requirements: AuthnRequirements,
     /// Page to which the browser returns.
     pub return_to: ReturnTo,
+    /// Whether the link to it is on a page of the gateway, according to the browser.
+    pub from_own_page: bool,
 }
 
 /// Parameters of a provider's callback: untrusted.
@@ -49,7 +49,7 @@ pub(super) struct Continuation<'b> {
     pub(super) unsolicited: bool,
     /// The session that the new one replaces.
     pub(super) replaces: Option<&'b SessionSecret>,
-    /// Whether a session of the person requested additional verification.
+    /// Whether a session of the person requested additional verification, on a page of the gateway.
     pub(super) stepped_up: bool,
 }
 
@@ -71,6 +71,9 @@ pub struct SignInCompleted {
     pub session: Session,
     /// Page to which the browser returns.
     pub return_to: ReturnTo,
+    /// Why the ID token could not be stored, if accounts trust it. The session continues, and a role of these accounts requires
+    /// another sign-in.
+    pub id_token_lost: Option<StoreError>,
 }
 
 impl SignIns {
@@ -94,13 +97,10 @@ impl SignIns {
         self.journal.accepts().await?;
         let session = secrets.session.as_ref();
         let begun_from = self.admit_sign_in(context, session).await?;
-        let silent_for = self
-            .prepare_silent(provider, session, &mut request.requirements)
+        let requested_by = self
+            .session_request(provider, session, &mut request)
             .await?;
-        let step_up = self
-            .step_up(provider, session, &request.requirements)
-            .await?;
-        let bound = (begun_from.clone(), silent_for, step_up);
+        let bound = (begun_from.clone(), requested_by);
         let begin = self.begin_at(adapter.as_ref(), secrets.browser, request, bound);
         let begun = begin.await;
         if let Err(error) = &begun {
@@ -119,11 +119,7 @@ impl SignIns {
         adapter: &dyn IdentityProvider,
         browser: Option<BrowserSecret>,
         request: SignInRequest,
-        (begun_from, silent_for, step_up): (
-            Option<AddressSlots>,
-            Option<SecretDigest>,
-            Option<StepUp>,
-        ),
+        (begun_from, requested_by): (Option<AddressSlots>, SessionRequest),
     ) -> Result<SignInStarted, SignInError> {
         let entropy = self.entropy.as_ref();
         let state = State::new(random_token(entropy));
@@ -135,8 +131,7 @@ impl SignIns {
             correlation,
             return_to: request.return_to,
             begun_from,
-            silent_for,
-            step_up,
+            requested_by,
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
         self.records.insert(state.digest(), &pending, until).await?;
@@ -176,7 +171,7 @@ impl SignIns {
                     return_to: pending.return_to.clone(),
                     unsolicited: false,
                     replaces: secrets.session.as_ref(),
-                    stepped_up: pending.step_up.is_some(),
+                    stepped_up: pending.requested_by.is_own_step_up(),
                 };
                 self.finish_verified(context, verified, continuation).await
             }
@@ -255,10 +250,11 @@ impl SignIns {
             identity.evidence = identity.evidence.without_id_token();
         }
         let replaced = continuation.replaces;
-        let signed_in = self.begin_session(context, identity, continuation).await?;
+        let mut signed_in = self.begin_session(context, identity, continuation).await?;
         if let Some(token) = id_token {
+            // The session is in the audit trail. The browser must receive its secret.
             let kept = self.sessions.keep_id_token(&signed_in.session, token);
-            kept.await?;
+            signed_in.id_token_lost = kept.await.err();
         }
         if let Some(replaced) = replaced {
             self.replace_session(context, replaced).await?;
@@ -295,19 +291,33 @@ impl SignIns {
         if &pending.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let silent_for = pending.silent_for;
+        let requested_by = &pending.requested_by;
         let verified = adapter.complete(pending.correlation.clone(), callback);
         match verified.await {
             Ok(verified) => {
-                let person = silent_for.or(pending.step_up.as_ref().map(StepUp::person));
-                silent::check_person(&verified.identity, person)?;
+                requested_by.check_person(&verified.identity)?;
                 Ok(verified)
             }
-            Err(error) => {
-                let return_to = pending.return_to.clone();
-                Err(silent::refused(error, silent_for, return_to))
-            }
+            Err(error) => Err(requested_by.refused(error, pending.return_to.clone())),
         }
+    }
+
+    /// The key of the forms of a new session. It is that of the session that it replaces, if that is one of the same person:
+    /// forms on pages that are open in other windows keep working.
+    async fn form_key(
+        &self,
+        identity: &Identity,
+        replaced: Option<&SessionSecret>,
+    ) -> Result<SecretText, StoreError> {
+        let replaced = match replaced {
+            Some(secret) => self.sessions.session(secret).await?,
+            None => None,
+        };
+        let replaced = replaced.filter(|session| session.identity.key() == identity.key());
+        Ok(match replaced {
+            Some(session) => session.form_key,
+            None => SecretText::new(random_token(self.entropy.as_ref())),
+        })
     }
 
     /// Starts a session. If the provider has ended it meanwhile, its end is audited as such.
@@ -318,6 +328,7 @@ impl SignIns {
         continuation: Continuation<'_>,
     ) -> Result<SignInCompleted, SignInError> {
         let now = self.clock.now();
+        let form_key = self.form_key(&identity, continuation.replaces).await?;
         let secret = SessionSecret::generate(self.entropy.as_ref(), identity.key());
         let id = SessionId::of(secret.digest());
         let latest = now + self.lifetimes.absolute;
@@ -331,7 +342,7 @@ impl SignIns {
             last_seen_at: now,
             ends_at,
             client_info: context.client_info.clone(),
-            form_key: SecretText::new(random_token(self.entropy.as_ref())),
+            form_key,
             secret_since: now,
             superseded_by: None,
             epoch: self
@@ -373,6 +384,7 @@ impl SignIns {
             secret,
             session,
             return_to: continuation.return_to,
+            id_token_lost: None,
         })
     }
 }

@@ -49,11 +49,6 @@ pub enum SignInError {
 }
 
 impl SignInError {
-    /// Whether an ordinary sign-in follows.
-    pub(super) fn is_interaction_required(&self) -> bool {
-        matches!(self, Self::InteractionRequired(_))
-    }
-
     /// Stable code for the audit trail and for metrics.
     pub fn code(&self) -> &'static str {
         match self {

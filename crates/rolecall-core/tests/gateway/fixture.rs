@@ -18,7 +18,7 @@ use rolecall_core::access::{Policy, RoleRequest};
 use rolecall_core::audit::{ReferenceId, RequestContext};
 use rolecall_core::aws::{AccountId, Partition};
 use rolecall_core::base::limits;
-use rolecall_core::base::secret::{BrowserSecret, SecretText, State};
+use rolecall_core::base::secret::{BrowserSecret, SecretText, SessionSecret, State};
 use rolecall_core::caller::ClientInfo;
 use rolecall_core::clients::StartUrls;
 use rolecall_core::gateway::{Gateway, Ports};
@@ -52,14 +52,15 @@ pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
 pub struct StartedSignIn {
     pub state: State,
     pub browser: BrowserSecret,
+    pub session: Option<SessionSecret>,
 }
 
 impl StartedSignIn {
-    /// What its browser sends when it has no session.
+    /// What its browser sends.
     pub fn secrets(&self) -> BrowserSecrets {
         BrowserSecrets {
             browser: Some(self.browser.clone()),
-            session: None,
+            session: self.session.clone(),
         }
     }
 }
@@ -197,10 +198,23 @@ impl Fixture {
             browser,
             session: None,
         };
+        self.begin_request(provider, context, secrets, sign_in_request(return_to))
+            .await
+    }
+
+    /// Starts this sign-in in a browser with these secrets.
+    pub async fn begin_request(
+        &self,
+        provider: &str,
+        context: &RequestContext,
+        secrets: BrowserSecrets,
+        request: SignInRequest,
+    ) -> Result<StartedSignIn, SignInError> {
+        let session = secrets.session.clone();
         let begun = self
             .gateway
             .sign_ins()
-            .begin_sign_in(context, &id(provider), secrets, sign_in_request(return_to))
+            .begin_sign_in(context, &id(provider), secrets, request)
             .await?;
         let Challenge::Redirect(url) = begun.challenge else {
             panic!("the scripted provider redirects");
@@ -209,6 +223,7 @@ impl Fixture {
         Ok(StartedSignIn {
             state: State::new(state.1),
             browser: begun.browser,
+            session,
         })
     }
 
@@ -219,13 +234,22 @@ impl Fixture {
         begun: &StartedSignIn,
         person: &str,
     ) -> Result<SignInCompleted, SignInError> {
+        self.return_to_callback(provider, begun, code(person)).await
+    }
+
+    pub async fn return_to_callback(
+        &self,
+        provider: &str,
+        begun: &StartedSignIn,
+        callback: Callback,
+    ) -> Result<SignInCompleted, SignInError> {
         self.gateway
             .sign_ins()
             .complete_sign_in(
                 &context(),
                 &id(provider),
                 &begun.secrets(),
-                callback_params(&begun.state, code(person)),
+                callback_params(&begun.state, callback),
             )
             .await
     }
@@ -318,6 +342,7 @@ pub fn sign_in_request(return_to: ReturnTo) -> SignInRequest {
     SignInRequest {
         requirements: AuthnRequirements::default(),
         return_to,
+        from_own_page: false,
     }
 }
 

@@ -37,6 +37,7 @@ async fn renew(fixture: &Fixture, old: &SignInCompleted) -> SignInCompleted {
         secret,
         session,
         return_to: old.return_to.clone(),
+        id_token_lost: None,
     }
 }
 

@@ -148,6 +148,7 @@ async fn response_without_pending_sign_in_is_not_stored() {
     let unknown = StartedSignIn {
         state: State::new("i".repeat(43)),
         browser: BrowserSecret::new("b"),
+        session: None,
     };
     assert!(fixture.hold(&unknown, "alice a1 s1").await.is_err());
     assert_eq!(fixture.refusal().await, "expired_state");

@@ -4,67 +4,28 @@ use chrono::TimeDelta;
 use rolecall_core::access::Unmet;
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
-use rolecall_core::base::secret::{BrowserSecret, State};
 use rolecall_core::issue::IssueError;
 use rolecall_core::sign_in::{
-    AuthnRequirements, BrowserSecrets, Callback, Challenge, ProviderError, RejectReason, ReturnTo,
-    SignInCompleted, SignInError, SignInRequest,
+    BrowserSecrets, Callback, ProviderError, RejectReason, ReturnTo, SignInCompleted, SignInError,
 };
 
-use crate::fixture::{Fixture, callback_params, code, context, id, role};
+use crate::fixture::{Fixture, StartedSignIn, context, role, sign_in_request};
 
 const PAGE: &str = "/console?account=777788889999&permission_set=Careful";
 
-/// A step-up in progress.
-struct StartedStepUp {
-    state: State,
-    browser: BrowserSecret,
-}
-
 impl Fixture {
-    async fn step_up(&self, session: Option<&SignInCompleted>, provider: &str) -> StartedStepUp {
+    /// A step-up to which a page of the gateway leads.
+    async fn step_up(&self, session: Option<&SignInCompleted>, provider: &str) -> StartedSignIn {
+        let mut request = sign_in_request(ReturnTo::parse(PAGE).unwrap());
+        request.requirements.second_factor = true;
+        request.from_own_page = true;
         let secrets = BrowserSecrets {
             browser: None,
             session: session.map(|known| known.secret.clone()),
         };
-        let request = SignInRequest {
-            requirements: AuthnRequirements {
-                second_factor: true,
-                ..AuthnRequirements::default()
-            },
-            return_to: ReturnTo::parse(PAGE).unwrap(),
-        };
-        let sign_ins = self.gateway.sign_ins();
-        let begun = sign_ins
-            .begin_sign_in(&context(), &id(provider), secrets, request)
+        self.begin_request(provider, &context(), secrets, request)
             .await
-            .unwrap();
-        let Challenge::Redirect(url) = begun.challenge else {
-            panic!("the scripted provider redirects");
-        };
-        let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
-        StartedStepUp {
-            state: State::new(state.1),
-            browser: begun.browser,
-        }
-    }
-
-    async fn returned(
-        &self,
-        session: &SignInCompleted,
-        provider: &str,
-        begun: &StartedStepUp,
-        callback: Callback,
-    ) -> Result<SignInCompleted, SignInError> {
-        let secrets = BrowserSecrets {
-            browser: Some(begun.browser.clone()),
-            session: Some(session.secret.clone()),
-        };
-        let returned = callback_params(&begun.state, callback);
-        let sign_ins = self.gateway.sign_ins();
-        sign_ins
-            .complete_sign_in(&context(), &id(provider), &secrets, returned)
-            .await
+            .unwrap()
     }
 }
 
@@ -83,7 +44,7 @@ async fn second_factor_unlocks_the_role_in_a_new_session() {
 
     let begun = fixture.step_up(Some(&old), "okta").await;
     use_second_factor(&fixture, "bob");
-    let new = fixture.returned(&old, "okta", &begun, code("bob")).await;
+    let new = fixture.complete("okta", &begun, "bob").await;
     let new = new.unwrap();
     assert_eq!(new.return_to.as_str(), PAGE);
     fixture.issue(&new.session, &careful).await.unwrap();
@@ -95,6 +56,40 @@ async fn second_factor_unlocks_the_role_in_a_new_session() {
     assert!(!new.session.has_just_stepped_up(fixture.now()));
 }
 
+/// Anyone can send a link to a step-up with a role of their choice.
+#[tokio::test]
+async fn step_up_from_another_site_does_not_move_the_focus() {
+    let fixture = Fixture::new();
+    let old = fixture.sign_in("okta", "bob").await;
+    let mut request = sign_in_request(ReturnTo::parse(PAGE).unwrap());
+    request.requirements.second_factor = true;
+    let secrets = BrowserSecrets {
+        browser: None,
+        session: Some(old.secret.clone()),
+    };
+    let begun = fixture
+        .begin_request("okta", &context(), secrets, request)
+        .await
+        .unwrap();
+    use_second_factor(&fixture, "bob");
+    let new = fixture.complete("okta", &begun, "bob").await.unwrap();
+    assert!(new.session.identity.mfa && !new.session.has_just_stepped_up(fixture.now()));
+    // It is a step-up nevertheless.
+    let old = new;
+    let mut request = sign_in_request(ReturnTo::parse(PAGE).unwrap());
+    request.requirements.fresh = true;
+    let secrets = BrowserSecrets {
+        browser: None,
+        session: Some(old.secret),
+    };
+    let begun = fixture
+        .begin_request("okta", &context(), secrets, request)
+        .await
+        .unwrap();
+    let error = fixture.complete("okta", &begun, "alice").await.unwrap_err();
+    assert_eq!(error.code(), "other_person");
+}
+
 #[tokio::test]
 async fn other_person_is_refused_and_session_gains_nothing() {
     let fixture = Fixture::new();
@@ -102,7 +97,7 @@ async fn other_person_is_refused_and_session_gains_nothing() {
     let begun = fixture.step_up(Some(&bob), "okta").await;
     use_second_factor(&fixture, "alice");
     fixture.trail.take();
-    let error = fixture.returned(&bob, "okta", &begun, code("alice")).await;
+    let error = fixture.complete("okta", &begun, "alice").await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), "other_person");
     let SignInError::StepUp(failed) = error else {
@@ -123,7 +118,7 @@ async fn other_person_is_refused_and_session_gains_nothing() {
     assert_eq!(error.code(), "condition");
 
     // The state is used, also for the right person.
-    let again = fixture.returned(&bob, "okta", &begun, code("bob")).await;
+    let again = fixture.complete("okta", &begun, "bob").await;
     assert_eq!(again.unwrap_err().code(), "expired_state");
 }
 
@@ -137,7 +132,7 @@ async fn failed_step_up_keeps_the_session() {
         iss: None,
     };
     let begun = fixture.step_up(Some(&bob), "okta").await;
-    let error = fixture.returned(&bob, "okta", &begun, canceled()).await;
+    let error = fixture.return_to_callback("okta", &begun, canceled()).await;
     assert_eq!(error.unwrap_err().code(), "access_denied");
     assert!(fixture.is_live(&bob).await);
 
@@ -145,7 +140,7 @@ async fn failed_step_up_keeps_the_session() {
     fixture
         .okta
         .fail_once(|| ProviderError::rejected(RejectReason::NotFresh, "auth_time is old"));
-    let error = fixture.returned(&bob, "okta", &begun, code("bob")).await;
+    let error = fixture.complete("okta", &begun, "bob").await;
     let error = error.unwrap_err();
     assert!(
         matches!(&error, SignInError::StepUp(failed) if failed.second_factor),
@@ -160,21 +155,22 @@ async fn step_up_requires_a_live_session_at_the_provider() {
     let fixture = Fixture::new();
     let bob = fixture.sign_in("okta", "bob").await;
     // Without a session it is a sign-in of anyone.
-    let begun = fixture.step_up(None, "okta").await;
-    let alice = fixture.returned(&bob, "okta", &begun, code("alice")).await;
+    let mut begun = fixture.step_up(None, "okta").await;
+    begun.session = Some(bob.secret);
+    let alice = fixture.complete("okta", &begun, "alice").await;
     assert!(!alice.unwrap().session.stepped_up);
 
     // The same at another provider, whose people are different ones.
     let bob = fixture.sign_in("okta", "bob").await;
     let begun = fixture.step_up(Some(&bob), "google").await;
-    let other = fixture.returned(&bob, "google", &begun, code("bob")).await;
+    let other = fixture.complete("google", &begun, "bob").await;
     assert!(!other.unwrap().session.stepped_up);
 
     // And after the session has expired.
     let bob = fixture.sign_in("okta", "bob").await;
     fixture.clock.advance(TimeDelta::days(2));
     let begun = fixture.step_up(Some(&bob), "okta").await;
-    let alice = fixture.returned(&bob, "okta", &begun, code("alice")).await;
+    let alice = fixture.complete("okta", &begun, "alice").await;
     assert!(!alice.unwrap().session.stepped_up);
 }
 

@@ -22,8 +22,10 @@ pub struct ConsolePage {
     pub duration: String,
     /// When the console session ends, if it cannot have a duration of its own; empty otherwise.
     pub console_end: &'static str,
-    /// Whether the user returns from additional verification: the button has the focus, and a notice says why.
+    /// Whether the user returns from additional verification: a button has the focus, and a notice says why.
     pub stepped_up: bool,
+    /// Whether that is the button for credentials, not the one for the console.
+    pub wants_credentials: bool,
     /// The destination of the link: a service or a console URL; empty for the default of the permission set.
     pub destination: String,
     /// The URL of an empty destination, such as `https://console.aws.amazon.com/cloudwatch/`.
@@ -76,6 +78,7 @@ mod samples {
                 duration: "1 h, limited by assignment payments-developers".into(),
                 console_end: "",
                 stepped_up: false,
+                wants_credentials: false,
                 destination: String::new(),
                 default_destination: "https://console.aws.amazon.com/cloudwatch/".into(),
                 regions: vec![region("eu-central-1", "Europe (Frankfurt)", false), region("eu-west-1", "Europe (Ireland)", true), region("us-east-1", "US East (N. Virginia)", false)],
@@ -112,6 +115,7 @@ mod samples {
                 duration: HOSTILE.into(),
                 console_end: HOSTILE,
                 stepped_up: true,
+                wants_credentials: true,
                 destination: HOSTILE.into(),
                 default_destination: HOSTILE.into(),
                 regions: vec![region(HOSTILE, HOSTILE, true)],

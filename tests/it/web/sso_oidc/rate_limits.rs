@@ -188,7 +188,8 @@ async fn scripted_navigations_do_not_use_up_sign_ins() -> Result<()> {
             .headers()
             .get("refresh")
             .context("no Refresh header")?;
-        ensure!(refresh.to_str()? == format!("1; url={path}"), "{refresh:?}");
+        let expected = format!("1; url={path}&external=true");
+        ensure!(refresh.to_str()? == expected, "{refresh:?}");
     }
     for _ in 0..3 {
         let clicked = cross_site().header("sec-fetch-user", "?1").send().await?;

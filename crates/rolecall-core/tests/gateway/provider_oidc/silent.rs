@@ -1,69 +1,33 @@
 //! Silent sign-ins, which renew an ID token.
 
 use rolecall_core::audit::AuditEventKind;
-use rolecall_core::base::secret::{BrowserSecret, SessionSecret, State};
+use rolecall_core::base::secret::SessionSecret;
 use rolecall_core::sign_in::{
-    AuthnRequirements, BrowserSecrets, Challenge, PendingSignIn, ProviderError, ReturnTo,
-    SignInCompleted, SignInError, SignInRequest,
+    AuthnRequirements, BrowserSecrets, ProviderError, ReturnTo, SignInCompleted, SignInError,
 };
 
-use super::fixture;
-use crate::fixture::{Fixture, ID_TOKEN_LIFE, callback_params, code, context, developer, id};
-
-/// A silent sign-in of a browser.
-struct Silent {
-    state: State,
-    browser: BrowserSecret,
-    session: Option<SessionSecret>,
-}
+use super::{fixture, must_sign_in_again};
+use crate::fixture::{Fixture, ID_TOKEN_LIFE, StartedSignIn, context, developer, sign_in_request};
 
 fn page() -> ReturnTo {
     ReturnTo::parse("/console?account=111122223333&permission_set=Developer").unwrap()
 }
 
 impl Fixture {
-    async fn begin_silently(&self, provider: &str, session: Option<SessionSecret>) -> Silent {
-        let request = SignInRequest {
-            requirements: AuthnRequirements {
-                silent: true,
-                ..AuthnRequirements::default()
-            },
-            return_to: page(),
-        };
+    async fn begin_silently(
+        &self,
+        provider: &str,
+        session: Option<SessionSecret>,
+    ) -> StartedSignIn {
+        let mut request = sign_in_request(page());
+        request.requirements.silent = true;
         let secrets = BrowserSecrets {
             browser: None,
-            session: session.clone(),
-        };
-        let sign_ins = self.gateway.sign_ins();
-        let begun = sign_ins
-            .begin_sign_in(&context(), &id(provider), secrets, request)
-            .await
-            .unwrap();
-        let Challenge::Redirect(url) = begun.challenge else {
-            panic!("the scripted provider redirects");
-        };
-        let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
-        Silent {
-            state: State::new(state.1),
-            browser: begun.browser,
             session,
-        }
-    }
-
-    async fn return_from(
-        &self,
-        silent: Silent,
-        person: &str,
-    ) -> Result<SignInCompleted, SignInError> {
-        let secrets = BrowserSecrets {
-            browser: Some(silent.browser),
-            session: silent.session,
         };
-        let params = callback_params(&silent.state, code(person));
-        let sign_ins = self.gateway.sign_ins();
-        sign_ins
-            .complete_sign_in(&context(), &id("okta"), &secrets, params)
+        self.begin_request(provider, &context(), secrets, request)
             .await
+            .unwrap()
     }
 }
 
@@ -80,7 +44,7 @@ async fn silent_sign_in_renews_the_token() {
     let asked = fixture.okta.requirements();
     assert!(asked.silent);
     assert_eq!(asked.login_hint, old.session.identity.email);
-    let new = fixture.return_from(silent, "alice").await.unwrap();
+    let new = fixture.complete("okta", &silent, "alice").await.unwrap();
     assert_eq!(new.return_to, page());
     assert!(!fixture.is_live(&old).await, "the session was replaced");
     // The end of the replaced session does not remove the token of the new one.
@@ -115,7 +79,7 @@ async fn provider_that_needs_the_person_is_followed_by_a_full_sign_in() {
             error,
             explanation: None,
         });
-        let returned = fixture.return_from(silent, "alice").await;
+        let returned = fixture.complete("okta", &silent, "alice").await;
         let Err(SignInError::InteractionRequired(return_to)) = returned else {
             panic!("{returned:?}");
         };
@@ -131,7 +95,7 @@ async fn provider_that_needs_the_person_is_followed_by_a_full_sign_in() {
             error,
             explanation: None,
         });
-        let returned = fixture.return_from(begun, "alice").await;
+        let returned = fixture.complete("okta", &begun, "alice").await;
         assert!(
             matches!(returned, Err(SignInError::Provider(_))),
             "{returned:?}"
@@ -147,7 +111,7 @@ async fn silent_sign_in_of_another_person_changes_nothing() {
         .begin_silently("okta", Some(alice.secret.clone()))
         .await;
     fixture.trail.take();
-    let returned = fixture.return_from(silent, "bob").await;
+    let returned = fixture.complete("okta", &silent, "bob").await;
     assert!(
         matches!(returned, Err(SignInError::OtherPerson)),
         "{returned:?}"
@@ -162,12 +126,115 @@ async fn silent_sign_in_of_another_person_changes_nothing() {
     assert_eq!(fixture.sent_token(), "canary-id-token-of-alice");
 }
 
-#[test]
-fn pending_sign_ins_of_earlier_versions_open() {
-    let digest = serde_json::to_value(State::new("x").digest()).unwrap();
-    let stored = serde_json::json!({
-        "provider": "okta", "browser": digest, "correlation": {}, "return_to": "/",
-    });
-    let pending: PendingSignIn = serde_json::from_value(stored).unwrap();
-    assert_eq!(pending.silent_for, None);
+/// A session with a second factor does not lose it, if the provider can confirm it without a page.
+#[tokio::test]
+async fn silent_sign_in_asks_for_the_second_factor_of_the_session() {
+    let fixture = fixture();
+    for mfa in [false, true] {
+        fixture.okta.update_person("alice", |one| one.mfa = mfa);
+        let session = fixture.sign_in("okta", "alice").await.secret;
+        fixture.begin_silently("okta", Some(session)).await;
+        let asked = fixture.okta.requirements();
+        assert_eq!((asked.silent, asked.second_factor), (true, mfa));
+    }
+}
+
+#[tokio::test]
+async fn step_up_is_never_silent() {
+    let fixture = fixture();
+    let alice = fixture.sign_in("okta", "alice").await;
+    for (fresh, second_factor) in [(true, false), (false, true)] {
+        let mut request = sign_in_request(page());
+        request.requirements = AuthnRequirements {
+            fresh,
+            second_factor,
+            silent: true,
+            login_hint: None,
+        };
+        let secrets = BrowserSecrets {
+            browser: None,
+            session: Some(alice.secret.clone()),
+        };
+        let begun = fixture
+            .begin_request("okta", &context(), secrets, request)
+            .await
+            .unwrap();
+        assert!(!fixture.okta.requirements().silent);
+        fixture.okta.fail_once(|| ProviderError::Refused {
+            error: "login_required",
+            explanation: None,
+        });
+        let returned = fixture.complete("okta", &begun, "alice").await;
+        assert!(
+            matches!(returned, Err(SignInError::StepUp(_))),
+            "{returned:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn forms_of_open_pages_stay_valid_for_the_same_person() {
+    let fixture = fixture();
+    let old = fixture.sign_in("okta", "alice").await;
+    let form_key = |signed_in: &SignInCompleted| signed_in.session.form_key.expose().to_owned();
+    let silent = fixture
+        .begin_silently("okta", Some(old.secret.clone()))
+        .await;
+    let new = fixture.complete("okta", &silent, "alice").await.unwrap();
+    assert_ne!(new.session.id, old.session.id);
+    assert_eq!(form_key(&new), form_key(&old));
+    // Not for another person in the same browser, and not for a session that has ended.
+    for (session, person) in [(&new, "bob"), (&old, "alice")] {
+        let mut begun = fixture.begin("okta").await;
+        begun.session = Some(session.secret.clone());
+        let other = fixture.complete("okta", &begun, person).await.unwrap();
+        assert_ne!(form_key(&other), form_key(session), "{person}");
+    }
+}
+
+/// The session is in the audit trail, and its secret reaches the browser.
+#[tokio::test]
+async fn failure_to_keep_the_token_does_not_fail_the_sign_in() {
+    for calls in 0.. {
+        let fixture = fixture();
+        let begun = fixture.begin("okta").await;
+        fixture.store.outage.fail_once_after(calls);
+        let signed_in = fixture.complete("okta", &begun, "alice").await;
+        let failed = !fixture.store.outage.has_pending_failure();
+        fixture.store.outage.repair();
+        let Ok(signed_in) = signed_in else {
+            continue;
+        };
+        assert!(failed, "no call stores the token");
+        if signed_in.id_token_lost.is_none() {
+            continue;
+        }
+        assert!(fixture.is_live(&signed_in).await);
+        assert!(fixture.store.keys("id-token").is_empty());
+        must_sign_in_again(fixture.issue(&signed_in.session, &developer()).await);
+        return;
+    }
+}
+
+/// A session that ends is removed even if its token cannot be.
+#[tokio::test]
+async fn failure_to_remove_the_token_ends_the_session() {
+    for calls in 0.. {
+        let fixture = fixture();
+        let alice = fixture.sign_in("okta", "alice").await;
+        let sign_ins = fixture.gateway.sign_ins();
+        fixture.store.outage.fail_once_after(calls);
+        let context = context();
+        let ended = sign_ins.sign_out(&context, &alice.session, &alice.secret);
+        let ended = ended.await.is_ok();
+        let failed = !fixture.store.outage.has_pending_failure();
+        fixture.store.outage.repair();
+        assert!(failed, "no call removes the token");
+        let tokens = fixture.store.keys("id-token").len();
+        if fixture.store.keys("session").is_empty() && tokens == 1 {
+            assert!(!ended, "the failure is reported");
+            assert!(!fixture.is_live(&alice).await);
+            return;
+        }
+    }
 }
