@@ -34,6 +34,8 @@ use pages::{
 use saml::via_provider;
 
 const FORM_BYTES_MAX: usize = 16 * 1024;
+/// Maximum size of the form with the text of an error, which is percent-encoded: three bytes for each punctuation mark or line break.
+const DECODE_FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// A page or document that supports GET and HEAD (RFC 9110 9.3.2). Paths that start, continue or end a flow support only GET,
 /// so that a HEAD request has no effect.
@@ -77,7 +79,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
         .service(readable("/config", terminal::show))
-        .service(readable("/decode", decode::show).post(decode::decode))
+        .service(
+            readable("/decode", decode::show)
+                .app_data(FormConfig::default().limit(DECODE_FORM_BYTES_MAX))
+                .post(decode::decode),
+        )
         .service(resource("/assignment/accounts").get(sso::list_accounts))
         .service(resource("/assignment/roles").get(sso::list_account_roles))
         .service(resource("/federation/credentials").get(sso::get_role_credentials))

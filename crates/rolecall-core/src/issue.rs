@@ -37,6 +37,7 @@ use crate::base::{Clock, Entropy, limits};
 use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
 use crate::issue::admission::StsQuota;
+use crate::issue::decode::decoding_policies;
 use crate::issue::packed::Fitted;
 use crate::issue::via_provider::ProviderProof;
 use crate::record::rate_limit::RateCounters;
@@ -47,8 +48,8 @@ use crate::sign_in::SignIns;
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use credentials::CredentialsRequest;
 pub use decode::{
-    CannotDecode, DecodeError, DenialCause, DeniedPrincipal, SessionLimit, SessionLimitVerdict,
-    decoding_policies,
+    CannotDecode, DecodeError, DecodingRoles, DenialCause, DeniedPrincipal, SessionLimit,
+    SessionLimitVerdict,
 };
 pub use error::{IssueError, Refused};
 pub use id_token::IdTokenError;

@@ -10,9 +10,11 @@ use actix_web::web::Query;
 use rolecall_core::access::{Grants, RoleRequest};
 use rolecall_core::aws::{DecodedAuthorization, EncodedMessage, ErrorText};
 use rolecall_core::base::limits;
-use rolecall_core::issue::{DecodeError, DeniedPrincipal};
+use rolecall_core::issue::{DecodeError, DeniedPrincipal, IdTokenError, IssueError};
 use serde::Deserialize;
 
+use super::layout::PageLink;
+use super::sign_in::silent_path;
 use crate::web::errors::page::PageError;
 use crate::web::http::detached::{DetachedError, detached};
 use crate::web::http::extract::{CsrfForm, SignedIn};
@@ -79,6 +81,16 @@ pub async fn decode(posted: CsrfForm<DecodeForm>) -> Result<HttpResponse, PageEr
                     let report = report::of_decoded(&decoded, said, &grants);
                     page.reports.push(report);
                     is_repeated = denied.map(|denied| &denied.action) == decoded.action.as_ref();
+                }
+                Err(DetachedError::Failed(DecodeError::Issue(IssueError::IdToken(
+                    IdTokenError::SignInAgain { provider, title },
+                )))) => {
+                    status = StatusCode::FORBIDDEN;
+                    page.problem = Some(report::sign_in_again(&title));
+                    page.sign_in = Some(PageLink {
+                        href: silent_path(&provider, "/decode"),
+                        text: "Sign in again in a new window".to_owned(),
+                    });
                 }
                 Err(DetachedError::Failed(DecodeError::Issue(error))) => return Err(error.into()),
                 Err(DetachedError::Failed(error)) => {

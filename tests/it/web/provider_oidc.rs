@@ -1,6 +1,7 @@
 //! Accounts that trust the ID tokens of the users' own provider: STS receives the token of the sign-in, and a new one after a
 //! silent sign-in.
 
+mod decode;
 mod errors;
 mod programs;
 

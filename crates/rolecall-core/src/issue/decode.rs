@@ -6,6 +6,8 @@
 mod error;
 mod explanation;
 
+use std::collections::HashMap;
+
 use crate::access::{Grant, RoleRequest, SessionPolicies};
 use crate::audit::{CredentialDelivery, RequestContext};
 use crate::aws::{DecodedAuthorization, EncodedMessage, SessionPolicy};
@@ -23,14 +25,22 @@ const ACTION: &str = "sts:DecodeAuthorizationMessage";
 ///
 /// # Errors
 /// [`CannotDecode`].
-pub fn decoding_policies(grant: &Grant) -> Result<SessionPolicies, CannotDecode> {
+pub(super) fn decoding_policies(grant: &Grant) -> Result<SessionPolicies, CannotDecode> {
+    check_trust(grant)?;
+    narrowed(grant.session_policies())
+}
+
+fn check_trust(grant: &Grant) -> Result<(), CannotDecode> {
     if grant.trust().needs_browser() {
         return Err(CannotDecode::Browser);
     }
     if !grant.trust().assumes_role() {
         return Err(CannotDecode::FederatedUser);
     }
-    let configured = grant.session_policies();
+    Ok(())
+}
+
+fn narrowed(configured: &SessionPolicies) -> Result<SessionPolicies, CannotDecode> {
     let own = configured.session_policy.as_ref();
     let narrowed = SessionPolicy::narrowed_to(ACTION, own, &configured.policy_arns);
     match narrowed {
@@ -40,6 +50,30 @@ pub fn decoding_policies(grant: &Grant) -> Result<SessionPolicies, CannotDecode>
         }),
         Ok(None) => Err(CannotDecode::SessionPolicy),
         Err(_) => Err(CannotDecode::SessionPolicyTooLong),
+    }
+}
+
+/// Which roles of one person can decode messages. Session policies are those of a permission set or variant, so each is narrowed
+/// once for all accounts.
+#[derive(Debug, Default)]
+pub struct DecodingRoles {
+    by_name: HashMap<String, Result<(), CannotDecode>>,
+}
+
+impl DecodingRoles {
+    /// Whether the role can decode messages. All grants must come from one policy.
+    ///
+    /// # Errors
+    /// [`CannotDecode`].
+    pub fn check(&mut self, grant: &Grant) -> Result<(), CannotDecode> {
+        check_trust(grant)?;
+        let narrow = || narrowed(grant.session_policies()).map(drop);
+        *self.by_name.entry(grant.role_name()).or_insert_with(narrow)
+    }
+
+    /// Session policies that were narrowed.
+    pub fn narrowed(&self) -> usize {
+        self.by_name.len()
     }
 }
 

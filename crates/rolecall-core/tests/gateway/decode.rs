@@ -1,6 +1,8 @@
 //! Decoding of authorization messages: an ordinary, audited issue whose credentials can do nothing else and are handed to
 //! nobody.
 
+mod roles;
+
 use std::pin::Pin;
 
 use rolecall_core::audit::{AuditEventKind, CredentialDelivery};

@@ -30,6 +30,14 @@ pub fn role_required(principal: Option<&DeniedPrincipal>) -> String {
     )
 }
 
+/// The account of the role trusts ID tokens, and that of this sign-in has expired.
+pub fn sign_in_again(title: &str) -> String {
+    format!(
+        "AWS trusts your sign-in with {title} for this role, and it is no longer recent enough. Sign in again in a new window, then \
+         come back to this page and choose Explain."
+    )
+}
+
 /// The text is longer than any error.
 pub fn too_long() -> String {
     format!(

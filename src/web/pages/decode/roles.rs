@@ -2,7 +2,7 @@
 
 use rolecall_core::access::{Grant, Grants, RoleRequest};
 use rolecall_core::aws::AccountId;
-use rolecall_core::issue::{CannotDecode, DeniedPrincipal, decoding_policies};
+use rolecall_core::issue::{CannotDecode, DecodingRoles, DeniedPrincipal};
 
 use super::view::{AccountRoles, RoleChoice};
 use crate::web::errors::page::PageError;
@@ -69,6 +69,7 @@ impl RoleList {
         listed.truncate(ROLES_MAX);
         let mut accounts: Vec<AccountRoles> = Vec::new();
         let mut last = None;
+        let mut decoding = DecodingRoles::default();
         for grant in &listed {
             let account = grant.account();
             if last.replace(&account.id) != Some(&account.id) {
@@ -78,7 +79,7 @@ impl RoleList {
                 });
             }
             if let Some(account) = accounts.last_mut() {
-                account.roles.push(choice_of(grant, chosen));
+                account.roles.push(choice_of(grant, chosen, &mut decoding));
             }
         }
         if let (None, Some(principal)) = (chosen, principal) {
@@ -92,11 +93,11 @@ impl RoleList {
     }
 }
 
-fn choice_of(grant: &Grant, chosen: Option<&Choice>) -> RoleChoice {
+fn choice_of(grant: &Grant, chosen: Option<&Choice>, decoding: &mut DecodingRoles) -> RoleChoice {
     let name = grant.role_name();
     let value = format!("{}/{name}", grant.account().id);
-    let obstacle = match decoding_policies(grant) {
-        Ok(_) => None,
+    let obstacle = match decoding.check(grant) {
+        Ok(()) => None,
         Err(CannotDecode::Browser) => Some("needs a visit to your identity provider"),
         Err(CannotDecode::FederatedUser) => Some("AWS lets federated users decode nothing"),
         Err(CannotDecode::SessionPolicy) => Some("its session policy does not allow it"),

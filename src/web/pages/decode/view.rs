@@ -4,7 +4,7 @@ use askama::Template;
 use rolecall_core::base::limits;
 
 use super::roles::RoleList;
-use crate::web::pages::layout::Viewer;
+use crate::web::pages::layout::{PageLink, Viewer};
 
 /// `GET /decode`, and the answer of its form.
 #[derive(Debug, Template)]
@@ -22,6 +22,8 @@ pub struct DecodePage {
     pub notice: Option<String>,
     /// Why nothing was decoded.
     pub problem: Option<String>,
+    /// The sign-in that makes it possible, in another window: this page keeps the text.
+    pub sign_in: Option<PageLink>,
     /// What to do with the authorization ID of the error.
     pub authorization: Option<AuthorizationHelp>,
     /// What was found: first what AWS decoded, then what the text says.
@@ -38,6 +40,7 @@ impl DecodePage {
             roles,
             notice: None,
             problem: None,
+            sign_in: None,
             authorization: None,
             reports: Vec::new(),
         }

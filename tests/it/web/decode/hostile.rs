@@ -45,11 +45,14 @@ async fn text_that_is_no_error_is_refused_without_an_issue() -> Result<()> {
     let huge = "x".repeat(100_000);
     let large = format!("{} ", "x".repeat(14_500));
     let encoded_max = "y".repeat(10_241);
+    // Three bytes for each character of the form.
+    let punctuation = "{\"".repeat(6_990);
     for (message, expected) in [
         ("", 422),
         ("hello", 422),
         ("\u{0}\u{1}\u{feff}\u{fffd}", 422),
         (encoded_max.as_str(), 422),
+        (punctuation.as_str(), 422),
         (large.as_str(), 413),
         (huge.as_str(), 413),
     ] {
