@@ -6,6 +6,7 @@
 
 mod federation;
 mod http;
+mod issuer_documents;
 pub mod keys;
 mod saml_issuer;
 mod settings;
@@ -13,12 +14,15 @@ mod sts;
 mod token_issuer;
 
 pub use federation::SignInEndpoint;
+pub use issuer_documents::{
+    Comparison, DISCOVERY_PATH, Difference, IssuerDocument, IssuerDocuments, JWKS_PATH, Severity,
+};
 pub use saml_issuer::{
     DocumentError, RespondError, ResponseContent, ResponseIssuer, SamlAttribute,
 };
 pub use settings::{AwsSettings, WrongRegion};
 pub use sts::{Endpoints, OwnCredentials, StsClient, http_client, own_credentials};
-pub use token_issuer::{IssuerDocument, MintError, TokenIssuer};
+pub use token_issuer::{MintError, TokenIssuer};
 
 /// `EnvFilter` directives that are appended to the configured log filter. Below these levels the SDK and the HTTP
 /// libraries could log whole requests and responses, including secrets.

@@ -6,6 +6,7 @@
 mod access;
 mod clients;
 mod egress;
+mod issuer;
 mod listen;
 mod offline;
 mod oidc;
@@ -36,6 +37,7 @@ use crate::idp::ProviderSettings;
 use crate::store::StoreSettings;
 
 pub use access::{AccessFiles, AccessRead};
+pub use issuer::{InvalidIssuerUrl, IssuerSettings};
 pub use listen::{Listen, Tls};
 pub use offline::{LoadedOffline, OfflineSettings, load_offline};
 pub use provider_files::{ProviderFiles, ProviderSource, ProvidersRead};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub start_urls: StartUrls,
     /// `[issuer] keys`: directory of the signing keys.
     pub issuer_keys: PathBuf,
+    /// `[issuer] url`, unless it is `public_url`: where AWS finds the documents of the issuer of tokens.
+    pub issuer_url: Option<Url>,
     /// `[aws]`: partition, Regions and endpoints.
     pub aws: AwsSettings,
     /// `[egress]`: proxy and CA certificates for outbound connections.
@@ -78,6 +82,13 @@ pub struct Settings {
     pub contact: Option<String>,
     /// `access`: the files of the access policy.
     pub access: AccessFiles,
+}
+
+impl Settings {
+    /// `iss` of the tokens for AWS, at which AWS fetches their keys.
+    pub fn issuer(&self) -> &Url {
+        self.issuer_url.as_ref().unwrap_or(&self.public_url)
+    }
 }
 
 /// A complete configuration.
@@ -231,12 +242,20 @@ fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Reads only `[issuer] keys` of the file at `path`. The other sections can be incomplete.
+/// Reads only `[issuer]`, and `public_url` if it exists, of the file at `path`. The other sections can be incomplete.
 ///
 /// # Errors
 /// [`LoadError`].
-pub fn issuer_keys(path: &Path) -> Result<PathBuf, LoadError> {
-    read_one(path, read::issuer_keys)
+pub fn issuer(path: &Path) -> Result<IssuerSettings, LoadError> {
+    read_one(path, issuer::settings)
+}
+
+/// Reads only `[egress]` of the file at `path`. The other sections can be incomplete.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn egress(path: &Path) -> Result<Egress, LoadError> {
+    read_one(path, |root, folder| Some(egress::egress(root, folder)))
 }
 
 /// Reads only `[database]` of the file at `path`. The other sections can be incomplete.

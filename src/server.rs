@@ -10,6 +10,7 @@ mod listener;
 mod own_identity;
 mod probe;
 mod providers;
+mod published;
 mod refusals;
 mod reload;
 mod site;
@@ -42,6 +43,7 @@ use gateway::{Parts, build_gateway};
 use issuers::Issuers;
 pub use probe::{PublicUrlError, probe};
 use providers::Providers;
+pub use published::{DifferentDocument, PublishedDocuments, UnreachableDocument};
 use reload::Reloader;
 use tls::Certificate;
 
@@ -88,6 +90,7 @@ pub struct BoundServer {
     /// The metrics of this gateway.
     pub metrics: Metrics,
     issuers: Issuers,
+    entropy: Arc<dyn Entropy>,
     certificate: Option<Arc<Certificate>>,
     providers: Providers,
     provider_source: ProviderSource,
@@ -185,7 +188,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<BoundS
             access.policy,
             Parts {
                 clock,
-                entropy,
+                entropy: entropy.clone(),
                 issuers: issuers.clone(),
                 audit: audit.clone(),
                 providers: providers.adapters(),
@@ -224,6 +227,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<BoundS
         gateway,
         metrics,
         issuers,
+        entropy,
         audit,
         certificate,
         providers,
@@ -309,6 +313,7 @@ impl BoundServer {
         }
         self.metrics.policy_load(true);
         let (gateway, draining) = (self.gateway.clone(), self.draining.clone());
+        let (issuers, metrics) = (self.issuers.clone(), self.metrics.clone());
         let watched = Reloader {
             gateway: self.gateway,
             settings: self.settings,
@@ -320,7 +325,7 @@ impl BoundServer {
             referenced_files: self.referenced_files,
         };
         let management = self.management.handle();
-        let (served, _, (), (), (), (), begun) = tokio::join!(
+        let (served, _, (), (), (), (), (), begun) = tokio::join!(
             async {
                 let served = listener::until_ended(self.public, &draining).await;
                 management.stop(false).await;
@@ -331,6 +336,12 @@ impl BoundServer {
             refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
             indexing::fill_until(&self.audit, &draining),
             own_identity::keep_identified(&gateway, &draining),
+            published::keep_compared(
+                issuers.published.as_deref(),
+                &issuers.tokens,
+                (&metrics, &*self.entropy),
+                &draining,
+            ),
             draining.begun().map(|()| Instant::now()),
         );
         // Requests of clients that disconnected are not counted by the server, but their work must complete.

@@ -12,6 +12,7 @@ use rolecall_core::base::limits::WEB_IDENTITY_TOKEN_LIFE;
 pub use error::KeyError;
 pub use index::{KeyRecord, KeyState, KeyUse, Urgency};
 pub use material::{InvalidKeyId, KeyAlgorithm, KeyId, SigningKey, UnknownAlgorithm};
+pub use served::ServedKeys;
 
 use files::Directory;
 use index::Index;
@@ -19,8 +20,10 @@ use index::Index;
 mod error;
 mod files;
 mod index;
+mod jwk;
 mod material;
 mod permissions;
+mod served;
 
 /// How long a key is published before it becomes active, and after it was replaced: AWS may cache the key set this
 /// long.
@@ -39,6 +42,8 @@ const INDEX: &str = "keys.json";
 pub struct KeyDirectory {
     path: PathBuf,
     use_: KeyUse,
+    /// The issuer below whose URL another server publishes the keys for tokens.
+    published_at: Option<String>,
 }
 
 /// The keys in use: the active key and all published keys.
@@ -47,6 +52,14 @@ pub struct KeySet {
     pub active: Arc<SigningKey>,
     /// Published keys, `active` first.
     pub published: Vec<Arc<SigningKey>>,
+    /// Those of them that `active` and its predecessors replaced, the latest first.
+    pub replaced: Vec<Arc<SigningKey>>,
+    /// Those of them that wait for activation, the first to be activated first.
+    pub next: Vec<KeyId>,
+    /// Keys whose time after the rotation is over: no longer published, and not retired yet.
+    pub expired: Vec<KeyId>,
+    /// Retired keys.
+    pub retired: Vec<KeyId>,
 }
 
 impl KeyDirectory {
@@ -55,6 +68,17 @@ impl KeyDirectory {
         Self {
             path: path.into(),
             use_: KeyUse::Token,
+            published_at: None,
+        }
+    }
+
+    /// The same directory, if the keys for tokens are published at the URL of this issuer, and not by the gateway: they
+    /// become active when they have been [recorded](Self::record_served) to be there for a day.
+    #[must_use]
+    pub fn published_at(self, issuer: Option<String>) -> Self {
+        Self {
+            published_at: issuer,
+            ..self
         }
     }
 
@@ -109,17 +133,41 @@ impl KeyDirectory {
     /// Activates the oldest waiting key and returns it. The replaced key stays published for a day.
     ///
     /// # Errors
-    /// As [`Self::generate`]; if no key is waiting, or if it was published less than a day ago and the rotation is not
-    /// an emergency.
+    /// As [`Self::generate`]; if no key is waiting, or if it was published less than a day ago, or is not known to be
+    /// published, and the rotation is not an emergency.
     pub fn rotate(&self, urgency: Urgency, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
         let directory = Directory::open(&self.path)?;
         let _lock = directory.lock()?;
         let mut index = read_index(&directory)?;
+        if urgency == Urgency::Patient {
+            self.check_served(&index, now)?;
+        }
         let record = index.rotate(self.use_, urgency, now)?;
         // A key that cannot be read must not become active.
         read_key(&directory, &record)?;
         write_index(&directory, &index)?;
         Ok(record)
+    }
+
+    /// Checks that the address in `[issuer] url` has served the next key for a day, if there is one.
+    fn check_served(&self, index: &Index, now: DateTime<Utc>) -> Result<(), KeyError> {
+        let Some(issuer) = self
+            .published_at
+            .as_ref()
+            .filter(|_| self.use_ == KeyUse::Token)
+        else {
+            return Ok(());
+        };
+        let id = index.next_key(self.use_)?.id.clone();
+        let issuer = issuer.clone();
+        let record = self.served(&issuer)?;
+        let Some(since) = record.and_then(|record| record.since(&id)) else {
+            return Err(KeyError::NotServed { id, issuer });
+        };
+        match since + CACHED_BY_AWS {
+            from if now < from => Err(KeyError::ServedTooShort { id, issuer, from }),
+            _ => Ok(()),
+        }
     }
 
     /// Retires a key: it is no longer published, and its private key is deleted. In an emergency the active key can be
@@ -154,13 +202,35 @@ impl KeyDirectory {
         let index = read_index(&directory)?;
         let active = Arc::new(read_key(&directory, index.active(self.use_)?)?);
         let mut published = vec![Arc::clone(&active)];
-        for record in index
-            .of(self.use_)
-            .filter(|key| key.is_published(now) && key.id != *active.id())
-        {
-            published.push(Arc::new(read_key(&directory, record)?));
+        let (mut replaced, mut next) = (Vec::new(), Vec::new());
+        let (mut expired, mut retired) = (Vec::new(), Vec::new());
+        for record in index.of(self.use_).filter(|key| key.id != *active.id()) {
+            if !record.is_published(now) {
+                match record.state {
+                    KeyState::Retired { .. } => retired.push(record.id.clone()),
+                    KeyState::Next | KeyState::Active { .. } | KeyState::Retiring { .. } => {
+                        expired.push(record.id.clone());
+                    }
+                }
+                continue;
+            }
+            let key = Arc::new(read_key(&directory, record)?);
+            match record.state {
+                KeyState::Retiring { since } => replaced.push((since, Arc::clone(&key))),
+                KeyState::Next => next.push(record.id.clone()),
+                KeyState::Active { .. } | KeyState::Retired { .. } => {}
+            }
+            published.push(key);
         }
-        Ok(KeySet { active, published })
+        replaced.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
+        Ok(KeySet {
+            active,
+            published,
+            replaced: replaced.into_iter().map(|(_, key)| key).collect(),
+            next,
+            expired,
+            retired,
+        })
     }
 }
 

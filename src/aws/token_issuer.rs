@@ -4,9 +4,10 @@
 //! A token contains only what AWS evaluates. `aud` is a single string, and there is no `azp`, which would replace `aud`
 //! in trust policies.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,22 +20,13 @@ use rolecall_core::base::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOK
 use rolecall_core::base::secret::{SecretText, WebIdentityToken};
 use rolecall_core::base::{BoxError, Clock};
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::json;
 
-use super::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeySet, SigningKey};
+use super::issuer_documents::{IssuerDocument, IssuerDocuments};
+use super::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeyId, KeySet, SigningKey};
 
 /// Length of `sub` that AWS returns (`SubjectFromWebIdentityToken`).
 const SUBJECT_CHARS: std::ops::RangeInclusive<usize> = 6..=255;
-
-/// A published document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuerDocument {
-    /// The body; the same bytes for the same keys.
-    pub body: Arc<str>,
-    /// A strong entity tag, including quotes (RFC 9110 section 8.8.3).
-    pub etag: Arc<str>,
-}
 
 /// Why a token could not be issued.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +44,17 @@ pub enum MintError {
     Signature(#[source] BoxError),
 }
 
-/// Signs tokens with the active key.
+/// Signs tokens with the active key; if AWS cannot find that key where it looks for it, with the one that it replaced, as long
+/// as that one is published.
 pub struct TokenIssuer {
     issuer: String,
+    /// `iss` of the ID tokens of `aws login`, without `/v1`.
+    login_issuer: String,
     directory: KeyDirectory,
     clock: Arc<dyn Clock>,
     current: ArcSwap<Current>,
+    /// The keys that the address at which AWS looks for them serves; `None` if this is not known, or if it is this gateway.
+    served: ArcSwapOption<BTreeSet<KeyId>>,
 }
 
 /// The state after reading the directory.
@@ -65,13 +62,14 @@ struct Current {
     active: Arc<SigningKey>,
     /// Signs ID tokens of `aws login`; derived from `active`, not in the JWKS.
     login: Arc<SigningKey>,
-    discovery: IssuerDocument,
-    jwks: IssuerDocument,
+    /// The keys before `active` that are still published, the latest first.
+    replaced: Vec<Arc<SigningKey>>,
+    documents: Arc<IssuerDocuments>,
 }
 
 impl TokenIssuer {
-    /// An issuer with the keys of the directory. `issuer` is `public_url`, an origin without a trailing slash: IAM
-    /// compares it byte by byte.
+    /// An issuer with the keys of the directory. `issuer` is the URL at which AWS finds the documents, without a trailing
+    /// slash: IAM compares it byte by byte.
     ///
     /// # Errors
     /// If no key can be loaded.
@@ -82,13 +80,24 @@ impl TokenIssuer {
     ) -> Result<Self, KeyError> {
         let issuer = issuer.into();
         let now = clock.now();
-        let current = Current::new(&issuer, &directory.load(now)?, now)?;
+        let current = Current::new(&issuer, directory.load(now)?, now)?;
         Ok(Self {
+            login_issuer: issuer.clone(),
             issuer,
             directory,
             clock,
             current: ArcSwap::from_pointee(current),
+            served: ArcSwapOption::empty(),
         })
+    }
+
+    /// The same issuer for a gateway at another origin, which issues the ID tokens of `aws login`.
+    #[must_use]
+    pub fn of_gateway(self, origin: impl Into<String>) -> Self {
+        Self {
+            login_issuer: origin.into(),
+            ..self
+        }
     }
 
     /// Reads the directory again: after a rotation, and regularly, so that expired keys are removed from the JWKS. On
@@ -98,8 +107,7 @@ impl TokenIssuer {
     /// As [`Self::open`].
     pub fn reload(&self) -> Result<(), KeyError> {
         let now = self.clock.now();
-        let keys = self.directory.load(now)?;
-        let current = Current::new(&self.issuer, &keys, now)?;
+        let current = Current::new(&self.issuer, self.directory.load(now)?, now)?;
         self.current.store(Arc::new(current));
         Ok(())
     }
@@ -109,14 +117,38 @@ impl TokenIssuer {
         &self.issuer
     }
 
+    /// The documents for AWS.
+    pub fn documents(&self) -> Arc<IssuerDocuments> {
+        Arc::clone(&self.current.load().documents)
+    }
+
     /// `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3).
     pub fn discovery(&self) -> IssuerDocument {
-        self.current.load().discovery.clone()
+        self.current.load().documents.discovery.clone()
     }
 
     /// `/jwks` (RFC 7517 section 5): all published keys with `kid`, `alg`, `use` and `x5c`.
     pub fn jwks(&self) -> IssuerDocument {
-        self.current.load().jwks.clone()
+        self.current.load().documents.jwks.clone()
+    }
+
+    /// Sets the keys that AWS finds, if the documents are served elsewhere.
+    pub fn set_served(&self, served: BTreeSet<KeyId>) {
+        self.served.store(Some(Arc::new(served)));
+    }
+
+    /// The key that signs tokens for AWS.
+    pub fn signing_key(&self) -> Arc<SigningKey> {
+        let current = self.current.load();
+        let served = self.served.load();
+        let replaced = served.as_ref().and_then(|served| {
+            let is_served = |key: &&Arc<SigningKey>| served.contains(key.id());
+            match is_served(&&current.active) {
+                true => None,
+                false => current.replaced.iter().find(is_served),
+            }
+        });
+        Arc::clone(replaced.unwrap_or(&current.active))
     }
 }
 
@@ -164,48 +196,13 @@ fn transitive_tag_keys<S: Serializer>(tags: &RoleSessionTags, into: S) -> Result
 }
 
 impl Current {
-    fn new(issuer: &str, keys: &KeySet, now: DateTime<Utc>) -> Result<Self, KeyError> {
-        let jwks: Vec<&Value> = keys.published.iter().map(|key| key.jwk()).collect();
-        let mut algorithms: Vec<KeyAlgorithm> =
-            keys.published.iter().map(|key| key.algorithm()).collect();
-        algorithms.sort_unstable();
-        algorithms.dedup();
-        let algorithms: Vec<&str> = algorithms.into_iter().map(KeyAlgorithm::as_str).collect();
+    fn new(issuer: &str, keys: KeySet, now: DateTime<Utc>) -> Result<Self, KeyError> {
         Ok(Self {
-            active: Arc::clone(&keys.active),
             login: Arc::new(keys.active.login_key(now)?),
-            jwks: IssuerDocument::of(json!({ "keys": jwks }).to_string()),
-            discovery: IssuerDocument::of(
-                json!({
-                    "issuer": issuer,
-                    "jwks_uri": format!("{issuer}/jwks"),
-                    "authorization_endpoint": format!("{issuer}/authorize"),
-                    "response_types_supported": ["id_token"],
-                    "subject_types_supported": ["public"],
-                    "id_token_signing_alg_values_supported": algorithms,
-                    "scopes_supported": ["openid"],
-                    "claims_supported": [
-                        "iss", "sub", "aud", "iat", "exp", "jti",
-                        "https://aws.amazon.com/roles", "https://aws.amazon.com/tags",
-                        "https://aws.amazon.com/source_identity",
-                    ],
-                })
-                .to_string(),
-            ),
+            documents: Arc::new(IssuerDocuments::new(issuer, &keys)),
+            active: keys.active,
+            replaced: keys.replaced,
         })
-    }
-}
-
-impl IssuerDocument {
-    pub(super) fn of(body: String) -> Self {
-        let etag = format!(
-            "\"{}\"",
-            URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16])
-        );
-        Self {
-            body: body.into(),
-            etag: etag.into(),
-        }
     }
 }
 
@@ -235,7 +232,7 @@ impl WebIdentityIssuer for TokenIssuer {
         if !SUBJECT_CHARS.contains(&subject_chars) {
             return Err(MintError::Subject(subject_chars).into());
         }
-        let key = Arc::clone(&self.current.load().active);
+        let key = self.signing_key();
         let now = self.clock.now();
         let tags = Some(&claims.tags).filter(|tags| !tags.is_empty());
         let payload = Payload {
@@ -263,7 +260,7 @@ impl WebIdentityIssuer for TokenIssuer {
 
     async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, BoxError> {
         let payload = json!({
-            "iss": format!("{}/v1", self.issuer),
+            "iss": format!("{}/v1", self.login_issuer),
             "sub": claims.session_arn,
             "aud": claims.client_id,
             "iat": self.clock.now().timestamp(),

@@ -3,8 +3,11 @@
 use rolecall_core::base::Clock as _;
 use rolecall_core::base::text;
 
+use url::Url;
+
 use super::out::{self, CommandStatus, Failure};
 use super::{AccessArg, ConfigArg, block_on};
+use crate::aws::{DISCOVERY_PATH, JWKS_PATH};
 use crate::config::Loaded;
 use crate::idp::ProviderSettings;
 use crate::server;
@@ -21,7 +24,7 @@ pub struct Check {
     #[command(flatten)]
     access: AccessArg,
     /// Also test the connections to identity providers, store, database and the running gateway at `public_url`, and
-    /// check the keys and the TLS certificate
+    /// check the keys, the documents at `[issuer] url` and the TLS certificate
     #[arg(long)]
     online: bool,
 }
@@ -42,6 +45,9 @@ impl Check {
             register(provider)?;
         }
         warnings.iter().for_each(out::note);
+        if let Some(issuer) = &loaded.settings.issuer_url {
+            documents_for_aws(issuer)?;
+        }
         let (accounts, sets) = (
             loaded.access.policy.accounts().count(),
             loaded.access.policy.permission_sets().count(),
@@ -91,6 +97,15 @@ fn register(provider: &ProviderSettings) -> Result<(), Failure> {
         out::line(format!("  {name:width$}  {value}"))?;
     }
     Ok(())
+}
+
+/// Prints where AWS looks for the documents that are not served by the gateway.
+fn documents_for_aws(issuer: &Url) -> Result<(), Failure> {
+    let issuer = issuer.as_str().trim_end_matches('/');
+    out::line("issuer: where AWS fetches the documents of `rolecalld keys publish`")?;
+    out::line(format!("  provider URL  {issuer}"))?;
+    out::line(format!("  discovery     {issuer}{DISCOVERY_PATH}"))?;
+    out::line(format!("  key set       {issuer}{JWKS_PATH}"))
 }
 
 /// Tests every external dependency. Prints failures, and warnings that are not among `printed`.

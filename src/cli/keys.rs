@@ -1,6 +1,9 @@
 //! `rolecalld keys`: keys that sign tokens or, with `--saml`, SAML responses for AWS; and `certificate`, which creates
 //! a key for a SAML identity provider.
 
+mod confirm;
+mod publish;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,17 +15,18 @@ use serde::Serialize;
 
 use super::ConfigArg;
 use super::out::{self, CommandStatus, Failure};
+use crate::aws::Severity;
 use crate::aws::keys::{
     KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse, SigningKey, Urgency,
 };
-use crate::config;
+use crate::config::{self, IssuerSettings};
 use crate::idp::saml::OwnKey;
 use crate::world::{SystemClock, SystemEntropy};
 
 /// Create, list, rotate and retire the signing keys that AWS trusts.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key becomes active, a second one next\n  rolecalld keys generate --saml --config rolecall.toml      for accounts with trust = \"gateway-saml\"\n  rolecalld keys rotate --config rolecall.toml       a day later: the second key becomes active\n  rolecalld keys list --config rolecall.toml --json"
+    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key becomes active, a second one next\n  rolecalld keys generate --saml --config rolecall.toml      for accounts with trust = \"gateway-saml\"\n  rolecalld keys publish issuer --config rolecall.toml      with `url` in [issuer]: the documents for AWS\n  rolecalld keys rotate --config rolecall.toml       a day later: the second key becomes active\n  rolecalld keys list --config rolecall.toml --json"
 )]
 pub enum Keys {
     /// List all keys, oldest first
@@ -44,12 +48,16 @@ pub enum Keys {
         #[arg(long)]
         saml: bool,
     },
+    /// Write the two documents that AWS fetches to a directory, for a bucket or a web server
+    Publish(publish::Publish),
+    /// Compare the documents at `url` of `[issuer]` with the keys, and record since when each key is there
+    Confirm(confirm::Confirm),
     /// Activate the next key
     Rotate {
         #[command(flatten)]
         config: ConfigArg,
         /// Rotate even if the next key was published less than a day ago. AWS may reject tokens until it has fetched
-        /// the key
+        /// the key, and until it has been uploaded, if `url` is set in `[issuer]`
         #[arg(long)]
         emergency: bool,
         /// Rotate the key for SAML responses. First update the SAML provider in every account with the new metadata
@@ -98,6 +106,8 @@ impl Keys {
                         .try_for_each(|key| out::line(key.describe(now)))?
                 }
             }
+            Self::Publish(publish) => return publish.run(),
+            Self::Confirm(confirm) => return confirm.run(),
             Self::Generate {
                 config,
                 algorithm,
@@ -109,6 +119,7 @@ impl Keys {
                     .generate(algorithm, now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&made, now))?;
+                remind(&config::issuer(&config.config)?, false, made.use_);
             }
             Self::Certificate { file, name } => {
                 certificate(&file, &name)?;
@@ -122,21 +133,33 @@ impl Keys {
                 emergency,
                 saml,
             } => {
-                let signs = directory(&config)?
+                let settings = config::issuer(&config.config)?;
+                let published = !saml && !emergency;
+                let observed = published.then(|| confirm::observe(&settings, &config.config));
+                let observed = observed.transpose()?;
+                refuse_dangerous(observed.flatten())?;
+                let directory = KeyDirectory::new(&settings.keys).published_at(issuer(&settings));
+                let signs = directory
                     .used_for(use_of(saml))
                     .rotate(urgency(emergency), now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&signs, now))?;
+                // Otherwise both keys have been there before: only their order changes.
+                if emergency {
+                    remind(&settings, emergency, signs.use_);
+                }
             }
             Self::Retire {
                 kid,
                 config,
                 emergency,
             } => {
-                let ended = directory(&config)?
+                let settings = config::issuer(&config.config)?;
+                let ended = KeyDirectory::new(&settings.keys)
                     .retire(&kid, urgency(emergency), now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&ended, now))?;
+                remind(&settings, emergency, ended.use_);
             }
         }
         Ok(CommandStatus::Success)
@@ -203,7 +226,37 @@ fn use_of(saml: bool) -> KeyUse {
 }
 
 fn directory(config: &ConfigArg) -> Result<KeyDirectory, Failure> {
-    Ok(KeyDirectory::new(config::issuer_keys(&config.config)?))
+    Ok(KeyDirectory::new(config::issuer(&config.config)?.keys))
+}
+
+/// The issuer at which another server publishes the keys for tokens.
+fn issuer(settings: &IssuerSettings) -> Option<String> {
+    let url = settings.published_at.as_ref()?;
+    Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A rotation must not continue while somebody else may be able to sign tokens.
+fn refuse_dangerous(observed: Option<confirm::Observation>) -> Result<(), Failure> {
+    let mut differences = observed.into_iter().flat_map(|one| one.differences);
+    match differences.find(|one| one.severity() == Severity::Danger) {
+        None => Ok(()),
+        Some(difference) => Err(Failure::failed(difference.to_string()).hint(difference.hint())),
+    }
+}
+
+/// Says what to do with the published documents after a change of the keys.
+fn remind(settings: &IssuerSettings, emergency: bool, use_: KeyUse) {
+    let Some(issuer) = issuer(settings).filter(|_| use_ == KeyUse::Token) else {
+        return;
+    };
+    out::note(match emergency {
+        false => format!(
+            "note: the documents at {issuer} are out of date: run `rolecalld keys publish` and upload them"
+        ),
+        true => format!(
+            "warning: until you have run `rolecalld keys publish` and uploaded both documents to {issuer}, AWS accepts the keys that are there, and no others"
+        ),
+    });
 }
 
 fn describe(key: &KeyRecord, now: DateTime<Utc>) -> String {

@@ -8,7 +8,9 @@ use rolecall_core::base::text;
 use crate::aws::keys::KeyError;
 use crate::config::LoadError;
 use crate::database::OpenDatabaseError;
-use crate::server::{HardLinkedFiles, ListenError, PublicUrlError};
+use crate::server::{
+    DifferentDocument, HardLinkedFiles, ListenError, PublicUrlError, UnreachableDocument,
+};
 use crate::store::OpenStoreError;
 
 /// The result of a command that ran to its end.
@@ -81,7 +83,10 @@ pub fn hint_of(error: &anyhow::Error) -> Option<String> {
         let names = cause.downcast_ref().map(HardLinkedFiles::hint);
         let listen = cause.downcast_ref().map(ListenError::hint);
         let public = cause.downcast_ref().map(PublicUrlError::hint);
-        let fixed = keys.or(store).or(audit).or(names).map(str::to_owned);
+        let unreachable = cause.downcast_ref().map(UnreachableDocument::hint);
+        let different = cause.downcast_ref().map(DifferentDocument::hint);
+        let fixed = keys.or(store).or(audit).or(names);
+        let fixed = fixed.or(unreachable).or(different).map(str::to_owned);
         fixed.or(listen).or(public)
     })
 }

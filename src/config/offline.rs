@@ -11,7 +11,8 @@ use url::Url;
 
 use super::secret_ref::Secrets;
 use super::{
-    AccessFiles, AccessRead, LoadError, folder, listen, rate_limits, read, read_text, sections,
+    AccessFiles, AccessRead, LoadError, folder, issuer, listen, rate_limits, read, read_text,
+    sections,
 };
 use crate::aws::AwsSettings;
 use crate::idp::ProviderSettings;
@@ -37,12 +38,21 @@ pub struct OfflineSettings {
     pub public_url: Url,
     /// `[issuer] keys`: directory of the signing keys, which need not exist.
     pub issuer_keys: PathBuf,
+    /// `[issuer] url`, unless it is `public_url`.
+    pub issuer_url: Option<Url>,
     /// `[aws]`: partition, Regions and endpoints.
     pub aws: AwsSettings,
     /// `[[provider]]`, without secrets and keys.
     pub providers: Vec<ProviderSettings>,
     /// `access`: the files of the access policy.
     pub access: AccessFiles,
+}
+
+impl OfflineSettings {
+    /// `iss` of the tokens for AWS, at which AWS fetches their keys.
+    pub fn issuer(&self) -> &Url {
+        self.issuer_url.as_ref().unwrap_or(&self.public_url)
+    }
 }
 
 /// A configuration without secrets.
@@ -101,7 +111,7 @@ fn settings(
         [] => configured,
         _ => configured.map(|_| access.to_vec()),
     };
-    let issuer_keys = read::issuer_keys(root, folder);
+    let issuer = issuer::section(root, folder);
     let aws = root
         .required("aws")
         .and_then(|value| value.table("[aws]"))
@@ -124,9 +134,11 @@ fn settings(
         trusted_proxies: trusted_proxies.unwrap_or_default(),
     });
     let complete = || {
+        let (public_url, issuer) = (public_url?, issuer?);
         Some(OfflineSettings {
-            public_url: public_url?,
-            issuer_keys: issuer_keys?,
+            issuer_url: issuer.elsewhere(Some(&public_url)),
+            issuer_keys: issuer.keys,
+            public_url,
             aws: aws?,
             providers: providers.settings,
             access: files.clone()?,

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::provider::{self, Providers};
 use super::secret_ref::{self, Secrets};
-use super::{AccessFiles, Settings, clients, egress, listen, rate_limits, sections};
+use super::{AccessFiles, Settings, clients, egress, issuer, listen, rate_limits, sections};
 use crate::database::DatabaseUrl;
 
 /// The result of reading the file.
@@ -59,7 +59,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
     let database = database(root, folder);
     let lifetimes = sections::session(root.table("session"));
     let (clients, labels) = clients::clients(root.table("clients"));
-    let issuer_keys = issuer_keys(root, folder);
+    let issuer = issuer::section(root, folder);
     let aws = root
         .required("aws")
         .and_then(|value| value.table("[aws]"))
@@ -96,9 +96,9 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         let (store, sealing_keys) = store?;
         let public_url = public_url?;
         let aws = aws?;
+        let issuer = issuer?;
         Some(Settings {
             start_urls: labels.start_urls(&public_url, aws.partition),
-            public_url,
             listen,
             store,
             sealing_keys,
@@ -106,7 +106,9 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             lifetimes,
             clients,
             limits,
-            issuer_keys: issuer_keys?,
+            issuer_url: issuer.elsewhere(Some(&public_url)),
+            issuer_keys: issuer.keys,
+            public_url,
             aws,
             egress,
             providers: providers.settings,
@@ -160,17 +162,6 @@ pub fn access_paths(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
     (!paths.is_empty()).then_some(paths)
 }
 
-/// Reads `[issuer] keys`.
-pub fn issuer_keys(root: &Reader<'_>, folder: &Path) -> Option<PathBuf> {
-    let section = root.required("issuer")?.table("[issuer]")?;
-    let keys = section
-        .required("keys")
-        .and_then(|value| value.string())
-        .map(|keys| folder.join(keys.value));
-    section.done();
-    keys
-}
-
 /// Reads `[database]`; a SQLite path is relative to `folder`.
 pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
     let section = root.required("database")?.table("[database]")?;
@@ -205,7 +196,7 @@ pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
     }
 }
 
-fn parse_public_url(text: &str) -> Result<Url, &'static str> {
+pub fn parse_public_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text)
         .map_err(|_| "write the URL that users open, such as https://sso.example.com")?;
     if url.path() != "/"

@@ -66,6 +66,7 @@ pub(super) async fn build_gateway(
         clients: settings.clients,
         limits: settings.limits,
         public_url: settings.public_url.clone(),
+        issuer_url: settings.issuer().clone(),
         start_urls: settings.start_urls.clone(),
         partition: settings.aws.partition,
         role_claim: settings.aws.role_claim,

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use rolecall_core::access::Policy;
 use rolecall_core::base::{Clock, Entropy};
 
+use super::published::PublishedDocuments;
 use crate::aws::keys::{KeyDirectory, KeyError};
 use crate::aws::{ResponseIssuer, TokenIssuer};
 use crate::config::Settings;
@@ -17,6 +18,8 @@ pub struct Issuers {
     pub tokens: Arc<TokenIssuer>,
     /// Issues responses for `AssumeRoleWithSAML`.
     pub saml: Arc<ResponseIssuer>,
+    /// The documents at `[issuer] url`, if they are published there.
+    pub published: Option<Arc<PublishedDocuments>>,
 }
 
 impl Issuers {
@@ -31,8 +34,10 @@ impl Issuers {
     ) -> anyhow::Result<Self> {
         let origin = settings.public_url.as_str().trim_end_matches('/');
         let directory = KeyDirectory::new(&settings.issuer_keys);
-        let tokens =
-            TokenIssuer::open(origin, directory.clone(), clock.clone()).context("[issuer]")?;
+        let issuer = settings.issuer().as_str().trim_end_matches('/');
+        let tokens = TokenIssuer::open(issuer, directory.clone(), clock.clone())
+            .context("[issuer]")?
+            .of_gateway(origin);
         let saml = ResponseIssuer::open(
             origin,
             directory,
@@ -41,9 +46,12 @@ impl Issuers {
             entropy.clone(),
         )
         .context("[issuer]")?;
+        let published = settings.issuer_url.clone();
+        let published = published.map(|url| PublishedDocuments::new(url, &settings.egress));
         Ok(Self {
             tokens: Arc::new(tokens),
             saml: Arc::new(saml),
+            published: published.transpose().context("[egress]")?.map(Arc::new),
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod client_address;
 mod public_url;
+mod published;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +28,8 @@ pub use public_url::PublicUrlError;
 /// Name of a dependency, with its report or the error.
 pub type ProbeResult = (String, anyhow::Result<ProbeReport>);
 
-/// Tests each provider, the store, the audit trail, the keys, the TLS certificate, and the gateway at `public_url`.
+/// Tests each provider, the store, the audit trail, the keys, the TLS certificate, the documents at `[issuer] url`, and the
+/// gateway at `public_url`.
 pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Overrides { clock, entropy, .. } = Overrides::default();
@@ -97,6 +99,12 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<ProbeResult> {
         let opened = Certificate::open(files);
         results.push(("tls".to_owned(), opened.map(|_| ProbeReport::default())));
     }
+    let result = published::compare(settings, own.as_ref()).await;
+    results.extend(
+        result
+            .into_iter()
+            .map(|result| ("issuer.url".to_owned(), result)),
+    );
     let result = public_url::ask(settings, own.as_ref()).await;
     results.extend(
         result

@@ -40,6 +40,10 @@ pub fn settings(
         openid_configuration: Box::new(move || published(discovery.discovery())),
         jwks: Box::new(move || published(jwks.jwks())),
         disk_free: embedded::disk_free(settings),
+        issuer_documents_differ: {
+            let published = issuers.published.clone();
+            Box::new(move || published.as_ref().is_some_and(|one| one.differs()))
+        },
         saml_metadata: Box::new(move || saml.metadata().map(published)),
     }
 }

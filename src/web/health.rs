@@ -50,7 +50,8 @@ async fn readyz(request: HttpRequest, site: Data<Site>, draining: Data<Draining>
         return HttpResponse::ServiceUnavailable().body("draining\n");
     }
     if request.query_string().split('&').any(|key| key == "full") {
-        return full_readiness(&site.gateway.health().await);
+        let differ = (site.settings.issuer_documents_differ)();
+        return full_readiness(&site.gateway.health().await, differ);
     }
     match site.gateway.ready().await {
         Ok(()) => HttpResponse::Ok().body("ready\n"),
@@ -61,7 +62,7 @@ async fn readyz(request: HttpRequest, site: Data<Site>, draining: Data<Draining>
     }
 }
 
-fn full_readiness(health: &Health) -> HttpResponse {
+fn full_readiness(health: &Health, issuer_documents_differ: bool) -> HttpResponse {
     let mut text = String::new();
     for (part, error) in health.faults() {
         report(part, error);
@@ -69,6 +70,9 @@ fn full_readiness(health: &Health) -> HttpResponse {
     }
     if !health.own_credentials {
         text.push_str("aws credentials do not work\n");
+    }
+    if issuer_documents_differ {
+        text.push_str("the published issuer documents do not match\n");
     }
     match text.is_empty() {
         true => HttpResponse::Ok().body("ready\n"),

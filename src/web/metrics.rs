@@ -27,6 +27,8 @@ pub struct Metrics {
     store_up: IntGauge,
     trail_up: IntGauge,
     disk_free: IntGauge,
+    issuer_documents: IntGauge,
+    issuer_foreign_keys: IntGauge,
 }
 
 impl Metrics {
@@ -82,7 +84,18 @@ impl Metrics {
             "rolecall_disk_free_bytes",
             "Free bytes for embedded databases, on the fullest file system; -1 without any",
         )?;
+        let issuer_documents = gauge(
+            "rolecall_issuer_documents_current",
+            "1 while the documents at [issuer] url match the keys of this gateway; -1 while this is not known or there is no url",
+        )?;
+        issuer_documents.set(-1);
+        let issuer_foreign_keys = gauge(
+            "rolecall_issuer_foreign_keys",
+            "Differences of the documents at [issuer] url with which others may sign tokens",
+        )?;
         Ok(Self {
+            issuer_documents,
+            issuer_foreign_keys,
             requests,
             statuses: counter(
                 "rolecall_http_requests_total",
@@ -198,6 +211,16 @@ impl Metrics {
         self.trail_up.set(trail.into());
         let free = disk_free.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         self.disk_free.set(free);
+    }
+
+    /// Records whether the documents at `[issuer] url` match, and the differences with which others may sign tokens, if the
+    /// documents could be fetched.
+    pub fn issuer_documents(&self, current: bool, foreign: Option<usize>) {
+        self.issuer_documents.set(current.into());
+        if let Some(foreign) = foreign {
+            let foreign = i64::try_from(foreign).unwrap_or(i64::MAX);
+            self.issuer_foreign_keys.set(foreign);
+        }
     }
 
     /// All metrics in the Prometheus text format.

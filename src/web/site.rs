@@ -55,6 +55,9 @@ pub struct SiteSettings {
     pub jwks: DocumentSource,
     /// Free bytes for embedded databases, on the fullest file system; none without an embedded database.
     pub disk_free: DiskFree,
+    /// Whether the documents that are published at `[issuer] url` differ from the keys of this gateway, or could not be
+    /// fetched.
+    pub issuer_documents_differ: Box<dyn Fn() -> bool + Send + Sync>,
     /// `/saml/metadata`; none if no key is configured for SAML responses.
     pub saml_metadata: OptionalDocumentSource,
 }

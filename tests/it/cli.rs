@@ -13,6 +13,7 @@ mod log_pipe;
 mod misconfigured;
 mod provider_oidc;
 mod proxies;
+mod publish;
 mod serve;
 mod sessions;
 mod start;

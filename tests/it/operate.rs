@@ -8,6 +8,7 @@ mod outages;
 mod passwords;
 mod peers;
 mod postgres;
+mod published;
 pub mod reload;
 mod replicas;
 mod secrets;

@@ -53,6 +53,8 @@ pub struct Ports {
     pub limits: RateLimits,
     /// Public URL of the gateway.
     pub public_url: Url,
+    /// `iss` of the tokens for AWS, at which AWS fetches their keys: `public_url`, or another address.
+    pub issuer_url: Url,
     /// Start URLs for AWS's clients.
     pub start_urls: StartUrls,
     /// AWS partition of all accounts.
@@ -96,6 +98,7 @@ impl Gateway {
             clients: rules,
             limits,
             public_url,
+            issuer_url,
             start_urls,
             partition,
             role_claim,
@@ -151,6 +154,7 @@ impl Gateway {
             saml,
             console,
             public_url: public_url.clone(),
+            issuer_url,
             partition,
             role_claim,
             learned: Default::default(),

@@ -73,6 +73,8 @@ pub struct Issuer {
     pub(crate) saml: Arc<dyn SamlIssuer>,
     pub(crate) console: Arc<dyn ConsoleSignIn>,
     pub(crate) public_url: Url,
+    /// `iss` of the tokens for AWS.
+    pub(crate) issuer_url: Url,
     pub(crate) partition: Partition,
     /// Whether tokens for AWS name the one role that they are for.
     pub(crate) role_claim: bool,

@@ -65,6 +65,8 @@ fn text(settings: &TestStackSettings, endpoints: &Endpoints<'_>) -> String {
         true => r#"tls = { certificate = "tls.crt", key = { file = "tls.key" } }"#,
         false => "",
     };
+    let issuer_url = settings.issuer_url.as_ref();
+    let issuer_url = issuer_url.map_or_else(String::new, |url| format!("url = \"{url}\""));
     let (partition, regions) = (settings.partition.name(), settings.partition.regions());
     let (region, fallback_regions) = regions.split_first().unwrap_or((&"", &[]));
     format!(
@@ -87,6 +89,7 @@ url = "{database}"
 
 [issuer]
 keys = "keys/"
+{issuer_url}
 
 [aws]
 partition = "{partition}"

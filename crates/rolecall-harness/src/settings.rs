@@ -22,6 +22,8 @@ pub struct TestStackSettings {
     pub aws_port: u16,
     /// Public origin of the gateway if it differs from its address, as with a load balancer.
     pub public_url: Option<String>,
+    /// `[issuer] url`, if another server publishes the documents of the issuer.
+    pub issuer_url: Option<String>,
     /// Whether the gateway itself serves HTTPS on `localhost`, with a certificate of
     /// [`TestStack::authority`](crate::TestStack::authority).
     pub tls: bool,
@@ -64,6 +66,7 @@ impl Default for TestStackSettings {
             port: 0,
             aws_port: 0,
             public_url: None,
+            issuer_url: None,
             tls: false,
             proxy_authority: None,
             trusted_proxies: Vec::new(),

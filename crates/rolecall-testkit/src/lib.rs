@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod browser;
+pub mod bucket;
 pub mod canary;
 pub mod certificate;
 pub mod clock;

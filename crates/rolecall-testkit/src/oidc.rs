@@ -24,6 +24,7 @@ use anyhow::Result;
 pub use cases::{ALL, Case};
 pub use fault::{ExpectedOutcome, Fault};
 pub use person::{ClientMethod, OidcClient, Person};
+pub(crate) use response::Endless;
 pub use response::EndpointFault;
 
 use crate::canary::Canary;

@@ -80,6 +80,37 @@ pub enum KeyError {
         /// The use of the key.
         use_: KeyUse,
     },
+    /// The address in `[issuer] url` is not known to serve the next key.
+    #[error(
+        "the next key, {id}, was not found at {issuer}/jwks when the keys there were last recorded"
+    )]
+    NotServed {
+        /// ID of the next key.
+        id: KeyId,
+        /// The issuer.
+        issuer: String,
+    },
+    /// AWS may not have fetched the next key yet.
+    #[error(
+        "the next key, {id}, was first found at {issuer}/jwks less than a day ago; it can be activated from {}",
+        minute(from)
+    )]
+    ServedTooShort {
+        /// ID of the next key.
+        id: KeyId,
+        /// The issuer.
+        issuer: String,
+        /// The time at which it can be activated.
+        from: DateTime<Utc>,
+    },
+    /// The record of served keys is invalid.
+    #[error("{} is invalid: {reason}", path.display())]
+    Record {
+        /// Path of the record.
+        path: PathBuf,
+        /// Why it is invalid. It contains no secrets.
+        reason: String,
+    },
     /// The key does not exist or is already retired.
     #[error("there is no key {0} to retire")]
     Unknown(KeyId),
@@ -151,6 +182,15 @@ impl KeyError {
             Self::TooEarly { .. } => Some(
                 "AWS caches the keys it fetched: wait, or add --emergency if the active key has leaked",
             ),
+            Self::NotServed { .. } => Some(
+                "run `rolecalld keys publish`, upload both documents, run `rolecalld keys confirm`, and wait a day; add --emergency if the active key has leaked: AWS then refuses tokens until the documents are there",
+            ),
+            Self::ServedTooShort { .. } => Some(
+                "AWS caches the keys it fetched: wait, or add --emergency if the active key has leaked",
+            ),
+            Self::Record { .. } => {
+                Some("delete this file: the waiting period of the next key begins again")
+            }
             Self::Unknown(_) => Some("run `rolecalld keys list` to see all keys"),
             Self::Active(_) => {
                 Some("run `rolecalld keys rotate` first, or add --emergency if the key has leaked")

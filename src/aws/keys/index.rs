@@ -146,6 +146,12 @@ impl Index {
             .ok_or(KeyError::NoneActive(use_))
     }
 
+    /// The oldest waiting key.
+    pub fn next_key(&self, use_: KeyUse) -> Result<&KeyRecord, KeyError> {
+        let next = self.next(use_).and_then(|position| self.keys.get(position));
+        next.ok_or(KeyError::NoneNext(use_))
+    }
+
     pub fn add(
         &mut self,
         id: KeyId,
@@ -230,7 +236,7 @@ impl Index {
         Ok(self.keys[position].clone())
     }
 
-    /// The oldest waiting key.
+    /// The position of the oldest waiting key.
     fn next(&self, use_: KeyUse) -> Option<usize> {
         let waits = |key: &KeyRecord| key.use_ == use_ && key.state == KeyState::Next;
         self.keys.iter().position(waits)

@@ -292,7 +292,7 @@ fn public_members(key: &PKey<Private>) -> Result<Vec<(&'static str, String)>, Er
 }
 
 /// RFC 7638 section 3: SHA-256 of the members as JSON without spaces. No value requires escaping.
-fn thumbprint(members: &[(&'static str, String)]) -> [u8; 32] {
+pub(super) fn thumbprint(members: &[(&'static str, String)]) -> [u8; 32] {
     let members: Vec<String> = members
         .iter()
         .map(|(name, value)| format!("\"{name}\":\"{value}\""))

@@ -121,7 +121,8 @@ impl PlanArgs {
 /// What the configuration says about the gateway.
 pub fn installation(settings: &OfflineSettings) -> Installation<'_> {
     Installation {
-        issuer: &settings.public_url,
+        issuer: settings.issuer(),
+        public_url: &settings.public_url,
         partition: settings.aws.partition,
         role_claim: settings.aws.role_claim,
         sts_region: &settings.aws.sts_region,

@@ -48,7 +48,8 @@ fn stack_sets(text: &str) -> StackSets {
     let policy = Policy::parse(&[source], &context).unwrap();
     let principal = "arn:aws:iam::999988887777:role/gateway".parse().unwrap();
     let installation = Installation {
-        issuer: &Url::parse("https://sso.example.com").unwrap(),
+        issuer: &public_url(),
+        public_url: &public_url(),
         partition: Partition::Aws,
         role_claim: true,
         sts_region: &region(),
@@ -59,6 +60,10 @@ fn stack_sets(text: &str) -> StackSets {
     };
     let management = AccountId::parse("999900001111").unwrap();
     provisioning::stack_sets(&policy, &installation, Some(&management)).unwrap()
+}
+
+fn public_url() -> Url {
+    Url::parse("https://sso.example.com").unwrap()
 }
 
 fn region() -> Region {

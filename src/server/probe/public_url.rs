@@ -15,6 +15,7 @@ use url::Url;
 
 use super::Issuers;
 use super::client_address::{FORGED_ADDRESS, ObservedAddress};
+use crate::aws::{DISCOVERY_PATH, JWKS_PATH};
 use crate::client_address::SeenAddress;
 use crate::config::Settings;
 use crate::idp::http::{HttpError, HttpResponse};
@@ -127,7 +128,12 @@ impl PublicUrlProbe<'_> {
             Err(error @ HttpError::Connect { .. }) if error.is_persistent() => {
                 return Err(PublicUrlError::new(
                     error.to_string(),
-                    "use a certificate of a public CA, otherwise AWS cannot fetch the keys; if all accounts use SAML, a private CA is sufficient: add its PEM file to [egress] ca",
+                    match self.settings.issuer_url {
+                        None => {
+                            "use a certificate of a public CA, otherwise AWS cannot fetch the keys; if all accounts use SAML, a private CA is sufficient: add its PEM file to [egress] ca"
+                        }
+                        Some(_) => "for a private CA, add its PEM file to [egress] ca",
+                    },
                 ));
             }
             Err(error) => return Ok(Reachability::Unreachable(error.to_string())),
@@ -209,23 +215,31 @@ impl PublicUrlProbe<'_> {
         ))
     }
 
-    /// Compares the published discovery document and key set with those of this installation.
+    /// Compares the published discovery document and key set with those of this installation. If AWS fetches them
+    /// elsewhere, they may be unreachable at the gateway.
     async fn documents(&self, own: Option<&Issuers>) -> Result<String, PublicUrlError> {
-        const DISCOVERY: &str = "/.well-known/openid-configuration";
-        let (discovery, jwks) = (
-            self.document(DISCOVERY).await?,
-            self.document("/jwks").await?,
-        );
+        let (discovery, jwks) = match (
+            self.document(DISCOVERY_PATH).await,
+            self.document(JWKS_PATH).await,
+        ) {
+            (Ok(discovery), Ok(jwks)) => (discovery, jwks),
+            (Err(_), _) | (_, Err(_)) if self.settings.issuer_url.is_some() => {
+                return Ok(format!(
+                    "{DISCOVERY_PATH} and {JWKS_PATH} are not reachable here; AWS fetches them from `url` of [issuer]"
+                ));
+            }
+            (Err(fault), _) | (_, Err(fault)) => return Err(fault),
+        };
         let Some(own) = own else {
             return Ok(format!(
-                "{DISCOVERY} and /jwks are reachable; this host has no keys to compare"
+                "{DISCOVERY_PATH} and /jwks are reachable; this host has no keys to compare"
             ));
         };
         let (issuer, found) = (parsed(&own.tokens.discovery().body), &discovery["issuer"]);
         let issuer = &issuer["issuer"];
         if issuer != found {
             return Err(PublicUrlError::new(
-                format!("{DISCOVERY} contains the issuer {found} instead of {issuer}"),
+                format!("{DISCOVERY_PATH} contains the issuer {found} instead of {issuer}"),
                 "public_url leads to a different gateway, or the running gateway uses another configuration; restart it, or correct public_url",
             ));
         }
@@ -242,7 +256,7 @@ impl PublicUrlProbe<'_> {
             ));
         }
         Ok(format!(
-            "{DISCOVERY} and /jwks match the issuer and keys of this installation"
+            "{DISCOVERY_PATH} and /jwks match the issuer and keys of this installation"
         ))
     }
 

@@ -74,6 +74,7 @@ pub fn generated(
     let (issuer, region) = (Url::parse(issuer)?, Region::parse("eu-west-1")?);
     let installation = Installation {
         issuer: &issuer,
+        public_url: &issuer,
         partition: Partition::Aws,
         role_claim: true,
         sts_region: &region,

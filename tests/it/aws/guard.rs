@@ -20,6 +20,7 @@ fn guard(issuer: &str) -> Result<Value> {
     let (issuer, region) = (Url::parse(issuer)?, Region::parse("eu-west-1")?);
     let document = resource_control_policy(&Installation {
         issuer: &issuer,
+        public_url: &issuer,
         partition: Partition::Aws,
         role_claim: true,
         sts_region: &region,

@@ -173,7 +173,9 @@ async fn header_contains_the_key_id_and_debug_hides_the_token() -> Result<()> {
 #[tokio::test]
 async fn login_token_is_not_valid_for_aws() -> Result<()> {
     let clock = ManualClock::starting_now();
-    let issuer = issuer(KeyAlgorithm::Es256, &clock)?;
+    // The documents of the issuer are published elsewhere.
+    let origin = "https://sso.corp.example";
+    let issuer = issuer(KeyAlgorithm::Es256, &clock)?.of_gateway(origin);
     let arn = "arn:aws:sts::111122223333:assumed-role/Developer@readonly/alice@example.com-k3";
     let token = issuer
         .mint_login_token(&LoginTokenClaims {
@@ -194,7 +196,7 @@ async fn login_token_is_not_valid_for_aws() -> Result<()> {
     assert_eq!(
         read,
         json!({
-            "iss": format!("{ISSUER}/v1"), "sub": arn, "aud": "arn:aws:signin:::devtools/same-device",
+            "iss": format!("{origin}/v1"), "sub": arn, "aud": "arn:aws:signin:::devtools/same-device",
             "iat": now, "exp": now + 8 * 3_600,
         })
     );

@@ -16,7 +16,7 @@ use super::{
 /// Input for the advice.
 #[derive(Clone, Copy, Debug)]
 pub struct AdviceFacts<'a> {
-    /// Public URL of the gateway: `iss` of its tokens, and the location of its metadata.
+    /// `iss` of the gateway's tokens, at which AWS fetches their keys.
     pub issuer: &'a Url,
     /// The proof that was sent to STS.
     pub proof: ProofFacts<'a>,

@@ -233,7 +233,7 @@ impl Issuer {
             self.entitlements.unidentified();
         }
         let facts = AdviceFacts {
-            issuer: &self.public_url,
+            issuer: &self.issuer_url,
             proof: match request {
                 StsRequest::AssumeRoleWithWebIdentity(_) => match account.trust.provider_oidc() {
                     Some(trusted) => ProofFacts::WebIdentity {

@@ -145,7 +145,7 @@ impl std::fmt::Display for PlanNote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::IssuerNotHttps => {
-                f.write_str("public_url does not use https: AWS does not accept such an issuer")
+                f.write_str("the issuer, which is public_url unless `url` is set in [issuer], does not use https: AWS does not accept it")
             }
             Self::NoPermissions { role } => write!(
                 f,

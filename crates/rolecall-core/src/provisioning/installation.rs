@@ -2,15 +2,17 @@
 
 use url::Url;
 
-use crate::aws::{AccountId, OidcProviderName, Partition, Region};
+use crate::aws::{AccountId, OidcProviderName, Partition, Region, saml_entity_id};
 use crate::base::text_newtype;
 use crate::identity::EmailDomain;
 
 /// The gateway, as accounts see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
-    /// `iss` of the tokens.
+    /// `iss` of the tokens, at which AWS fetches their keys.
     pub issuer: &'a Url,
+    /// Origin of the gateway, on which its entity ID as SAML provider depends.
+    pub public_url: &'a Url,
     /// Partition of all accounts.
     pub partition: Partition,
     /// Whether tokens name the role that they are for (`[aws] role_claim`).
@@ -31,6 +33,11 @@ impl Installation<'_> {
     /// The URL of the issuer without a trailing slash.
     pub(super) fn issuer_url(&self) -> &str {
         self.issuer.as_str().trim_end_matches('/')
+    }
+
+    /// The gateway's entity ID as SAML provider.
+    pub(super) fn saml_entity_id(&self) -> String {
+        saml_entity_id(self.public_url.as_str().trim_end_matches('/'))
     }
 
     /// The issuer's name in IAM.

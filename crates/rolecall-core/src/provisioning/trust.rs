@@ -7,7 +7,7 @@ use super::document::{Action, Condition, Effect, Operator, PolicyDocument, Princ
 use super::role::RoleUse;
 use super::{AccountText, Installation, PlanError};
 use crate::access::{ACCOUNT_TAG, Account, CallerTrust, GatewaySaml, PERMISSION_SET_TAG, Trust};
-use crate::aws::{Recipient, saml_entity_id};
+use crate::aws::Recipient;
 
 /// Prefix of the condition keys for tags of the request.
 const REQUEST_TAG: &str = "aws:RequestTag/";
@@ -107,7 +107,7 @@ impl Proof {
             account: account.name.to_string(),
         })?;
         let (before, after) = saml.provider.around_account();
-        let entity_id = saml_entity_id(installation.issuer_url());
+        let entity_id = installation.saml_entity_id();
         Ok(Self {
             principal: Principal::Federated(AccountText::around_account_id(before, after)),
             action: Action::AssumeRoleWithSaml,

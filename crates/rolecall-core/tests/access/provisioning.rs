@@ -33,11 +33,13 @@ fn plan_at(
         Url::parse(issuer).unwrap(),
         Region::parse("eu-west-1").unwrap(),
     );
+    let public_url = Url::parse("https://sso.example.com").unwrap();
     let domains = ["corp.example", "example.com"].map(|text| EmailDomain::parse(text).unwrap());
     let principal =
         GatewayPrincipal::parse("arn:aws:iam::999988887777:role/rolecall-gateway").unwrap();
     let mut installation = Installation {
         issuer: &issuer,
+        public_url: &public_url,
         partition: Partition::Aws,
         role_claim: true,
         sts_region: &region,
@@ -111,6 +113,29 @@ fn claim_of_the_role_is_required_where_aws_evaluates_it() {
             statement["Action"],
             json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"])
         );
+    }
+}
+
+#[test]
+fn issuer_at_another_address_concerns_tokens_only() {
+    let issuer = "https://example.github.io/rolecall";
+    let saml = "trust = \"gateway-saml\"\nsaml_provider_arn = \"arn:aws:iam::111122223333:saml-provider/rolecall\"";
+    for (keys, key, expected) in [
+        ("", "example.github.io/rolecall:aud", "sts.amazonaws.com"),
+        (saml, "SAML:iss", "https://sso.example.com/saml/metadata"),
+    ] {
+        let plan = plan_at(issuer, &one_role(keys, ""), |_| {}).unwrap();
+        let account = &plan.accounts[0];
+        let document = trust(account, &account.roles[0]);
+        let condition = &document["Statement"][0]["Condition"]["StringEquals"];
+        assert_eq!(condition[key], expected, "{document}");
+        if keys.is_empty() {
+            let provider = Some(ProviderPlan::Oidc {
+                url: issuer.to_owned(),
+                client_id: expected.to_owned(),
+            });
+            assert_eq!(account.provider, provider);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ use rolecall_core::sign_in::{
     AuthnRequirements, BrowserSecrets, Callback, CallbackParams, Challenge, ReturnTo,
     SignInCompleted, SignInError, SignInRequest,
 };
+use url::Url;
 
 pub use aws::{Aws, LinkRequest};
 pub use call_log::CallLog;
@@ -306,7 +307,7 @@ fn ports(
     trail: &Arc<Trail>,
     aws: &Arc<Aws>,
 ) -> Ports {
-    let public_url = "https://sso.example.com/".parse().unwrap();
+    let public_url: Url = "https://sso.example.com/".parse().unwrap();
     let entropy = Arc::new(CounterEntropy::default());
     let keys = Arc::new(SealingKeys::new(&[7; 32], &[]));
     Ports {
@@ -326,6 +327,7 @@ fn ports(
         clients: ClientRules::default(),
         limits: RateLimits::default(),
         start_urls: StartUrls::new(&public_url, Partition::Aws, None, &[]),
+        issuer_url: public_url.clone(),
         public_url,
         partition: Partition::Aws,
         role_claim: true,

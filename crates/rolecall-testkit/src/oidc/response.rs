@@ -293,8 +293,8 @@ impl RawResponse {
 }
 
 /// A body of white space, which may precede any JSON text, until `left` bytes are sent.
-struct Endless {
-    left: usize,
+pub(crate) struct Endless {
+    pub(crate) left: usize,
 }
 
 impl MessageBody for Endless {

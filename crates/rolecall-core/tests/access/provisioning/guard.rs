@@ -13,6 +13,7 @@ fn resource_control_policy_concerns_this_issuer_only() {
     );
     let installation = Installation {
         issuer: &issuer,
+        public_url: &issuer,
         partition: Partition::Aws,
         role_claim: true,
         sts_region: &region,
