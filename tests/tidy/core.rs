@@ -112,6 +112,7 @@ const CORE: &[&str] = &[
     "access",
     "people",
     "provisioning",
+    "drift",
     "audit",
     "entitlements",
     "session",

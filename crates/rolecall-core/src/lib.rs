@@ -18,6 +18,7 @@
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, deny rules; [`access::Policy::grants`] |
 //! | [`people`] | people as of their last sign-in, for evaluating a policy later |
 //! | [`provisioning`] | what AWS accounts need: identity provider, roles, trust policies; [`provisioning::plan()`] |
+//! | [`drift`] | differences between the plan of AWS accounts and what the accounts have; [`drift::compare`] |
 //! | [`audit`] | audit events and their hash chain; the port of the audit trail; the journal that writes to it |
 //! | [`entitlements`] | the current policy, and the facts with which it is evaluated |
 //! | [`session`] | sessions of browsers and of clients: finding, listing and ending them |
@@ -35,6 +36,7 @@ pub mod base;
 pub mod caller;
 pub mod clients;
 pub mod config_file;
+pub mod drift;
 pub mod entitlements;
 pub mod gateway;
 pub mod identity;

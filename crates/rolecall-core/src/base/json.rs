@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Maximum depth of external documents; usual ones have fewer than six levels.
@@ -37,6 +37,16 @@ fn reason(error: &serde_json::Error) -> String {
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "not JSON",
     };
     format!("{what} (line {}, column {})", error.line(), error.column())
+}
+
+/// A value within a larger document, parsed as strictly as an [`object`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct StrictValue(pub Value);
+
+impl<'de> Deserialize<'de> for StrictValue {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Strict(DEPTH_MAX).deserialize(from).map(Self)
+    }
 }
 
 /// Parses one value with this number of remaining levels.
@@ -134,6 +144,17 @@ mod tests {
             assert!(object(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(object(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn values_within_documents_are_strict() {
+        let read = |text: &str| serde_json::from_str::<Vec<StrictValue>>(text);
+        assert_eq!(
+            read(r#"[{"a":[1]},"x"]"#).unwrap(),
+            [serde_json::json!({"a": [1]}), "x".into()].map(StrictValue)
+        );
+        assert!(read(r#"[{"a":1,"a":2}]"#).is_err());
+        assert!(read(&format!("[{}{}]", "[".repeat(17), "]".repeat(17))).is_err());
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub fn one_line(text: &str, chars_max: usize) -> String {
     }
 }
 
+/// Whether all characters of the text are visible or spaces.
+pub fn is_visible(text: &str) -> bool {
+    !text.chars().any(is_hidden)
+}
+
 /// An error and its causes in one line. A cause that is already part of the text is not repeated.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -184,6 +184,11 @@ impl RolePlan {
         self.permissions.boundary.as_ref()
     }
 
+    /// Whether the access policy describes what the role may do.
+    pub fn describes_permissions(&self) -> bool {
+        !self.has_no_permissions() || self.permissions.boundary.is_some()
+    }
+
     /// Number of attached managed policies.
     pub(super) fn attached_policies(&self) -> usize {
         self.permissions.attached()

@@ -8,6 +8,7 @@
 
 mod changes;
 mod corpus;
+mod drift;
 mod example;
 mod federation_token;
 mod filter;

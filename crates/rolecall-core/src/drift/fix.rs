@@ -1,0 +1,104 @@
+//! Commands that correct findings.
+
+use rolecall_wire::shell;
+
+use super::finding::Fix;
+use crate::base::text;
+
+/// What to know about commands that change a role.
+const ROLE_NOTE: &str = "if CloudFormation or Terraform manages the role, deploy the generated files again instead: a stack does not notice the change otherwise";
+/// When a command cannot be written.
+const UNSAFE_NOTE: &str =
+    "the name contains control characters, so no command is shown: use the AWS console";
+
+/// A command line for a POSIX shell; `None` if an argument has characters that a terminal does not show.
+pub(super) fn command(arguments: &[&str]) -> Option<String> {
+    let visible = arguments.iter().all(|argument| text::is_visible(argument));
+    let plain = |argument: &str| {
+        let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@,+".contains(&b);
+        !argument.is_empty() && argument.bytes().all(harmless)
+    };
+    let quoted = arguments.iter().map(|argument| match plain(argument) {
+        true => (*argument).to_owned(),
+        false => shell::sh(argument),
+    });
+    visible.then(|| quoted.collect::<Vec<_>>().join(" "))
+}
+
+/// Commands in order, with a note; without them if one cannot be written.
+pub(super) fn commands<'a>(
+    lines: impl IntoIterator<Item = Vec<&'a str>>,
+    note: Option<&'static str>,
+) -> Fix {
+    let lines: Option<Vec<String>> = lines.into_iter().map(|line| command(&line)).collect();
+    match lines {
+        Some(commands) => Fix { commands, note },
+        None => Fix {
+            commands: Vec::new(),
+            note: Some(UNSAFE_NOTE),
+        },
+    }
+}
+
+/// Commands that change a role.
+pub(super) fn of_role<'a>(lines: impl IntoIterator<Item = Vec<&'a str>>) -> Fix {
+    commands(lines, Some(ROLE_NOTE))
+}
+
+/// No command: what to do instead.
+pub(super) fn advice(note: &'static str) -> Fix {
+    Fix {
+        commands: Vec::new(),
+        note: Some(note),
+    }
+}
+
+/// Deploying the generated template of an account.
+pub(super) fn deploy(config: &str, account: &str, note: Option<&'static str>) -> Fix {
+    let generate = command(&[
+        "rolecalld",
+        "aws",
+        "cloudformation",
+        "--config",
+        config,
+        "--account",
+        account,
+    ]);
+    let Some(generate) = generate else {
+        return advice(UNSAFE_NOTE);
+    };
+    let file = format!("rolecall-{account}.json");
+    let deploy = format!(
+        "aws cloudformation deploy --stack-name rolecall --template-file {file} --capabilities CAPABILITY_NAMED_IAM"
+    );
+    Fix {
+        commands: vec![format!("{generate} > {file}"), deploy],
+        note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_quoted() {
+        let fix = of_role([vec![
+            "aws",
+            "iam",
+            "x",
+            "--name",
+            "a b'c",
+            "--json",
+            "{\"a\":1}",
+        ]]);
+        assert_eq!(
+            fix.commands,
+            [r#"aws iam x --name 'a b'\''c' --json '{"a":1}'"#]
+        );
+        let fix = of_role([vec!["aws"], vec!["aws", "\u{1b}[2J"]]);
+        assert!(fix.commands.is_empty() && fix.note == Some(UNSAFE_NOTE));
+        let fix = deploy("a b.toml", "111122223333", None);
+        assert!(fix.commands[0].contains("--config 'a b.toml'"));
+    }
+}
