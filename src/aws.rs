@@ -4,15 +4,18 @@
 //! Roles are assumed with a token or assertion of the gateway or of the provider, or with AWS credentials of the gateway
 //! (`trust = "caller"`). Responses of AWS are converted to types of core; tokens and credentials never appear in errors or logs.
 
+mod account_reader;
 mod federation;
 mod http;
 mod issuer_documents;
 pub mod keys;
 mod saml_issuer;
 mod settings;
+mod shell;
 mod sts;
 mod token_issuer;
 
+pub use account_reader::{LiveAccount, LiveSamlProvider};
 pub use federation::SignInEndpoint;
 pub use issuer_documents::{
     Comparison, DISCOVERY_PATH, Difference, IssuerDocument, IssuerDocuments, JWKS_PATH, Severity,
@@ -21,6 +24,7 @@ pub use saml_issuer::{
     DocumentError, RespondError, ResponseContent, ResponseIssuer, SamlAttribute,
 };
 pub use settings::{AwsSettings, WrongRegion};
+pub use shell::ShellAws;
 pub use sts::{Endpoints, OwnCredentials, StsClient, http_client, own_credentials};
 pub use token_issuer::{MintError, TokenIssuer};
 
@@ -29,6 +33,9 @@ pub use token_issuer::{MintError, TokenIssuer};
 pub const LOG_CEILING: &[&str] = &[
     "aws_config=warn",
     "aws_runtime=warn",
+    "aws_sdk_iam=warn",
+    "aws_sdk_sso=warn",
+    "aws_sdk_ssooidc=warn",
     "aws_sdk_sts=warn",
     "aws_smithy_http=warn",
     "aws_smithy_http_client=warn",

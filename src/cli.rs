@@ -50,7 +50,7 @@ enum Command {
     /// Revoke the sessions of a user
     #[command(subcommand)]
     Sessions(sessions::Sessions),
-    /// Generate what AWS accounts need to trust this gateway
+    /// Generate what AWS accounts need to trust this gateway, and compare it with what they have
     #[command(subcommand)]
     Aws(aws::AwsCommand),
     /// Verify, export or search the audit trail

@@ -26,7 +26,8 @@ use crate::egress::Egress;
 use assume_role::Hop;
 use attempts::AttemptCounter;
 use error::{Failure, is_success};
-use http_clients::{HttpClients, RUSTLS};
+use http_clients::RUSTLS;
+pub(super) use http_clients::{HttpClients, without_proxy};
 pub use own_credentials::OwnCredentials;
 use regions::{IssuingCall, RegionalSts, Regions};
 
@@ -66,7 +67,7 @@ pub fn own_credentials(
     egress: &Egress,
     clock: Arc<dyn Clock>,
 ) -> Result<OwnCredentials, BoxError> {
-    let http = http_clients::without_proxy(egress)?;
+    let http = without_proxy(egress)?;
     Ok(OwnCredentials::default_chain(
         http,
         &settings.sts_region,

@@ -1,6 +1,8 @@
-//! `rolecalld aws`: generates what AWS accounts need, from the configuration and the access files. Nothing is sent to AWS.
+//! `rolecalld aws`: generates what AWS accounts need, from the configuration and the access files, and compares it with what they
+//! have. Nothing is changed in AWS.
 
 mod cloudformation;
+mod doctor;
 mod output;
 mod plan_args;
 mod resource_control_policy;
@@ -9,10 +11,11 @@ mod trust_policy;
 
 use super::out::{CommandStatus, Failure};
 
-/// Generate what AWS accounts need: identity provider, roles, trust policies. Nothing is sent to AWS.
+/// Generate what AWS accounts need: identity provider, roles, trust policies; or compare it with what they have. Nothing is
+/// changed in AWS.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Examples:\n  rolecalld aws cloudformation --config rolecall.toml --account payments-prod > rolecall.json\n  rolecalld aws cloudformation --config rolecall.toml --out templates\n  rolecalld aws terraform --config rolecall.toml --out modules\n  rolecalld aws trust-policy --config rolecall.toml --account payments-prod --permission-set Developer\n  rolecalld aws resource-control-policy --config rolecall.toml"
+    after_help = "Examples:\n  rolecalld aws cloudformation --config rolecall.toml --account payments-prod > rolecall.json\n  rolecalld aws cloudformation --config rolecall.toml --out templates\n  rolecalld aws terraform --config rolecall.toml --out modules\n  rolecalld aws trust-policy --config rolecall.toml --account payments-prod --permission-set Developer\n  rolecalld aws resource-control-policy --config rolecall.toml\n  rolecalld aws doctor --config rolecall.toml --authorization-details payments-prod.json"
 )]
 pub enum AwsCommand {
     /// CloudFormation templates with the identity provider and the roles of each account
@@ -24,6 +27,8 @@ pub enum AwsCommand {
     TrustPolicy(trust_policy::TrustPolicy),
     /// Resource control policy for the organization: denies tokens of this gateway that do not name their role
     ResourceControlPolicy(resource_control_policy::ResourceControlPolicy),
+    /// Compare accounts with the access files: trust policies, roles, permissions, identity providers
+    Doctor(doctor::Doctor),
 }
 
 impl AwsCommand {
@@ -34,6 +39,7 @@ impl AwsCommand {
             Self::Terraform(command) => command.run(),
             Self::TrustPolicy(command) => command.run(),
             Self::ResourceControlPolicy(command) => command.run(),
+            Self::Doctor(command) => command.run(),
         }
     }
 }

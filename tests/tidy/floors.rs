@@ -224,6 +224,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         "HTTP in and out belongs to `web`, listeners to `server`",
     ),
     ("aws_config::", &["src/aws"], "AWS is called in `aws`"),
+    ("aws_sdk_iam::", &["src/aws"], "AWS is called in `aws`"),
     ("aws_sdk_sts::", &["src/aws"], "AWS is called in `aws`"),
     (
         "openidconnect::",

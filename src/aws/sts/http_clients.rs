@@ -57,11 +57,12 @@ impl HttpClients {
         endpoint: Option<&Url>,
     ) -> SharedHttpClient {
         let own = || Url::parse(&format!("https://sts.{region}.{}", partition.dns_suffix())).ok();
-        let through_proxy = endpoint
-            .cloned()
-            .or_else(own)
-            .is_some_and(|url| self.egress.proxy_for(&url).is_some());
-        match through_proxy {
+        self.for_url(endpoint.cloned().or_else(own).as_ref())
+    }
+
+    /// The connection pool for this URL.
+    pub fn for_url(&self, url: Option<&Url>) -> SharedHttpClient {
+        match url.is_some_and(|url| self.egress.proxy_for(url).is_some()) {
             true => self.through_proxy.clone(),
             false => self.direct.clone(),
         }

@@ -13,7 +13,7 @@ use crate::aws::ResponseIssuer;
 use crate::aws::keys::KeyDirectory;
 use crate::cli::out::{self, Failure};
 use crate::cli::{AccessArg, ConfigArg, names};
-use crate::config::{LoadedOffline, OfflineSettings};
+use crate::config::{Loaded, LoadedOffline, OfflineSettings};
 use crate::world::{SystemClock, SystemEntropy};
 
 /// Upper limit of the errors that are printed: a mistake in a permission set can concern each account.
@@ -44,21 +44,31 @@ impl PlanArgs {
         self.config.load_offline(&self.access)
     }
 
+    /// Loads the complete configuration, with secrets.
+    pub fn load_complete(&self) -> Result<Loaded, Failure> {
+        self.config.load_with(&self.access)
+    }
+
     /// The plan of the selected accounts. Prints its notes.
     pub fn plan(&self, loaded: &LoadedOffline) -> Result<Plan, Failure> {
-        let mut only = BTreeSet::new();
-        for wanted in &self.account {
-            only.insert(names::account(&loaded.access.policy, wanted)?.id.clone());
-        }
-        let only = Some(&only).filter(|only| !only.is_empty());
+        let only = self.only(loaded)?;
         let plan = self.with_installation(loaded, |installation| {
-            provisioning::plan(&loaded.access.policy, installation, only)
+            provisioning::plan(&loaded.access.policy, installation, only.as_ref())
         })?;
         print(&plan.notes);
         match plan.accounts.is_empty() {
             false => Ok(plan),
             true => Err(nothing()),
         }
+    }
+
+    /// The accounts of `--account`; `None` without the option.
+    pub fn only(&self, loaded: &LoadedOffline) -> Result<Option<BTreeSet<AccountId>>, Failure> {
+        let mut only = BTreeSet::new();
+        for wanted in &self.account {
+            only.insert(names::account(&loaded.access.policy, wanted)?.id.clone());
+        }
+        Ok(Some(only).filter(|only| !only.is_empty()))
     }
 
     /// The plan of one account, which can be empty. Its notes are among those of all accounts.
@@ -85,7 +95,8 @@ impl PlanArgs {
         }
     }
 
-    fn with_installation<T>(
+    /// Plans with what the configuration, the options and the keys contain.
+    pub fn with_installation<T>(
         &self,
         loaded: &LoadedOffline,
         plan: impl FnOnce(&Installation<'_>) -> Result<T, BTreeSet<PlanError>>,

@@ -1,5 +1,7 @@
 //! `rolecalld aws`: generated files and their errors.
 
+mod doctor;
+mod doctor_live;
 mod lint;
 mod stack;
 mod terraform;

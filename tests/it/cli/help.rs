@@ -21,6 +21,7 @@ fn every_command_has_help_with_examples() -> Result<()> {
         &["aws", "terraform", "--help"],
         &["aws", "trust-policy", "--help"],
         &["aws", "resource-control-policy", "--help"],
+        &["aws", "doctor", "--help"],
     ] {
         let ran = rolecalld(folder.path(), command)?;
         ensure!(ran.code == 0 && ran.err.is_empty(), "{command:?} {ran:?}");
