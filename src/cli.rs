@@ -1,6 +1,7 @@
 //! The command line of `rolecalld`. Exit codes: 0 success, 1 failed or negative result, 2 usage or configuration error.
 //! Errors print the problem, then `hint:` and the next step.
 
+mod accounts;
 mod audit;
 mod aws;
 mod check;
@@ -34,6 +35,7 @@ const EXAMPLES: &str = "Examples:
   rolecalld serve --config rolecall.toml             start the gateway
   rolecalld explain --config rolecall.toml --provider okta --claims alice.json
   rolecalld aws cloudformation --config rolecall.toml --account payments-prod
+  rolecalld accounts import --config rolecall.toml organization/*.json
   rolecalld audit verify --config rolecall.toml      verify the integrity of the audit trail";
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +55,9 @@ enum Command {
     /// Generate what AWS accounts need to trust this gateway, and compare it with what they have
     #[command(subcommand)]
     Aws(aws::AwsCommand),
+    /// Import the accounts of an AWS organization into the access files
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
     /// Verify, export or search the audit trail
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -103,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Sessions(sessions) => sessions.run(),
         Command::Aws(aws) => aws.run(),
+        Command::Accounts(accounts) => accounts.run(),
         Command::Audit(audit) => audit.run(),
     };
     out::finish(outcome)

@@ -39,7 +39,7 @@ use crate::store::StoreSettings;
 pub use access::{AccessFiles, AccessRead};
 pub use issuer::{InvalidIssuerUrl, IssuerSettings};
 pub use listen::{Listen, Tls};
-pub use offline::{LoadedOffline, OfflineSettings, load_offline};
+pub use offline::{LoadedOffline, OfflineSettings, load_offline, offline_settings};
 pub use provider_files::{ProviderFiles, ProviderSource, ProvidersRead};
 pub use secret_ref::secret_file_error;
 pub use sections::SealingKey;
@@ -280,7 +280,10 @@ fn read_one<T>(
 }
 
 /// Reads a file of at most the maximum size of a configuration file.
-fn read_text(path: &Path) -> Result<String, LoadError> {
+///
+/// # Errors
+/// [`LoadError`], if it cannot be read.
+pub fn read_text(path: &Path) -> Result<String, LoadError> {
     read_bounded(path).map_err(|source| LoadError::unreadable(path, source))
 }
 

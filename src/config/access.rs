@@ -74,6 +74,11 @@ impl AccessFiles {
         domains.into_iter().cloned().collect()
     }
 
+    /// The configured files and directories.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// All access files that exist now: in the configured order, and by name within a directory.
     ///
     /// # Errors
@@ -120,6 +125,18 @@ impl AccessFiles {
         if !unreadable.is_empty() {
             return Err(LoadError(unreadable));
         }
+        self.parse(&sources, secrets)
+    }
+
+    /// Parses the texts of access files without the secrets to which they refer.
+    ///
+    /// # Errors
+    /// [`LoadError`], with all errors of all files.
+    pub fn parse_offline(&self, sources: &[PolicyFile]) -> Result<AccessRead, LoadError> {
+        self.parse(sources, Secrets::Skip)
+    }
+
+    fn parse(&self, sources: &[PolicyFile], secrets: Secrets) -> Result<AccessRead, LoadError> {
         let referenced = ReferencedFiles {
             secrets,
             read: RefCell::default(),
@@ -130,7 +147,7 @@ impl AccessFiles {
             files: &referenced,
             trusted_proxies: &self.trusted_proxies,
         };
-        let policy = Policy::parse(&sources, &context)
+        let policy = Policy::parse(sources, &context)
             .map_err(|errors| LoadError::in_files(errors.into_vec()))?;
         let referenced_files = referenced.read.into_inner();
         let texts = sources

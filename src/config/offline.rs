@@ -99,6 +99,22 @@ pub fn load_offline(path: &Path, access: &[PathBuf]) -> Result<LoadedOffline, Lo
     }
 }
 
+/// As [`load_offline`], without reading the access files.
+///
+/// # Errors
+/// [`LoadError`], with all errors of what is read.
+pub fn offline_settings(path: &Path) -> Result<OfflineSettings, LoadError> {
+    let text = read_text(path)?;
+    let document = Document::parse(path, &text);
+    let root = document.root();
+    let (settings, _) = settings(&root, folder(path), &[]);
+    root.done();
+    let errors = document.into_findings().errors;
+    settings
+        .filter(|_| errors.is_empty())
+        .ok_or_else(|| LoadError::in_files(errors))
+}
+
 /// The access files are also returned if the settings are incomplete, so that their errors are reported in the same run.
 fn settings(
     root: &Reader<'_>,

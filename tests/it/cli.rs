@@ -1,5 +1,6 @@
 //! The command line: output streams and exit codes.
 
+mod accounts;
 mod audit;
 mod aws;
 mod aws_credentials;

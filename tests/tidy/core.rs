@@ -111,6 +111,7 @@ const CORE: &[&str] = &[
     "caller",
     "access",
     "people",
+    "organization",
     "provisioning",
     "drift",
     "audit",

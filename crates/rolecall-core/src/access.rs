@@ -14,6 +14,7 @@ mod changes;
 mod claim_names;
 mod condition;
 mod console_method;
+mod coverage;
 mod duration_reason;
 mod explain;
 mod glob;
@@ -37,9 +38,11 @@ pub use catalog::{
     Account, AccountName, Audience, InvalidAccountName, InvalidAudience, InvalidOuPath,
     InvalidPermissionSetName, InvalidVariantName, OuPath, PermissionSetName, VariantName,
 };
+pub(crate) use catalog::{is_tag_key, is_tag_value};
 pub use changes::PolicyChanges;
 pub use condition::{Condition, Unmet};
 pub use console_method::ConsoleMethod;
+pub use coverage::{CoverageChange, CoverageKind};
 pub use duration_reason::DurationReason;
 pub use explain::{EvaluatedRule, Explanation, RuleOutcome};
 pub use grant::{Grant, Grants, Locked};

@@ -17,6 +17,7 @@
 //! | [`caller`] | the caller, and the facts that a policy evaluates |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, deny rules; [`access::Policy::grants`] |
 //! | [`people`] | people as of their last sign-in, for evaluating a policy later |
+//! | [`organization`] | the accounts of an AWS organization, and their import into the access files |
 //! | [`provisioning`] | what AWS accounts need: identity provider, roles, trust policies; [`provisioning::plan()`] |
 //! | [`drift`] | differences between the plan of AWS accounts and what the accounts have; [`drift::compare`] |
 //! | [`audit`] | audit events and their hash chain; the port of the audit trail; the journal that writes to it |
@@ -41,6 +42,7 @@ pub mod entitlements;
 pub mod gateway;
 pub mod identity;
 pub mod issue;
+pub mod organization;
 pub mod people;
 pub mod provisioning;
 pub mod record;

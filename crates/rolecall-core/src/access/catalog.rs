@@ -57,6 +57,21 @@ text_newtype!(
     |text| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 );
 
+/// Whether a tag of an account can have this key: selectors are written as `tag:KEY=VALUE`.
+pub(crate) fn is_tag_key(text: &str) -> bool {
+    is_tag_text(text) && !text.contains(['=', '*'])
+}
+
+/// Whether a tag of an account can have this value.
+pub(crate) fn is_tag_value(text: &str) -> bool {
+    is_tag_text(text) && !text.contains('*')
+}
+
+fn is_tag_text(text: &str) -> bool {
+    const CHARS_MAX: usize = 256;
+    !text.is_empty() && text.chars().count() <= CHARS_MAX && !text.chars().any(char::is_control)
+}
+
 /// Default `aud` of a token, as in AWS's documentation.
 const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
 

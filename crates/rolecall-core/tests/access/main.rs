@@ -6,8 +6,10 @@
     reason = "the helpers of tests may fail as tests do"
 )]
 
+mod account_import;
 mod changes;
 mod corpus;
+mod coverage;
 mod drift;
 mod example;
 mod federation_token;
@@ -22,6 +24,7 @@ mod provisioning;
 mod role_permissions;
 mod roles;
 mod rules;
+mod saved_organization;
 mod session_limits;
 mod shared_domain;
 mod support;

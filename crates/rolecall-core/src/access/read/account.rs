@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Names, PolicyContext, line_of_text, provider_oidc, trust};
-use crate::access::catalog::{Account, AccountName, Audience, OuPath};
+use crate::access::catalog::{Account, AccountName, Audience, OuPath, is_tag_key, is_tag_value};
 use crate::aws::{AccountId, Region};
 use crate::config_file::{Located, Reader, quoted};
 
@@ -60,19 +60,15 @@ pub(super) fn read(
 }
 
 fn read_tags(reader: &Reader<'_>) -> BTreeMap<String, String> {
-    const CHARS_MAX: usize = 256;
-    let plain = |text: &str| {
-        !text.is_empty() && text.chars().count() <= CHARS_MAX && !text.chars().any(char::is_control)
-    };
     let mut tags = BTreeMap::new();
     for (key, value) in reader.table("tags").iter().flat_map(Reader::entries) {
-        if !plain(key.value) || key.value.contains(['=', '*']) {
+        if !is_tag_key(key.value) {
             let hint = "a tag's key is 1 to 256 characters without = and *";
             key.spot
                 .error(format!("invalid tag {}", quoted(key.value)), hint);
         }
         let Some(text) = value.string() else { continue };
-        if !plain(text.value) || text.value.contains('*') {
+        if !is_tag_value(text.value) {
             value.invalid("a tag's value is 1 to 256 characters without *");
         }
         tags.insert(key.value.to_owned(), text.value.to_owned());
