@@ -5,12 +5,17 @@ mod accounts;
 mod audit;
 mod aws;
 mod check;
+mod claims;
+mod diff;
 mod explain;
 mod keys;
 mod names;
 mod out;
+mod people_source;
+mod schema;
 mod serve;
 mod sessions;
+mod who_can;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -34,6 +39,8 @@ const EXAMPLES: &str = "Examples:
   rolecalld check --config rolecall.toml             validate the configuration
   rolecalld serve --config rolecall.toml             start the gateway
   rolecalld explain --config rolecall.toml --provider okta --claims alice.json
+  rolecalld who-can --config rolecall.toml --account payments-prod --permission-set Developer --people known
+  rolecalld diff --config old/rolecall.toml --config rolecall.toml --people people/
   rolecalld aws cloudformation --config rolecall.toml --account payments-prod
   rolecalld accounts import --config rolecall.toml organization/*.json
   rolecalld audit verify --config rolecall.toml      verify the integrity of the audit trail";
@@ -46,6 +53,13 @@ enum Command {
     Check(check::Check),
     /// Show which roles a user gets, and why
     Explain(explain::Explain),
+    /// Show who may use a role, and who is denied
+    WhoCan(who_can::WhoCan),
+    /// Show who gains and who loses access between two versions
+    Diff(diff::Diff),
+    /// Print the JSON Schema of a configuration file, for editors
+    #[command(subcommand)]
+    Schema(schema::Schema),
     /// Create, list, rotate and retire the signing keys that AWS trusts
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -105,6 +119,9 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
+        Command::WhoCan(who_can) => who_can.run(),
+        Command::Diff(diff) => diff.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Keys(keys) => keys.run(),
         Command::Sessions(sessions) => sessions.run(),
         Command::Aws(aws) => aws.run(),

@@ -4,18 +4,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rolecall_core::access::{
-    DurationReason, EvaluatedRule, Explanation, Grant, Locked, Policy, RuleOutcome, Unmet,
+    DurationReason, EvaluatedRule, Explanation, Grant, KeyCheck, Locked, Policy, RuleOutcome, Unmet,
 };
 use rolecall_core::aws::{AccountId, FederatedUserName, RoleSessionDuration};
 use rolecall_core::base::{Clock as _, json};
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::{Identity, ProviderId};
-use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde::Serialize;
 
 use super::out::{self, CommandStatus, Failure};
-use super::{AccessArg, ConfigArg, names};
-use crate::idp::{OidcProvider, ProviderSettings, SamlProvider};
+use super::{AccessArg, ConfigArg, claims, names};
 use crate::world::SystemClock;
 
 /// Show which roles a user gets, and why, from the claims that an identity provider would send.
@@ -70,35 +68,14 @@ impl Explain {
         let text = std::fs::read_to_string(&self.claims)
             .map_err(|error| Failure::configuration(format!("{shown}: cannot read: {error}")))?;
         // Parsed with the same strictness as a token.
-        let claims = json::object(text.as_bytes()).map_err(|error| {
+        let parsed = json::object(text.as_bytes()).map_err(|error| {
             Failure::configuration(format!("{shown}: not a JSON object: {error}"))
                 .hint("write the claims as in an ID token: {\"sub\": \"…\", \"groups\": [\"…\"]}")
         })?;
         let now = SystemClock.now();
-        let identity = match settings {
-            ProviderSettings::Oidc(settings) => {
-                OidcProvider::identity_from_claims(settings, &claims, now)
-            }
-            ProviderSettings::Saml(settings) => {
-                SamlProvider::identity_from_claims(settings, &claims, now)
-            }
-        };
         let rejected = |reason: String| Failure::configuration(format!("{shown}: {reason}"));
-        let mut identity = identity.map_err(|error| match error {
-            ProviderError::Rejected { reason, detail } => rejected(format!(
-                "a sign-in with these claims is rejected ({}): {detail}",
-                reason.code()
-            )),
-            ProviderError::Refused { .. }
-            | ProviderError::Misconfigured(_)
-            | ProviderError::Unavailable(_) => rejected(error.to_string()),
-        })?;
-        policy.check_claims(&mut identity).map_err(|error| {
-            rejected(format!(
-                "a sign-in with these claims is rejected ({}): {error}",
-                RejectReason::Claims.code()
-            ))
-        })?;
+        let identity = claims::identity(settings, &parsed, now).map_err(rejected)?;
+        let identity = claims::accepted(policy, identity).map_err(rejected)?;
         let circumstances = Circumstances {
             now,
             address: self.address,
@@ -324,7 +301,23 @@ fn print(output: &ExplainOutput<'_>) -> Result<(), Failure> {
                 "  {} ({}): {outcome}{reasons}",
                 entry.id, entry.location
             ))?;
+            print_checks(entry)?;
         }
     }
     Ok(())
+}
+
+/// Every key with the compared value, and what would be needed. A rule for people of another provider cannot matter.
+fn print_checks(entry: &EvaluatedRule) -> Result<(), Failure> {
+    let is_provider = |check: &&KeyCheck| check.key == "who.provider" && !check.holds;
+    if entry.checks.iter().any(|check| is_provider(&check)) {
+        return Ok(());
+    }
+    for check in &entry.checks {
+        out::line(format!("    {check}"))?;
+    }
+    match entry.needed.as_slice() {
+        [] => Ok(()),
+        needed => out::line(format!("    needed: {}", needed.join(", and "))),
+    }
 }

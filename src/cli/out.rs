@@ -104,12 +104,30 @@ pub fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
     }
 }
 
-/// Prints a value as JSON to stdout.
+/// Prints a value as JSON to stdout. Control and formatting characters are escaped, because a terminal could interpret
+/// them; the value is the same.
 ///
 /// # Errors
 /// As [`line`].
 pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    line(serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?)
+    let text = serde_json::to_string_pretty(value);
+    let text = text.map_err(|error| Failure::failed(error.to_string()))?;
+    line(escaped(&text))
+}
+
+/// JSON with `\u` escapes for hidden characters. Outside of strings there are only line breaks.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !text::is_hidden(c) {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
 }
 
 /// A number with its noun, such as `1 account` or `2 accounts`.
@@ -140,5 +158,24 @@ pub fn finish(outcome: Result<CommandStatus, Failure>) -> ExitCode {
             }
             ExitCode::from(code)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_are_escaped_in_json() {
+        let value = serde_json::json!({"name": "a\u{202e}\u{9b}31m\u{1b}[0m\u{e0041}\nü"});
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        let hidden = |c: char| c != '\n' && text::is_hidden(c);
+        assert!(!text.contains(hidden), "{text:?}");
+        assert!(
+            text.contains("\\u202e\\u009b31m\\u001b[0m\\udb40\\udc41\\nü"),
+            "{text}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, value);
     }
 }

@@ -14,6 +14,7 @@ mod operate;
 mod package;
 mod readme;
 mod reference_config;
+mod schema;
 mod security;
 mod store;
 mod templates;

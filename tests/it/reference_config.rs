@@ -90,7 +90,7 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
 }
 
 /// The reference with all optional keys enabled, and with the kinds of store and database that support all passwords.
-fn with_every_key() -> anyhow::Result<String> {
+pub fn with_every_key() -> anyhow::Result<String> {
     let switched_on = |line: &str| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
             rest.to_owned()

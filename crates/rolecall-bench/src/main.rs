@@ -7,6 +7,7 @@ mod aws_client;
 mod bench_stack;
 mod client;
 mod credentials;
+mod diff;
 mod figures;
 mod flood;
 mod floor;
@@ -59,6 +60,8 @@ struct Bench {
 enum Measure {
     /// `Policy::grants`
     Policy,
+    /// `rolecalld diff`
+    Diff,
     /// Proof for AWS: token or SAML response
     Proof,
     /// Time from start to ready
@@ -87,7 +90,7 @@ impl Bench {
         let in_this_process = |measure: &Measure| {
             matches!(
                 measure,
-                Measure::Policy | Measure::Proof | Measure::Saml | Measure::Trail
+                Measure::Policy | Measure::Diff | Measure::Proof | Measure::Saml | Measure::Trail
             )
         };
         self.only.is_empty() || !self.only.iter().all(in_this_process)
@@ -195,6 +198,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     if selected(Measure::Policy) {
         rows.extend(policy::measure(effort)?);
+    }
+    if selected(Measure::Diff) {
+        rows.extend(diff::measure(effort)?);
     }
     if selected(Measure::Proof) {
         rows.extend(proof::measure(effort).await?);

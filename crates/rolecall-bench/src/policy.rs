@@ -118,6 +118,28 @@ pub fn policy_with(
     assignments: usize,
     more: &str,
 ) -> anyhow::Result<Policy> {
+    let source = PolicyFile {
+        path: Path::new("access.toml").into(),
+        text: policy_text(accounts, sets, assignments, more),
+    };
+    let facts = ProviderFacts {
+        id: ProviderId::parse("okta")?,
+        title: "Okta".to_owned(),
+        domains: Vec::new(),
+        unsupported: UnsupportedFacts::default(),
+        protocol: ProviderProtocol::default(),
+    };
+    let context = PolicyContext {
+        partition: Partition::Aws,
+        providers: &[facts],
+        files: &NoFiles,
+        trusted_proxies: &[],
+    };
+    Ok(Policy::parse(&[source], &context)?)
+}
+
+/// The text of this policy.
+pub fn policy_text(accounts: usize, sets: usize, assignments: usize, more: &str) -> String {
     let mut text = more.to_owned();
     // Writing to a string does not fail.
     for n in 0..accounts {
@@ -152,24 +174,7 @@ pub fn policy_with(
             set(3)
         );
     }
-    let source = PolicyFile {
-        path: Path::new("access.toml").into(),
-        text,
-    };
-    let facts = ProviderFacts {
-        id: ProviderId::parse("okta")?,
-        title: "Okta".to_owned(),
-        domains: Vec::new(),
-        unsupported: UnsupportedFacts::default(),
-        protocol: ProviderProtocol::default(),
-    };
-    let context = PolicyContext {
-        partition: Partition::Aws,
-        providers: &[facts],
-        files: &NoFiles,
-        trusted_proxies: &[],
-    };
-    Ok(Policy::parse(&[source], &context)?)
+    text
 }
 
 struct NoFiles;

@@ -11,7 +11,9 @@ mod attributes;
 mod caller_trust;
 mod catalog;
 mod changes;
+mod checks;
 mod claim_names;
+mod compare;
 mod condition;
 mod console_method;
 mod coverage;
@@ -27,9 +29,12 @@ mod read;
 mod remediation;
 mod role_request;
 mod selector;
+mod standing;
 mod template;
 mod trust;
+mod views;
 mod who;
+mod who_can;
 
 pub use assigned_role::AssignedRole;
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
@@ -40,6 +45,11 @@ pub use catalog::{
 };
 pub(crate) use catalog::{is_tag_key, is_tag_value};
 pub use changes::PolicyChanges;
+pub use checks::KeyCheck;
+pub use compare::{
+    AffectedPerson, Change, Comparison, Effect, RoleDifference, RuleDifference, RuleEdit, Tally,
+    UnknownMatches,
+};
 pub use condition::{Condition, Unmet};
 pub use console_method::ConsoleMethod;
 pub use coverage::{CoverageChange, CoverageKind};
@@ -56,6 +66,8 @@ pub use remediation::Remediation;
 pub use role_request::{RoleAccess, RoleRequest};
 pub use template::{InvalidTemplate, Placeholder, RenderError, Template};
 pub use trust::{GatewaySaml, ProviderOidc, Trust};
+pub use views::{ConditionView, RuleView, WhoView};
 pub use who::{AnchoredPattern, InvalidPattern, RuleKind, UnmetCondition, Who};
+pub use who_can::{MatchingAssignment, PersonAccess, RoleRules};
 
 pub use crate::config_file::{ConfigError, ConfigErrors};

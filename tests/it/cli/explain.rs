@@ -189,3 +189,68 @@ fn unknown_names_have_suggestions() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn every_key_is_shown_with_the_compared_value() -> Result<()> {
+    let folder = folder()?;
+    let access = folder.path().join("access.toml");
+    let rules = r#"
+[[assignment]]
+id = "keys"
+who = { provider = "example", users = ["alice@example.com"], groups = ["a", "b\u001b[2J"], claims = { department = ["x"] }, claims_matching = { "/realm/level" = "^[0-9]$" } }
+accounts = ["sandbox"]
+permission_sets = ["ReadOnly"]
+when = { mfa = true, signed_in_within = "1h", network = ["10.0.0.0/8"], not_before = 2026-01-01, not_after = 2999-12-31, device_flow = false }
+
+[[deny]]
+id = "contractors"
+who = { claims = { employment = ["contractor"] } }
+reason = "not here"
+"#;
+    fs::write(&access, fs::read_to_string(&access)? + rules)?;
+    let about = [
+        "--account",
+        "sandbox",
+        "--permission-set",
+        "ReadOnly",
+        "--address",
+        "192.0.2.7",
+    ];
+    let ran = explain(&folder, &bob(), &about)?;
+    for line in [
+        "    who.provider: satisfied: requires \"example\"; found \"example\"\n",
+        "    who.users: not satisfied: requires \"alice@example.com\"; found \"bob@example.com\"\n",
+        "    who.groups: not satisfied: requires \"a\" or \"b\\u{1b}[2J\"; found \"payments-dev\"\n",
+        "    who.claims.department: not satisfied: requires \"x\"; found none\n",
+        "    who.claims_matching./realm/level: not satisfied: requires \"^[0-9]$\"; found none\n",
+        "    when.mfa: not satisfied: requires \"true\"; found \"false",
+        "    when.signed_in_within: not satisfied: requires \"1 h\"; found none\n",
+        "    when.network: not satisfied: requires \"10.0.0.0/8\"; found \"192.0.2.7\"\n",
+        "    when.not_before: satisfied: requires \"1 January 2026, 00:00 UTC\"; found \"",
+        "    when.device_flow: satisfied: requires \"false\"; found \"false\"\n",
+        "    needed: the e-mail address \"alice@example.com\", and membership in the group \"a\" or ",
+        "    who.claims.employment: not satisfied: requires \"contractor\"; found none\n",
+    ] {
+        ensure!(ran.out.contains(line), "{line}: {}", ran.out);
+    }
+    ensure!(!ran.out.contains('\u{1b}'), "{}", ran.out);
+    let ran = explain(&folder, &bob(), &[&about[..], &["--json"]].concat())?;
+    let output: Value = serde_json::from_str(&ran.out)?;
+    let rule = output["assignments"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|rule| rule["id"] == "keys");
+    let rule = rule.unwrap_or(&Value::Null);
+    ensure!(rule["outcome"] == "other_people", "{rule}");
+    ensure!(
+        rule["checks"][2]
+            == json!({"key": "who.groups", "holds": false, "wanted": ["a", "b\u{1b}[2J"], "has": ["payments-dev"]}),
+        "{rule}"
+    );
+    ensure!(
+        rule["needed"][5] == "a sign-in within the last 1 h",
+        "{rule}"
+    );
+    Ok(())
+}

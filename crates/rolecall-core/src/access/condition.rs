@@ -105,6 +105,62 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether it is met whenever `narrower` is met.
+    pub(super) fn covers(&self, narrower: &Self) -> bool {
+        let within = match (self.signed_in_within, narrower.signed_in_within) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wide), Some(narrow)) => narrow <= wide,
+        };
+        let inside = |narrow: &IpNet| self.network.iter().any(|wide| wide.contains(narrow));
+        let network = self.network.is_empty()
+            || (!narrower.network.is_empty() && narrower.network.iter().all(inside));
+        let start = self
+            .not_before
+            .is_none_or(|wide| narrower.not_before.is_some_and(|narrow| wide <= narrow));
+        let end = self
+            .until
+            .is_none_or(|wide| narrower.until.is_some_and(|narrow| narrow <= wide));
+        (!self.mfa || narrower.mfa)
+            && within
+            && network
+            && start
+            && end
+            && (!self.no_device_flow || narrower.no_device_flow)
+    }
+
+    /// Whether it can never be met again.
+    pub(super) fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// What each key requires, for people; empty if the assignment always applies. Each text continues "requires …".
+    pub fn requirements(&self) -> Vec<String> {
+        let networks: Vec<String> = self.network.iter().map(IpNet::to_string).collect();
+        [
+            self.mfa.then(|| "a second factor".to_owned()),
+            self.signed_in_within
+                .map(|within| format!("a sign-in within the last {}", Span(within))),
+            (!networks.is_empty())
+                .then(|| format!("a client address in {}", networks.join(" or "))),
+            self.not_before
+                .map(|start| format!("a time from {}", moment(start))),
+            self.until
+                .map(|until| format!("a time before {}", moment(until))),
+            self.no_device_flow
+                .then(|| "a sign-in without a device code".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.format("%-d %B %Y, %H:%M UTC").to_string()
+}
+
 impl Unmet {
     /// What an administrator must change; `None` if the condition can be met without that.
     pub fn hint(&self) -> Option<&'static str> {
@@ -156,13 +212,9 @@ impl fmt::Display for Unmet {
             ),
             Self::Network => f.write_str("is only available from certain networks"),
             Self::NotBefore(start) => {
-                write!(
-                    f,
-                    "is available from {}",
-                    start.format("%-d %B %Y, %H:%M UTC")
-                )
+                write!(f, "is available from {}", moment(*start))
             }
-            Self::NotAfter(end) => write!(f, "expired on {}", end.format("%-d %B %Y, %H:%M UTC")),
+            Self::NotAfter(end) => write!(f, "expired on {}", moment(*end)),
             Self::DeviceFlow => {
                 f.write_str("needs a sign-in with a browser, not with a device code")
             }
@@ -174,7 +226,7 @@ impl fmt::Display for Unmet {
 }
 
 /// Formats a duration, such as `1 h 30 min`.
-struct Span(Duration);
+pub(super) struct Span(pub(super) Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,12 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::access::assignment::{AssignmentIndex, RuleLocation};
+use crate::access::assignment::AssignmentIndex;
+use crate::access::checks::{self, KeyCheck};
 use crate::access::condition::Unmet;
 use crate::access::grant::Grants;
 use crate::access::policy::{Contents, Observer};
-use crate::access::who::{UnmetCondition, Who};
+use crate::access::views::place;
+use crate::access::who::{RuleKind, UnmetCondition, Who};
 use crate::aws::AccountId;
+use crate::caller::{Circumstances, Facts};
 use crate::identity::Identity;
 
 /// The result of every rule of the policy for one person, and the grants.
@@ -33,6 +36,10 @@ pub struct EvaluatedRule {
     /// Reasons for people: the key of `who` that does not match, or the unmet conditions of `when`. Empty if the rule
     /// applies, except for a deny rule with a configured reason, or one that applies because an address is not trusted.
     pub reasons: Vec<String>,
+    /// Every key of `who` and `when` with the value that it was compared with.
+    pub checks: Vec<KeyCheck>,
+    /// What would be needed for an assignment that does not apply. Empty for a deny rule.
+    pub needed: Vec<String>,
     /// Index among the rules of its kind.
     #[serde(skip)]
     number: u32,
@@ -110,15 +117,17 @@ impl fmt::Display for EvaluatedRule {
 pub(super) struct Reasons<'p> {
     contents: &'p Contents,
     identity: &'p Identity,
+    circumstances: Circumstances,
     assignments: Vec<EvaluatedRule>,
     denies: Vec<EvaluatedRule>,
 }
 
 impl<'p> Reasons<'p> {
-    pub(super) fn new(contents: &'p Contents, identity: &'p Identity) -> Self {
+    pub(super) fn new(contents: &'p Contents, facts: &Facts<'p>) -> Self {
         Self {
             contents,
-            identity,
+            identity: facts.identity(),
+            circumstances: *facts.circumstances(),
             assignments: Vec::new(),
             denies: Vec::new(),
         }
@@ -165,9 +174,14 @@ impl Observer for Reasons<'_> {
                 unmet.iter().map(Unmet::to_string).collect(),
             ),
         };
+        let mut checks = checks::of_who(&assignment.who, self.identity, RuleKind::Assignment);
+        let when = checks::of_when(&assignment.when, self.identity, &self.circumstances);
+        checks.extend(when);
         self.assignments.push(EvaluatedRule {
+            needed: checks.iter().filter_map(KeyCheck::needed).collect(),
+            checks,
             id: assignment.id.to_string(),
-            location: shown(&assignment.location),
+            location: place(&assignment.location),
             outcome,
             reasons,
             number,
@@ -185,15 +199,13 @@ impl Observer for Reasons<'_> {
             }
         };
         self.denies.push(EvaluatedRule {
+            checks: checks::of_who(&deny.who, self.identity, RuleKind::Deny),
+            needed: Vec::new(),
             id: deny.id.to_string(),
-            location: shown(&deny.location),
+            location: place(&deny.location),
             outcome,
             reasons,
             number,
         });
     }
-}
-
-fn shown(location: &RuleLocation) -> String {
-    format!("{}:{}", location.path.display(), location.line)
 }

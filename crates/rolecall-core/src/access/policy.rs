@@ -165,7 +165,7 @@ impl Policy {
     /// Evaluates every rule and returns the grants with the reasons.
     pub fn explain(&self, facts: &Facts<'_>) -> Explanation {
         let person = Person::new(facts);
-        let mut reasons = Reasons::new(&self.0, facts.identity());
+        let mut reasons = Reasons::new(&self.0, facts);
         let applicable = self.0.walk(
             Candidates {
                 assignments: 0..count(&self.0.assignments),

@@ -92,8 +92,13 @@ impl AnchoredPattern {
         Ok(Self { written, whole })
     }
 
-    fn matches(&self, value: &str) -> bool {
+    pub(super) fn matches(&self, value: &str) -> bool {
         self.whole.is_match(value)
+    }
+
+    /// The expression as configured.
+    pub(super) fn written(&self) -> &str {
+        &self.written
     }
 }
 
@@ -191,7 +196,7 @@ impl Who {
         None
     }
 
-    fn matches_email_of(&self, identity: &Identity, rule_kind: RuleKind) -> bool {
+    pub(super) fn matches_email_of(&self, identity: &Identity, rule_kind: RuleKind) -> bool {
         let trusted = |email: &EmailAddress| self.users.contains(email);
         let presumed = |untrusted: &UntrustedEmail| {
             let candidates = untrusted.candidates();

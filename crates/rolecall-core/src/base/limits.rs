@@ -145,6 +145,17 @@ pub const RETURN_TO_BYTES_MAX: usize = 5_632;
 /// link to AWS's sign-in endpoint it has up to three times as many.
 pub const DESTINATION_BYTES_MAX: usize = 4_096;
 
+/// People that a report on the differences of two policies names for each role.
+pub const COMPARED_NAMES_MAX: usize = 200;
+/// Rules that it names for each role and difference.
+pub const COMPARED_CAUSES_MAX: usize = 8;
+/// Roles that it lists.
+pub const COMPARED_ROLES_MAX: usize = 1_000_000;
+/// Results that are kept while two policies are compared.
+pub const COMPARED_KEYS_MAX: usize = 100_000;
+/// People for whom a command evaluates policies.
+pub const PEOPLE_MAX: usize = 1_000_000;
+
 /// Entries of one access policy (accounts, permission sets, assignments and deny rules together).
 pub const POLICY_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one file of the access policy.

@@ -60,7 +60,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// Control characters, and characters that reorder or join text or are invisible (Unicode category Cf, tags and
 /// fillers).
-pub(crate) fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -8,6 +8,9 @@
 
 mod account_import;
 mod changes;
+mod compare;
+mod compare_properties;
+mod compare_rules;
 mod corpus;
 mod coverage;
 mod drift;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rolecall_core::access::{Grant, Grants, Policy, Template};
+use rolecall_core::access::{Grant, Grants, Policy, RuleOutcome, Template};
 use rolecall_core::aws::AccountId;
 use rolecall_core::identity::Identity;
 
@@ -51,7 +51,7 @@ fn scope() -> impl Strategy<Value = String> {
     })
 }
 
-fn rule(kind: &'static str) -> impl Strategy<Value = String> {
+pub fn rule(kind: &'static str) -> impl Strategy<Value = String> {
     let when = prop::sample::select(match kind {
         "assignment" => vec!["", "when = { mfa = true }\n", "session_duration = \"2h\"\n"],
         _ => vec![""],
@@ -66,12 +66,12 @@ fn written(kind: &str, rules: &[String]) -> String {
 }
 
 /// `None` if the rules contain an error, such as an assignment that is denied completely.
-fn policy(assignments: &[String], denies: &[String]) -> Option<Policy> {
+pub fn policy(assignments: &[String], denies: &[String]) -> Option<Policy> {
     let (assignments, denies) = (written("assignment", assignments), written("deny", denies));
     parse(&format!("{FIXTURE}{assignments}{denies}")).ok()
 }
 
-fn any_identity() -> impl Strategy<Value = Identity> {
+pub fn any_identity() -> impl Strategy<Value = Identity> {
     let name = prop::sample::select(vec!["u1", "u2", "u3", "u4"]);
     let groups = prop::sample::subsequence(vec!["g1", "g2", "g3", "g4"], 0..=4);
     let claims = prop::sample::subsequence(vec!["1", "2", "3"], 0..=3);
@@ -135,6 +135,15 @@ proptest! {
         let explanation = policy.explain(&facts(&identity));
         let grants = policy.grants(&facts(&identity));
         prop_assert_eq!(labels(explanation.grants()), labels(&grants));
+        for rule in explanation.assignments().iter().chain(explanation.denies()) {
+            let failed = |part: &str| rule.checks.iter().any(|check| !check.holds && check.key.starts_with(part));
+            let expected = match (failed("who."), failed("when.")) {
+                (true, _) => RuleOutcome::OtherPeople,
+                (false, true) => RuleOutcome::OtherCircumstances,
+                (false, false) => RuleOutcome::Holds,
+            };
+            prop_assert_eq!(rule.outcome, expected, "{:?}", rule);
+        }
         prop_assert_eq!(grants.len(), grants.iter().count());
         prop_assert_eq!(grants.is_empty(), grants.iter().next().is_none());
         let mut sorted = labels(&grants);

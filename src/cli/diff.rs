@@ -1,0 +1,134 @@
+//! `rolecalld diff`: who gains and who loses access, role by role.
+
+mod markdown;
+mod report;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::ArgGroup;
+use rolecall_core::access::{Comparison, Tally};
+use rolecall_core::base::Clock as _;
+use rolecall_core::identity::ProviderId;
+
+use super::out::{self, CommandStatus, Failure};
+use super::people_source::{self, Evaluated, PeopleSource, Person, Profile, RawPerson};
+use crate::config::{self, Loaded};
+use crate::world::SystemClock;
+use report::Report;
+
+/// Show who gains and who loses access between two configurations, or between two versions of the access files. The exit
+/// code is 1 if somebody gains access.
+#[derive(Debug, clap::Args)]
+#[command(
+    group(ArgGroup::new("format").args(["json", "markdown"])),
+    after_help = "Examples:\n  rolecalld diff --config old/rolecall.toml --config rolecall.toml --people people/\n  rolecalld diff --config rolecall.toml old/access.toml access.toml --people known\n  rolecalld diff --config rolecall.toml old/access.toml access.toml\n  rolecalld diff --config old/rolecall.toml --config rolecall.toml --people people.jsonl --markdown"
+)]
+pub struct Diff {
+    /// Configuration file; twice: the old one and the new one
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ROLECALL_CONFIG",
+        default_value = "config/rolecall.toml"
+    )]
+    config: Vec<PathBuf>,
+    /// Old and new access file, or directory of access files, if there is one configuration
+    #[arg(value_name = "ACCESS", num_args = 2)]
+    access: Vec<PathBuf>,
+    /// People: a directory of claim files, a JSONL file, or `known` for those who have signed in. Without people, the rules
+    /// are compared
+    #[arg(long, value_name = "DIR|FILE|known")]
+    people: Option<PeopleSource>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print Markdown for the comment on a pull request
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl Diff {
+    /// Runs the command. Exit code 1: somebody gains access.
+    pub fn run(self) -> Result<CommandStatus, Failure> {
+        let (old, new) = self.load()?;
+        let now = SystemClock.now();
+        let comparison = Comparison::new(&old.access.policy, &new.access.policy, now);
+        let [before, after] = [&old, &new].map(|loaded| Profile {
+            settings: &loaded.settings,
+            policy: &loaded.access.policy,
+            now,
+        });
+        let people = match &self.people {
+            None => None,
+            Some(source) => Some(compare(source, &comparison, &before, &after)?),
+        };
+        let report = Report::new(&comparison, people);
+        if self.json {
+            out::json(&report)?;
+        } else if self.markdown {
+            out::line(markdown::render(&report))?;
+        } else {
+            text::print(&report)?;
+        }
+        Ok(match report.gains {
+            true => CommandStatus::Negative,
+            false => CommandStatus::Success,
+        })
+    }
+
+    /// The old and the new configuration.
+    fn load(&self) -> Result<(Loaded, Loaded), Failure> {
+        let load = |config: &PathBuf, access: &[PathBuf]| {
+            config::load_with_access(config, access).map_err(Failure::from)
+        };
+        match (self.config.as_slice(), self.access.as_slice()) {
+            ([old, new], []) => Ok((load(old, &[])?, load(new, &[])?)),
+            ([config], [old, new]) => Ok((
+                load(config, std::slice::from_ref(old))?,
+                load(config, std::slice::from_ref(new))?,
+            )),
+            (_, _) => Err(Failure::configuration("two versions are needed, an old one and a new one").hint(
+                "write --config OLD --config NEW, or --config FILE with the old and the new access file",
+            )),
+        }
+    }
+}
+
+/// Compares the access of everyone.
+fn compare(
+    source: &PeopleSource,
+    comparison: &Comparison,
+    old: &Profile<'_>,
+    new: &Profile<'_>,
+) -> Result<Evaluated<Tally>, Failure> {
+    let raw = people_source::read(source, new.settings)?;
+    let equal = equal_providers(old, new);
+    people_source::evaluate(raw, |tally: &mut Tally, number, raw: &RawPerson| {
+        let person = Person::parse(raw)?;
+        let is_same = person
+            .provider_id(new.settings)
+            .is_some_and(|id| equal.contains(id));
+        let before = person.identity(old);
+        let after = person.identity(new);
+        let name = match (&after, &before) {
+            (Ok(identity), _) | (Err(_), Ok(identity)) => person.name(identity),
+            (Err(reason), Err(_)) => return Err(reason.clone()),
+        };
+        let is_same = is_same && before.is_ok() && after.is_ok();
+        let [before, after] = [before, after].map(Result::ok);
+        comparison.add(tally, number, before.as_ref(), after.as_ref(), is_same);
+        Ok(name)
+    })
+}
+
+/// The providers whose settings are the same, so that they assert the same identities.
+fn equal_providers(old: &Profile<'_>, new: &Profile<'_>) -> Vec<ProviderId> {
+    let text = |profile: &Profile<'_>, id: &ProviderId| {
+        let mut providers = profile.settings.providers.iter();
+        let found = providers.find(|one| one.id() == id)?;
+        Some(format!("{found:?}"))
+    };
+    let ids = new.settings.providers.iter().map(|one| one.id().clone());
+    ids.filter(|id| text(old, id) == text(new, id)).collect()
+}

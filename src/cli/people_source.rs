@@ -1,0 +1,95 @@
+//! `--people`: people from a directory of claim files, from a JSONL file, or those that have signed in.
+
+mod evaluate;
+mod files;
+mod person;
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use rolecall_core::identity::ProviderId;
+
+use super::out::Failure;
+use crate::config::Settings;
+
+pub use evaluate::{Evaluated, evaluate};
+pub use person::{Person, PersonName, Profile, TimeSpan, day};
+
+/// Where people come from.
+#[derive(Clone, Debug)]
+pub enum PeopleSource {
+    /// A directory with claim files, a file with one person, or a JSONL file.
+    Files(PathBuf),
+    /// The people that the gateway recorded at their sign-in.
+    Known,
+}
+
+impl std::str::FromStr for PeopleSource {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "known" => Self::Known,
+            path => Self::Files(path.into()),
+        })
+    }
+}
+
+/// A person as read, before the configuration is applied.
+#[derive(Clone, Debug)]
+pub struct RawPerson {
+    /// Where it was read: a file, or a file and a line.
+    pub place: String,
+    /// The provider according to the directory.
+    pub provider: Option<ProviderId>,
+    /// JSON.
+    pub text: Vec<u8>,
+}
+
+/// The people of a source in order; each can be an error.
+pub type RawPeople = Box<dyn Iterator<Item = Result<RawPerson, Failure>>>;
+
+/// Opens files. `providers` are the names that a subdirectory can have.
+///
+/// # Errors
+/// The source cannot be read, or contains what is neither people nor ignored.
+pub fn open(path: &PathBuf, providers: &[ProviderId]) -> Result<RawPeople, Failure> {
+    let shown = path.display();
+    let kind = std::fs::metadata(path).map_err(|error| {
+        Failure::configuration(format!("{shown}: cannot read: {error}")).hint(
+            "--people is a directory of claim files, a JSONL file with one person in each line, or known",
+        )
+    })?;
+    if kind.is_dir() {
+        return Ok(Box::new(files::folder(path, providers)?));
+    }
+    if path.extension().is_some_and(|end| end == "json") {
+        let person = files::person(path, None);
+        return Ok(Box::new(std::iter::once(person)));
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::configuration(format!("{shown}: cannot read: {error}")))?;
+    Ok(Box::new(files::lines(path, BufReader::new(file))))
+}
+
+/// The people of a source under these settings.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(source: &PeopleSource, settings: &Settings) -> Result<RawPeople, Failure> {
+    match source {
+        PeopleSource::Files(path) => {
+            let providers: Vec<ProviderId> = settings
+                .providers
+                .iter()
+                .map(|provider| provider.id().clone())
+                .collect();
+            open(path, &providers)
+        }
+        PeopleSource::Known => Err(Failure::configuration(
+            "this version of Rolecall does not record people at sign-in",
+        )
+        .hint("use --people with a directory of claim files or a JSONL file")),
+    }
+}
