@@ -32,7 +32,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Runs blocking work outside the async runtime.
-pub(crate) async fn blocking<T: Send + 'static>(
+///
+/// # Errors
+/// Those of `work`, and if it panics.
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work).await?

@@ -267,10 +267,8 @@ pub(super) fn strings<'v>(value: &'v Value, name: &str) -> Result<Vec<&'v str>, 
 
 /// The items of a list, or a single value.
 pub(super) fn one_or_many(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(values) => values.iter().collect(),
-        other => vec![other],
-    }
+    let list = value.as_array();
+    list.map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
 fn selection<T>(

@@ -27,7 +27,7 @@ enum Content {
 impl Pattern {
     /// The set with only this text.
     pub fn literal(text: &str) -> Self {
-        Self::of(text, |c| Token::Exactly(c))
+        Self::of(text, Token::Exactly)
     }
 
     /// The texts that a pattern matches.

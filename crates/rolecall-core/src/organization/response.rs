@@ -148,10 +148,10 @@ pub(super) fn parent(id: &str) -> Option<Parent> {
 
 /// The parent in a path such as `o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/111122223333/` of the last member, `child`.
 pub(super) fn parent_in_path(path: &str, child: &str) -> Option<Parent> {
-    let steps = path
+    let mut steps = path
         .split('/')
         .filter(|step| !step.is_empty() && *step != child);
-    parent(steps.last()?)
+    parent(steps.next_back()?)
 }
 
 #[cfg(test)]

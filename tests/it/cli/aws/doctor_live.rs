@@ -202,19 +202,15 @@ async fn drift(iam: &Client, provider: &str) -> Result<BTreeSet<&'static str>> {
         .await?;
     let request = iam.delete_role_policy().role_name("Developer");
     request.policy_name("permissions").send().await?;
-    let request = iam.add_client_id_to_open_id_connect_provider();
-    request
-        .open_id_connect_provider_arn(provider)
-        .client_id("other")
-        .send()
-        .await?;
+    let request = iam.update_open_id_connect_provider_thumbprint();
+    let request = request.open_id_connect_provider_arn(provider);
+    request.thumbprint_list("0".repeat(40)).send().await?;
     Ok(BTreeSet::from([
         "role-not-assigned",
         "inline-policy-extra",
         "trust-account-tag-missing",
         "duration-short",
         "inline-policy-missing",
-        "oidc-client-id-extra",
         "oidc-thumbprint",
     ]))
 }
@@ -229,7 +225,7 @@ async fn correct(report: &Value, python: &Path, moto: &Moto) -> Result<()> {
         .flatten()
     {
         let line = command.as_str().context("a command")?;
-        let mut shell = Command::new("sh");
+        let mut shell = Command::new("/bin/sh");
         shell.args(["-c", line]).env("PATH", programs);
         with_moto(&mut shell, moto);
         let ran = output(shell).await?;

@@ -49,6 +49,7 @@ impl Fixture {
         let principal = GatewayPrincipal::parse("arn:aws:iam::999988887777:role/rolecall-gateway");
         let principal = principal.unwrap();
         let installation = Installation {
+            public_url: &issuer,
             issuer: &issuer,
             partition: Partition::Aws,
             role_claim: true,
@@ -275,9 +276,10 @@ fn rewritten(policy: &Value) -> Value {
     let statements = policy["Statement"].as_array_mut().unwrap();
     statements.reverse();
     for statement in statements {
-        let actions = match statement["Action"].clone() {
-            Value::String(only) => vec![Value::String(only.to_uppercase())],
-            actions => actions.as_array().unwrap().iter().rev().cloned().collect(),
+        let action = &statement["Action"];
+        let actions: Vec<Value> = match action.as_str() {
+            Some(only) => vec![only.to_uppercase().into()],
+            None => action.as_array().unwrap().iter().rev().cloned().collect(),
         };
         statement["Action"] = actions.into();
         statement["Sid"] = "Renamed".into();
@@ -288,9 +290,9 @@ fn rewritten(policy: &Value) -> Value {
         for keys in operators.values_mut() {
             let keys = keys.as_object_mut().unwrap();
             let upper = std::mem::take(keys).into_iter().map(|(key, value)| {
-                let values = match value {
-                    Value::Array(values) => values,
-                    one => vec![one],
+                let values = match value.as_array() {
+                    Some(values) => values.clone(),
+                    None => vec![value],
                 };
                 (key.to_uppercase(), Value::Array(values))
             });
