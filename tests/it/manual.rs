@@ -157,7 +157,7 @@ fn every_code_is_documented() -> Result<()> {
     let manual = read("docs/protocols.md")?;
     for (source, function) in [
         ("crates/rolecall-core/src/sign_in.rs", "code"),
-        ("crates/rolecall-core/src/aws/sts.rs", "code"),
+        ("crates/rolecall-core/src/aws/refusal.rs", "code"),
         ("crates/rolecall-core/src/sign_in/error.rs", "code"),
         ("crates/rolecall-core/src/sign_in/sign_out.rs", "code"),
         ("crates/rolecall-core/src/issue/error.rs", "code"),

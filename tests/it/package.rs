@@ -155,7 +155,7 @@ fn man_page_has_every_command_and_option() -> Result<()> {
                 .split_whitespace()
                 .filter(|word| word.starts_with("--"));
             for option in options.filter(|word| word.trim_start_matches('-').len() > 1) {
-                let option = option.trim_end_matches([',', '.', ']']);
+                let option = option.trim_end_matches([',', '.', ';', ']']);
                 ensure!(
                     page.contains(option),
                     "the man page does not contain `{option}` of `{name}`"
