@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rolecall_testkit::process::{Process, free_ports, run};
+use rolecall_testkit::process::{Ports, Process, run};
 use tempfile::TempDir;
 
 /// Each part starts within seconds on an idle machine.
@@ -19,6 +19,7 @@ const ATTEMPTS: usize = 5;
 pub struct Ceph {
     // Dropped in this order: the gateway first.
     _parts: [Process; 3],
+    _ports: Ports<2>,
     address: SocketAddr,
     folder: TempDir,
 }
@@ -32,7 +33,8 @@ impl Ceph {
         let folder = tempfile::Builder::new()
             .prefix("rolecall-ceph-")
             .tempdir()?;
-        let [monitor, gateway] = free_ports::<2>()?;
+        let ports = Ports::<2>::reserve()?;
+        let [monitor, gateway] = ports.numbers();
         let home = folder.path();
         for name in ["mon", "osd", "run", "log"] {
             std::fs::create_dir(home.join(name))?;
@@ -112,6 +114,7 @@ impl Ceph {
         })?;
         Ok(Self {
             _parts: [radosgw, osd, monitor],
+            _ports: ports,
             address,
             folder,
         })

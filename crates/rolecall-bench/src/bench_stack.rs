@@ -9,7 +9,7 @@ use rolecall_core::base::limits::SESSIONS_PER_SUBJECT_MAX;
 use rolecall_harness::sample_data::ACCESS_POLICY;
 use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
 use rolecall_testkit::oidc::{OidcSettings, Person};
-use rolecall_testkit::process::free_ports;
+use rolecall_testkit::process::Ports;
 use rolecall_testkit::redis::Redis;
 use tempfile::TempDir;
 
@@ -101,8 +101,9 @@ impl BenchStack {
         &self,
         change: impl FnOnce(&str) -> String,
     ) -> anyhow::Result<(Gateway, std::time::Duration)> {
-        let [public, management] =
-            free_ports::<2>()?.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let ports = Ports::<2>::reserve()?;
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let [public, management] = ports.numbers().map(address);
         let text = fs::read_to_string(self.stack.config())?;
         let text = text
             .replace(

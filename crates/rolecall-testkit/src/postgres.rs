@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::blocking;
-use crate::process::{self, Process, Signal, free_ports};
+use crate::process::{self, Ports, Process, Signal};
 
 /// Maximum time to start on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ const READY_MAX: Duration = Duration::from_secs(60);
 /// A running server with an empty database `rolecall`. Dropping it stops the server and deletes its data.
 pub struct Postgres {
     process: Process,
-    port: u16,
+    ports: Ports<1>,
     directory: TempDir,
     is_paused: AtomicBool,
 }
@@ -58,10 +58,10 @@ impl Postgres {
             "-D",
         ]);
         process::run(with_data_directory(&directory, initdb, &data))?;
-        let (process, port) = Self::launch(&directory)?;
+        let (process, ports) = Self::launch(&directory)?;
         let server = Self {
             process,
-            port,
+            ports,
             directory,
             is_paused: AtomicBool::new(false),
         };
@@ -69,8 +69,9 @@ impl Postgres {
         Ok(server)
     }
 
-    fn launch(directory: &TempDir) -> Result<(Process, u16)> {
-        let [port] = free_ports()?;
+    fn launch(directory: &TempDir) -> Result<(Process, Ports<1>)> {
+        let ports = Ports::reserve()?;
+        let [port] = ports.numbers();
         let mut postgres = program("postgres")?;
         postgres.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c"]);
         postgres.arg(format!(
@@ -81,12 +82,13 @@ impl Postgres {
         let postgres = with_data_directory(directory, postgres, &directory.path().join("data"));
         let mut process = Process::start(postgres)?.stopping_with(Signal::Quit);
         process.wait_for_line("ready to accept connections", READY_MAX)?;
-        Ok((process, port))
+        Ok((process, ports))
     }
 
     /// URL: `postgres://rolecall@127.0.0.1:PORT/rolecall`.
     pub fn url(&self) -> String {
-        format!("postgres://rolecall@127.0.0.1:{}/rolecall", self.port)
+        let [port] = self.ports.numbers();
+        format!("postgres://rolecall@127.0.0.1:{port}/rolecall")
     }
 
     /// Runs a statement in the database `rolecall` with `psql`. Rows are separated by line breaks, columns by `|`.
@@ -127,7 +129,8 @@ impl Postgres {
             "-c",
             statement,
         ]);
-        psql.args(["-p", &self.port.to_string(), "-h"])
+        let [port] = self.ports.numbers();
+        psql.args(["-p", &port.to_string(), "-h"])
             .arg(self.directory.path());
         Ok(String::from_utf8_lossy(&process::run(psql)?)
             .trim_end()

@@ -3,9 +3,10 @@
 //! Waiting depends on what the child does (a line of output, an open port) and has a deadline. Errors contain its output.
 
 mod log;
+mod ports;
 
 use std::io::{ErrorKind, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::lock;
 use log::Log;
+pub use ports::Ports;
 
 /// Time after a signal until a child is killed.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -298,19 +300,6 @@ pub fn run(mut command: Command) -> Result<Vec<u8>> {
         );
     }
     Ok(output.stdout)
-}
-
-/// Different free ports of loopback, for programs that cannot select a port themselves. Another process may take them first.
-pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let mut held = Vec::with_capacity(N);
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 fn not_installed(program: &str, error: &std::io::Error) -> anyhow::Error {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::blocking;
 use crate::keys::Algorithm;
 use crate::oidc::Person;
-use crate::process::{Process, free_ports};
+use crate::process::{Ports, Process};
 use crate::saml::SignedElements;
 use crate::saml::encryption::Content;
 use crate::saml::signature::Credential;
@@ -55,6 +55,7 @@ pub fn script(name: &str) -> Result<Command> {
 /// process.
 pub struct Moto {
     _process: Process,
+    _ports: Ports<1>,
     url: String,
 }
 
@@ -65,7 +66,8 @@ impl Moto {
     /// If the peers are not installed or it does not start in time.
     pub async fn start() -> Result<Self> {
         let python = installed().with_context(|| format!("{PYTHON} is not set"))?;
-        let [port] = free_ports::<1>()?;
+        let ports = Ports::reserve()?;
+        let [port] = ports.numbers();
         let mut command = Command::new(python);
         command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p"]);
         command.arg(port.to_string());
@@ -74,6 +76,7 @@ impl Moto {
             process.wait_for_port(([127, 0, 0, 1], port).into(), READY_MAX)?;
             Ok(Self {
                 _process: process,
+                _ports: ports,
                 url: format!("http://127.0.0.1:{port}"),
             })
         })

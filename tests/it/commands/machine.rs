@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_testkit::process::{Process, free_ports};
+use rolecall_testkit::process::{Ports, Process};
 use tempfile::TempDir;
 
 use crate::readme;
@@ -36,7 +36,7 @@ pub struct Machine {
     root: TempDir,
     /// Working directory of the next command.
     here: PathBuf,
-    ports: [u16; 2],
+    ports: Ports<2>,
     gateway: Option<Process>,
 }
 
@@ -61,7 +61,7 @@ impl Machine {
         let machine = Self {
             here,
             root,
-            ports: free_ports()?,
+            ports: Ports::reserve()?,
             gateway: None,
         };
         Ok(machine)
@@ -82,7 +82,7 @@ impl Machine {
     /// Writes the configuration of the README, with ports and folders of this machine.
     fn configure(&self) -> Result<()> {
         let etc = self.etc();
-        let [port, management] = self.ports;
+        let [port, management] = self.ports.numbers();
         let main = format!(
             "{}\n{}",
             readme::toml("[listen]")?,
@@ -115,7 +115,8 @@ impl Machine {
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        let [port, _] = self.ports.numbers();
+        format!("http://127.0.0.1:{port}")
     }
 
     /// A text with the folders and URLs of this machine.
@@ -237,7 +238,7 @@ impl Machine {
 
     /// Whether store and database are writable.
     pub fn is_ready(&mut self) -> Result<()> {
-        let management = self.ports[1];
+        let [_, management] = self.ports.numbers();
         self.asks(&format!(
             "curl -fsS 'http://127.0.0.1:{management}/readyz?full'"
         ))

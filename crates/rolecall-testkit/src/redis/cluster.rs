@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Redis;
 use super::node::{Listen, Node};
+use crate::process::Ports;
 use crate::{blocking, process};
 
 /// Maximum time until all nodes agree on the slots.
@@ -15,6 +16,8 @@ const AGREED_MAX: Duration = Duration::from_secs(30);
 /// A cluster of three servers. Dropping it stops the processes.
 pub struct RedisCluster {
     nodes: Vec<Node>,
+    /// Of the connections between the nodes.
+    _buses: Vec<Ports<1>>,
 }
 
 impl Redis {
@@ -27,10 +30,11 @@ impl Redis {
 impl RedisCluster {
     fn start() -> Result<Self> {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-        let mut nodes = Vec::new();
+        let (mut nodes, mut buses) = (Vec::new(), Vec::new());
         for _ in 0..3 {
             // The default of the bus port is the port plus 10,000, which may not be a valid port.
-            let [bus] = process::free_ports()?;
+            let reserved = Ports::reserve()?;
+            let [bus] = reserved.numbers();
             let bus = bus.to_string();
             let options: Vec<&str> = options
                 .iter()
@@ -38,6 +42,7 @@ impl RedisCluster {
                 .chain(["--cluster-port", &bus])
                 .collect();
             nodes.push(Node::start(Listen::Tcp, &options)?);
+            buses.push(reserved);
         }
         let mut create = Command::new("redis-cli");
         create.args(["--cluster", "create"]);
@@ -48,7 +53,10 @@ impl RedisCluster {
         );
         create.args(["--cluster-replicas", "0", "--cluster-yes"]);
         process::run(create)?;
-        let mut cluster = Self { nodes };
+        let mut cluster = Self {
+            nodes,
+            _buses: buses,
+        };
         cluster.agree()?;
         Ok(cluster)
     }

@@ -8,12 +8,10 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::certificate::CertificateAuthority;
-use crate::process::{self, Process, Signal, free_ports};
+use crate::process::{self, Ports, Process, Signal};
 
 /// Maximum time to start on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(20);
-/// Number of ports to try, because another process may take a free port first.
-const PORTS_TRIED: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listen {
@@ -24,7 +22,7 @@ pub(super) enum Listen {
 
 pub(super) struct Node {
     listen: Listen,
-    port: u16,
+    ports: Ports<1>,
     directory: TempDir,
     options: Vec<String>,
     process: Process,
@@ -44,30 +42,21 @@ impl Node {
             std::fs::write(directory.path().join("server.pem"), server.certificate_pem)?;
             std::fs::write(directory.path().join("server.key"), server.key_pem)?;
         }
-        let mut tries = 0;
-        loop {
-            let [port] = free_ports()?;
-            tries += 1;
-            match launch(listen, port, &directory, &options) {
-                Ok(process) => {
-                    return Ok(Self {
-                        listen,
-                        port,
-                        directory,
-                        options,
-                        process,
-                    });
-                }
-                Err(error)
-                    if tries < PORTS_TRIED
-                        && error.to_string().contains("Address already in use") => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let ports = Ports::reserve()?;
+        let [port] = ports.numbers();
+        let process = launch(listen, port, &directory, &options)?;
+        Ok(Self {
+            listen,
+            ports,
+            directory,
+            options,
+            process,
+        })
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.port
+        let [port] = self.ports.numbers();
+        port
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
@@ -76,8 +65,8 @@ impl Node {
 
     pub(super) fn url(&self) -> String {
         match self.listen {
-            Listen::Tcp => format!("redis://127.0.0.1:{}/0", self.port),
-            Listen::Tls => format!("rediss://127.0.0.1:{}/0", self.port),
+            Listen::Tcp => format!("redis://127.0.0.1:{}/0", self.port()),
+            Listen::Tls => format!("rediss://127.0.0.1:{}/0", self.port()),
             Listen::Socket => format!("redis+unix://{}", self.file("redis.sock").display()),
         }
     }
@@ -98,7 +87,7 @@ impl Node {
 
     pub(super) fn restart(&mut self) -> Result<()> {
         self.stop()?;
-        self.process = launch(self.listen, self.port, &self.directory, &self.options)?;
+        self.process = launch(self.listen, self.port(), &self.directory, &self.options)?;
         Ok(())
     }
 
@@ -135,10 +124,10 @@ impl Node {
     fn client(&self, command: &[&str]) -> Command {
         let mut client = Command::new("redis-cli");
         match self.listen {
-            Listen::Tcp => client.args(["-p", &self.port.to_string()]),
+            Listen::Tcp => client.args(["-p", &self.port().to_string()]),
             Listen::Socket => client.arg("-s").arg(self.file("redis.sock")),
             Listen::Tls => client
-                .args(["-p", &self.port.to_string(), "--tls", "--cacert"])
+                .args(["-p", &self.port().to_string(), "--tls", "--cacert"])
                 .arg(self.file("authority.pem")),
         };
         client.args(command);

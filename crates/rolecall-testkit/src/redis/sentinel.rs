@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::Redis;
 use super::node::{Listen, Node};
 use crate::blocking;
-use crate::process::{Process, free_ports};
+use crate::process::{Ports, Process};
 
 /// Name of the master in Sentinel.
 const MASTER: &str = "rolecall";
@@ -17,7 +17,7 @@ const SETTLED_MAX: Duration = Duration::from_secs(60);
 /// Two servers and their Sentinel. Dropping it stops the processes.
 pub struct RedisSentinel {
     nodes: Vec<Node>,
-    port: u16,
+    ports: Ports<1>,
     directory: tempfile::TempDir,
     sentinel_process: Process,
 }
@@ -37,7 +37,8 @@ impl RedisSentinel {
         let directory = tempfile::Builder::new()
             .prefix("rolecall-sentinel-")
             .tempdir()?;
-        let [port] = free_ports()?;
+        let ports = Ports::reserve()?;
+        let [port] = ports.numbers();
         let config = format!(
             "bind 127.0.0.1\nport {port}\nsentinel monitor {MASTER} 127.0.0.1 {master_port} 1\n\
              sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 10000\n"
@@ -50,7 +51,7 @@ impl RedisSentinel {
         sentinel_process.wait_for_line("+monitor master", SETTLED_MAX)?;
         let mut cluster = Self {
             nodes: vec![master, replica],
-            port,
+            ports,
             directory,
             sentinel_process,
         };
@@ -70,7 +71,8 @@ impl RedisSentinel {
 
     /// URL: `redis-sentinel://127.0.0.1:PORT/rolecall/0`.
     pub fn url(&self) -> String {
-        format!("redis-sentinel://127.0.0.1:{}/{MASTER}/0", self.port)
+        let [port] = self.ports.numbers();
+        format!("redis-sentinel://127.0.0.1:{port}/{MASTER}/0")
     }
 
     /// The port of the master according to Sentinel.
@@ -123,9 +125,10 @@ impl RedisSentinel {
     }
 
     fn ask(&self, command: &[&str]) -> Result<String> {
+        let [port] = self.ports.numbers();
         let mut client = std::process::Command::new("redis-cli");
         client
-            .args(["-p", &self.port.to_string()])
+            .args(["-p", &port.to_string()])
             .args(command)
             .current_dir(self.directory.path());
         Ok(String::from_utf8_lossy(&crate::process::run(client)?).into_owned())

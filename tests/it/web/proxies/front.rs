@@ -1,14 +1,14 @@
 //! A reverse proxy with the example configuration of docs/operations.md, on a free loopback port, in its own process.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::certificate::CertificateAuthority;
-use rolecall_testkit::process::Process;
+use rolecall_testkit::process::{Ports, Process};
 use rolecall_testkit::python;
 use tempfile::TempDir;
 
@@ -73,21 +73,14 @@ pub fn replaced(text: &str, old: &str, new: &str) -> Result<String> {
 /// A proxy with its port and its certificate, before and after its start. It is stopped when dropped.
 pub struct Front {
     kind: Kind,
-    port: u16,
-    spare: u16,
-    /// Reserves the ports until the proxy starts.
-    held: Vec<TcpListener>,
+    ports: Ports<2>,
     folder: TempDir,
     process: Option<Process>,
 }
 
 impl Front {
-    /// Reserves a port and writes a certificate.
+    /// Reserves ports and writes a certificate.
     pub fn prepare(kind: Kind, authority: &CertificateAuthority) -> Result<Self> {
-        let held = [0; 2].map(|any| TcpListener::bind((Ipv4Addr::LOCALHOST, any)));
-        let held = held.into_iter().collect::<std::io::Result<Vec<_>>>()?;
-        let ports = held.iter().map(TcpListener::local_addr);
-        let ports = ports.collect::<std::io::Result<Vec<_>>>()?;
         let folder = TempDir::new()?;
         let certificate = authority.issue(&["localhost"])?;
         let (chain, key) = (certificate.certificate_pem, certificate.key_pem);
@@ -97,9 +90,7 @@ impl Front {
         fs::write(folder.path().join("haproxy.pem"), [chain, key].concat())?;
         Ok(Self {
             kind,
-            port: ports[0].port(),
-            spare: ports[1].port(),
-            held,
+            ports: Ports::reserve()?,
             folder,
             process: None,
         })
@@ -110,14 +101,15 @@ impl Front {
         self.folder.path().join("authority.pem")
     }
 
-    /// Stops the proxy and releases its port.
+    /// Stops the proxy.
     pub fn stop(&mut self) {
         self.process = None;
     }
 
     /// The `public_url` of a gateway behind the proxy.
     pub fn url(&self) -> String {
-        format!("https://localhost:{}", self.port)
+        let [port, _] = self.ports.numbers();
+        format!("https://localhost:{port}")
     }
 
     /// Starts the proxy in front of the gateway at `to`, with the example as modified by `change`.
@@ -131,17 +123,17 @@ impl Front {
         let block = replaced(&block, "/etc/ssl/sso.example.com", &folder)?;
         let block = replaced(&block, "127.0.0.1:8443", &to.to_string())?;
         let command = self.command(&block)?;
-        self.held.clear();
         let process = Process::start(command)?;
         let process = self.process.insert(process);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let [port, _] = self.ports.numbers();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         process.wait_for_port(address, RECOVERED_MAX)?;
         Ok(self)
     }
 
     /// Writes a complete configuration with the example, the names and the ports.
     fn command(&self, block: &str) -> Result<Command> {
-        let (folder, port) = (self.folder.path(), self.port);
+        let (folder, [port, spare]) = (self.folder.path(), self.ports.numbers());
         let file = folder.join("configuration");
         let mut command = self.kind.program()?;
         command.current_dir(folder).env("HOME", folder);
@@ -165,7 +157,7 @@ impl Front {
                 // Caddy also listens on an HTTP port and an admin port.
                 let own = format!(
                     "{{\n\tadmin off\n\thttp_port {}\n\tdefault_bind 127.0.0.1\n\tservers {{",
-                    self.spare
+                    spare
                 );
                 fs::write(&file, replaced(&block, "{\n\tservers {", &own)?)?;
                 command.args(["run", "--adapter", "caddyfile", "--config"]);
