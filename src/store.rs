@@ -9,12 +9,13 @@ mod url;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_core::base::{BoxError, Clock};
 use rolecall_core::record::RecordStore;
 
 pub use self::memory::MemoryStore;
-pub use self::redis::RedisStore;
+pub use self::redis::{OPERATION_MAX, RedisStore};
 pub use self::sqlite::SqliteStore;
 pub use self::url::{Host, InvalidStoreUrl, RedisUrl, StoreUrl, Topology};
 
@@ -25,6 +26,8 @@ pub struct StoreSettings {
     pub url: StoreUrl,
     /// Prefix of all keys, so that several gateways can share one server.
     pub prefix: String,
+    /// Time limit of an operation at a Redis server. Page requests wait for it.
+    pub operation_max: Duration,
 }
 
 /// Why a store could not be opened. An unreachable Redis is not an error: the process starts and reconnects.
@@ -77,7 +80,7 @@ pub async fn open(
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<dyn RecordStore>, OpenStoreError> {
     Ok(match &settings.url {
-        StoreUrl::Redis(url) => Arc::new(RedisStore::open(url, &settings.prefix, clock)?),
+        StoreUrl::Redis(url) => Arc::new(RedisStore::open(url, settings, clock)?),
         StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(path, &settings.prefix, clock).await?),
         StoreUrl::Memory => Arc::new(MemoryStore::new(clock)),
     })

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::secret_ref;
 use crate::aws::AwsSettings;
-use crate::store::{StoreSettings, StoreUrl};
+use crate::store::{OPERATION_MAX, StoreSettings, StoreUrl};
 
 /// A 32-byte key that seals and opens records.
 #[derive(Clone)]
@@ -81,7 +81,12 @@ pub fn store(section: Reader<'_>, folder: &Path) -> Option<(StoreSettings, Vec<S
         .iter()
         .map(|value| sealing_key(value, folder))
         .collect();
-    Some((StoreSettings { url: url?, prefix }, keys?))
+    let settings = StoreSettings {
+        url: url?,
+        prefix,
+        operation_max: OPERATION_MAX,
+    };
+    Some((settings, keys?))
 }
 
 fn sealing_key(value: &Value<'_>, folder: &Path) -> Option<SealingKey> {

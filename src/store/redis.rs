@@ -1,7 +1,7 @@
 //! Records in Redis 6.2 or newer. Each operation is one command on one key, so that Redis Cluster works; counting is
 //! one command per key.
 //!
-//! An operation returns within [`OPERATION_MAX`]. A read is retried once after a connection failure. A write is not,
+//! An operation returns within [`StoreSettings::operation_max`]. A read is retried once after a connection failure. A write is not,
 //! because it is unknown whether it was executed: it is reported as unavailable, and a one-time value counts as
 //! consumed.
 
@@ -21,9 +21,9 @@ use rolecall_core::base::Clock;
 use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
 use self::link::{Effect, Link};
-use super::{OpenStoreError, RedisUrl};
+use super::{OpenStoreError, RedisUrl, StoreSettings};
 
-/// Time limit of an operation. It is short, because page requests wait for it.
+/// The default of [`StoreSettings::operation_max`]. It is short, because page requests wait for it.
 pub const OPERATION_MAX: Duration = Duration::from_millis(250);
 
 /// Compare-and-swap of one key.
@@ -56,12 +56,15 @@ impl RedisStore {
     /// [`OpenStoreError::Certificates`], [`OpenStoreError::Redis`]. An unreachable server is not an error.
     pub fn open(
         url: &RedisUrl,
-        prefix: &str,
+        settings: &StoreSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenStoreError> {
         Ok(Self {
-            link: Link::new(connect::Target::new(url)?),
-            prefix: prefix.to_owned(),
+            link: Link::new(
+                connect::Target::new(url, settings.operation_max)?,
+                settings.operation_max,
+            ),
+            prefix: settings.prefix.clone(),
             clock,
             policy_seen: AtomicBool::new(false),
         })

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_core::gateway::Gateway;
 use rolecalld::aws::OwnCredentials;
@@ -33,8 +34,12 @@ impl Replica {
         listener: TcpListener,
         clock: TestClock,
         own_credentials: Option<OwnCredentials>,
+        store_operation_max: Option<Duration>,
     ) -> anyhow::Result<Self> {
-        let loaded = config::load(config)?;
+        let mut loaded = config::load(config)?;
+        if let Some(operation_max) = store_operation_max {
+            loaded.settings.store.operation_max = operation_max;
+        }
         let overrides = Overrides {
             clock: Arc::new(clock),
             public: Some(listener),

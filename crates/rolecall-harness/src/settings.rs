@@ -1,6 +1,7 @@
 //! Settings of a stack.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rolecall_testkit::aws::{Aws, Partition};
 use rolecall_testkit::clock::{self, Clock};
@@ -37,6 +38,9 @@ pub struct TestStackSettings {
     pub clock: Clock,
     /// `[store] url`.
     pub store: String,
+    /// Time limit of an operation at a Redis server, if it differs from that of an installation. A test of races needs a long one,
+    /// because an operation that times out has no result.
+    pub store_operation_max: Option<Duration>,
     /// `[database] url`.
     pub database: String,
     /// Access policy, as TOML.
@@ -73,6 +77,7 @@ impl Default for TestStackSettings {
             listen: String::new(),
             clock: clock::system(),
             store: "memory:".to_owned(),
+            store_operation_max: None,
             database: "sqlite:audit.db".to_owned(),
             access: ACCESS_POLICY.to_owned(),
             more: String::new(),

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rolecall_testkit::aws::{Aws, AwsSettings};
@@ -37,6 +38,7 @@ pub struct TestStack {
     public_url: String,
     authority: Option<Vec<u8>>,
     own_credentials: Option<OwnCredentials>,
+    store_operation_max: Option<Duration>,
 }
 
 impl TestStack {
@@ -87,8 +89,15 @@ impl TestStack {
         };
         configuration::write(folder.path(), &settings, &endpoints)?;
         let config = folder.path().join("rolecall.toml");
-        let gateway =
-            Replica::start(&config, listener, gateway_clock, own_credentials.clone()).await?;
+        let own = own_credentials.clone();
+        let gateway = Replica::start(
+            &config,
+            listener,
+            gateway_clock,
+            own,
+            settings.store_operation_max,
+        )
+        .await?;
         if let Some(saml) = &saml {
             saml::register_gateway(saml, &gateway.services)?;
             register_aws(saml, &aws, &public_url)?;
@@ -103,6 +112,7 @@ impl TestStack {
             public_url,
             authority,
             own_credentials,
+            store_operation_max: settings.store_operation_max,
         })
     }
 
@@ -164,7 +174,9 @@ impl TestStack {
     pub async fn start_replica(&self) -> anyhow::Result<Replica> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let own = self.own_credentials.clone();
-        Replica::start(&self.config(), listener, self.clock.clone().into(), own).await
+        let clock = self.clock.clone().into();
+        let operation_max = self.store_operation_max;
+        Replica::start(&self.config(), listener, clock, own, operation_max).await
     }
 }
 

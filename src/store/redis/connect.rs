@@ -19,7 +19,6 @@ use redis::{
 use rolecall_core::base::secret::SecretText;
 use tokio::sync::Mutex;
 
-use super::OPERATION_MAX;
 use crate::store::{Host, OpenStoreError, RedisUrl, Topology};
 
 /// Time limit for connecting to one server, including TLS and authentication.
@@ -80,16 +79,21 @@ impl Wire {
 
 impl Target {
     /// Builds the clients without connecting.
-    pub(super) fn new(url: &RedisUrl) -> Result<Self, OpenStoreError> {
+    pub(super) fn new(url: &RedisUrl, operation_max: Duration) -> Result<Self, OpenStoreError> {
         if url.tls {
             // rustls needs one default crypto provider per process; an existing one is kept.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let certificates = url.ca.as_deref().map(read_certificates).transpose()?;
-        Self::build(url, certificates).map_err(|error| OpenStoreError::Redis(error.into()))
+        Self::build(url, certificates, operation_max)
+            .map_err(|error| OpenStoreError::Redis(error.into()))
     }
 
-    fn build(url: &RedisUrl, certificates: Option<TlsCertificates>) -> RedisResult<Self> {
+    fn build(
+        url: &RedisUrl,
+        certificates: Option<TlsCertificates>,
+        operation_max: Duration,
+    ) -> RedisResult<Self> {
         Ok(match &url.topology {
             Topology::Single(host) => {
                 Self::Single(client(address(host, url.tls), url, certificates)?)
@@ -97,7 +101,9 @@ impl Target {
             Topology::Socket(path) => {
                 Self::Single(client(ConnectionAddr::Unix(path.clone()), url, None)?)
             }
-            Topology::Cluster(hosts) => Self::Cluster(cluster(hosts, url, certificates)?),
+            Topology::Cluster(hosts) => {
+                Self::Cluster(cluster(hosts, url, certificates, operation_max)?)
+            }
             Topology::Sentinel {
                 sentinels,
                 master,
@@ -184,10 +190,11 @@ fn cluster(
     hosts: &[Host],
     url: &RedisUrl,
     certificates: Option<TlsCertificates>,
+    operation_max: Duration,
 ) -> RedisResult<ClusterClient> {
     let mut builder = ClusterClient::builder(hosts.iter().map(|host| address(host, url.tls)))
         .connection_timeout(SERVER_CONNECT_MAX)
-        .response_timeout(OPERATION_MAX);
+        .response_timeout(operation_max);
     if let Some(username) = &url.username {
         builder = builder.username(username);
     }

@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::OPERATION_MAX;
 use super::connect::{Target, Wire};
 
 /// Time limit for connecting, including queries of unresponsive Sentinels.
@@ -72,6 +71,7 @@ struct Slot {
 /// The connection of a store.
 pub(super) struct Link {
     target: Arc<Target>,
+    operation_max: Duration,
     /// The runtime for connections. It is not the one of the first caller, an HTTP worker that renders pages: replies
     /// for other workers would wait for it.
     runtime: Handle,
@@ -81,9 +81,10 @@ pub(super) struct Link {
 
 impl Link {
     /// A link that is not connected yet. Connections will belong to the current runtime.
-    pub(super) fn new(target: Target) -> Self {
+    pub(super) fn new(target: Target, operation_max: Duration) -> Self {
         Self {
             target: Arc::new(target),
+            operation_max,
             runtime: Handle::current(),
             slot: Mutex::new(Slot {
                 next_number: 0,
@@ -92,18 +93,19 @@ impl Link {
         }
     }
 
-    /// Sends a command with a key and returns its reply within [`OPERATION_MAX`].
+    /// Sends a command with a key and returns its reply within the time limit.
     pub(super) async fn call<T: FromRedisValue>(
         &self,
         command: &Cmd,
         effect: Effect,
     ) -> Result<T, StoreError> {
         let mut used = None;
-        let answer = timeout(OPERATION_MAX, self.send(command, effect, &mut used)).await;
+        let answer = timeout(self.operation_max, self.send(command, effect, &mut used)).await;
         let Ok(answer) = answer else {
             // After a timeout, drop the connection: the server may be gone, and the next call reconnects.
             self.drop_connection(used);
-            return Err(StoreError::Unavailable(Box::new(TimedOut)));
+            let late = TimedOut(self.operation_max);
+            return Err(StoreError::Unavailable(Box::new(late)));
         };
         answer
             .and_then(|value| Ok(redis::from_redis_value(value)?))
@@ -140,7 +142,7 @@ impl Link {
     /// Sends an informative query to any server.
     pub(super) async fn ask_any<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let (_, mut wire) = self.wire().await?;
-        let value = timeout(OPERATION_MAX, wire.send_to_any(command))
+        let value = timeout(self.operation_max, wire.send_to_any(command))
             .await
             .map_err(std::io::Error::from)??;
         Ok(redis::from_redis_value(value)?)
@@ -212,8 +214,8 @@ fn abandoned() -> RedisError {
 
 /// Redis did not answer in time.
 #[derive(Debug, thiserror::Error)]
-#[error("Redis did not respond within {} ms", OPERATION_MAX.as_millis())]
-struct TimedOut;
+#[error("Redis did not respond within {} ms", .0.as_millis())]
+struct TimedOut(Duration);
 
 /// An error of Redis or of the connection, with a hint.
 #[derive(Debug, thiserror::Error)]

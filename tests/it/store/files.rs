@@ -108,6 +108,7 @@ async fn impossible_path_is_rejected_with_a_hint() -> Result<()> {
     let settings = StoreSettings {
         url: "sqlite:/nowhere/at/all.db".parse()?,
         prefix: String::new(),
+        operation_max: OPERATION_MAX,
     };
     let Err(error) = open(&settings, system_clock()).await else {
         anyhow::bail!("opened");

@@ -7,7 +7,7 @@ use super::conformance::{StoreFixture, conformance};
 use super::*;
 
 async fn conforms(url: &str) -> Result<()> {
-    conformance(async || Ok(StoreFixture::real_time(store_at(url).await?))).await
+    conformance(async || Ok(StoreFixture::real_time(patient_store_at(url).await?))).await
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn tls_conforms_and_requires_the_ca() -> Result<()> {
 async fn cluster_conforms_and_follows_moved_slots() -> Result<()> {
     let cluster = Redis::cluster3().await?;
     conforms(&cluster.url()).await?;
-    let store = store_at(&cluster.url()).await?;
+    let store = patient_store_at(&cluster.url()).await?;
     for n in 0..60 {
         store
             .insert(key(&n.to_string()), vec![n], in_a_minute())
@@ -86,6 +86,7 @@ async fn every_key_has_the_prefix_and_expires() -> Result<()> {
     let settings = StoreSettings {
         url: redis.url().parse()?,
         prefix: "rolecall:".to_owned(),
+        operation_max: PATIENT,
     };
     let store = open(&settings, system_clock()).await?;
     store.ready().await?;

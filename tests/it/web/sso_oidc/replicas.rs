@@ -4,11 +4,16 @@ use rolecall_harness::Replica;
 use rolecall_testkit::redis::Redis;
 
 use super::*;
+use crate::store::PATIENT;
 
 /// Two replicas with one Redis.
 pub(super) async fn two() -> Result<(Redis, Fixture, Replica)> {
     let redis = Redis::single().await?;
-    let fixture = Fixture::with(|settings| settings.store = redis.url()).await?;
+    let fixture = Fixture::with(|settings| {
+        settings.store = redis.url();
+        settings.store_operation_max = Some(PATIENT);
+    })
+    .await?;
     let replica = fixture.stack.start_replica().await?;
     Ok((redis, fixture, replica))
 }
