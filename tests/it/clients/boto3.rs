@@ -1,12 +1,15 @@
 //! boto3 with a session of the CLI: it assumes a role and renews its token, also in 50 concurrent processes; a legacy
 //! profile without a session works until its token expires.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use rolecall_test_requirements::PYTHON_PEERS;
+use rolecall_testkit::clock::ManualClock;
 
 use super::laptop::Ran;
 use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
-use crate::operate::get;
+use crate::operate::{get, until};
 
 /// Number of processes that find an expired token at the same time.
 const PROCESSES: usize = 50;
@@ -149,28 +152,40 @@ async fn session_revoked_in_the_portal_is_invalid() -> Result<()> {
     Ok(())
 }
 
-/// Above a limit, clients in all retry modes wait and continue, as long as they can retry.
+/// Above a limit, clients in all retry modes wait and continue, as long as they can retry. The window of the limit ends only when
+/// the test moves the clock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rate_limited_client_retries() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
+    let clock = ManualClock::starting_now();
     let mut fixture = Fixture::with(|settings| {
         settings.tls = true;
+        settings.clock = clock.clock();
         settings.more = "[limits]\ncredentials = \"1/10s\"".to_owned();
     })
     .await?;
     fixture.sign_in(&cli).await?;
     fixture.laptop.set("AWS_MAX_ATTEMPTS", "10");
-    let mut before = 0;
+    let next_window = || clock.advance(Duration::from_secs(10));
     for mode in ["standard", "legacy"] {
         fixture.laptop.set("AWS_RETRY_MODE", mode);
-        for _ in 0..2 {
-            fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
-        }
-        let limited = fixture.limited("credentials").await?;
-        ensure!(limited > before, "{mode}: no request was over the limit");
-        before = limited;
+        next_window();
+        fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+        let before = fixture.limited("credentials").await?;
+        let over_the_limit = async {
+            let limited = async || {
+                let limited = fixture.limited("credentials").await?;
+                Ok((limited > before).then_some(()))
+            };
+            until("a request over the limit", limited).await?;
+            next_window();
+            anyhow::Ok(())
+        };
+        let (ran, ended) = tokio::join!(fixture.boto3(PROFILE, 1), over_the_limit);
+        ended.context(mode)?;
+        fixture.is_alice(&ran?, ACCOUNT, "Developer")?;
     }
     // By default it tries three times within a few seconds.
     fixture.laptop.set("AWS_MAX_ATTEMPTS", "2");
