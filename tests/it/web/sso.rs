@@ -3,6 +3,7 @@
 
 mod bearer;
 mod session_end;
+mod sts_errors;
 
 use chrono::DateTime;
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};

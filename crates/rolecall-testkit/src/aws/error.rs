@@ -24,6 +24,8 @@ pub(super) enum ErrorCode {
     InvalidParameterValue,
     MalformedPolicyDocument,
     MissingAuthenticationToken,
+    /// A code and status that no operation of the emulator returns by itself.
+    Other(&'static str, u16),
     PackedPolicyTooLarge,
     RegionDisabled,
     SignatureDoesNotMatch,
@@ -49,6 +51,7 @@ impl ErrorCode {
             ErrorCode::InvalidParameterValue => ("InvalidParameterValue", 400),
             ErrorCode::MalformedPolicyDocument => ("MalformedPolicyDocument", 400),
             ErrorCode::MissingAuthenticationToken => ("MissingAuthenticationToken", 403),
+            ErrorCode::Other(code, status) => (code, status),
             ErrorCode::PackedPolicyTooLarge => ("PackedPolicyTooLarge", 400),
             ErrorCode::RegionDisabled => ("RegionDisabledException", 403),
             ErrorCode::SignatureDoesNotMatch => ("SignatureDoesNotMatch", 403),

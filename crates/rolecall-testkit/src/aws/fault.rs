@@ -47,6 +47,15 @@ pub enum Fault {
     PackedPolicyTooLarge,
     /// Operations that issue credentials return `MalformedPolicyDocument`.
     MalformedPolicy,
+    /// Operations that issue credentials return this error.
+    Error {
+        /// The code.
+        code: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The message.
+        message: &'static str,
+    },
     /// `GetCallerIdentity` returns `InvalidClientTokenId`.
     CallerIdentityRefused,
     /// `GetCallerIdentity` returns a principal of another account, as if the keys of two accounts were swapped.
@@ -102,7 +111,8 @@ impl Fault {
             | Fault::IdpCommunicationError { .. }
             | Fault::IdpRejectedClaim
             | Fault::PackedPolicyTooLarge
-            | Fault::MalformedPolicy => Surface::Issuing,
+            | Fault::MalformedPolicy
+            | Fault::Error { .. } => Surface::Issuing,
             Fault::CallerIdentityRefused | Fault::OtherCallerIdentity => Surface::Identity,
             Fault::SigninBadRequest
             | Fault::SigninRejectsDuration
@@ -137,6 +147,11 @@ impl Fault {
                 ErrorCode::MalformedPolicyDocument,
                 "This policy contains invalid Json",
             ),
+            Fault::Error {
+                code,
+                status,
+                message,
+            } => fail(ErrorCode::Other(code, *status), message),
             Fault::CallerIdentityRefused => fail(
                 ErrorCode::InvalidClientTokenId,
                 "The security token included in the request is invalid.",
@@ -166,6 +181,7 @@ impl Fault {
             | Fault::IdpRejectedClaim
             | Fault::PackedPolicyTooLarge
             | Fault::MalformedPolicy
+            | Fault::Error { .. }
             | Fault::CallerIdentityRefused
             | Fault::OtherCallerIdentity
             | Fault::SigninBadRequest

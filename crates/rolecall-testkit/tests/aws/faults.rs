@@ -24,6 +24,15 @@ async fn sts_error_faults_take_effect_and_end() -> Result<()> {
         (Fault::IdpRejectedClaim, 403, "IDPRejectedClaim"),
         (Fault::PackedPolicyTooLarge, 400, "PackedPolicyTooLarge"),
         (Fault::MalformedPolicy, 400, "MalformedPolicyDocument"),
+        (
+            Fault::Error {
+                code: "OptInRequired",
+                status: 403,
+                message: "",
+            },
+            403,
+            "OptInRequired",
+        ),
     ] {
         let counted = matches!(
             fault,
