@@ -102,7 +102,7 @@ pub async fn confirm_console(
     let wants_credentials = link.action == CREDENTIALS.1;
     let (duration, console_end, lock) = match &offer.access {
         RoleAccess::Granted(grant) => {
-            let duration = site.gateway.issuer().duration(grant);
+            let duration = site.gateway.issuer().console_duration(grant);
             let mut duration = format::duration_and_limit(&duration);
             if let Some(trusted) = grant.trust().provider_oidc() {
                 let left = portal::sign_in_left(&signed_in, iter::once(grant)).await?;

@@ -12,19 +12,24 @@ use super::Issuer;
 const SHORTENED_MIN: TimeDelta = TimeDelta::minutes(2);
 
 impl Issuer {
-    /// How long a session of this role lasts if it is requested now, and which limit makes it so.
+    /// How long credentials of this role last if they are requested now, and which limit makes it so.
     pub fn duration(&self, grant: &Grant) -> (RoleSessionDuration, DurationReason) {
         let configured = grant.duration();
-        // The browser posts the response to AWS's sign-in endpoint, which does not look at the role's maximum.
-        if grant.trust().console_post().is_some() {
-            return configured;
-        }
         let (role, now) = (|| grant.role().clone(), self.clock.now());
         match self.learned.exceeds_maximum(role, configured.0, now) {
             // IAM's smallest `MaxSessionDuration`.
             true => (RoleSessionDuration::DEFAULT, DurationReason::RoleMaximum),
             false => configured,
         }
+    }
+
+    /// As [`Self::duration`], for a console session.
+    pub fn console_duration(&self, grant: &Grant) -> (RoleSessionDuration, DurationReason) {
+        // The browser posts the response to AWS's sign-in endpoint, which does not look at the role's maximum.
+        if grant.trust().console_post().is_some() {
+            return grant.duration();
+        }
+        self.duration(grant)
     }
 
     /// `DurationSeconds` of a request.
@@ -38,9 +43,8 @@ impl Issuer {
             CredentialDelivery::AwsLogin => (RoleSessionDuration::MIN, DurationReason::AwsLogin),
             // They are used at once, and for one request.
             CredentialDelivery::Decode => (RoleSessionDuration::MIN, DurationReason::Decode),
-            CredentialDelivery::Console
-            | CredentialDelivery::Credentials
-            | CredentialDelivery::Client => self.duration(grant),
+            CredentialDelivery::Console => self.console_duration(grant),
+            CredentialDelivery::Credentials | CredentialDelivery::Client => self.duration(grant),
         }
     }
 

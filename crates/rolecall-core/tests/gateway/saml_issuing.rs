@@ -167,6 +167,30 @@ async fn console_by_post_calls_no_sts() {
     assert!(matches!(visit, Ok(ConsoleVisit::Link(_))));
 }
 
+/// STS enforces `MaxSessionDuration` of the role; the sign-in endpoint, to which the browser posts, does not.
+#[tokio::test]
+async fn refused_duration_shortens_credentials_and_no_posted_response() {
+    let fixture = fixture("console = \"saml-post\"");
+    let alice = fixture.session_of("alice").await;
+    let refusal = StsRefusal::DurationTooLong;
+    fixture.aws.refuse_once(refusal, "ValidationError");
+    assert!(fixture.issue(&alice, &developer()).await.is_err());
+    let _refused = fixture.aws.take_requests();
+    let _minted = fixture.aws.take_saml_claims();
+
+    let issued = fixture.issue(&alice, &developer()).await.unwrap();
+    assert_eq!(issued.duration.1, DurationReason::RoleMaximum);
+    assert_eq!(only_claims(&fixture).duration.seconds(), 3_600);
+    let issuer = fixture.gateway.issuer();
+    let two_hours = RoleSessionDuration::from_seconds(7_200).unwrap();
+    assert_eq!(issuer.console_duration(&issued.grant).0, two_hours);
+    let visit = issuer
+        .visit_console(&context(), &alice, &developer(), &request())
+        .await;
+    assert!(matches!(visit, Ok(ConsoleVisit::Post(_))));
+    assert_eq!(only_claims(&fixture).duration, two_hours);
+}
+
 #[tokio::test]
 async fn federated_console_uses_sts() {
     let fixture = fixture("console = \"federation\"");
