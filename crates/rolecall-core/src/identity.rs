@@ -222,6 +222,25 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_different_people_differ() {
+        let key = |provider: &str, subject: &str| {
+            let provider = ProviderId::parse(provider).unwrap();
+            person_key(&provider, &Subject::parse(subject).unwrap())
+        };
+        let alice = key("okta", "alice");
+        assert_eq!(alice, key("okta", "alice"));
+        // The last two have the same characters as the first.
+        for (provider, subject) in [
+            ("okta", "bob"),
+            ("google", "alice"),
+            ("okt", "aalice"),
+            ("oktaa", "lice"),
+        ] {
+            assert_ne!(alice, key(provider, subject), "{provider} {subject}");
+        }
+    }
+
+    #[test]
     fn earlier_record_keeps_stated_auth_time() {
         let token = r#"{"IdToken":{"token":"","sid":null}}"#;
         let stated = recorded(r#"{"auth_time":["1781524800"]}"#, token);

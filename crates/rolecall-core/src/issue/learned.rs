@@ -201,6 +201,9 @@ mod tests {
         assert_eq!(predict("a", 600), refused(134));
         assert_eq!(predict("a", 900), refused(201));
         assert_eq!(predict("a", 400), open(89));
+        // Replicas and requests at the same time can send a larger one. The smallest counts.
+        learned.size_is(limits("a"), size(900), 134, now);
+        assert!(predict("a", 600).is_certain && !predict("a", 599).is_certain);
         // A smaller one is accepted: the larger ones still are not.
         learned.size_is(limits("a"), size(400), 90, now);
         assert_eq!(predict("a", 400), open(90));

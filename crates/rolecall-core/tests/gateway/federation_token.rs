@@ -5,7 +5,7 @@ use rolecall_core::aws::{GetFederationToken, StsRefusal, StsRequest};
 use rolecall_core::issue::{ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::fixture::{ACCESS, Fixture, context, developer};
+use crate::fixture::{ACCESS, Fixture, context, developer, event_name};
 
 const TRUST: &str = r#"trust = "federation-token"
 credentials = { access_key_id = { file = "key.id" }, secret_access_key = { file = "key.secret" } }
@@ -132,4 +132,28 @@ async fn refusals_name_the_key_and_its_account() {
             "{shown}"
         );
     }
+}
+
+/// The key files of two accounts can be swapped: STS then names a federated user of the other account.
+#[tokio::test]
+async fn federated_user_of_another_account_receives_nothing() {
+    let fixture = fixture_with(&TRUST.replace("verify = true", ""));
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.call_log.take();
+    let other = "arn:aws:sts::777788889999:federated-user/somebody";
+    fixture.aws.session_is_once(other);
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
+    assert_eq!(error.code(), "unverified");
+    let events = fixture.trail.take();
+    let words: Vec<_> = events.iter().map(event_name).collect();
+    assert_eq!(words, ["issue_intended", "issue_done", "issue_unverified"]);
+    assert!(
+        matches!(&events[2], AuditEventKind::IssueUnverified { reason, caller: Some(arn), on_request: false }
+            if reason == "other_identity" && arn == other),
+        "{events:?}"
+    );
+    let asked = fixture.call_log.take().contains(&"identify".to_owned());
+    assert!(!asked, "the response is sufficient");
+    fixture.issue(&alice, &developer()).await.unwrap();
 }

@@ -4,7 +4,7 @@ use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRefusal;
 use rolecall_core::issue::IssueError;
 
-use crate::fixture::{ACCESS, Fixture, developer};
+use crate::fixture::{ACCESS, Fixture, developer, plain, role};
 
 /// The usual fixture, with these tags.
 fn with_tags(tags: &str) -> Fixture {
@@ -108,6 +108,44 @@ async fn refused_size_is_not_sent_again() {
     fixture.clock.advance(chrono::TimeDelta::minutes(61));
     let alice = fixture.session_of("alice").await;
     assert!(fixture.issue(&alice, &developer()).await.is_ok());
+}
+
+/// The size of a session says nothing about those of other people, in other accounts, or with other session policies.
+#[tokio::test]
+async fn refused_size_affects_comparable_requests_only() {
+    let sandbox = "accounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]";
+    let everywhere = ACCESS.replacen(sandbox, &sandbox.replace("sandbox", "*"), 1);
+    assert_ne!(everywhere, ACCESS);
+    let fixture = Fixture::with_access(&everywhere);
+    let [alice, bob] = ["alice", "bob"].map(|person| fixture.session_of(person));
+    let (alice, bob) = (alice.await, bob.await);
+    fixture
+        .aws
+        .refuse_once(StsRefusal::PackedTooLarge, "PackedPolicyTooLarge");
+    assert!(fixture.issue(&alice, &plain()).await.is_err());
+    let error = fixture.issue(&alice, &plain()).await.unwrap_err();
+    assert_eq!(error.code(), "packed_too_large");
+    fixture.issue(&bob, &plain()).await.unwrap();
+    let elsewhere = role("111122223333", "Plain");
+    fixture.issue(&alice, &elsewhere).await.unwrap();
+    // An administrator has changed the session policies.
+    let limited = "name = \"Plain\"\nsession_policy = { file = \"no-delete.json\" }";
+    let changed = everywhere.replacen("name = \"Plain\"", limited, 1);
+    fixture.replace_policy(&changed).await;
+    fixture.issue(&alice, &plain()).await.unwrap();
+}
+
+#[tokio::test]
+async fn percentage_of_a_refusal_is_learned() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let message = "Packed policy consumes 134% of allotted space, please use smaller policy.";
+    fixture
+        .aws
+        .refuse_once_with(StsRefusal::PackedTooLarge, "PackedPolicyTooLarge", message);
+    assert!(fixture.issue(&alice, &developer()).await.is_err());
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
+    assert!(error.to_string().contains("134 % of the space"), "{error}");
 }
 
 #[tokio::test]

@@ -162,6 +162,18 @@ async fn expired_token_requires_a_new_sign_in() {
 }
 
 #[tokio::test]
+async fn token_is_not_kept_longer_than_the_session() {
+    let fixture = fixture();
+    for hours in [1, 24] {
+        fixture.okta.set_id_tokens(TimeDelta::hours(hours), "RS256");
+        let alice = fixture.session_of("alice").await;
+        let until = fixture.gateway.issuer().id_token_until(&alice).await;
+        let usable = fixture.now() + TimeDelta::hours(hours) - limits::ID_TOKEN_FOR_AWS_MARGIN;
+        assert_eq!(until.unwrap(), Some(usable.min(alice.ends_at)), "{hours}");
+    }
+}
+
+#[tokio::test]
 async fn token_ends_with_the_session_that_brought_it() {
     let fixture = fixture();
     for end in ["sign out", "by id", "others", "operator"] {
@@ -202,12 +214,16 @@ async fn token_ends_with_the_session_that_brought_it() {
 
 #[tokio::test]
 async fn restored_token_of_an_ended_session_is_not_used() {
-    for all in [false, true] {
+    for (all, listed) in [(false, true), (true, true), (true, false)] {
         let fixture = fixture();
         let first = fixture.sign_in("okta", "alice").await;
         let second = fixture.sign_in("okta", "alice").await;
         let key = fixture.store.keys("id-token").remove(0);
         let before = fixture.fork();
+        if !listed {
+            // As if the session could not be added to the list of the person.
+            fixture.store.remove_all("session-index");
+        }
         match all {
             false => fixture.sign_out_of(&second).await,
             true => {

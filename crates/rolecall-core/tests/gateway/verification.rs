@@ -24,7 +24,8 @@ async fn confirmed_credentials_are_handed_over() {
     fixture.aws.identity_is(EXPECTED);
     let alice = fixture.session_of("alice").await;
     fixture.call_log.take();
-    fixture.issue(&alice, &developer()).await.unwrap();
+    let issued = fixture.issue(&alice, &developer()).await.unwrap();
+    assert!(issued.caller.is_none(), "only on request");
     assert_eq!(
         fixture.call_log.take(),
         [
@@ -85,6 +86,23 @@ async fn other_credentials_are_not() {
             .await;
         assert!(matches!(visit, Err(IssueError::Unverified(_))));
         assert!(fixture.aws.take_links().is_empty(), "{arn}");
+    }
+}
+
+/// STS says twice that the session is of another role than the one that was requested.
+#[tokio::test]
+async fn session_of_another_role_is_not_handed_over() {
+    for role in [
+        "111122223333:assumed-role/Other",
+        "444455556666:assumed-role/Developer",
+    ] {
+        let fixture = fixture();
+        let arn = format!("arn:aws:sts::{role}/assumed");
+        fixture.aws.session_is_once(&arn);
+        fixture.aws.identity_is(&arn);
+        let alice = fixture.session_of("alice").await;
+        let error = fixture.issue(&alice, &developer()).await.unwrap_err();
+        assert_eq!(error.code(), "unverified", "{arn}");
     }
 }
 
@@ -228,15 +246,21 @@ async fn other_credentials_are_not_delivered_on_request() {
 
 #[tokio::test]
 async fn session_that_ends_during_the_check_receives_nothing() {
+    ends_during_the_check(Fixture::new, &on_request(developer())).await;
+    ends_during_the_check(fixture, &developer().into()).await;
+}
+
+/// Ends the session during each call of a request for credentials that are checked.
+async fn ends_during_the_check(fixture: impl Fn() -> Fixture, request: &CredentialsRequest) {
     let mut asked = false;
     for calls in 0.. {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         fixture.aws.identity_is(EXPECTED);
         let alice = fixture.session_of("alice").await;
-        let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+        let issuer = fixture.gateway.issuer();
         let context = context();
         let mut flow: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(issuer.credentials_page(&context, &alice, &request));
+            Box::pin(issuer.credentials_page(&context, &alice, request));
         if let Some(issued) = fixture.gate.run_until_call(calls, &mut flow).await {
             assert!(issued.is_ok() && asked, "{issued:?}");
             return;

@@ -2,6 +2,7 @@
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::secret::SessionSecret;
+use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::sign_in::{
     AuthnRequirements, BrowserSecrets, ProviderError, ReturnTo, SignInCompleted, SignInError,
 };
@@ -101,6 +102,27 @@ async fn provider_that_needs_the_person_is_followed_by_a_full_sign_in() {
             "{returned:?}"
         );
     }
+}
+
+/// The full sign-in that follows needs the slot.
+#[tokio::test]
+async fn silent_sign_in_without_a_result_releases_its_slot() {
+    let fixture = fixture();
+    let alice = fixture.sign_in("okta", "alice").await;
+    for _ in 0..2 * RateLimits::default().sign_in.max() {
+        let session = Some(alice.secret.clone());
+        let silent = fixture.begin_silently("okta", session).await;
+        fixture.okta.fail_once(|| ProviderError::Refused {
+            error: "login_required",
+            explanation: None,
+        });
+        let returned = fixture.return_from(silent, "alice").await;
+        assert!(
+            matches!(returned, Err(SignInError::InteractionRequired(_))),
+            "{returned:?}"
+        );
+    }
+    fixture.begin_silently("okta", None).await;
 }
 
 #[tokio::test]
