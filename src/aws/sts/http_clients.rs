@@ -56,17 +56,27 @@ impl HttpClients {
         partition: Partition,
         endpoint: Option<&Url>,
     ) -> SharedHttpClient {
-        let own = || Url::parse(&format!("https://sts.{region}.{}", partition.dns_suffix())).ok();
-        self.for_url(endpoint.cloned().or_else(own).as_ref())
+        self.for_url(sts_url(region, partition, endpoint).as_ref())
     }
 
     /// The connection pool for this URL.
     pub fn for_url(&self, url: Option<&Url>) -> SharedHttpClient {
-        match url.is_some_and(|url| self.egress.proxy_for(url).is_some()) {
+        match is_proxied(&self.egress, url) {
             true => self.through_proxy.clone(),
             false => self.direct.clone(),
         }
     }
+}
+
+/// URL of the endpoint, or of STS in this Region if there is none.
+fn sts_url(region: &Region, partition: Partition, endpoint: Option<&Url>) -> Option<Url> {
+    let own = || Url::parse(&format!("https://sts.{region}.{}", partition.dns_suffix())).ok();
+    endpoint.cloned().or_else(own)
+}
+
+/// Whether this URL is reached through the proxy.
+fn is_proxied(egress: &Egress, url: Option<&Url>) -> bool {
+    url.is_some_and(|url| egress.proxy_for(url).is_some())
 }
 
 /// A pool of connections that use no proxy: for the gateway's own credentials, which may come from link-local addresses.
@@ -129,4 +139,46 @@ fn client(trusted: &TlsContext, proxy: Option<ProxyConfig>) -> SharedHttpClient 
             .tls_context(trusted.clone())
             .build()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::NoProxyRule;
+
+    #[test]
+    fn no_proxy_names_sts_of_each_partition() {
+        let hosts = [
+            (Partition::Aws, "us-east-1", "sts.us-east-1.amazonaws.com"),
+            (
+                Partition::China,
+                "cn-north-1",
+                "sts.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                Partition::GovCloud,
+                "us-gov-west-1",
+                "sts.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                Partition::EuropeanSovereign,
+                "eusc-de-east-1",
+                "sts.eusc-de-east-1.amazonaws.eu",
+            ),
+        ];
+        for (_, _, excluded) in hosts {
+            let proxy = Proxy {
+                url: Url::parse("http://proxy.example.com:3128").unwrap(),
+                credentials: None,
+            };
+            let rule = NoProxyRule::parse(excluded).unwrap();
+            let egress = Egress::new(Some(proxy), vec![rule], Vec::new());
+            for (partition, region, host) in hosts {
+                let region = Region::parse(region).unwrap();
+                let url = sts_url(&region, partition, None);
+                let proxied = is_proxied(&egress, url.as_ref());
+                assert_eq!(proxied, host != excluded, "{host} {excluded}");
+            }
+        }
+    }
 }

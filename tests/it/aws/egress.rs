@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Sts as _};
+use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Region, Sts as _};
 use rolecall_core::base::secret::SecretText;
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
@@ -80,6 +80,44 @@ async fn sts_and_sign_in_use_the_proxy() -> Result<()> {
     let asked = behind.proxy.requests();
     for name in [STS, SIGN_IN] {
         ensure!(asked.contains(&(format!("{name}:443"), 200)), "{asked:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn sts_is_called_in_the_domain_of_the_partition() -> Result<()> {
+    for (partition, region, host) in [
+        (
+            Partition::China,
+            "cn-north-1",
+            "sts.cn-north-1.amazonaws.com.cn:443",
+        ),
+        (
+            Partition::GovCloud,
+            "us-gov-west-1",
+            "sts.us-gov-west-1.amazonaws.com:443",
+        ),
+        (
+            Partition::EuropeanSovereign,
+            "eusc-de-east-1",
+            "sts.eusc-de-east-1.amazonaws.eu:443",
+        ),
+    ] {
+        let behind = Behind::new()?;
+        let mut settings = settings(None)?;
+        settings.partition = partition;
+        settings.sts_region = Region::parse(region)?;
+        settings.sts_fallback_regions.clear();
+        let sts = StsClient::configured(settings, &behind.egress(&[])?);
+        let sts = sts.map_err(anyhow::Error::from_boxed)?;
+        let request = behind.fixture.request().await?;
+        // The proxy knows no such host.
+        ensure!(sts.assume(&request).await.is_err());
+        let asked = behind.proxy.requests();
+        ensure!(
+            !asked.is_empty() && asked.iter().all(|(name, _)| name == host),
+            "{asked:?}"
+        );
     }
     Ok(())
 }

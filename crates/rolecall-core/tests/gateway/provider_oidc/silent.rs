@@ -116,7 +116,7 @@ async fn silent_sign_in_without_a_result_releases_its_slot() {
             error: "login_required",
             explanation: None,
         });
-        let returned = fixture.return_from(silent, "alice").await;
+        let returned = fixture.complete("okta", &silent, "alice").await;
         assert!(
             matches!(returned, Err(SignInError::InteractionRequired(_))),
             "{returned:?}"
