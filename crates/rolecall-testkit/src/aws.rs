@@ -32,6 +32,7 @@ mod issuers;
 mod keys;
 mod mfa;
 mod organization;
+mod organization_api;
 mod pages;
 mod partition;
 mod recent;
@@ -55,6 +56,7 @@ pub use fault::Fault;
 pub use issued::{IssuedSession, SessionKind};
 pub use mfa::MfaDevice;
 pub use organization::{Organization, Target};
+pub use organization_api::MemberAccount;
 pub use partition::Partition;
 pub use state::RecordedRequest;
 

@@ -60,6 +60,11 @@ pub enum Fault {
     CallerIdentityRefused,
     /// `GetCallerIdentity` returns a principal of another account, as if the keys of two accounts were swapped.
     OtherCallerIdentity,
+    /// Organizations returns `TooManyRequestsException`.
+    OrganizationsThrottle {
+        /// Number of requests affected.
+        times: u32,
+    },
     /// `getSigninToken` returns 400 "Invalid credentials parameter".
     SigninBadRequest,
     /// `getSigninToken` returns 400 if the request has a `SessionDuration`, as observed for some values.
@@ -84,6 +89,7 @@ pub(super) enum Surface {
     /// `GetCallerIdentity`.
     Identity,
     Signin,
+    Organizations,
 }
 
 /// How a fault changes the processing of a request.
@@ -114,6 +120,7 @@ impl Fault {
             | Fault::MalformedPolicy
             | Fault::Error { .. } => Surface::Issuing,
             Fault::CallerIdentityRefused | Fault::OtherCallerIdentity => Surface::Identity,
+            Fault::OrganizationsThrottle { .. } => Surface::Organizations,
             Fault::SigninBadRequest
             | Fault::SigninRejectsDuration
             | Fault::SigninHtml
@@ -125,7 +132,9 @@ impl Fault {
     fn effect(&self) -> Effect {
         let fail = |code, message: &str| Effect::Fail(AwsError::new(code, message));
         match self {
-            Fault::Throttle { .. } => fail(ErrorCode::Throttling, "Rate exceeded"),
+            Fault::Throttle { .. } | Fault::OrganizationsThrottle { .. } => {
+                fail(ErrorCode::Throttling, "Rate exceeded")
+            }
             Fault::ServerError { .. } | Fault::SigninServerError { .. } => Effect::Unavailable,
             Fault::DropConnection { .. } => Effect::Drop,
             Fault::SlowBy(time) | Fault::SigninSlow(time) => Effect::Wait(*time),
@@ -169,6 +178,7 @@ impl Fault {
             Fault::Throttle { times }
             | Fault::ServerError { times }
             | Fault::DropConnection { times }
+            | Fault::OrganizationsThrottle { times }
             | Fault::IdpCommunicationError { times }
             | Fault::SigninServerError { times } => {
                 *times = times.saturating_sub(1);

@@ -2,11 +2,12 @@
 //!
 //! It has two levels: the root and the accounts. Policies of both kinds do not apply to the management account.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::ensure;
 use serde_json::Value;
 
+use super::organization_api::{self, MemberAccount, Members};
 use super::state::AwsState;
 use crate::iam::{Policy, PolicyKind};
 
@@ -63,6 +64,23 @@ impl Organization {
         self.0.organization.detach(name, target);
     }
 
+    /// ID of the root.
+    #[must_use]
+    pub fn root(&self) -> &'static str {
+        organization_api::ROOT
+    }
+
+    /// `organizations:CreateOrganizationalUnit`, in the root or the unit with this ID. Returns the ID of the new unit. Units and
+    /// member accounts are only listed; policies are attached to accounts of the emulator.
+    pub fn create_unit(&self, parent: &str, name: &str) -> String {
+        self.0.organization.members().add_unit(parent, name)
+    }
+
+    /// `organizations:CreateAccount`, or `MoveAccount` for a known account.
+    pub fn create_account(&self, parent: &str, account: MemberAccount) {
+        self.0.organization.members().add_account(parent, account);
+    }
+
     /// Makes an account the management account. Without a call, there is none among the accounts of the emulator.
     pub fn set_management_account(&self, id: &str) {
         self.0.organization.write().management = Some(id.to_owned());
@@ -80,6 +98,7 @@ struct State {
 /// State of the organization.
 pub(super) struct Policies {
     state: RwLock<State>,
+    members: Mutex<Members>,
     full_access: Arc<Policy>,
 }
 
@@ -87,12 +106,18 @@ impl Default for Policies {
     fn default() -> Self {
         Policies {
             state: RwLock::default(),
+            members: Mutex::default(),
             full_access: Arc::new(Policy::full_aws_access()),
         }
     }
 }
 
 impl Policies {
+    /// Organizational units and accounts.
+    pub fn members(&self) -> std::sync::MutexGuard<'_, Members> {
+        crate::lock(&self.members)
+    }
+
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }

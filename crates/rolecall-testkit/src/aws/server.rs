@@ -16,8 +16,8 @@ use super::fault::{Effect, Surface};
 use super::state::{AwsState, RecordedRequest};
 use super::wire::{NAMESPACE, VERSION, escape};
 use super::{
-    assume_role, authorization_message, ec2, federation_token, pages, saml, session_token, signin,
-    sigv4, web_identity,
+    assume_role, authorization_message, ec2, federation_token, organization_api, pages, saml,
+    session_token, signin, sigv4, web_identity,
 };
 
 const BODY_LIMIT: usize = 256 * 1_024;
@@ -87,6 +87,11 @@ impl Operation {
 }
 
 async fn sts(request: HttpRequest, body: Bytes, state: Data<AwsState>) -> HttpResponse {
+    if let Some(operation) = organization_api::operation(&request) {
+        record(&request, &state, operation, Vec::new());
+        let fault = apply_faults(&state, &[Surface::Organizations]).await;
+        return organization_api::answer(&state, &request, &body, fault);
+    }
     let form = receive(&request, &body, &state);
     let is_ec2 = |(key, value): &(String, String)| key == "Version" && value == ec2::VERSION;
     if form.iter().any(is_ec2) {
@@ -242,15 +247,18 @@ fn receive(request: &HttpRequest, body: &[u8], state: &AwsState) -> Vec<(String,
         request.query_string().as_bytes()
     };
     let form: Vec<(String, String)> = url::form_urlencoded::parse(encoded).into_owned().collect();
+    let action = form.iter().find(|(key, _)| key == "Action");
+    let action = action.map(|(_, value)| value.as_str()).unwrap_or_default();
+    record(request, state, action, form.clone());
+    form
+}
+
+fn record(request: &HttpRequest, state: &AwsState, action: &str, form: Vec<(String, String)>) {
     state.record_request(|| RecordedRequest {
-        action: form
-            .iter()
-            .find(|(key, _)| key == "Action")
-            .map(|(_, value)| value.clone())
-            .unwrap_or_default(),
+        action: action.to_owned(),
         method: request.method().to_string(),
         path: request.path().to_owned(),
-        form: form.clone(),
+        form,
         headers: request
             .headers()
             .iter()
@@ -262,7 +270,6 @@ fn receive(request: &HttpRequest, body: &[u8], state: &AwsState) -> Vec<(String,
             })
             .collect(),
     });
-    form
 }
 
 /// Applies the delays of the active faults and returns the effect that ends the request, if any.
