@@ -1,4 +1,4 @@
-//! Adapter for AWS: STS, the console sign-in endpoint, and the gateway's own keys, tokens and SAML responses that IAM
+//! Adapter for AWS: STS, Organizations, the console sign-in endpoint, and the gateway's own keys, tokens and SAML responses that IAM
 //! trusts.
 //!
 //! Roles are assumed with a token or assertion of the gateway or of the provider, or with AWS credentials of the gateway
@@ -9,6 +9,7 @@ mod federation;
 mod http;
 mod issuer_documents;
 pub mod keys;
+mod organizations;
 mod saml_issuer;
 mod settings;
 mod shell;
@@ -20,6 +21,7 @@ pub use federation::SignInEndpoint;
 pub use issuer_documents::{
     Comparison, DISCOVERY_PATH, Difference, IssuerDocument, IssuerDocuments, JWKS_PATH, Severity,
 };
+pub use organizations::{OrganizationsClient, OrganizationsError, OrganizationsProgress};
 pub use saml_issuer::{
     DocumentError, RespondError, ResponseContent, ResponseIssuer, SamlAttribute,
 };
@@ -36,6 +38,7 @@ pub const LOG_CEILING: &[&str] = &[
     "aws_sdk_iam=warn",
     "aws_sdk_sso=warn",
     "aws_sdk_ssooidc=warn",
+    "aws_sdk_organizations=warn",
     "aws_sdk_sts=warn",
     "aws_smithy_http=warn",
     "aws_smithy_http_client=warn",

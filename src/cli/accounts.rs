@@ -1,6 +1,7 @@
 //! `rolecalld accounts`: AWS accounts in the access files.
 
 mod import;
+mod live;
 mod replace_file;
 mod report;
 mod saved_files;

@@ -142,6 +142,17 @@ pub fn note(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Prints how far a command is, to stderr: on a terminal, the line is replaced.
+pub fn progress(text: impl std::fmt::Display, is_terminal: bool) {
+    let mut stderr = std::io::stderr().lock();
+    let written = match is_terminal {
+        true => write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush()),
+        false => writeln!(stderr, "{text}"),
+    };
+    // A closed stderr cannot be reported anywhere.
+    let _ = written;
+}
+
 /// Prints the error, if any, and returns the exit code.
 pub fn finish(outcome: Result<CommandStatus, Failure>) -> ExitCode {
     match outcome {

@@ -225,6 +225,11 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     ("aws_config::", &["src/aws"], "AWS is called in `aws`"),
     ("aws_sdk_iam::", &["src/aws"], "AWS is called in `aws`"),
+    (
+        "aws_sdk_organizations::",
+        &["src/aws"],
+        "AWS is called in `aws`",
+    ),
     ("aws_sdk_sts::", &["src/aws"], "AWS is called in `aws`"),
     (
         "openidconnect::",

@@ -3,7 +3,11 @@
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rolecall_core::aws::{Partition, Region};
 use rolecall_core::base::BoxError;
@@ -37,6 +41,15 @@ impl HttpClients {
             egress: egress.clone(),
             direct,
             through_proxy,
+        })
+    }
+
+    /// A client that selects the connection pool by the URL of each request, for services other than STS.
+    pub fn by_url(self) -> SharedHttpClient {
+        SharedHttpClient::new(ByUrl {
+            egress: self.egress,
+            direct: self.direct,
+            through_proxy: self.through_proxy,
         })
     }
 
@@ -77,6 +90,39 @@ fn sts_url(region: &Region, partition: Partition, endpoint: Option<&Url>) -> Opt
 /// Whether this URL is reached through the proxy.
 fn is_proxied(egress: &Egress, url: Option<&Url>) -> bool {
     url.is_some_and(|url| egress.proxy_for(url).is_some())
+}
+
+/// Selects the connection pool by the URL of each request.
+#[derive(Clone, Debug)]
+struct ByUrl<C> {
+    egress: Egress,
+    direct: C,
+    through_proxy: C,
+}
+
+impl HttpClient for ByUrl<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(ByUrl {
+            egress: self.egress.clone(),
+            direct: self.direct.http_connector(settings, components),
+            through_proxy: self.through_proxy.http_connector(settings, components),
+        })
+    }
+}
+
+impl HttpConnector for ByUrl<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let url = Url::parse(request.uri()).ok();
+        let through_proxy = url.is_some_and(|url| self.egress.proxy_for(&url).is_some());
+        match through_proxy {
+            true => self.through_proxy.call(request),
+            false => self.direct.call(request),
+        }
+    }
 }
 
 /// A pool of connections that use no proxy: for the gateway's own credentials, which may come from link-local addresses.

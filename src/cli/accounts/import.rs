@@ -5,26 +5,34 @@ use std::path::PathBuf;
 
 use rolecall_core::access::{CoverageChange, Policy, PolicyFile};
 use rolecall_core::organization::{self, ImportOptions, ImportPlan, Organization};
+use url::Url;
 
+use super::live;
 use super::replace_file::replace;
 use super::report::Report;
 use super::saved_files;
 use super::target::Target;
 use crate::cli::ConfigArg;
 use crate::cli::out::{self, CommandStatus, Failure};
-use crate::config::{self, OfflineSettings};
+use crate::config::{self, AccessFiles, OfflineSettings};
 
 /// Import accounts, organizational units and tags from responses of AWS Organizations into the access files. New accounts are
 /// added; `ou` and `tags` of known accounts are replaced; nothing else in the files changes. An import by which an assignment
 /// covers more, or a deny rule less, is written only with --allow-gains.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  rolecalld accounts import --config rolecall.toml --dry-run organization/*.json\n  rolecalld accounts import --config rolecall.toml --into access/accounts.toml organization/*.json\n\nExit code 1: somebody can gain access, and --allow-gains is not set. docs/accounts.md shows how to save the responses."
+    after_help = "Examples:\n  rolecalld accounts import --config rolecall.toml --dry-run organization/*.json\n  rolecalld accounts import --config rolecall.toml --into access/accounts.toml organization/*.json\n  AWS_PROFILE=management rolecalld accounts import --config rolecall.toml --live --dry-run\n\nExit code 1: somebody can gain access, and --allow-gains is not set. docs/accounts.md shows how to save the responses."
 )]
 pub struct Import {
     /// Saved responses of `aws organizations`: files, or directories with *.json files
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "live")]
     files: Vec<PathBuf>,
+    /// Ask AWS Organizations, with the AWS credentials of this shell (`AWS_PROFILE`), instead of reading files
+    #[arg(long, conflicts_with = "files")]
+    live: bool,
+    /// Endpoint of Organizations that --live asks; default: that of AWS, or `AWS_ENDPOINT_URL_ORGANIZATIONS`
+    #[arg(long, value_name = "URL", requires = "live")]
+    endpoint_url: Option<Url>,
     #[command(flatten)]
     config: ConfigArg,
     /// Access file to which new accounts are added; default: the one with accounts
@@ -53,36 +61,15 @@ impl Import {
         let settings = config::offline_settings(&self.config.config)?;
         let target = Target::find(&settings.access, self.into.as_deref())?;
         let organization = self.organization(&settings)?;
-        let plan = organization::plan(
-            &organization,
-            &target.files,
-            target.index,
-            ImportOptions {
-                rename: self.rename,
-                keep_tags: self.keep_tags,
-            },
-        )
-        .map_err(|error| Failure::configuration(error.to_string()))?;
-        let old = settings.access.parse_offline(&target.files);
-        let new = settings.access.parse_offline(&result(&target.files, &plan));
-        let new = match new {
-            Ok(new) => new.policy,
-            Err(error) => {
-                plan.files
-                    .iter()
-                    .try_for_each(|file| out::line(&file.diff))?;
-                return Err(Failure::configuration(format!("{error}\n{}", NOT_VALID))
-                    .hint("correct the access files, then import again; lines are those of the result"));
-            }
+        let options = ImportOptions {
+            rename: self.rename,
+            keep_tags: self.keep_tags,
         };
-        let old = old.map(|old| old.policy);
-        let old = old.as_ref().inspect_err(|error| {
-            out::note(error);
-            out::note(OLD_INVALID);
-        });
-        let old = old.ok();
-        new_warnings(&new, old);
-        let coverage = new.coverage_changes(old);
+        let plan = organization::plan(&organization, &target.files, target.index, options)
+            .map_err(|error| Failure::configuration(error.to_string()))?;
+        let (old, new) = policies(&settings.access, &target.files, &plan)?;
+        new_warnings(&new, old.as_ref());
+        let coverage = new.coverage_changes(old.as_ref());
         let has_gain = coverage.iter().any(|change| change.kind.is_gain());
         let is_refused = has_gain && !self.allow_gains;
         let written = match self.dry_run || is_refused {
@@ -102,6 +89,13 @@ impl Import {
     }
 
     fn organization(&self, settings: &OfflineSettings) -> Result<Organization, Failure> {
+        if self.live {
+            return live::list(
+                &self.config.config,
+                settings.aws.partition,
+                self.endpoint_url.as_ref(),
+            );
+        }
         let files = saved_files::read(&self.files)?;
         let partition = settings.aws.partition;
         organization::read_saved(&files, partition).map_err(|errors| saved_files::failure(&errors))
@@ -109,7 +103,29 @@ impl Import {
 }
 
 const NOT_VALID: &str = "the result of the import is not valid: nothing was written";
+const CORRECT_FIRST: &str =
+    "correct the access files, then import again; lines are those of the result";
 const OLD_INVALID: &str = "warning: the access files have errors now, so everything that the result grants is listed as new";
+
+/// The policies before and after the import. `None`: the access files have errors before it.
+fn policies(
+    access: &AccessFiles,
+    files: &[PolicyFile],
+    plan: &ImportPlan,
+) -> Result<(Option<Policy>, Policy), Failure> {
+    let new = match access.parse_offline(&result(files, plan)) {
+        Ok(new) => new.policy,
+        Err(error) => {
+            plan.files
+                .iter()
+                .try_for_each(|file| out::line(&file.diff))?;
+            return Err(Failure::configuration(format!("{error}\n{NOT_VALID}")).hint(CORRECT_FIRST));
+        }
+    };
+    let old = access.parse_offline(files);
+    let old = old.inspect_err(|error| out::note(format!("{error}\n{OLD_INVALID}")));
+    Ok((old.ok().map(|old| old.policy), new))
+}
 
 /// The access files after the import.
 fn result(files: &[PolicyFile], plan: &ImportPlan) -> Vec<PolicyFile> {

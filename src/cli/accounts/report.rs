@@ -126,14 +126,18 @@ impl<'p> Report<'p> {
                 account.name, account.id
             ))
         });
-        section("Names that differ from those in AWS", other_names.collect())?;
+        let other_names: Vec<String> = other_names.collect();
+        section(
+            "Names that differ from those in AWS",
+            other_names.into_iter(),
+        )?;
         let renamed = self
             .renamed
             .iter()
             .map(|one| format!("{} ({}), in AWS {:?}", one.name, one.id, one.name_in_aws));
         section(
             "Renamed in AWS; the files keep the name without --rename",
-            renamed.collect(),
+            renamed,
         )?;
         for (title, accounts) in [
             ("Not active in AWS; the entries stay", self.closed),
@@ -147,7 +151,7 @@ impl<'p> Report<'p> {
             let lines = accounts
                 .iter()
                 .map(|one| format!("{} ({}): {}", one.name, one.id, one.reason));
-            section(title, lines.collect())?;
+            section(title, lines)?;
         }
         if self.inactive > 0 {
             let inactive = out::count(self.inactive, "inactive account");
@@ -192,22 +196,23 @@ impl<'p> Report<'p> {
                 };
                 format!("{} ({}): {sets}{denied}", one.name, one.account)
             });
-            section(&title, lines.collect())?;
+            section(&title, lines)?;
         }
         Ok(())
     }
 }
 
 /// Prints a title and lines below it; nothing without lines.
-fn section(title: &str, lines: Vec<String>) -> Result<(), Failure> {
-    if lines.is_empty() {
+fn section(title: &str, lines: impl ExactSizeIterator<Item = String>) -> Result<(), Failure> {
+    let count = lines.len();
+    if count == 0 {
         return Ok(());
     }
     out::line(format!("{title}:"))?;
-    for line in lines.iter().take(LISTED_MAX) {
+    for line in lines.take(LISTED_MAX) {
         out::line(format!("  {line}"))?;
     }
-    match lines.len().checked_sub(LISTED_MAX) {
+    match count.checked_sub(LISTED_MAX) {
         Some(more) if more > 0 => out::line(format!("  … {more} more; --json lists all")),
         Some(_) | None => Ok(()),
     }

@@ -84,3 +84,37 @@ fn without_empty_tags(root: &mut Table) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_other_change_is_found() {
+        const OLD: &str =
+            "x = 1\n[[account]]\nid = \"1\"\nname = \"a\"\nverify = true\n[[deny]]\nid = \"d\"\n";
+        let expected = Expected {
+            ou: Some(Some("Prod".to_owned())),
+            ..Expected::default()
+        };
+        let changed = BTreeMap::from([("1".to_owned(), expected)]);
+        let planned = OLD.replace("name = \"a\"\n", "name = \"a\"\nou = \"Prod\"\n");
+        assert!(is_as_planned(OLD, &planned, &changed, &[]));
+        for other in [
+            OLD.to_owned(),
+            planned.replace("x = 1", "x = 2"),
+            planned.replace("true", "false"),
+            planned.replace("\"d\"", "\"e\""),
+            planned.replace("\"a\"", "\"b\""),
+            planned.replace("ou = \"Prod\"", "ou = \"prod\""),
+            planned.replace("[[deny]]\nid = \"d\"\n", ""),
+            format!("{planned}[[account]]\nid = \"2\"\n"),
+            format!("{planned}]"),
+        ] {
+            assert!(!is_as_planned(OLD, &other, &changed, &[]), "{other}");
+        }
+        let added = [("2".to_owned(), Expected::default())];
+        let with_added = format!("{planned}[[account]]\nid = \"2\"\ntags = {{}}\n");
+        assert!(is_as_planned(OLD, &with_added, &changed, &added));
+    }
+}
