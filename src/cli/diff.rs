@@ -13,7 +13,8 @@ use rolecall_core::identity::ProviderId;
 
 use super::out::{self, CommandStatus, Failure};
 use super::people_source::{self, Evaluated, PeopleSource, Person, Profile, RawPerson};
-use crate::config::{self, Loaded};
+use crate::config::{self, LoadedOffline};
+use crate::idp::ProviderSettings;
 use crate::world::SystemClock;
 use report::Report;
 
@@ -51,11 +52,15 @@ pub struct Diff {
 impl Diff {
     /// Runs the command. Exit code 1: somebody gains access.
     pub fn run(self) -> Result<CommandStatus, Failure> {
+        self.compare().map_err(Failure::not_a_result)
+    }
+
+    fn compare(&self) -> Result<CommandStatus, Failure> {
         let (old, new) = self.load()?;
         let now = SystemClock.now();
         let comparison = Comparison::new(&old.access.policy, &new.access.policy, now);
         let [before, after] = [&old, &new].map(|loaded| Profile {
-            settings: &loaded.settings,
+            providers: &loaded.settings.providers,
             policy: &loaded.access.policy,
             now,
         });
@@ -78,9 +83,9 @@ impl Diff {
     }
 
     /// The old and the new configuration.
-    fn load(&self) -> Result<(Loaded, Loaded), Failure> {
+    fn load(&self) -> Result<(LoadedOffline, LoadedOffline), Failure> {
         let load = |config: &PathBuf, access: &[PathBuf]| {
-            config::load_with_access(config, access).map_err(Failure::from)
+            config::load_offline(config, access).map_err(Failure::from)
         };
         match (self.config.as_slice(), self.access.as_slice()) {
             ([old, new], []) => Ok((load(old, &[])?, load(new, &[])?)),
@@ -102,12 +107,12 @@ fn compare(
     old: &Profile<'_>,
     new: &Profile<'_>,
 ) -> Result<Evaluated<Tally>, Failure> {
-    let raw = people_source::read(source, new.settings)?;
+    let raw = people_source::read(source, new.providers)?;
     let equal = equal_providers(old, new);
     people_source::evaluate(raw, |tally: &mut Tally, number, raw: &RawPerson| {
         let person = Person::parse(raw)?;
         let is_same = person
-            .provider_id(new.settings)
+            .provider_id(new.providers)
             .is_some_and(|id| equal.contains(id));
         let before = person.identity(old);
         let after = person.identity(new);
@@ -125,10 +130,13 @@ fn compare(
 /// The providers whose settings are the same, so that they assert the same identities.
 fn equal_providers(old: &Profile<'_>, new: &Profile<'_>) -> Vec<ProviderId> {
     let text = |profile: &Profile<'_>, id: &ProviderId| {
-        let mut providers = profile.settings.providers.iter();
+        let mut providers = profile.providers.iter();
         let found = providers.find(|one| one.id() == id)?;
         Some(format!("{found:?}"))
     };
-    let ids = new.settings.providers.iter().map(|one| one.id().clone());
+    let ids = new
+        .providers
+        .iter()
+        .map(|one| ProviderSettings::id(one).clone());
     ids.filter(|id| text(old, id) == text(new, id)).collect()
 }

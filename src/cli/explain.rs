@@ -49,7 +49,7 @@ pub struct Explain {
 impl Explain {
     /// Runs the command.
     pub fn run(self) -> Result<CommandStatus, Failure> {
-        let loaded = self.config.load_with(&self.access)?;
+        let loaded = self.config.load_offline(&self.access)?;
         let policy = &loaded.access.policy;
         let filter = self.filter(policy)?;
         let providers = &loaded.settings.providers;

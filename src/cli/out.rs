@@ -49,6 +49,13 @@ impl Failure {
         }
     }
 
+    /// The same error with exit code 2, for a command whose exit code 1 is a result.
+    #[must_use]
+    pub fn not_a_result(mut self) -> Self {
+        self.code = 2;
+        self
+    }
+
     /// Adds the next step for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use rolecall_core::identity::ProviderId;
 
 use super::out::Failure;
-use crate::config::Settings;
+use crate::idp::ProviderSettings;
 
 pub use evaluate::{Evaluated, evaluate};
 pub use person::{Person, PersonName, Profile, TimeSpan, day};
@@ -77,15 +77,11 @@ pub fn open(path: &PathBuf, providers: &[ProviderId]) -> Result<RawPeople, Failu
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(source: &PeopleSource, settings: &Settings) -> Result<RawPeople, Failure> {
+pub fn read(source: &PeopleSource, providers: &[ProviderSettings]) -> Result<RawPeople, Failure> {
     match source {
         PeopleSource::Files(path) => {
-            let providers: Vec<ProviderId> = settings
-                .providers
-                .iter()
-                .map(|provider| provider.id().clone())
-                .collect();
-            open(path, &providers)
+            let ids = providers.iter().map(|provider| provider.id().clone());
+            open(path, &ids.collect::<Vec<_>>())
         }
         PeopleSource::Known => Err(Failure::configuration(
             "this version of Rolecall does not record people at sign-in",

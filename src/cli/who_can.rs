@@ -93,7 +93,11 @@ struct PersonOutput {
 impl WhoCan {
     /// Runs the command. Exit code 1: nobody may use the role.
     pub fn run(self) -> Result<CommandStatus, Failure> {
-        let loaded = self.config.load_with(&self.access)?;
+        self.show().map_err(Failure::not_a_result)
+    }
+
+    fn show(&self) -> Result<CommandStatus, Failure> {
+        let loaded = self.config.load_offline(&self.access)?;
         let policy = &loaded.access.policy;
         let account = names::account(policy, &self.account)?;
         let (set, variant) = match self.permission_set.split_once('@') {
@@ -110,7 +114,7 @@ impl WhoCan {
             None => None,
             Some(source) => {
                 let profile = Profile {
-                    settings: &loaded.settings,
+                    providers: &loaded.settings.providers,
                     policy,
                     now,
                 };
@@ -205,7 +209,7 @@ fn people(
         device_flow: false,
     };
     let (account, set) = (&rules.account.id, rules.permission_set.name.as_str());
-    let raw = people_source::read(source, profile.settings)?;
+    let raw = people_source::read(source, profile.providers)?;
     let evaluated = people_source::evaluate(raw, |found: &mut Vec<PersonOutput>, number, raw| {
         let person = Person::parse(raw)?;
         let identity = person.identity(profile)?;
@@ -215,9 +219,9 @@ fn people(
         if !access.assignments.is_empty() || access.is_unknown() {
             found.push(PersonOutput {
                 name: name.clone(),
-                unknown_claims: match access.possible.is_empty() {
-                    true => BTreeSet::new(),
-                    false => person.unknown_claims(profile.policy),
+                unknown_claims: match access.is_unknown() {
+                    true => person.unknown_claims(profile.policy),
+                    false => BTreeSet::new(),
                 },
                 access,
                 number,
@@ -310,6 +314,11 @@ fn print_people(people: &PeopleOutput) -> Result<(), Failure> {
         |person| person.access.unusable.clone().unwrap_or_default(),
     )?;
     section("Not known:", &people.unknown, |person| {
+        let access = &person.access;
+        let rules = match access.assignments.is_empty() {
+            true => &access.possible,
+            false => &access.possible_denies,
+        };
         let claims: Vec<String> = person
             .unknown_claims
             .iter()
@@ -318,7 +327,7 @@ fn print_people(people: &PeopleOutput) -> Result<(), Failure> {
         format!(
             "depends on the claim {}, which was not recorded at the sign-in ({})",
             claims.join(", "),
-            person.access.possible.join(", ")
+            rules.join(", ")
         )
     })
 }

@@ -38,7 +38,7 @@ pub struct PeopleReport {
     pub incomplete: bool,
     /// Everyone for whom a role differs.
     pub affected: Vec<Affected>,
-    /// Assignments that may match people by claims that were not recorded.
+    /// Rules that may match people by claims that were not recorded.
     pub unknown: Vec<Named<UnknownMatches>>,
 }
 
@@ -66,7 +66,10 @@ impl Report {
         let rules = comparison.rule_differences();
         let people = people.map(|people| PeopleReport::new(comparison, people));
         let gains = match &people {
-            Some(people) => people.gaining > 0 || !people.unknown.is_empty(),
+            Some(people) => {
+                let mut unknown = people.unknown.iter();
+                people.gaining > 0 || unknown.any(|one| one.what.effect == Effect::Gain)
+            }
             None => rules.iter().any(|rule| rule.effect == Effect::Gain),
         };
         Self {

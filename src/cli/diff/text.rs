@@ -109,13 +109,18 @@ pub fn details(role: &RoleDifference) -> String {
     format!("{kind}{requires}{changes}{reasons}")
 }
 
-/// An assignment whose people are not known.
+/// A rule whose people are not known.
 pub fn unknown_line(unknown: &Named<rolecall_core::access::UnknownMatches>) -> String {
     let what = &unknown.what;
     let claims: Vec<String> = what.claims.iter().map(|name| format!("{name:?}")).collect();
     format!(
-        "{}: whether it matches {} depends on {}, which was not recorded at the sign-in",
-        what.assignment,
+        "{} {}: whether it matches {} depends on {}, which was not recorded at the sign-in",
+        if what.kind == "deny" {
+            "deny rule"
+        } else {
+            what.kind
+        },
+        what.id,
         names(&unknown.names, what.people),
         match claims.as_slice() {
             [one] => format!("the claim {one}"),

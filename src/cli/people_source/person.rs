@@ -13,7 +13,6 @@ use serde_json::{Map, Value};
 
 use super::RawPerson;
 use crate::cli::claims;
-use crate::config::Settings;
 use crate::idp::ProviderSettings;
 
 /// A parsed person.
@@ -59,7 +58,7 @@ pub struct TimeSpan {
 
 /// A configuration under which people are evaluated.
 pub struct Profile<'c> {
-    pub settings: &'c Settings,
+    pub providers: &'c [ProviderSettings],
     pub policy: &'c Policy,
     pub now: DateTime<Utc>,
 }
@@ -98,12 +97,15 @@ impl Person {
     }
 
     /// The provider, which a file without one leaves to the configuration.
-    fn provider<'s>(&self, settings: &'s Settings) -> Result<&'s ProviderSettings, String> {
+    fn provider<'s>(
+        &self,
+        providers: &'s [ProviderSettings],
+    ) -> Result<&'s ProviderSettings, String> {
         let provider = match self {
             Self::Recorded(person) => Some(&person.provider),
             Self::Claims(provider, _) => provider.as_ref(),
         };
-        match (provider, settings.providers.as_slice()) {
+        match (provider, providers) {
             (None, [only]) => Ok(only),
             (None, _) => Err(
                 "the provider is not stated; move the file to a directory with the name of the provider, or write \
@@ -118,8 +120,8 @@ impl Person {
     }
 
     /// The ID of the provider under these settings, if it is configured.
-    pub fn provider_id<'s>(&self, settings: &'s Settings) -> Option<&'s ProviderId> {
-        self.provider(settings).ok().map(ProviderSettings::id)
+    pub fn provider_id<'s>(&self, providers: &'s [ProviderSettings]) -> Option<&'s ProviderId> {
+        self.provider(providers).ok().map(ProviderSettings::id)
     }
 
     /// The identity under a configuration.
@@ -127,7 +129,7 @@ impl Person {
     /// # Errors
     /// Why the person cannot sign in.
     pub fn identity(&self, profile: &Profile<'_>) -> Result<Identity, String> {
-        let provider = self.provider(profile.settings)?;
+        let provider = self.provider(profile.providers)?;
         match self {
             // Claims that were not recorded are unknown, which is no reason to refuse the sign-in.
             Self::Recorded(person) => Ok(person.identity()),

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::access::attributes;
 use crate::access::catalog::{Account, VariantName};
 use crate::access::permission_set::PermissionSet;
 use crate::access::policy::Policy;
+use crate::access::standing;
 use crate::access::views::RuleView;
 use crate::access::who::Person;
 use crate::aws::{AccountId, RoleArn};
@@ -39,6 +39,9 @@ pub struct PersonAccess {
     /// IDs of the assignments that match if a claim that is not known has one of their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub possible: Vec<String>,
+    /// IDs of the deny rules that match if a claim that is not known has one of their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub possible_denies: Vec<String>,
 }
 
 /// An assignment that matches a person.
@@ -54,7 +57,10 @@ pub struct MatchingAssignment {
 impl PersonAccess {
     /// Whether the person may use the role when the conditions of an assignment are met.
     pub fn is_allowed(&self) -> bool {
-        !self.assignments.is_empty() && self.denied_by.is_empty() && self.unusable.is_none()
+        !self.assignments.is_empty()
+            && self.denied_by.is_empty()
+            && self.possible_denies.is_empty()
+            && self.unusable.is_none()
     }
 
     /// Whether an assignment matches and a deny rule withholds the role.
@@ -64,7 +70,11 @@ impl PersonAccess {
 
     /// Whether it depends on a claim that is not known.
     pub fn is_unknown(&self) -> bool {
-        self.assignments.is_empty() && !self.possible.is_empty() && self.denied_by.is_empty()
+        let may_have = match self.assignments.is_empty() {
+            true => !self.possible.is_empty(),
+            false => !self.possible_denies.is_empty(),
+        };
+        may_have && self.denied_by.is_empty() && self.unusable.is_none()
     }
 }
 
@@ -117,12 +127,16 @@ impl Policy {
             held.copied().collect()
         };
         let matching = covering(&standing.assignments);
-        let denies = standing.denies.iter();
-        let denies = denies.map(|number| &contents.denies[*number as usize]);
-        let denies = denies.filter(|deny| deny.scope.holds(at, set));
+        let denies = |numbers: &[u32]| -> Vec<String> {
+            let denies = numbers
+                .iter()
+                .map(|number| &contents.denies[*number as usize]);
+            let denies = denies.filter(|deny| deny.scope.holds(at, set));
+            denies.map(|deny| deny.id.to_string()).collect()
+        };
         let unusable = match matching.is_empty() {
             true => None,
-            false => attributes::unusable(&contents.sets[set as usize], contents.partition, facts),
+            false => standing::unusable(&contents.sets[set as usize], contents.partition, facts),
         };
         PersonAccess {
             assignments: matching
@@ -132,7 +146,8 @@ impl Policy {
                     requires: assignment(number).when.requirements(),
                 })
                 .collect(),
-            denied_by: denies.map(|deny| deny.id.to_string()).collect(),
+            denied_by: denies(&standing.denies),
+            possible_denies: denies(&standing.possible_denies),
             unusable: unusable.map(|error| error.to_string()),
             possible: covering(&standing.possible)
                 .iter()

@@ -222,10 +222,7 @@ fn unknown_claims_are_reported() {
     assert_eq!(comparison.report(&tally), []);
     let unknown = comparison.unknown_matches(&tally);
     assert_eq!(unknown.len(), 1);
-    assert_eq!(
-        (unknown[0].assignment.as_str(), unknown[0].people),
-        ("by-claim", 1)
-    );
+    assert_eq!((unknown[0].id.as_str(), unknown[0].people), ("by-claim", 1));
     assert_eq!(unknown[0].claims, ["team"]);
     assert_eq!(unknown[0].first, [7]);
     // Known again, and no longer new, it is not reported.
@@ -286,4 +283,65 @@ fn merged_tallies_equal_one() {
     assert_eq!(comparison.report(&merged), comparison.report(&whole));
     assert_eq!(merged.people(), whole.people());
     assert_eq!(merged.compared(), 300);
+}
+
+/// A deny rule by a claim that is not known may not apply: it hides no gain.
+#[test]
+fn unknown_deny_rule_hides_no_gain() {
+    let deny = "\n[[deny]]\nid = \"by-claim\"\nwho = { claims = { kind = [\"contractor\"] } }\n";
+    let old_text = format!("{BASE}{deny}");
+    let recorded = RecordedPerson::new(&in_groups(person("a"), &["dev"]), &policy(BASE), now());
+    let identity = recorded.identity();
+    let differences = |old: &str, new: &str| {
+        let comparison = Comparison::new(&policy(old), &policy(new), now());
+        let mut tally = Tally::default();
+        comparison.add(&mut tally, 0, Some(&identity), Some(&identity), true);
+        let lines: Vec<String> = comparison.report(&tally).iter().map(line).collect();
+        let unknown = comparison.unknown_matches(&tally);
+        let unknown: Vec<String> = unknown.into_iter().map(|one| one.id).collect();
+        (lines, unknown)
+    };
+    // In both versions.
+    let new_text = old_text.replace("groups = [\"admins\"]", "groups = [\"admins\", \"dev\"]");
+    let (lines, unknown) = differences(&old_text, &new_text);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("gained Gain prod/Admin [0]")),
+        "{lines:#?}"
+    );
+    assert!(unknown.is_empty(), "{unknown:?}");
+    // Only in the new one: whether it takes access is not known.
+    assert_eq!(
+        differences(BASE, &old_text),
+        (vec![], vec!["by-claim".to_owned()])
+    );
+    // Only in the old one: it may have applied.
+    let (lines, unknown) = differences(&old_text, BASE);
+    assert!(
+        !lines.is_empty()
+            && lines.iter().all(|line| line.starts_with("gained Gain ")
+                && line.contains("no longer denied by by-claim")),
+        "{lines:#?}"
+    );
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// A session tag from a claim that is not known: the role counts as usable, so that a gain of it is reported.
+#[test]
+fn unknown_claim_of_session_tag_hides_no_gain() {
+    let tagged = BASE.replace(
+        "name = \"Admin\"",
+        "name = \"Admin\"\nsession_tags = { team = \"{claims.team}\" }",
+    );
+    let wider = tagged.replace("groups = [\"admins\"]", "groups = [\"admins\", \"dev\"]");
+    let recorded = RecordedPerson::new(&in_groups(person("a"), &["dev"]), &policy(BASE), now());
+    let (report, _) = compare(&policy(&tagged), &policy(&wider), &[recorded.identity()]);
+    let lines: Vec<String> = report.iter().map(line).collect();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("gained Gain prod/Admin [0]")),
+        "{lines:#?}"
+    );
 }

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::access::attributes;
 use crate::access::compare::outcome::Kind;
 use crate::access::compare::side::{Rule, Side};
-use crate::access::compare::tally::Cause;
+use crate::access::compare::tally::{Cause, UnknownRule};
 use crate::access::compare::{Comparison, Tally};
-use crate::access::standing::Standing;
+use crate::access::standing::{self, Standing};
 use crate::access::who::Person;
 use crate::caller::{Circumstances, Facts};
 use crate::identity::Identity;
@@ -64,13 +63,14 @@ impl Comparison {
         };
         let facts = [old, new].map(|side| side.map(|one| Facts::new(one, circumstances)));
         let [old_facts, new_facts] = &facts;
-        let standing = |side: &Side, facts: &Option<Facts<'_>>| {
+        let of_side = |side: &Side, facts: &Option<Facts<'_>>| {
             let person = facts.as_ref().map(Person::new);
             person.map(|person| side.policy.0.standing(&person, self.now))
         };
-        let old = standing(&self.old, old_facts).unwrap_or_default();
-        let new = standing(&self.new, new_facts).unwrap_or_default();
+        let mut old = of_side(&self.old, old_facts).unwrap_or_default();
+        let new = of_side(&self.new, new_facts).unwrap_or_default();
         self.add_unknown(tally, person, &old, &new);
+        self.assume_gains(&mut old, &new);
         if is_same && self.is_unchanged(&old, &new) {
             return;
         }
@@ -86,9 +86,7 @@ impl Comparison {
                 };
                 let partition = self.new.policy.0.partition;
                 let both = set.as_ref().zip(facts.as_ref());
-                both.is_none_or(|(set, facts)| {
-                    attributes::unusable(set, partition, facts).is_some()
-                })
+                both.is_none_or(|(set, facts)| standing::unusable(set, partition, facts).is_some())
             })
         };
         let slots = self.slots() as u64;
@@ -139,19 +137,42 @@ impl Comparison {
         old.assignments.iter().all(is_static)
     }
 
-    /// Records assignments of the new policy that may match by a claim that is not known, and did not before.
+    /// Records rules of the new policy that may match by a claim that is not known, and did not before.
     fn add_unknown(&self, tally: &mut Tally, person: u32, old: &Standing, new: &Standing) {
-        let before: Vec<u32> = old
-            .assignments
-            .iter()
-            .chain(&old.possible)
-            .map(|number| self.old.assignments[*number as usize].content)
-            .collect();
-        for number in &new.possible {
-            if !before.contains(&self.new.assignments[*number as usize].content) {
-                tally.add_unknown(*number, person);
-            }
+        let only_new = |old: &[u32], olds: &[Rule], new: &[u32], news: &[Rule]| -> Vec<u32> {
+            let same =
+                |one: &Rule, other: &Rule| one.content == other.content && one.who == other.who;
+            let is_known = |number: &&u32| {
+                let rule = &news[**number as usize];
+                !old.iter().any(|one| same(&olds[*one as usize], rule))
+            };
+            new.iter().filter(is_known).copied().collect()
+        };
+        let before = [old.assignments.as_slice(), &old.possible].concat();
+        let (olds, news) = (&self.old.assignments, &self.new.assignments);
+        for number in only_new(&before, olds, &new.possible, news) {
+            tally.add_unknown(UnknownRule::Assignment(number), person);
         }
+        let before = [old.denies.as_slice(), &old.possible_denies].concat();
+        let (olds, news) = (&self.old.denies, &self.new.denies);
+        for number in only_new(&before, olds, &new.possible_denies, news) {
+            tally.add_unknown(UnknownRule::Deny(number), person);
+        }
+    }
+
+    /// Deny rules of the old policy that may match count unless the new policy has them as well; those of the new policy do
+    /// not count. So a gain is never missed because a claim is not known.
+    fn assume_gains(&self, old: &mut Standing, new: &Standing) {
+        let kept = |number: &u32| {
+            let rule = &self.old.denies[*number as usize];
+            let same = |other: &u32| {
+                let other = &self.new.denies[*other as usize];
+                other.content == rule.content && other.who == rule.who
+            };
+            !new.possible_denies.iter().any(same)
+        };
+        let possible = old.possible_denies.iter().copied();
+        old.denies.extend(possible.filter(kept));
     }
 
     /// The matching rules, grouped by their accounts.

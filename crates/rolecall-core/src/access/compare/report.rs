@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::access::assignment::{Assignment, Deny};
 use crate::access::compare::outcome::{Delta, Kind};
-use crate::access::compare::tally::{Cause, Names};
+use crate::access::compare::tally::{Cause, Names, UnknownRule};
 use crate::access::compare::{Change, Comparison, Effect, Tally};
 use crate::identity::ClaimPath;
 
@@ -35,11 +35,15 @@ pub struct RoleDifference {
     pub first: Vec<u32>,
 }
 
-/// An assignment of the new policy that may match people by claims that are not known.
+/// A rule of the new policy that may match people by claims that are not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnknownMatches {
-    /// ID of the assignment.
-    pub assignment: String,
+    /// `assignment` or `deny`.
+    pub kind: &'static str,
+    /// ID of the rule.
+    pub id: String,
+    /// An assignment may give access, and a deny rule take it away.
+    pub effect: Effect,
     /// The claims that it uses.
     pub claims: Vec<String>,
     /// Number of people.
@@ -161,16 +165,28 @@ impl Comparison {
         texts.collect()
     }
 
-    /// Assignments of the new policy that may match people by claims that are not known. Whether they gain access is not
-    /// known until they sign in.
+    /// Rules of the new policy that may match people by claims that are not known. Whether they do is not known until these
+    /// people sign in.
     pub fn unknown_matches(&self, tally: &Tally) -> Vec<UnknownMatches> {
         let unknown = tally.unknown.iter();
         unknown
-            .map(|(number, names)| {
-                let assignment = &self.new.policy.0.assignments[*number as usize];
-                let claims = assignment.who.claim_paths().map(ClaimPath::as_str);
+            .map(|(rule, names)| {
+                let contents = &self.new.policy.0;
+                let (kind, effect, id, who) = match rule {
+                    UnknownRule::Assignment(number) => {
+                        let rule = &contents.assignments[*number as usize];
+                        ("assignment", Effect::Gain, &rule.id, &rule.who)
+                    }
+                    UnknownRule::Deny(number) => {
+                        let rule = &contents.denies[*number as usize];
+                        ("deny", Effect::Loss, &rule.id, &rule.who)
+                    }
+                };
+                let claims = who.claim_paths().map(ClaimPath::as_str);
                 UnknownMatches {
-                    assignment: assignment.id.to_string(),
+                    kind,
+                    id: id.to_string(),
+                    effect,
                     claims: claims.map(str::to_owned).collect(),
                     people: names.count,
                     first: names.first.clone(),

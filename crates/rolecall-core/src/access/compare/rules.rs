@@ -85,7 +85,7 @@ impl Comparison {
             let before = old_ids.get(id).map(|at| old[*at]);
             let after = new_ids.get(id).map(|at| new[*at]);
             let is_same = |(a, b): (Entry<'_>, Entry<'_>)| {
-                a.rule.content == b.rule.content && format!("{:?}", a.who) == format!("{:?}", b.who)
+                a.rule.content == b.rule.content && a.rule.who == b.rule.who
             };
             if before.zip(after).is_some_and(is_same) {
                 continue;

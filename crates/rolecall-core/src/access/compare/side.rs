@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::access::assignment::Scope;
 use crate::access::condition::Condition;
 use crate::access::policy::Policy;
+use crate::access::who::Who;
 use crate::aws::{AccountId, RoleSessionDuration};
 
 /// A policy. Rules have the indexes that they have in the policy.
@@ -29,6 +30,8 @@ pub(super) struct Rule {
     pub(super) way: u32,
     /// All of these.
     pub(super) content: u32,
+    /// The people.
+    pub(super) who: u32,
     /// Whether it has expired.
     pub(super) expired: bool,
 }
@@ -78,6 +81,7 @@ pub(super) struct Interned {
     mask_numbers: Numbers<Vec<u32>>,
     way_numbers: Numbers<String>,
     contents: Numbers<(u32, u32, u32)>,
+    people: Numbers<String>,
 }
 
 impl Side {
@@ -121,12 +125,12 @@ impl Side {
         let assignments = contents.assignments.iter().map(|one| {
             let (list, mask) = scope(&one.scope, interned);
             let way = interned.way(&one.when, one.session_duration);
-            interned.rule(list, mask, way, one.when.has_expired(now))
+            interned.rule((list, mask, way), &one.who, one.when.has_expired(now))
         });
         let assignments = assignments.collect();
         let denies = contents.denies.iter().map(|one| {
             let (list, mask) = scope(&one.scope, interned);
-            interned.rule(list, mask, u32::MAX, false)
+            interned.rule((list, mask, u32::MAX), &one.who, false)
         });
         let denies = denies.collect();
         Self {
@@ -159,12 +163,13 @@ impl Interned {
             .of(text, || ways.push((when.clone(), limit)))
     }
 
-    fn rule(&mut self, list: u32, mask: u32, way: u32, expired: bool) -> Rule {
+    fn rule(&mut self, (list, mask, way): (u32, u32, u32), who: &Who, expired: bool) -> Rule {
         Rule {
             list,
             mask,
             way,
             content: self.contents.of((list, mask, way), || {}),
+            who: self.people.of(format!("{who:?}"), || {}),
             expired,
         }
     }

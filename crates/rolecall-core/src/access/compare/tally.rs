@@ -26,6 +26,13 @@ pub(super) enum Cause {
     Unusable,
 }
 
+/// A rule of the new policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum UnknownRule {
+    Assignment(u32),
+    Deny(u32),
+}
+
 /// People with one difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
@@ -128,8 +135,8 @@ pub struct Tally {
     pub(super) left_off: bool,
     current: AffectedPerson,
     pub(super) people: Vec<AffectedPerson>,
-    /// Assignments of the new policy that may match by claims that are not known.
-    pub(super) unknown: BTreeMap<u32, Names>,
+    /// Rules of the new policy that may match by claims that are not known.
+    pub(super) unknown: BTreeMap<UnknownRule, Names>,
 }
 
 impl Tally {
@@ -208,8 +215,8 @@ impl Tally {
         }
     }
 
-    pub(super) fn add_unknown(&mut self, assignment: u32, person: u32) {
-        self.unknown.entry(assignment).or_default().add(person, &[]);
+    pub(super) fn add_unknown(&mut self, rule: UnknownRule, person: u32) {
+        self.unknown.entry(rule).or_default().add(person, &[]);
     }
 
     /// Adds the differences of other people.
@@ -219,8 +226,8 @@ impl Tally {
         self.left_off |= other.left_off;
         self.people.extend(other.people);
         self.people.sort_by_key(|one| one.person);
-        for (assignment, names) in other.unknown {
-            self.unknown.entry(assignment).or_default().merge(names);
+        for (rule, names) in other.unknown {
+            self.unknown.entry(rule).or_default().merge(names);
         }
         let numbers: Vec<u32> = other
             .deltas
