@@ -93,10 +93,13 @@ impl Doctor {
                 saml_metadata: &|text| saml_metadata::parse(text).ok(),
             };
             let report = drift::compare(&model, &observed);
-            let of_tokens = plan
-                .accounts
-                .iter()
-                .any(|account| matches!(account.provider, Some(ProviderPlan::Oidc { .. })));
+            let issuer = installation.issuer.as_str().trim_end_matches('/');
+            let is_own = |provider: &ProviderPlan| match provider {
+                ProviderPlan::Oidc { url, .. } => url == issuer,
+                ProviderPlan::Saml { .. } => false,
+            };
+            let mut providers = plan.accounts.iter().filter_map(|one| one.provider.as_ref());
+            let of_tokens = providers.any(is_own);
             Ok((report, of_tokens))
         })?;
         if of_tokens {

@@ -143,12 +143,11 @@ impl Condition {
     fn requires_key(&self) -> bool {
         match self.test {
             Test::Null => self.values.iter().all(|value| value == "false"),
-            Test::Equals
-            | Test::EqualsIgnoreCase
-            | Test::Like
-            | Test::Arn
-            | Test::Bool
-            | Test::Other => !self.negated && !self.if_exists && self.quantifier != Quantifier::All,
+            Test::Equals | Test::EqualsIgnoreCase | Test::Like | Test::Arn | Test::Bool => {
+                !self.negated && !self.if_exists && self.quantifier != Quantifier::All
+            }
+            // It may be a negated one.
+            Test::Other => false,
         }
     }
 

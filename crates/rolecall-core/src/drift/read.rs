@@ -2,9 +2,10 @@
 //! `list-open-id-connect-providers`. Several documents in a file are read one after the other, as `--no-paginate` prints them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::observed::{Observed, ObservedOidcProvider, ObservedRole, PolicyText};
 use crate::aws::AccountId;
@@ -58,7 +59,7 @@ struct Page {
     user_detail_list: Vec<Named>,
     #[serde(default)]
     group_detail_list: Vec<Named>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "policies_of_accounts")]
     policies: Vec<Managed>,
     #[serde(default)]
     is_truncated: bool,
@@ -104,7 +105,7 @@ struct Boundary {
     permissions_boundary_arn: String,
 }
 
-/// A managed policy. Those of AWS are not kept.
+/// A managed policy.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Managed {
@@ -153,6 +154,31 @@ struct OidcProvider {
 /// The account ID in an ARN of IAM.
 fn account_of(arn: &str) -> Option<AccountId> {
     AccountId::parse(arn.split(':').nth(4)?).ok()
+}
+
+/// Managed policies without those of AWS, which are most of the output and are not kept.
+fn policies_of_accounts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Managed>, D::Error> {
+    struct Policies;
+
+    impl<'de> Visitor<'de> for Policies {
+        type Value = Vec<Managed>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of policies")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+            let mut kept = Vec::new();
+            while let Some(policy) = from.next_element::<Managed>()? {
+                if account_of(&policy.arn).is_some() {
+                    kept.push(policy);
+                }
+            }
+            Ok(kept)
+        }
+    }
+
+    from.deserialize_seq(Policies)
 }
 
 /// All documents of a file.

@@ -11,7 +11,6 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::config::{BehaviorVersion, Region};
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_test_requirements::PYTHON_PEERS;
-use rolecall_testkit::blocking;
 use rolecall_testkit::python::Moto;
 use rolecalld::aws::http_client;
 use serde_json::Value;
@@ -69,15 +68,15 @@ fn with_moto<'c>(command: &'c mut Command, moto: &Moto) -> &'c mut Command {
 
 /// Waits for a command without blocking the gateway.
 async fn output(mut command: Command) -> Result<Ran> {
-    blocking(move || {
+    let ran = tokio::task::spawn_blocking(move || {
         let output = command.output()?;
         Ok(Ran {
             code: output.status.code().context("terminated by a signal")?,
             out: String::from_utf8(output.stdout)?,
             err: String::from_utf8(output.stderr)?,
         })
-    })
-    .await
+    });
+    ran.await?
 }
 
 /// Adds the authority of the gateway's certificate to the configuration.

@@ -84,6 +84,13 @@ fn equivalent_policies_have_no_differences() {
         after(|one| one["Condition"]["StringLike"][aud] = "sts.*".into()),
         none
     );
+    // Only a condition that cannot hold without the key requires it.
+    let not_required = after(|one| {
+        let value = take(&mut one["Condition"], "StringEquals", account);
+        one["Condition"]["StringEqualsIfExists"][account] = value;
+        one["Condition"]["NumericNotEquals"][account] = "1".into();
+    });
+    assert_eq!(not_required, ["trust-if-exists", "trust-operator"]);
     // A statement for each name, and the tags in a statement of their own.
     let one = |name: &str| statement(json!(name), json!(["*@b.example", "*@a.example"]));
     assert_eq!(kinds(vec![model()], vec![one("B"), one("A")]), none);
