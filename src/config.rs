@@ -266,14 +266,6 @@ pub fn database(path: &Path) -> Result<DatabaseUrl, LoadError> {
     read_one(path, read::database)
 }
 
-/// Reads only `[egress]` of the file at `path`. The other sections can be incomplete.
-///
-/// # Errors
-/// [`LoadError`].
-pub fn egress(path: &Path) -> Result<Egress, LoadError> {
-    read_one(path, |root, folder| Some(egress::egress(root, folder)))
-}
-
 fn read_one<T>(
     path: &Path,
     read: impl FnOnce(&Reader<'_>, &Path) -> Option<T>,
