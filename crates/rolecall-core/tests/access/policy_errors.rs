@@ -207,7 +207,7 @@ fn errors_in_assignments() {
         ),
         (
             "session_duration",
-            "<\"13h\"",
+            "<\"37h\"",
             "invalid `session_duration` | AWS accepts 15m to 12h, and up to 36h in accounts with trust = \"federation-token\"",
         ),
         (
