@@ -263,6 +263,7 @@ async fn credentials_of_another_principal_are_not_shown() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     browser.press("Credentials", &[]).await?;
+    let pass = pass_of(&browser)?;
     fixture.stack.aws.inject_fault(Fault::OtherCallerIdentity);
     let page = browser.press("Verify with AWS", &[]).await?;
     ensure!(
@@ -271,7 +272,6 @@ async fn credentials_of_another_principal_are_not_shown() -> Result<()> {
         "{}",
         page.text()
     );
-    let pass = pass_of(&browser)?;
     let [account, permission_set] = ROLE;
     let fields = [account, permission_set, ("verify", "1")];
     let (status, json) = fixture.post_json(&pass, "/credentials", &fields).await?;
