@@ -46,7 +46,7 @@ impl DatabaseUrl {
     /// Adds the password of the key `password`.
     ///
     /// # Errors
-    /// [`InvalidDatabaseUrl`], if this kind of database has no password, or the URL do not changes one.
+    /// [`InvalidDatabaseUrl`], if this kind of database has no password, or the URL already contains one.
     pub fn with_password(self, password: &SecretText) -> Result<Self, InvalidDatabaseUrl> {
         let invalid = |reason, hint| Err(InvalidDatabaseUrl { reason, hint });
         if self.holds_password() {

@@ -139,7 +139,7 @@ impl StoreUrl {
     /// Adds the passwords of the keys `password` and `sentinel_password`.
     ///
     /// # Errors
-    /// [`InvalidStoreUrl`], if this kind of store has no password, the URL do not changes one, or a user has none.
+    /// [`InvalidStoreUrl`], if this kind of store has no password, the URL already contains one, or a user has none.
     pub fn with_passwords(
         mut self,
         password: Option<SecretText>,
