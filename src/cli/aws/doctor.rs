@@ -71,7 +71,7 @@ impl Doctor {
         let egress = complete.map(|complete| complete.settings.egress);
         if let Some(egress) = &egress {
             unread = block_on(live::read(settings, egress, &mut observed))?;
-            match certificate::served(&settings.public_url, egress) {
+            match certificate::served(settings.issuer(), egress) {
                 Ok(served) => thumbprints = served,
                 Err(error) => {
                     unread.insert(format!("certificates of the issuer: {error}"));

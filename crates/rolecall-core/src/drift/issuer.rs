@@ -44,7 +44,8 @@ pub fn issuer_url(issuer: &Url) -> Vec<Finding> {
         resource: text,
         found: Vec::new(),
     };
-    let advice = || fix::advice("change public_url: it is the issuer of the tokens");
+    let advice =
+        || fix::advice("change public_url, or `url` in [issuer]: it is the issuer of the tokens");
     let mut add = |found: &str| findings.add(FindingKind::IssuerUrl, found, advice());
     if issuer.scheme() != "https" {
         add("the URL does not use https");

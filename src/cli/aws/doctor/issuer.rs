@@ -26,7 +26,7 @@ pub struct IssuerReport {
 impl IssuerReport {
     /// The documents that this installation would publish.
     pub fn offline(settings: &OfflineSettings) -> Self {
-        let issuer = &settings.public_url;
+        let issuer = settings.issuer();
         let mut findings = drift::issuer_url(issuer);
         let own = match own_issuer(settings) {
             Ok(own) => own,
@@ -60,7 +60,7 @@ impl IssuerReport {
     /// # Errors
     /// If the HTTP client cannot be created.
     pub async fn live(settings: &OfflineSettings, egress: &Egress) -> Result<Self, Failure> {
-        let issuer = &settings.public_url;
+        let issuer = settings.issuer();
         let http = HttpClient::new(egress).map_err(anyhow::Error::from)?;
         let mut report = Self {
             findings: drift::issuer_url(issuer),
@@ -109,7 +109,7 @@ impl IssuerReport {
 }
 
 fn own_issuer(settings: &OfflineSettings) -> Result<TokenIssuer, String> {
-    let origin = settings.public_url.as_str().trim_end_matches('/');
+    let origin = settings.issuer().as_str().trim_end_matches('/');
     let directory = KeyDirectory::new(&settings.issuer_keys);
     TokenIssuer::open(origin, directory, Arc::new(SystemClock)).map_err(|error| text::chain(&error))
 }

@@ -24,7 +24,7 @@ pub async fn read(
     let failed = |error| Failure::failed(format!("cannot read the account: {error}")).hint(HINT);
     let shell = ShellAws::load(egress, aws.partition, &aws.sts_region);
     let shell = shell.await.map_err(failed)?;
-    let issuer = OidcProviderName::of(&settings.public_url);
+    let issuer = OidcProviderName::of(settings.issuer());
     let account = shell
         .read_account(issuer.as_str(), observed)
         .await

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Ran, aws, configured};
-use crate::cli::rolecalld;
+use crate::cli::{change, rolecalld};
 use crate::manual;
 
 const ACCOUNT: &str = "111122223333";
@@ -151,6 +151,25 @@ fn generated_accounts_have_no_findings() -> Result<()> {
         !unseen.contains("OIDC") && !unseen.contains("keys"),
         "{unseen}"
     );
+    Ok(())
+}
+
+#[test]
+fn provider_has_the_url_of_the_issuer() -> Result<()> {
+    let (folder, _) = prepared()?;
+    let keys = "keys = \"keys/\"\n";
+    let elsewhere = format!("{keys}url = \"https://keys.example.com/rolecall\"\n");
+    change(&folder, keys, &elsewhere)?;
+    for (url, expected) in [
+        ("keys.example.com/rolecall", &[][..]),
+        ("sso.example.com", &["oidc-provider-url"]),
+    ] {
+        let provider = json!({ "Url": url, "ClientIDList": ["sts.amazonaws.com"] });
+        fs::write(folder.path().join("oidc.json"), provider.to_string())?;
+        let ran = doctor(&folder, &["--oidc-provider", "oidc.json", "--json"])?;
+        let report: Value = serde_json::from_str(&ran.out).with_context(|| format!("{ran:?}"))?;
+        ensure!(ids(&report) == expected, "{url}: {report}");
+    }
     Ok(())
 }
 
