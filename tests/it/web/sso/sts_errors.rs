@@ -34,11 +34,13 @@ const fn row(
     }
 }
 
+/// An account whose roles trust tokens of the gateway.
+const PAYMENTS_DEV: &str = "444455556666";
 const NOT_ACCEPTED: &str = "did not accept the gateway's token";
 const THROTTLED: &str = "AWS is receiving too many requests";
 const MOMENT: &str = "Try again in a few seconds";
 const OTHER: &str = "AWS refused the request";
-const LOG: &str = "The gateway's log contains AWS's own message";
+const LOG: &str = "the gateway's log contains AWS's own message";
 const ADMINISTRATORS: &str = "Contact your administrator";
 
 /// Of requests with a token, which are not signed.
@@ -178,7 +180,7 @@ async fn check_all(account: &str, rows: &[Row]) -> Result<()> {
 
 #[tokio::test]
 async fn errors_of_requests_with_a_token_have_cause_and_next_step() -> Result<()> {
-    check_all(SANDBOX, TOKEN).await
+    check_all(PAYMENTS_DEV, TOKEN).await
 }
 
 #[tokio::test]
