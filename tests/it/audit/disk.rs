@@ -12,7 +12,7 @@ use rolecall_testkit::process::{Process, Signal};
 
 use super::live::Live;
 use crate::cli::program;
-use crate::operate::{PROD, credentials, get, sign_in, until};
+use crate::operate::{PROD, RECOVERED_MAX, credentials, get, sign_in, until};
 
 /// Size of the small disk.
 const DISK_BYTES: u64 = 16 * 1024 * 1024;
@@ -128,7 +128,7 @@ fn fail_calls(live: &Live, call: &str, error: &str, file: &str) -> Option<Proces
     command.args(["-e", &format!("inject={call}:error={error}")]);
     let started = Process::start(command).map(|process| process.stopping_with(Signal::Term));
     let attached = started.and_then(|mut process| {
-        process.wait_for_line("attached", Duration::from_secs(5))?;
+        process.wait_for_line("attached", RECOVERED_MAX)?;
         Ok(process)
     });
     attached
