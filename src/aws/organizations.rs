@@ -8,17 +8,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::Region as SdkRegion;
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::config::Builder;
 use aws_sdk_organizations::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_organizations::types::Account;
-use aws_smithy_async::rt::sleep::TokioSleep;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rolecall_core::aws::{AccountId, Partition};
-use rolecall_core::base::{BoxError, limits, text};
+use rolecall_core::base::{limits, text};
 use rolecall_core::organization::{
     AccountState, Hierarchy, HierarchyError, Organization, OrganizationAccount, Parent,
 };
@@ -26,8 +24,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use url::Url;
 
-use super::sts::HttpClients;
-use crate::egress::Egress;
+use super::ShellAws;
 
 /// Requests at the same time.
 const CONCURRENCY: usize = 4;
@@ -37,8 +34,6 @@ const PACE: Duration = Duration::from_millis(110);
 const ATTEMPTS_MAX: u32 = 8;
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
-/// Time limit of one attempt.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 /// AWS permits 2,000 organizational units, and more on request.
 const UNITS_MAX: usize = 50_000;
 
@@ -127,25 +122,23 @@ pub struct OrganizationsClient {
 
 impl OrganizationsClient {
     /// Organizations in this partition, with the credentials of the shell. `endpoint` replaces the endpoint of AWS, as do
-    /// `AWS_ENDPOINT_URL_ORGANIZATIONS` and the profile.
-    ///
-    /// # Errors
-    /// If a CA certificate or the URL of the proxy is invalid.
-    pub async fn of_the_shell(
-        partition: Partition,
-        egress: &Egress,
-        endpoint: Option<&Url>,
-    ) -> Result<Self, BoxError> {
-        let shared = sdk_config(region(partition), egress).await?;
-        let mut config = Builder::from(&shared);
+    /// `AWS_ENDPOINT_URL_ORGANIZATIONS` and the profile. Requests that AWS throttles or does not answer are repeated.
+    pub fn new(shell: &ShellAws, partition: Partition, endpoint: Option<&Url>) -> Self {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS_MAX)
+            .with_initial_backoff(BACKOFF_FIRST)
+            .with_max_backoff(BACKOFF_MAX);
+        let mut config = Builder::from(shell.config())
+            .region(SdkRegion::new(region(partition)))
+            .retry_config(retry);
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint.as_str());
         }
-        Ok(Self::paced(Client::from_conf(config.build()), PACE))
+        Self::paced(Client::from_conf(config.build()), PACE)
     }
 
     /// Organizations through this client, with this time between the starts of two requests.
-    pub fn paced(client: Client, pace: Duration) -> Self {
+    fn paced(client: Client, pace: Duration) -> Self {
         let mut pace = interval(pace.max(Duration::from_micros(1)));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -356,24 +349,4 @@ fn region(partition: Partition) -> &'static str {
         Partition::GovCloud => "us-gov-west-1",
         Partition::EuropeanSovereign => "eusc-de-east-1",
     }
-}
-
-/// Settings of the shell: its credentials, and the endpoints that `AWS_ENDPOINT_URL_…` or the profile set. Requests are sent
-/// through the proxy of `[egress]` and repeated with increasing pauses. Credentials are loaded with the first request.
-///
-/// # Errors
-/// If a CA certificate or the URL of the proxy is invalid.
-async fn sdk_config(region: &str, egress: &Egress) -> Result<SdkConfig, BoxError> {
-    let retry = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS_MAX)
-        .with_initial_backoff(BACKOFF_FIRST)
-        .with_max_backoff(BACKOFF_MAX);
-    let timeout = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(HttpClients::new(egress)?.by_url())
-        .sleep_impl(TokioSleep::new())
-        .region(SdkRegion::new(region.to_owned()))
-        .retry_config(retry)
-        .timeout_config(timeout.build());
-    Ok(config.load().await)
 }

@@ -10,11 +10,10 @@ use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sts::config::Region as SdkRegion;
-use rolecall_core::aws::{AccountId, Partition, Region};
+use rolecall_core::aws::{AccountId, Region};
 use rolecall_core::base::{BoxError, text};
-use url::Url;
 
-use super::sts::{HttpClients, without_proxy};
+use super::sts::HttpClients;
 use crate::egress::Egress;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,16 +27,12 @@ pub struct ShellAws {
 }
 
 impl ShellAws {
-    /// Reads environment and profiles. Requests use the proxy and the CA certificates of `[egress]`; requests for credentials
-    /// use no proxy. `region` is used if the shell has none.
+    /// Reads environment and profiles. Requests use the proxy and the CA certificates of `[egress]`, also those for credentials,
+    /// except to addresses that are never reached through it, such as metadata services. `region` is used if the shell has none.
     ///
     /// # Errors
     /// If a CA certificate or the URL of the proxy is invalid.
-    pub async fn load(
-        egress: &Egress,
-        partition: Partition,
-        region: &Region,
-    ) -> Result<Self, BoxError> {
+    pub async fn load(egress: &Egress, region: &Region) -> Result<Self, BoxError> {
         // Without the metadata service, which would be waited for on other machines.
         let regions = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
             .or_else(ProfileFileRegionProvider::new())
@@ -46,15 +41,11 @@ impl ShellAws {
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT);
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(without_proxy(egress)?)
+            .http_client(HttpClients::new(egress)?.by_url())
             .region(regions)
             .timeout_config(timeouts.build())
             .load()
             .await;
-        let own = format!("https://iam.{}", partition.dns_suffix());
-        let endpoint = Url::parse(config.endpoint_url().unwrap_or(&own)).ok();
-        let http = HttpClients::new(egress)?.for_url(endpoint.as_ref());
-        let config = config.into_builder().http_client(http).build();
         Ok(Self { config })
     }
 

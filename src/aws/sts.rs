@@ -26,8 +26,9 @@ use crate::egress::Egress;
 use assume_role::Hop;
 use attempts::AttemptCounter;
 use error::{Failure, is_success};
+pub(super) use http_clients::HttpClients;
 use http_clients::RUSTLS;
-pub(super) use http_clients::{HttpClients, without_proxy};
+use http_clients::without_proxy;
 pub use own_credentials::OwnCredentials;
 use regions::{IssuingCall, RegionalSts, Regions};
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, web};
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -234,9 +234,12 @@ async fn send_upstream(
 ) -> Result<HttpResponse> {
     let url = format!("{upstream}{}", request.uri());
     let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes())?;
+    // Signatures of AWS cover the host and other headers.
+    let host = request.connection_info().host().to_owned();
     let mut forwarded_request = reqwest::Client::new().request(method, url).body(body);
-    for name in [AUTHORIZATION, CONTENT_TYPE] {
-        if let Some(value) = request.headers().get(&name) {
+    forwarded_request = forwarded_request.header(HOST.as_str(), host);
+    for (name, value) in request.headers() {
+        if ![CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING].contains(name) {
             forwarded_request = forwarded_request.header(name.as_str(), value.as_bytes());
         }
     }

@@ -69,12 +69,7 @@ impl HttpClients {
         partition: Partition,
         endpoint: Option<&Url>,
     ) -> SharedHttpClient {
-        self.for_url(sts_url(region, partition, endpoint).as_ref())
-    }
-
-    /// The connection pool for this URL.
-    pub fn for_url(&self, url: Option<&Url>) -> SharedHttpClient {
-        match is_proxied(&self.egress, url) {
+        match is_proxied(&self.egress, sts_url(region, partition, endpoint).as_ref()) {
             true => self.through_proxy.clone(),
             false => self.direct.clone(),
         }
@@ -116,9 +111,7 @@ impl HttpClient for ByUrl<SharedHttpClient> {
 
 impl HttpConnector for ByUrl<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let url = Url::parse(request.uri()).ok();
-        let through_proxy = url.is_some_and(|url| self.egress.proxy_for(&url).is_some());
-        match through_proxy {
+        match is_proxied(&self.egress, Url::parse(request.uri()).ok().as_ref()) {
             true => self.through_proxy.call(request),
             false => self.direct.call(request),
         }

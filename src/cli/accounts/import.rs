@@ -92,7 +92,7 @@ impl Import {
         if self.live {
             return live::list(
                 &self.config.config,
-                settings.aws.partition,
+                &settings.aws,
                 self.endpoint_url.as_ref(),
             );
         }

@@ -3,11 +3,10 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use rolecall_core::aws::Partition;
 use rolecall_core::organization::Organization;
 use url::Url;
 
-use crate::aws::{OrganizationsClient, OrganizationsProgress};
+use crate::aws::{AwsSettings, OrganizationsClient, OrganizationsProgress, ShellAws};
 use crate::cli::block_on;
 use crate::cli::out::{self, Failure};
 use crate::config;
@@ -18,7 +17,7 @@ const ACCOUNTS_PER_LINE: usize = 100;
 /// Lists the organization. Prints progress on stderr. Of the configuration at `path`, only `[egress]` is read.
 pub fn list(
     path: &Path,
-    partition: Partition,
+    aws: &AwsSettings,
     endpoint: Option<&Url>,
 ) -> Result<Organization, Failure> {
     let egress = config::egress(path)?;
@@ -31,9 +30,9 @@ pub fn list(
         }
     };
     let organization = block_on(async {
-        let client = OrganizationsClient::of_the_shell(partition, &egress, endpoint).await;
-        let client = client.map_err(|error| Failure::configuration(error.to_string()))?;
-        client
+        let shell = ShellAws::load(&egress, &aws.sts_region).await;
+        let shell = shell.map_err(|error| Failure::configuration(error.to_string()))?;
+        OrganizationsClient::new(&shell, aws.partition, endpoint)
             .list(&progress)
             .await
             .map_err(|error| Failure::failed(error.to_string()).hint(error.hint()))

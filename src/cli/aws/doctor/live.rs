@@ -22,7 +22,7 @@ pub async fn read(
     let _ = rustls::crypto::ring::default_provider().install_default();
     let aws = &settings.aws;
     let failed = |error| Failure::failed(format!("cannot read the account: {error}")).hint(HINT);
-    let shell = ShellAws::load(egress, aws.partition, &aws.sts_region);
+    let shell = ShellAws::load(egress, &aws.sts_region);
     let shell = shell.await.map_err(failed)?;
     let issuer = OidcProviderName::of(settings.issuer());
     let account = shell

@@ -1,14 +1,17 @@
 //! `--live`: Organizations asked with the credentials of the shell, here of the AWS emulator.
 
+use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::aws::{AccessKey, Aws, AwsSettings, Fault, MemberAccount};
+use rolecall_testkit::certificate::CertificateAuthority;
+use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::super::{Ran, program};
+use super::super::{Ran, change, program};
 use super::{access, folder};
 
 const MANAGEMENT: &str = "999900001111";
@@ -72,12 +75,17 @@ impl Fixture {
         command
     }
 
-    fn import(&self, more: &[&str]) -> Result<Ran> {
+    /// The command with the keys of the user.
+    fn signed(&self, more: &[&str]) -> Command {
         let mut command = self.command(more);
         command
             .env("AWS_ACCESS_KEY_ID", &self.user.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &self.user.secret_access_key);
-        ran(&mut command)
+        command
+    }
+
+    fn import(&self, more: &[&str]) -> Result<Ran> {
+        ran(&mut self.signed(more))
     }
 
     /// Operations that were called, in order.
@@ -233,6 +241,31 @@ fn credentials_come_from_the_profile_of_the_shell() -> Result<()> {
         .env("AWS_ENDPOINT_URL_ORGANIZATIONS", "http://127.0.0.1:1");
     let ran = ran(&mut command)?;
     ensure!(ran.code == 0, "{ran:?}");
+    Ok(())
+}
+
+/// The endpoint of the partition, through the proxy and with the certificates of `[egress]`.
+#[test]
+fn requests_use_the_proxy_of_the_configuration() -> Result<()> {
+    const HOST: &str = "organizations.us-east-1.amazonaws.com";
+    let fixture = Fixture::new()?;
+    let authority = CertificateAuthority::generate()?;
+    let front = TlsFront::start(&authority, &[HOST], &fixture.aws.url())?;
+    let proxy = Proxy::start(ProxySettings {
+        credentials: None,
+        hosts: HashMap::from([(HOST.to_owned(), front.address())]),
+    })?;
+    fs::write(fixture.folder.path().join("ca.pem"), authority.pem()?)?;
+    let egress = format!(
+        "[egress]\nproxy = \"{}\"\nca = [\"ca.pem\"]\n\n[aws]\n",
+        proxy.url()
+    );
+    change(&fixture.folder, "[aws]\n", &egress)?;
+    let mut command = fixture.signed(&[]);
+    let ran = ran(command.env_remove("AWS_ENDPOINT_URL_ORGANIZATIONS"))?;
+    ensure!(ran.code == 0, "{ran:?}");
+    let asked = proxy.requests();
+    ensure!(asked.contains(&(format!("{HOST}:443"), 200)), "{asked:?}");
     Ok(())
 }
 
