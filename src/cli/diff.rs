@@ -4,7 +4,7 @@ mod markdown;
 mod report;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
 use rolecall_core::access::{Comparison, Tally};
@@ -59,7 +59,10 @@ impl Diff {
         let (old, new) = self.load()?;
         let now = SystemClock.now();
         let comparison = Comparison::new(&old.access.policy, &new.access.policy, now);
+        // The people who have signed in are those of the new configuration, or of the only one.
+        let config = self.config.last().map_or(Path::new(""), PathBuf::as_path);
         let [before, after] = [&old, &new].map(|loaded| Profile {
+            config,
             providers: &loaded.settings.providers,
             policy: &loaded.access.policy,
             now,
@@ -107,7 +110,7 @@ fn compare(
     old: &Profile<'_>,
     new: &Profile<'_>,
 ) -> Result<Evaluated<Tally>, Failure> {
-    let raw = people_source::read(source, new.providers)?;
+    let raw = people_source::read(source, new.providers, new.config)?;
     let equal = equal_providers(old, new);
     people_source::evaluate(raw, |tally: &mut Tally, number, raw: &RawPerson| {
         let person = Person::parse(raw)?;

@@ -6,7 +6,7 @@ mod person;
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rolecall_core::identity::ProviderId;
 
@@ -54,7 +54,7 @@ pub type RawPeople = Box<dyn Iterator<Item = Result<RawPerson, Failure>>>;
 ///
 /// # Errors
 /// The source cannot be read, or contains what is neither people nor ignored.
-pub fn open(path: &PathBuf, providers: &[ProviderId]) -> Result<RawPeople, Failure> {
+pub fn open(path: &Path, providers: &[ProviderId]) -> Result<RawPeople, Failure> {
     let shown = path.display();
     let kind = std::fs::metadata(path).map_err(|error| {
         Failure::configuration(format!("{shown}: cannot read: {error}")).hint(
@@ -73,19 +73,24 @@ pub fn open(path: &PathBuf, providers: &[ProviderId]) -> Result<RawPeople, Failu
     Ok(Box::new(files::lines(path, BufReader::new(file))))
 }
 
-/// The people of a source under these settings.
+/// The people of a source. `config` names the database of the people who have signed in.
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(source: &PeopleSource, providers: &[ProviderSettings]) -> Result<RawPeople, Failure> {
+pub fn read(
+    source: &PeopleSource,
+    providers: &[ProviderSettings],
+    config: &Path,
+) -> Result<RawPeople, Failure> {
     match source {
         PeopleSource::Files(path) => {
             let ids = providers.iter().map(|provider| provider.id().clone());
             open(path, &ids.collect::<Vec<_>>())
         }
-        PeopleSource::Known => Err(Failure::configuration(
-            "this version of Rolecall does not record people at sign-in",
-        )
+        PeopleSource::Known => Err(Failure::configuration(format!(
+            "{}: this version of Rolecall does not record people at sign-in",
+            config.display()
+        ))
         .hint("use --people with a directory of claim files or a JSONL file")),
     }
 }

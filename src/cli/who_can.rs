@@ -114,6 +114,7 @@ impl WhoCan {
             None => None,
             Some(source) => {
                 let profile = Profile {
+                    config: &self.config.config,
                     providers: &loaded.settings.providers,
                     policy,
                     now,
@@ -209,7 +210,7 @@ fn people(
         device_flow: false,
     };
     let (account, set) = (&rules.account.id, rules.permission_set.name.as_str());
-    let raw = people_source::read(source, profile.providers)?;
+    let raw = people_source::read(source, profile.providers, profile.config)?;
     let evaluated = people_source::evaluate(raw, |found: &mut Vec<PersonOutput>, number, raw| {
         let person = Person::parse(raw)?;
         let identity = person.identity(profile)?;

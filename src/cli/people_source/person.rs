@@ -1,6 +1,7 @@
 //! One person: parsed JSON, and the identity that a configuration makes of it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rolecall_core::access::Policy;
@@ -58,6 +59,8 @@ pub struct TimeSpan {
 
 /// A configuration under which people are evaluated.
 pub struct Profile<'c> {
+    /// The configuration file.
+    pub config: &'c Path,
     pub providers: &'c [ProviderSettings],
     pub policy: &'c Policy,
     pub now: DateTime<Utc>,
