@@ -6,13 +6,13 @@
 //! requests with issued credentials. Errors have AWS's codes, statuses and XML. Creating a role or a policy fails if the document
 //! uses an element that [`crate::iam`] does not evaluate.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use crate::clock::{self, Clock};
-use crate::iam::{Decision, Policy, PolicyKind, RequestContext};
+use crate::iam::{Decision, RequestContext};
 use crate::serve::LocalServer;
 
 mod account;
@@ -22,6 +22,7 @@ mod assume_role;
 mod assume_role_parameters;
 mod authorization_message;
 mod authorize;
+mod cloudformation;
 mod ec2;
 mod error;
 mod fault;
@@ -52,6 +53,7 @@ mod wire;
 
 pub use account::{AccessKey, Account, Role};
 pub use authorize::{AppliedPolicy, RecordedDecision};
+pub use cloudformation::Deployed;
 pub use fault::Fault;
 pub use issued::{IssuedSession, SessionKind};
 pub use mfa::MfaDevice;
@@ -150,19 +152,13 @@ impl Aws {
     }
 
     /// `iam:CreatePolicy`: the document of a managed policy, which sessions can name in `PolicyArns`. Of AWS's own, the emulator
-    /// knows `AdministratorAccess` and, roughly, `ReadOnlyAccess`. A later request of a session with another policy that is not
+    /// knows `AdministratorAccess`, `PowerUserAccess` and, roughly, `ReadOnlyAccess` and `SecurityAudit`. A later request of a session with another policy that is not
     /// registered is denied.
     ///
     /// # Errors
     /// If IAM would reject the document, or the evaluator does not know an element of it.
     pub fn managed_policy(&self, arn: &str, document: &Value) -> anyhow::Result<()> {
-        let policy = Policy::parse(PolicyKind::Identity, arn, document)?.into_session_policy();
-        self.state
-            .managed_policies
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(arn.to_owned(), Arc::new(policy));
-        Ok(())
+        self.state.register_managed_policy(arn, document)
     }
 
     /// Whether AWS would allow the holder of these credentials an action now: policies of the user or role, session policies and

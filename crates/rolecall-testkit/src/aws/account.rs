@@ -1,13 +1,16 @@
 //! Accounts and their IAM resources, for tests to configure.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
+use super::cloudformation::Physical;
 use super::iam;
 use super::mfa::{MfaDevice, RegisteredDevice};
+use super::resources::AccountState;
 use super::state::AwsState;
 use crate::iam::{Policy, PolicyKind};
 
@@ -76,6 +79,42 @@ impl Account {
             state,
             id: id.to_owned(),
         }
+    }
+
+    pub(super) fn state(&self) -> &AwsState {
+        &self.state
+    }
+
+    /// Reads the resources of the account.
+    pub(super) fn read<T: Default>(&self, read: impl FnOnce(&AccountState) -> T) -> T {
+        let found = self.state.account(&self.id, |account| Some(read(account)));
+        found.unwrap_or_default()
+    }
+
+    /// Changes the resources of the account.
+    pub(super) fn update(&self, change: impl FnOnce(&mut AccountState)) {
+        self.state.update_account(&self.id, change);
+    }
+
+    /// The resources of a stack; none if it does not exist.
+    pub(super) fn stack(&self, name: &str) -> BTreeSet<Physical> {
+        self.read(|account| account.stacks.get(name).cloned().unwrap_or_default())
+    }
+
+    pub(super) fn set_stack(&self, name: &str, resources: BTreeSet<Physical>) {
+        self.update(|account| {
+            account.stacks.insert(name.to_owned(), resources);
+        });
+    }
+
+    /// Another account of the organization; `None` for the management account.
+    pub(super) fn member(&self, id: &str) -> anyhow::Result<Option<Account>> {
+        ensure!(
+            self.state.account(id, |_| Some(())).is_some(),
+            "there is no account {id} in the organization"
+        );
+        let account = Account::new(Arc::clone(&self.state), id);
+        Ok((!self.state.organization.is_management_account(id)).then_some(account))
     }
 
     /// The account ID.
@@ -202,6 +241,18 @@ impl Account {
     pub fn forget_access_key(&self, access_key_id: &str) {
         self.state
             .update_account(&self.id, |account| account.users.remove(access_key_id));
+    }
+
+    /// `iam:DeleteRole`, by path and name.
+    pub fn delete_role(&self, name: &str) {
+        let arn = self
+            .state
+            .partition
+            .iam_arn(&self.id, &format!("role/{name}"));
+        self.update(|account| {
+            account.roles.remove(&arn);
+            account.permissions.remove(&arn);
+        });
     }
 
     /// `iam:CreateRole` or its update; returns the role's ARN. `name` may include a path, as in `rolecall/Developer`.

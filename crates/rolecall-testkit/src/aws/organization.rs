@@ -149,6 +149,12 @@ impl Policies {
             .retain(|(at, known)| at != target || known.name() != name);
     }
 
+    /// Whether this is the management account.
+    pub fn is_management_account(&self, id: &str) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.management.as_deref() == Some(id)
+    }
+
     /// Policies of this kind for an account, by level; none for the management account.
     pub fn of(&self, kind: PolicyKind, account: &str) -> Vec<Vec<Arc<Policy>>> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);

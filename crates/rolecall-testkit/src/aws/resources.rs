@@ -1,11 +1,12 @@
 //! IAM resources by account, and the policies that apply to their users, roles and sessions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::cloudformation::Physical;
 use super::iam::{IamUser, OidcProvider, SamlProvider, TrustedRole};
 use super::issued::IssuedSession;
 use super::mfa::RegisteredDevice;
@@ -27,6 +28,8 @@ pub(super) struct AccountState {
     pub mfa_devices: HashMap<String, Arc<RegisteredDevice>>,
     /// Identity-based policies by ARN of the user or role; [`Policy::administrator_access`] without an entry.
     pub permissions: HashMap<String, Vec<Arc<Policy>>>,
+    /// Resources of stacks, by name of the stack.
+    pub stacks: HashMap<String, BTreeSet<Physical>>,
 }
 
 impl AwsState {
@@ -46,7 +49,7 @@ impl AwsState {
     }
 
     /// Reads an account; `None` if it does not exist.
-    fn account<T>(&self, id: &str, read: impl FnOnce(&AccountState) -> Option<T>) -> Option<T> {
+    pub fn account<T>(&self, id: &str, read: impl FnOnce(&AccountState) -> Option<T>) -> Option<T> {
         read(
             self.accounts
                 .read()
@@ -117,30 +120,79 @@ impl AwsState {
 
     /// A managed policy, as a session policy.
     fn managed_policy(&self, arn: &str) -> anyhow::Result<Arc<Policy>> {
-        let registered = self
-            .managed_policies
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(arn)
-            .cloned();
-        if let Some(policy) = registered {
+        if let Some(policy) = self.registered_policy(arn) {
             return Ok(policy);
         }
-        let name = arn.split_once(":iam::aws:policy/").map(|(_, name)| name);
-        let document = name
-            .and_then(aws_managed)
-            .with_context(|| format!("the AWS emulator has no document of {arn}"))?;
+        let document = self.managed_policy_document(arn)?;
         let policy = Policy::parse(PolicyKind::Identity, arn, &document)?;
         Ok(Arc::new(policy.into_session_policy()))
     }
+
+    fn registered_policy(&self, arn: &str) -> Option<Arc<Policy>> {
+        let policies = self.managed_policies.read();
+        let policies = policies.unwrap_or_else(PoisonError::into_inner);
+        policies.get(arn).cloned()
+    }
+
+    /// The document of a managed policy, of an account or of AWS.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn managed_policy_document(&self, arn: &str) -> anyhow::Result<Value> {
+        if let Some(policy) = self.registered_policy(arn) {
+            return Ok(policy.document().clone());
+        }
+        let name = arn.split_once(":iam::aws:policy/").map(|(_, name)| name);
+        name.and_then(aws_managed)
+            .with_context(|| format!("the AWS emulator has no document of {arn}"))
+    }
+
+    /// `iam:CreatePolicy`, with any ARN.
+    ///
+    /// # Errors
+    /// If IAM would reject the document, or the evaluator does not know an element of it.
+    pub fn register_managed_policy(&self, arn: &str, document: &Value) -> anyhow::Result<()> {
+        let policy = Policy::parse(PolicyKind::Identity, arn, document)?.into_session_policy();
+        let policies = self.managed_policies.write();
+        let mut policies = policies.unwrap_or_else(PoisonError::into_inner);
+        policies.insert(arn.to_owned(), Arc::new(policy));
+        Ok(())
+    }
+
+    pub fn has_managed_policy(&self, arn: &str) -> bool {
+        self.registered_policy(arn).is_some()
+    }
+
+    /// `iam:DeletePolicy`, with `DetachRolePolicy` and `DetachUserPolicy`.
+    pub fn delete_managed_policy(&self, arn: &str) {
+        let policies = self.managed_policies.write();
+        let mut policies = policies.unwrap_or_else(PoisonError::into_inner);
+        policies.remove(arn);
+        drop(policies);
+        let accounts = self.accounts.write();
+        let mut accounts = accounts.unwrap_or_else(PoisonError::into_inner);
+        for account in accounts.values_mut() {
+            for attached in account.permissions.values_mut() {
+                attached.retain(|policy| policy.name() != arn);
+            }
+        }
+    }
 }
 
-/// Managed policies of AWS with a document as short as this. That of `ReadOnlyAccess` is only similar to AWS's.
+/// Managed policies of AWS with a document as short as this. Those of `ReadOnlyAccess` and `SecurityAudit` are only similar to AWS's.
 fn aws_managed(name: &str) -> Option<Value> {
     let statement = match name {
         "AdministratorAccess" => json!({"Effect": "Allow", "Action": "*", "Resource": "*"}),
         "ReadOnlyAccess" => json!({
             "Effect": "Allow", "Action": ["*:Get*", "*:List*", "*:Describe*"], "Resource": "*",
+        }),
+        "PowerUserAccess" => json!({
+            "Effect": "Allow", "NotAction": ["iam:*", "organizations:*", "account:*"], "Resource": "*",
+        }),
+        "SecurityAudit" => json!({
+            "Effect": "Allow",
+            "Action": ["iam:Get*", "iam:List*", "ec2:Describe*", "s3:GetBucket*", "s3:ListAllMyBuckets"],
+            "Resource": "*",
         }),
         _ => return None,
     };

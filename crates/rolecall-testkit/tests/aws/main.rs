@@ -3,6 +3,7 @@
 //! Tokens and the issuer are implemented in the tests, independently of the gateway.
 
 mod caller;
+mod cloudformation;
 mod faults;
 mod google;
 mod partitions;
