@@ -5,3 +5,6 @@
 pub mod cloudformation;
 pub mod stack_sets;
 pub mod terraform;
+
+#[cfg(test)]
+mod tests;

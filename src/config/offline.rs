@@ -4,9 +4,11 @@
 //! sections that they do not need are not read; `rolecalld check` validates everything.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rolecall_core::aws::Partition;
 use rolecall_core::config_file::{ConfigError, Document, Reader};
+use rolecall_core::provisioning::{GatewayPrincipal, Installation};
 use url::Url;
 
 use super::secret_ref::Secrets;
@@ -14,8 +16,10 @@ use super::{
     AccessFiles, AccessRead, LoadError, folder, issuer, listen, rate_limits, read, read_text,
     sections,
 };
-use crate::aws::AwsSettings;
+use crate::aws::keys::KeyDirectory;
+use crate::aws::{AwsSettings, ResponseIssuer};
 use crate::idp::ProviderSettings;
+use crate::world::{SystemClock, SystemEntropy};
 
 /// Sections that are not read.
 const UNREAD: [&str; 10] = [
@@ -42,6 +46,8 @@ pub struct OfflineSettings {
     pub issuer_url: Option<Url>,
     /// `[aws]`: partition, Regions and endpoints.
     pub aws: AwsSettings,
+    /// `[aws] gateway_principal`: the IAM role or user whose credentials the gateway has, for `trust = "caller"`.
+    pub gateway_principal: Option<GatewayPrincipal>,
     /// `[[provider]]`, without secrets and keys.
     pub providers: Vec<ProviderSettings>,
     /// `access`: the files of the access policy.
@@ -52,6 +58,31 @@ impl OfflineSettings {
     /// `iss` of the tokens for AWS, at which AWS fetches their keys.
     pub fn issuer(&self) -> &Url {
         self.issuer_url.as_ref().unwrap_or(&self.public_url)
+    }
+
+    /// What the configuration says about the gateway. Mail domains and metadata are not included.
+    pub fn installation(&self) -> Installation<'_> {
+        Installation {
+            partition: self.aws.partition,
+            role_claim: self.aws.role_claim,
+            signin_endpoint: self.aws.signin_endpoint.as_ref(),
+            principal: self.gateway_principal.as_ref(),
+            public_url: &self.public_url,
+            ..Installation::new(self.issuer(), &self.aws.sts_region)
+        }
+    }
+
+    /// Metadata of the gateway as SAML provider; `None` if its keys cannot be read here.
+    pub fn saml_metadata(&self) -> Option<String> {
+        let issuer = ResponseIssuer::open(
+            self.public_url.as_str().trim_end_matches('/'),
+            KeyDirectory::new(self.issuer_keys.clone()),
+            self.aws.clone(),
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        );
+        let metadata = issuer.ok()?.metadata()?;
+        Some(metadata.body.to_string())
     }
 }
 
@@ -140,7 +171,8 @@ fn settings(
     for section in UNREAD {
         root.value(section);
     }
-    let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
+    let partition = aws.as_ref();
+    let partition = partition.map_or(Partition::Aws, |aws| aws.settings.partition);
     let context = (folder, Secrets::Skip);
     let providers = read::providers(root, public_url.clone(), partition, context);
     let files = paths.map(|paths| AccessFiles {
@@ -150,12 +182,13 @@ fn settings(
         trusted_proxies: trusted_proxies.unwrap_or_default(),
     });
     let complete = || {
-        let (public_url, issuer) = (public_url?, issuer?);
+        let (public_url, issuer, aws) = (public_url?, issuer?, aws?);
         Some(OfflineSettings {
             issuer_url: issuer.elsewhere(Some(&public_url)),
             issuer_keys: issuer.keys,
             public_url,
-            aws: aws?,
+            aws: aws.settings,
+            gateway_principal: aws.principal,
             providers: providers.settings,
             access: files.clone()?,
         })

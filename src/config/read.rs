@@ -65,7 +65,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|value| value.table("[aws]"))
         .and_then(|section| {
             limits.sts_rate = rate_limits::sts_rate(&section);
-            sections::aws(section)
+            sections::aws(section).map(|aws| aws.settings)
         });
     let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
     let egress = egress::egress(root, folder);

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use rolecall_core::aws::{Partition, Region};
 use rolecall_core::base::limits;
 use rolecall_core::config_file::{Reader, Value};
+use rolecall_core::provisioning::GatewayPrincipal;
 use rolecall_core::session::Lifetimes;
 use url::Url;
 use zeroize::Zeroizing;
@@ -142,9 +143,18 @@ pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
     lifetimes
 }
 
-/// Reads `[aws]`: partition, Regions and endpoints.
-pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
+/// `[aws]`
+pub struct Aws {
+    /// Partition, Regions and endpoints.
+    pub settings: AwsSettings,
+    /// `gateway_principal`: whose AWS credentials the gateway has. Only generated files depend on it.
+    pub principal: Option<GatewayPrincipal>,
+}
+
+/// Reads `[aws]`.
+pub fn aws(section: Reader<'_>) -> Option<Aws> {
     let spot = section.spot();
+    let principal = section.parse::<GatewayPrincipal>("gateway_principal");
     let partition = section
         .value("partition")
         .map_or(Some(Partition::Aws), |value| {
@@ -195,7 +205,19 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
             "use Regions of one partition, or set `partition`",
         );
     }
-    Some(settings)
+    if let Some(other) = principal
+        .as_ref()
+        .filter(|principal| principal.value.partition() != Some(partition))
+    {
+        other.spot.error(
+            format!("{} is not in the partition {partition}", other.value),
+            "credentials are valid in one partition only: name the role or user whose credentials the gateway has",
+        );
+    }
+    Some(Aws {
+        settings,
+        principal: principal.map(|principal| principal.value),
+    })
 }
 
 fn parse_endpoint(text: &str) -> Result<Url, &'static str> {

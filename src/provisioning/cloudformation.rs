@@ -1,6 +1,6 @@
 //! CloudFormation templates in JSON, which is also YAML.
 //!
-//! A template is a series of units, each a role with its policies or the identity provider. Units that do not fit into one
+//! A template is a series of units, each a role or user with its policies, or the identity provider. Units that do not fit into one
 //! template are distributed over several, in order. Logical IDs depend on the role alone: a changed ID would replace the role.
 
 use std::collections::HashSet;
@@ -8,7 +8,8 @@ use std::fmt;
 
 use rolecall_core::aws::AccountId;
 use rolecall_core::provisioning::{
-    AccountPart, AccountPlan, AccountText, Node, ProviderPlan, RolePlan,
+    AccountPart, AccountPlan, AccountText, Node, PrincipalKind, PrincipalPlan, ProviderPlan,
+    RolePlan, UserPlan,
 };
 
 /// Resources of one template (CloudFormation quotas).
@@ -65,7 +66,7 @@ pub struct TooLarge {
 /// [`TooLarge`].
 pub fn templates(plan: &AccountPlan, delivery: Delivery) -> Result<Vec<String>, TooLarge> {
     let target = Target::Account(&plan.id);
-    let description = format!("Access to {} ({}) through Rolecall", plan.name, plan.id);
+    let description = format!("Access to {plan} through Rolecall");
     distribute(&description, units(plan, target), delivery)
 }
 
@@ -74,7 +75,11 @@ fn units(plan: &AccountPlan, target: Target<'_>) -> Vec<Unit> {
     let waits_for = provider.is_some().then_some(PROVIDER);
     let roles = plan.roles.iter();
     let roles = roles.map(|role| Unit::role(role, target, waits_for));
-    provider.into_iter().chain(roles).collect()
+    let user = plan.user.iter().map(|user| Unit::user(user, target));
+    let principal = plan.principal.iter();
+    let principal = principal.map(|principal| Unit::principal(principal, target));
+    let units = provider.into_iter().chain(roles);
+    units.chain(user).chain(principal).collect()
 }
 
 /// The template of one unit, without white space.
@@ -150,22 +155,10 @@ impl Unit {
 
     pub fn role(role: &RolePlan, target: Target<'_>, waits_for: Option<&str>) -> Self {
         let id = format!("Role{}", role.resource_name());
-        let mut resources = Vec::new();
+        let own = role.customer_managed_policies();
+        let (mut resources, own) = managed_policies(&id, &role.iam_path(), own, target);
         let managed = role.managed_policies().iter();
-        let mut attached: Vec<Node<String>> = managed.map(|arn| fill(arn, target)).collect();
-        for (number, (name, document)) in (1..).zip(role.customer_managed_policies()) {
-            let policy_id = format!("{id}Policy{number}");
-            attached.push(Node::map([("Ref", text(&policy_id))]));
-            resources.push(Resource {
-                id: policy_id,
-                kind: "AWS::IAM::ManagedPolicy",
-                properties: Node::map([
-                    ("ManagedPolicyName", text(name)),
-                    ("Path", text(role.iam_path())),
-                    ("PolicyDocument", value(document, target)),
-                ]),
-            });
-        }
+        let attached = managed.map(|arn| fill(arn, target)).chain(own);
         let mut properties = vec![
             ("RoleName", text(role.path().name())),
             ("Path", text(role.iam_path())),
@@ -179,15 +172,10 @@ impl Unit {
                 value(&role.trust().node(), target),
             ),
         ];
-        if !attached.is_empty() {
-            properties.push(("ManagedPolicyArns", Node::List(attached)));
-        }
+        properties.extend(attachments(attached.collect()));
         if let Some(document) = role.inline_policy() {
-            let policy = Node::map([
-                ("PolicyName", text(RolePlan::INLINE_POLICY_NAME)),
-                ("PolicyDocument", value(document, target)),
-            ]);
-            properties.push(("Policies", Node::List(vec![policy])));
+            let policy = inline_policy(RolePlan::INLINE_POLICY_NAME, document, target);
+            properties.push(("Policies", policy));
         }
         if let Some(arn) = role.permissions_boundary() {
             properties.push(("PermissionsBoundary", fill(arn, target)));
@@ -201,6 +189,49 @@ impl Unit {
         Self::new(title, resources, waits_for.map(str::to_owned))
     }
 
+    fn user(user: &UserPlan, target: Target<'_>) -> Self {
+        let id = "User".to_owned();
+        let own = user.customer_managed_policies();
+        let (mut resources, own) = managed_policies(&id, "/", own, target);
+        let managed = user.managed_policies().iter();
+        let attached = managed.map(|arn| fill(arn, target)).chain(own);
+        let mut properties = vec![("UserName", text(UserPlan::NAME))];
+        properties.extend(attachments(attached.collect()));
+        let federation = user.federation().node();
+        let policy = inline_policy(UserPlan::FEDERATION_POLICY_NAME, &federation, target);
+        properties.push(("Policies", policy));
+        if let Some(arn) = user.permissions_boundary() {
+            properties.push(("PermissionsBoundary", fill(arn, target)));
+        }
+        resources.push(Resource {
+            id,
+            kind: "AWS::IAM::User",
+            properties: members(properties),
+        });
+        Self::new(format!("the user {}", UserPlan::NAME), resources, None)
+    }
+
+    fn principal(plan: &PrincipalPlan, target: Target<'_>) -> Self {
+        let attached_to = match plan.principal.kind() {
+            PrincipalKind::Role => "Roles",
+            PrincipalKind::User => "Users",
+        };
+        let resource = Resource {
+            id: "GatewayPolicy".to_owned(),
+            kind: "AWS::IAM::ManagedPolicy",
+            properties: members(vec![
+                ("ManagedPolicyName", text(PrincipalPlan::POLICY_NAME)),
+                ("PolicyDocument", value(&plan.policy.node(), target)),
+                (attached_to, Node::List(vec![text(plan.principal.name())])),
+            ]),
+        };
+        Self::new(
+            format!("the policy of {}", plan.principal),
+            vec![resource],
+            None,
+        )
+    }
+
     /// The lines of the unit in a template with these resources.
     fn lines(&self, present: &HashSet<String>) -> String {
         let waits_for = self.waits_for.as_ref().filter(|id| present.contains(*id));
@@ -212,6 +243,43 @@ impl Unit {
         });
         resources.collect::<Vec<_>>().join(",\n")
     }
+}
+
+/// Managed policies of a role or user with this logical ID: the resources, and references to them.
+fn managed_policies<'p>(
+    id: &str,
+    path: &str,
+    policies: impl Iterator<Item = (String, &'p Node<AccountText>)>,
+    target: Target<'_>,
+) -> (Vec<Resource>, Vec<Node<String>>) {
+    let resources = (1..).zip(policies).map(|(number, (name, document))| {
+        let number: usize = number;
+        Resource {
+            id: format!("{id}Policy{number}"),
+            kind: "AWS::IAM::ManagedPolicy",
+            properties: Node::map([
+                ("ManagedPolicyName", text(name)),
+                ("Path", text(path)),
+                ("PolicyDocument", value(document, target)),
+            ]),
+        }
+    });
+    let resources: Vec<Resource> = resources.collect();
+    let references = resources.iter();
+    let references = references.map(|policy| Node::map([("Ref", text(&policy.id))]));
+    let references = references.collect();
+    (resources, references)
+}
+
+fn attachments(policies: Vec<Node<String>>) -> Option<(&'static str, Node<String>)> {
+    (!policies.is_empty()).then_some(("ManagedPolicyArns", Node::List(policies)))
+}
+
+fn inline_policy(name: &str, document: &Node<AccountText>, target: Target<'_>) -> Node<String> {
+    Node::List(vec![Node::map([
+        ("PolicyName", text(name)),
+        ("PolicyDocument", value(document, target)),
+    ])])
 }
 
 /// A template that has room for more.

@@ -6,7 +6,11 @@ mod hcl;
 mod json;
 mod template;
 
-use rolecall_core::provisioning::{AccountPlan, Node, ProviderPlan, RolePlan, resource_name};
+use rolecall_core::aws::AccountId;
+use rolecall_core::provisioning::{
+    AccountPlan, AccountText, Node, PrincipalKind, PrincipalPlan, ProviderPlan, RolePlan, UserPlan,
+    resource_name,
+};
 
 /// Resource name of the identity provider.
 const PROVIDER: &str = "rolecall";
@@ -37,7 +41,7 @@ impl Syntax {
 
 /// The configuration of an account.
 pub fn configuration(plan: &AccountPlan, syntax: Syntax) -> String {
-    let title = format!("Access to {} ({}) through Rolecall", plan.name, plan.id);
+    let title = format!("Access to {plan} through Rolecall");
     let resources = resources(plan);
     match syntax {
         Syntax::Hcl => hcl::configuration(&title, &resources),
@@ -81,9 +85,12 @@ fn resources(plan: &AccountPlan) -> Vec<Resource> {
     let provider = plan.provider.as_ref().map(provider);
     let before: Vec<String> = provider.iter().map(Resource::address).collect();
     let mut resources: Vec<Resource> = provider.into_iter().collect();
-    for planned in &plan.roles {
-        add_role(plan, planned, &before, &mut resources);
-    }
+    let roles = plan.roles.iter();
+    resources.extend(roles.flat_map(|planned| role(plan, planned, &before)));
+    let users = plan.user.iter();
+    resources.extend(users.flat_map(|planned| user(plan, planned)));
+    let principals = plan.principal.iter();
+    resources.extend(principals.flat_map(|planned| principal(plan, planned)));
     resources
 }
 
@@ -115,14 +122,89 @@ fn provider(provider: &ProviderPlan) -> Resource {
     }
 }
 
+/// The kind of a resource that has policies.
+#[derive(Clone, Copy)]
+enum Holder {
+    Role,
+    User,
+}
+
+impl Holder {
+    /// The argument of its policies that names it.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::User => "user",
+        }
+    }
+
+    /// An attached managed policy. `name` is the name of the holder in the configuration.
+    fn attachment(self, name: &str, holder: Argument, suffix: &str, policy: Argument) -> Resource {
+        Resource {
+            kind: match self {
+                Self::Role => "aws_iam_role_policy_attachment",
+                Self::User => "aws_iam_user_policy_attachment",
+            },
+            name: format!("{name}_{suffix}"),
+            arguments: vec![(self.argument(), holder), ("policy_arn", policy)],
+            depends_on: Vec::new(),
+        }
+    }
+
+    /// An inline policy.
+    fn inline(self, holder: &Resource, name: &str, document: Node<String>) -> Resource {
+        Resource {
+            kind: match self {
+                Self::Role => "aws_iam_role_policy",
+                Self::User => "aws_iam_user_policy",
+            },
+            name: holder.name.clone(),
+            arguments: vec![
+                ("name", text(name)),
+                (self.argument(), holder.attribute("name")),
+                ("policy", Argument::Json(document)),
+            ],
+            depends_on: Vec::new(),
+        }
+    }
+}
+
+/// The attachments of managed policies, and those policies that do not exist yet: name and document.
+fn managed_policies<'p>(
+    (holder, resource): (Holder, &Resource),
+    account: &AccountId,
+    managed: &[AccountText],
+    path: &str,
+    own: impl Iterator<Item = (String, &'p Node<AccountText>)>,
+) -> Vec<Resource> {
+    let attachment = |suffix: &str, policy| {
+        holder.attachment(&resource.name, resource.attribute("name"), suffix, policy)
+    };
+    let mut policies = Vec::new();
+    for arn in managed {
+        let suffix = resource_name(&arn.to_string());
+        policies.push(attachment(&suffix, text(arn.fill(account))));
+    }
+    for (number, (policy_name, document)) in (1..).zip(own) {
+        let number: usize = number;
+        let policy = Resource {
+            kind: "aws_iam_policy",
+            name: format!("{}_{number}", resource.name),
+            arguments: vec![
+                ("name", text(policy_name)),
+                ("path", text(path)),
+                ("policy", Argument::Json(document.fill(account))),
+            ],
+            depends_on: Vec::new(),
+        };
+        policies.push(attachment(&number.to_string(), policy.attribute("arn")));
+        policies.push(policy);
+    }
+    policies
+}
+
 /// The role and its policies.
-fn add_role(
-    plan: &AccountPlan,
-    planned: &RolePlan,
-    before: &[String],
-    resources: &mut Vec<Resource>,
-) {
-    let name = format!("role_{}", planned.resource_name());
+fn role(plan: &AccountPlan, planned: &RolePlan, before: &[String]) -> Vec<Resource> {
     let mut arguments = vec![
         ("name", text(planned.path().name())),
         ("path", text(planned.iam_path())),
@@ -139,50 +221,72 @@ fn add_role(
     arguments.push(("assume_role_policy", Argument::Json(trust)));
     let role = Resource {
         kind: "aws_iam_role",
-        name,
+        name: format!("role_{}", planned.resource_name()),
         arguments,
         depends_on: before.to_vec(),
     };
-    let attachment = |suffix: &str, policy_arn| Resource {
-        kind: "aws_iam_role_policy_attachment",
-        name: format!("{}_{suffix}", role.name),
-        arguments: vec![("role", role.attribute("name")), ("policy_arn", policy_arn)],
+    let mut policies = managed_policies(
+        (Holder::Role, &role),
+        &plan.id,
+        planned.managed_policies(),
+        &planned.iam_path(),
+        planned.customer_managed_policies(),
+    );
+    if let Some(document) = planned.inline_policy() {
+        let document = document.fill(&plan.id);
+        policies.push(Holder::Role.inline(&role, RolePlan::INLINE_POLICY_NAME, document));
+    }
+    std::iter::once(role).chain(policies).collect()
+}
+
+/// The user and its policies.
+fn user(plan: &AccountPlan, planned: &UserPlan) -> Vec<Resource> {
+    let mut arguments = vec![("name", text(UserPlan::NAME))];
+    if let Some(arn) = planned.permissions_boundary() {
+        arguments.push(("permissions_boundary", text(arn.fill(&plan.id))));
+    }
+    let user = Resource {
+        kind: "aws_iam_user",
+        name: UserPlan::NAME.to_owned(),
+        arguments,
         depends_on: Vec::new(),
     };
-    let mut policies = Vec::new();
-    for arn in planned.managed_policies() {
-        let suffix = resource_name(&arn.to_string());
-        policies.push(attachment(&suffix, text(arn.fill(&plan.id))));
-    }
-    for (number, (policy_name, document)) in (1..).zip(planned.customer_managed_policies()) {
-        let policy = Resource {
-            kind: "aws_iam_policy",
-            name: format!("{}_{number}", role.name),
-            arguments: vec![
-                ("name", text(policy_name)),
-                ("path", text(planned.iam_path())),
-                ("policy", Argument::Json(document.fill(&plan.id))),
-            ],
-            depends_on: Vec::new(),
-        };
-        policies.push(attachment(&number.to_string(), policy.attribute("arn")));
-        policies.push(policy);
-    }
-    if let Some(document) = planned.inline_policy() {
-        policies.push(Resource {
-            kind: "aws_iam_role_policy",
-            name: role.name.clone(),
-            arguments: vec![
-                ("name", text(RolePlan::INLINE_POLICY_NAME)),
-                ("role", role.attribute("name")),
-                ("policy", Argument::Json(document.fill(&plan.id))),
-            ],
-            depends_on: Vec::new(),
-        });
-    }
-    resources.push(role);
-    resources.append(&mut policies);
+    let mut policies = managed_policies(
+        (Holder::User, &user),
+        &plan.id,
+        planned.managed_policies(),
+        "/",
+        planned.customer_managed_policies(),
+    );
+    let federation = planned.federation().node().fill(&plan.id);
+    policies.push(Holder::User.inline(&user, UserPlan::FEDERATION_POLICY_NAME, federation));
+    std::iter::once(user).chain(policies).collect()
+}
+
+/// The policy of the gateway's own principal, which exists.
+fn principal(plan: &AccountPlan, planned: &PrincipalPlan) -> [Resource; 2] {
+    let policy = Resource {
+        kind: "aws_iam_policy",
+        name: "gateway".to_owned(),
+        arguments: vec![
+            ("name", text(PrincipalPlan::POLICY_NAME)),
+            (
+                "policy",
+                Argument::Json(planned.policy.node().fill(&plan.id)),
+            ),
+        ],
+        depends_on: Vec::new(),
+    };
+    let holder = match planned.principal.kind() {
+        PrincipalKind::Role => Holder::Role,
+        PrincipalKind::User => Holder::User,
+    };
+    let name = text(planned.principal.name());
+    let attachment = holder.attachment("gateway", name, "policy", policy.attribute("arn"));
+    [policy, attachment]
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::value_of;

@@ -21,9 +21,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::access::Policy;
+use crate::access::{Policy, Trust};
 use crate::aws::AccountId;
-use crate::provisioning::{AccountPlan, Installation, Plan, PlanNote, RolePlan};
+use crate::provisioning::{AccountPlan, Installation, Plan, RolePlan};
 pub use finding::{ConditionProblem, Finding, FindingKind, Fix, Severity, TrustKey};
 pub use issuer::{discovery, issuer_unreachable, issuer_url, key_set};
 pub use observed::{
@@ -85,18 +85,18 @@ impl Model<'_> {
 /// Compares accounts with the model.
 pub fn compare(model: &Model<'_>, observed: &Observed) -> Report {
     let mut report = Report::default();
-    for note in &model.plan.notes {
-        if let PlanNote::NotGenerated { account, trust } = note {
-            report.unseen.insert(format!(
-                "{account}: there is no model for trust = {trust:?}"
-            ));
-        }
-    }
     let mut unknown = Vec::new();
     for account in &model.plan.accounts {
+        if let Some(trust) = uncompared(model, account) {
+            let name = account.name.as_ref().map_or("", |name| name.as_str());
+            report
+                .unseen
+                .insert(format!("{name}: there is no model for trust = {trust:?}"));
+            continue;
+        }
         match observed.accounts.get(&account.id) {
             Some(found) => of_account(model, account, found, &mut report),
-            None => unknown.push(format!("{} ({})", account.name, account.id)),
+            None => unknown.push(account.to_string()),
         }
     }
     if !unknown.is_empty() {
@@ -129,6 +129,18 @@ pub fn compare(model: &Model<'_>, observed: &Observed) -> Report {
     report
 }
 
+/// The trust of an account that is not compared.
+fn uncompared(model: &Model<'_>, plan: &AccountPlan) -> Option<&'static str> {
+    let mut accounts = model.policy.accounts();
+    let trust = &accounts.find(|account| account.id == plan.id)?.trust;
+    match trust {
+        Trust::GatewayOidc | Trust::GatewaySaml(_) | Trust::Caller(_) => None,
+        Trust::ProviderSaml(_) | Trust::ProviderOidc(_) | Trust::FederationToken(_) => {
+            Some(trust.as_str())
+        }
+    }
+}
+
 fn of_account(model: &Model<'_>, plan: &AccountPlan, found: &ObservedAccount, report: &mut Report) {
     if let Some(provider) = &plan.provider {
         let mut comparison = ProviderComparison {
@@ -144,8 +156,7 @@ fn of_account(model: &Model<'_>, plan: &AccountPlan, found: &ObservedAccount, re
     }
     if !found.roles_complete {
         report.unseen.insert(format!(
-            "roles of {} ({}): save `aws iam get-account-authorization-details`",
-            plan.name, plan.id
+            "roles of {plan}: save `aws iam get-account-authorization-details`"
         ));
         return;
     }

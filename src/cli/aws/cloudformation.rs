@@ -74,7 +74,7 @@ impl CloudFormation {
         Ok(numbered(account.id.as_str(), templates, |template| {
             About::Account {
                 account: account.id.to_string(),
-                name: account.name.to_string(),
+                name: account.name.as_ref().map(ToString::to_string),
                 roles: template.matches("\"Type\": \"AWS::IAM::Role\"").count(),
             }
         }))

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use rolecall_core::base::Clock as _;
 use rolecall_core::drift::{self, FindingKind, Model, Observed, Report};
-use rolecall_core::provisioning::{self, ProviderPlan};
+use rolecall_core::provisioning::{self, Existing, Installation, ProviderPlan};
 
 use super::plan_args::PlanArgs;
 use crate::cli::block_on;
@@ -81,6 +81,15 @@ impl Doctor {
         self.read(&loaded, &mut observed)?;
         let (mut report, of_tokens) = self.plan.with_installation(&loaded, |installation| {
             let policy = &loaded.access.policy;
+            // Intermediate roles and the gateway's own principal are not compared.
+            let existing = Existing {
+                gateway: true,
+                ..installation.existing
+            };
+            let installation = &Installation {
+                existing,
+                ..*installation
+            };
             let plan = provisioning::plan(policy, installation, only.as_ref())?;
             let model = Model {
                 plan: &plan,

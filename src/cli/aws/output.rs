@@ -37,8 +37,9 @@ pub enum About {
     Account {
         /// Account ID.
         account: String,
-        /// Name of the account.
-        name: String,
+        /// Name of the account in the access policy.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         /// Number of roles.
         roles: usize,
     },
@@ -56,7 +57,13 @@ impl fmt::Display for About {
                 account,
                 name,
                 roles,
-            } => write!(f, "{name} ({account}), {}", out::count(*roles, "role")),
+            } => {
+                let roles = out::count(*roles, "role");
+                match name {
+                    Some(name) => write!(f, "{name} ({account}), {roles}"),
+                    None => write!(f, "{account}, {roles}"),
+                }
+            }
             Self::StackSets { stack_sets } => f.write_str(&out::count(*stack_sets, "StackSet")),
         }
     }

@@ -2,7 +2,6 @@
 
 use rolecall_core::provisioning::{self, Node};
 
-use super::plan_args::installation;
 use crate::cli::out::{self, CommandStatus, Failure};
 use crate::cli::{AccessArg, ConfigArg};
 
@@ -23,7 +22,7 @@ impl ResourceControlPolicy {
     /// Runs the command.
     pub fn run(self) -> Result<CommandStatus, Failure> {
         let loaded = self.config.load_offline(&self.access)?;
-        let document = provisioning::resource_control_policy(&installation(&loaded.settings));
+        let document = provisioning::resource_control_policy(&loaded.settings.installation());
         let document = document.map_err(|error| Failure::configuration(error.to_string()))?;
         // The policy does not depend on an account.
         let node = document

@@ -49,7 +49,7 @@ impl Terraform {
             body: terraform::configuration(account, syntax),
             about: About::Account {
                 account: account.id.to_string(),
-                name: account.name.to_string(),
+                name: account.name.as_ref().map(ToString::to_string),
                 roles: account.roles.len(),
             },
         });

@@ -47,23 +47,13 @@ fn stack_sets(text: &str) -> StackSets {
     };
     let policy = Policy::parse(&[source], &context).unwrap();
     let principal = "arn:aws:iam::999988887777:role/gateway".parse().unwrap();
+    let (issuer, region) = (Url::parse("https://sso.example.com").unwrap(), region());
     let installation = Installation {
-        issuer: &public_url(),
-        public_url: &public_url(),
-        partition: Partition::Aws,
-        role_claim: true,
-        sts_region: &region(),
-        signin_endpoint: None,
-        email_domains: &[],
         principal: Some(&principal),
-        saml_metadata: None,
+        ..Installation::new(&issuer, &region)
     };
     let management = AccountId::parse("999900001111").unwrap();
     provisioning::stack_sets(&policy, &installation, Some(&management)).unwrap()
-}
-
-fn public_url() -> Url {
-    Url::parse("https://sso.example.com").unwrap()
 }
 
 fn region() -> Region {
@@ -88,7 +78,8 @@ fn rendered(plans: &[StackSetPlan], delegated: bool) -> Vec<Value> {
 #[test]
 fn each_role_is_a_stack_set_with_its_accounts() {
     let planned = stack_sets(POLICY);
-    assert_eq!(planned.left_out, ["four"]);
+    // The account of the gateway's principal is not in the policy.
+    assert_eq!(planned.left_out, ["four", "999988887777"]);
     let accounts = planned.stack_sets.iter().map(|plan| {
         assert!(plan.name.starts_with("rolecall-"), "{}", plan.name);
         let accounts: Vec<&str> = plan.accounts.iter().map(|id| &id.as_str()[..1]).collect();

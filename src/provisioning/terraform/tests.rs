@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The value of a template without interpolations, except of strings (HCL Native Syntax Specification, "Templates").
-fn value_of(template: &str) -> Option<String> {
+pub(in crate::provisioning) fn value_of(template: &str) -> Option<String> {
     let mut value = String::new();
     let mut rest = template;
     while let Some(c) = rest.chars().next() {

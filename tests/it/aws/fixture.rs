@@ -120,6 +120,12 @@ impl StsFixture {
         Ok(())
     }
 
+    /// Deletes the provider and the role.
+    pub fn distrust(&self) {
+        self.account.delete_oidc_provider(self.issuer.issuer());
+        self.account.delete_role("rolecall/Developer");
+    }
+
     pub fn trust_policy(&self, provider: &str, actions: &[&str]) -> Value {
         let host = self
             .issuer

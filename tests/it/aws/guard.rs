@@ -2,7 +2,7 @@
 //! concerned.
 
 use anyhow::{Result, ensure};
-use rolecall_core::aws::{Partition, Region, Sts as _, StsRefusal};
+use rolecall_core::aws::{Region, Sts as _, StsRefusal};
 use rolecall_core::provisioning::{Installation, Node, resource_control_policy};
 use rolecall_testkit::aws::Target;
 use rolecall_testkit::iam::{Policies, Policy, PolicyKind, Principal, Request, RequestContext};
@@ -18,17 +18,7 @@ const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 /// The policy for the gateway at this URL.
 fn guard(issuer: &str) -> Result<Value> {
     let (issuer, region) = (Url::parse(issuer)?, Region::parse("eu-west-1")?);
-    let document = resource_control_policy(&Installation {
-        issuer: &issuer,
-        public_url: &issuer,
-        partition: Partition::Aws,
-        role_claim: true,
-        sts_region: &region,
-        signin_endpoint: None,
-        email_domains: &[],
-        principal: None,
-        saml_metadata: None,
-    })?;
+    let document = resource_control_policy(&Installation::new(&issuer, &region))?;
     let node = document.node();
     let text = node.with_texts(&|text| Node::Text(text.to_string()));
     Ok(serde_json::from_str(&text.compact())?)
@@ -54,6 +44,22 @@ async fn guard_refuses_tokens_that_name_no_role() -> Result<()> {
         .assume(&fixture.request_for(ROLE, &unnamed).await?)
         .await;
     assert_eq!(refusal(answer)?, StsRefusal::ResourceControlPolicy);
+    Ok(())
+}
+
+#[tokio::test]
+async fn guard_accepts_tokens_of_other_issuers() -> Result<()> {
+    let (gateway, other) = (
+        StsFixture::new(KeyAlgorithm::Es256)?,
+        StsFixture::new(KeyAlgorithm::Es256)?,
+    );
+    let document = guard(gateway.issuer.issuer())?;
+    let organization = gateway.aws.organization();
+    organization.resource_control_policy("rolecall", Target::Root, &document)?;
+    // The role trusts the other issuer, whose tokens name no role.
+    other.trust(&gateway.aws)?;
+    let request = other.request_for(ROLE, &claims()?).await?;
+    gateway.sts()?.assume(&request).await?;
     Ok(())
 }
 

@@ -74,7 +74,7 @@ impl Partition {
     ];
 
     /// The partition of this name in an ARN.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == text)
     }
 

@@ -1,12 +1,15 @@
 //! Everything that one account needs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use super::installation::GatewayPrincipal;
 use super::role::RoleUse;
-use super::trust::is_supported;
-use super::{Installation, PlanError, PlanNote, RolePlan};
+use super::trust::GOOGLE;
+use super::user::UserPlan;
+use super::{Installation, PlanError, PlanNote, PolicyDocument, RolePlan};
 use crate::access::{Account, AccountName, AssignedRole, Trust};
-use crate::aws::AccountId;
+use crate::aws::{AccountId, SamlProviderArn};
 use crate::base::limits;
 
 /// An identity provider of IAM.
@@ -28,17 +31,35 @@ pub enum ProviderPlan {
     },
 }
 
+/// Permission of the gateway's own principal to assume roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrincipalPlan {
+    /// The principal, which exists.
+    pub principal: GatewayPrincipal,
+    /// A managed policy of its account, which is attached to it.
+    pub policy: PolicyDocument,
+}
+
+impl PrincipalPlan {
+    /// Name of the managed policy.
+    pub const POLICY_NAME: &'static str = "rolecall-gateway";
+}
+
 /// Everything that one account needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountPlan {
     /// The account.
     pub id: AccountId,
-    /// Its name in the access policy.
-    pub name: AccountName,
-    /// The gateway as identity provider, unless the roles trust an AWS principal.
+    /// Its name in the access policy; `None` if it only has roles of `via` or the gateway's own principal.
+    pub name: Option<AccountName>,
+    /// The identity provider that the roles trust, unless they trust an AWS principal or it exists.
     pub provider: Option<ProviderPlan>,
-    /// The roles, by path and name.
+    /// The roles, by path and name; those of `via` last.
     pub roles: Vec<RolePlan>,
+    /// The IAM user that issues sessions, for `trust = "federation-token"`.
+    pub user: Option<UserPlan>,
+    /// The gateway's own principal, if it is in this account.
+    pub principal: Option<PrincipalPlan>,
 }
 
 /// What was found while planning.
@@ -56,14 +77,18 @@ impl AccountPlan {
         installation: &Installation<'_>,
         findings: &mut Findings,
     ) -> Option<Self> {
-        if !is_supported(&account.trust) {
-            findings.notes.insert(PlanNote::NotGenerated {
-                account: account.name.to_string(),
-                trust: account.trust.as_str(),
-            });
-            return None;
-        }
+        let user = match &account.trust {
+            Trust::FederationToken(_) => UserPlan::new(account, assigned, installation)
+                .map_err(|error| findings.errors.insert(error))
+                .ok(),
+            Trust::GatewayOidc
+            | Trust::GatewaySaml(_)
+            | Trust::ProviderOidc(_)
+            | Trust::ProviderSaml(_)
+            | Trust::Caller(_) => None,
+        };
         let provider = provider(account, installation);
+        findings.notes.extend(provider_note(account, installation));
         let provider = provider.map_err(|error| findings.errors.insert(error));
         let mut roles = Vec::new();
         let mut names = BTreeMap::new();
@@ -81,20 +106,48 @@ impl AccountPlan {
             }
         }
         findings.notes.extend(roles.iter().flat_map(notes));
+        findings.notes.extend(user.iter().flat_map(UserPlan::notes));
         Some(Self {
             id: account.id.clone(),
-            name: account.name.clone(),
+            name: Some(account.name.clone()),
             provider: provider.ok()?,
             roles,
+            user,
+            principal: None,
         })
+    }
+
+    /// The plan of an account that is not in the access policy.
+    pub(super) fn unlisted(id: AccountId) -> Self {
+        Self {
+            id,
+            name: None,
+            provider: None,
+            roles: Vec::new(),
+            user: None,
+            principal: None,
+        }
     }
 }
 
-/// The identity provider that the roles of the account trust, if it is the gateway.
+impl fmt::Display for AccountPlan {
+    /// Name and ID, or the ID alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.id),
+            None => self.id.fmt(f),
+        }
+    }
+}
+
+/// The identity provider that the roles of the account trust, unless it exists or is not known.
 pub(super) fn provider(
     account: &Account,
     installation: &Installation<'_>,
 ) -> Result<Option<ProviderPlan>, PlanError> {
+    if installation.existing.providers.contains(&account.id) {
+        return Ok(None);
+    }
     match &account.trust {
         Trust::GatewayOidc => Ok(Some(ProviderPlan::Oidc {
             url: installation.issuer_url().to_owned(),
@@ -109,29 +162,69 @@ pub(super) fn provider(
                 account: account.name.to_string(),
             }),
         },
-        Trust::Caller(_)
-        | Trust::ProviderSaml(_)
-        | Trust::ProviderOidc(_)
-        | Trust::FederationToken(_) => Ok(None),
+        // IAM knows Google without a provider.
+        Trust::ProviderOidc(provider) if provider.condition_prefix() == GOOGLE => Ok(None),
+        Trust::ProviderOidc(provider) => Ok(Some(ProviderPlan::Oidc {
+            url: provider.issuer.clone(),
+            client_id: provider.client_id.clone(),
+        })),
+        Trust::ProviderSaml(arn) => {
+            Ok(
+                metadata_of(arn, installation).map(|metadata| ProviderPlan::Saml {
+                    name: arn.name().to_owned(),
+                    metadata: metadata.to_owned(),
+                }),
+            )
+        }
+        Trust::Caller(_) | Trust::FederationToken(_) => Ok(None),
+    }
+}
+
+fn metadata_of<'a>(arn: &SamlProviderArn, installation: &Installation<'a>) -> Option<&'a str> {
+    let metadata = installation.provider_metadata?.get(arn.name())?;
+    Some(metadata)
+}
+
+/// What an administrator should know about an identity provider that is not the gateway.
+fn provider_note(account: &Account, installation: &Installation<'_>) -> Option<PlanNote> {
+    match &account.trust {
+        Trust::ProviderOidc(provider) => Some(PlanNote::EveryUserOfClient {
+            account: account.name.to_string(),
+            client_id: provider.client_id.clone(),
+        }),
+        Trust::ProviderSaml(arn) => {
+            let known = installation.existing.providers.contains(&account.id)
+                || metadata_of(arn, installation).is_some();
+            (!known).then(|| PlanNote::ProviderNotGenerated {
+                account: account.name.to_string(),
+                name: arn.name().to_owned(),
+            })
+        }
+        Trust::GatewayOidc
+        | Trust::GatewaySaml(_)
+        | Trust::Caller(_)
+        | Trust::FederationToken(_) => None,
     }
 }
 
 /// What an administrator should know about a role. Notes do not name the account: most concern all of them.
-fn notes(role: &RolePlan) -> Vec<PlanNote> {
+pub(super) fn notes(role: &RolePlan) -> Vec<PlanNote> {
     let path = || role.path().to_string();
     let mut notes = Vec::new();
     if role.has_no_permissions() {
-        notes.push(PlanNote::NoPermissions { role: path() });
+        notes.push(PlanNote::NoPermissions {
+            of: format!("role {}", path()),
+        });
     }
-    if role.trust().chars() > limits::TRUST_POLICY_CHARS_DEFAULT {
+    if role.trust_chars() > limits::TRUST_POLICY_CHARS_DEFAULT {
         notes.push(PlanNote::TrustQuota {
             role: path(),
-            chars: role.trust().chars(),
+            chars: role.trust_chars(),
         });
     }
     if role.attached_policies() > limits::ROLE_MANAGED_POLICIES_DEFAULT {
         notes.push(PlanNote::PoliciesQuota {
-            role: path(),
+            of: format!("role {}", path()),
             count: role.attached_policies(),
         });
     }

@@ -19,7 +19,7 @@ pub(super) struct Statement {
     pub effect: Effect,
     pub principal: Option<Principal>,
     pub actions: Vec<Action>,
-    pub resource: Option<AccountText>,
+    pub resources: Vec<AccountText>,
     pub conditions: Vec<Condition>,
 }
 
@@ -44,6 +44,7 @@ pub(super) enum Action {
     AssumeRole,
     AssumeRoleWithSaml,
     AssumeRoleWithWebIdentity,
+    GetFederationToken,
     SetSourceIdentity,
     TagSession,
 }
@@ -73,6 +74,7 @@ impl Action {
             Self::AssumeRole => "sts:AssumeRole",
             Self::AssumeRoleWithSaml => "sts:AssumeRoleWithSAML",
             Self::AssumeRoleWithWebIdentity => "sts:AssumeRoleWithWebIdentity",
+            Self::GetFederationToken => "sts:GetFederationToken",
             Self::SetSourceIdentity => "sts:SetSourceIdentity",
             Self::TagSession => "sts:TagSession",
         }
@@ -174,8 +176,11 @@ impl Statement {
         }
         let actions = self.actions.iter().map(|action| action.as_str().into());
         add("Action", Node::one_or_list(actions));
-        if let Some(resource) = &self.resource {
-            add("Resource", Node::text(resource.clone()));
+        if !self.resources.is_empty() {
+            add(
+                "Resource",
+                Node::one_or_list(self.resources.iter().cloned()),
+            );
         }
         if !self.conditions.is_empty() {
             add("Condition", conditions(&self.conditions));

@@ -71,6 +71,26 @@ pub enum PlanError {
         /// Number of managed policies.
         count: usize,
     },
+    /// Permission sets of an account without roles whose boundaries differ: its user has only one.
+    #[error(
+        "{account} has trust = \"federation-token\": its permission sets have different permissions boundaries, but its IAM user has only one"
+    )]
+    UserBoundaries {
+        /// Name of the account.
+        account: String,
+    },
+    /// The gateway's principal or a role of `via` assumes too many roles.
+    #[error(
+        "the policy with which {principal} assumes roles has {chars} characters; AWS accepts {max}"
+    )]
+    AssumesTooMany {
+        /// ARN of the principal.
+        principal: String,
+        /// Characters of the policy.
+        chars: usize,
+        /// Characters that AWS accepts.
+        max: usize,
+    },
     /// A trust policy that exceeds the highest quota.
     #[error("the trust policy of {role} has {chars} characters; AWS accepts {max}", max = limits::TRUST_POLICY_CHARS_MAX)]
     TrustTooLong {
@@ -86,7 +106,7 @@ impl PlanError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoGatewayPrincipal { .. } => {
-                "set --gateway-principal to the ARN of the role or user that the gateway runs as; `rolecalld check --online` prints whose credentials it has"
+                "set `gateway_principal` in [aws], or --gateway-principal, to the ARN of the role or user that the gateway runs as; `rolecalld check --online` prints whose credentials it has"
             }
             Self::NoSamlMetadata { .. } => {
                 "save https://…/saml/metadata of the gateway, and set --saml-metadata to the file"
@@ -102,8 +122,12 @@ impl PlanError {
             Self::StatementTooLong { .. } => "divide the statement into several",
             Self::TooManyPolicies { .. } => "use fewer managed_policies, or shorten inline_policy",
             Self::TrustTooLong { .. } => {
-                "use fewer permission sets or variants with this role, or trust the identity providers for fewer mail domains"
+                "use fewer permission sets or variants with this role, or trust the identity providers for fewer mail domains; for a role of `via`, give the accounts behind it the same external_id"
             }
+            Self::UserBoundaries { .. } => {
+                "give the permission sets of this account the same permissions_boundary"
+            }
+            Self::AssumesTooMany { .. } => "give permission sets the same `role`",
         }
     }
 }
@@ -113,22 +137,36 @@ impl PlanError {
 pub enum PlanNote {
     /// IAM accepts only issuers with HTTPS.
     IssuerNotHttps,
-    /// A role may do nothing.
+    /// A role or user may do nothing.
     NoPermissions {
-        /// Path and name of the role.
-        role: String,
+        /// `role` or `user`, with path and name.
+        of: String,
     },
-    /// An account whose trust is not supported.
-    NotGenerated {
+    /// A policy that permits to assume roles of every account, because the list of accounts would be too long.
+    AssumesInAllAccounts {
+        /// ARN of the principal.
+        principal: String,
+    },
+    /// Roles that accept every person for whom the identity provider issues a token.
+    EveryUserOfClient {
         /// Name of the account.
         account: String,
-        /// Its `trust`.
-        trust: &'static str,
+        /// `client_id` of the gateway at the provider.
+        client_id: String,
+    },
+    /// The roles of `via` and the policy of the gateway's principal are not generated.
+    NoGatewayPrincipal,
+    /// A SAML provider whose metadata is not known.
+    ProviderNotGenerated {
+        /// Name of the account.
+        account: String,
+        /// Name of the SAML provider.
+        name: String,
     },
     /// More managed policies than the default quota.
     PoliciesQuota {
-        /// Path and name of the role.
-        role: String,
+        /// `role` or `user`, with path and name.
+        of: String,
         /// Number of managed policies.
         count: usize,
     },
@@ -147,17 +185,28 @@ impl std::fmt::Display for PlanNote {
             Self::IssuerNotHttps => {
                 f.write_str("the issuer, which is public_url unless `url` is set in [issuer], does not use https: AWS does not accept it")
             }
-            Self::NoPermissions { role } => write!(
+            Self::NoPermissions { of } => write!(
                 f,
-                "the role {role} has no permissions: set managed_policies or inline_policy of its permission set"
+                "the {of} has no permissions: set managed_policies or inline_policy of its permission set"
             ),
-            Self::NotGenerated { account, trust } => write!(
+            Self::AssumesInAllAccounts { principal } => write!(
                 f,
-                "{account} is left out: this version does not generate the setup for trust = {trust:?}"
+                "{principal} may assume its roles in every account: a list of the accounts would be too long for a policy"
             ),
-            Self::PoliciesQuota { role, count } => write!(
+            Self::EveryUserOfClient { account, client_id } => write!(
                 f,
-                "the role {role} has {count} managed policies: raise the quota of IAM, which is {} by default",
+                "the roles in {account} accept the ID token of every person who uses the client {client_id}: AWS knows neither groups nor assignments"
+            ),
+            Self::NoGatewayPrincipal => f.write_str(
+                "the roles of `via`, and the permission of the gateway to assume roles, are not generated: set `gateway_principal` in [aws]",
+            ),
+            Self::ProviderNotGenerated { account, name } => write!(
+                f,
+                "the SAML provider {name} in {account} is not generated: set --provider-metadata {name}=FILE to its metadata, or create it yourself"
+            ),
+            Self::PoliciesQuota { of, count } => write!(
+                f,
+                "the {of} has {count} managed policies: raise the quota of IAM, which is {} by default",
                 limits::ROLE_MANAGED_POLICIES_DEFAULT
             ),
             Self::TrustQuota { role, chars } => write!(

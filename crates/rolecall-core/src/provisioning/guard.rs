@@ -57,7 +57,7 @@ fn unnamed_role_denied(sid: &'static str, of_issuer: Condition) -> Statement {
         effect: Effect::Deny,
         principal: Some(Principal::Everyone),
         actions: vec![Action::AssumeRoleWithWebIdentity],
-        resource: Some("*".into()),
+        resources: vec!["*".into()],
         conditions: vec![
             of_issuer,
             // The key is absent without the claim, not false.

@@ -1,4 +1,6 @@
-//! What a plan needs to know about the gateway besides its access policy.
+//! What a plan needs to know about the gateway besides its access policy, and what exists in AWS already.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
@@ -27,6 +29,61 @@ pub struct Installation<'a> {
     pub principal: Option<&'a GatewayPrincipal>,
     /// Metadata of the gateway as SAML provider, for `trust = "gateway-saml"`.
     pub saml_metadata: Option<&'a str>,
+    /// Metadata of identity providers, by the name of the SAML provider in IAM, for `trust = "provider-saml"`.
+    pub provider_metadata: Option<&'a BTreeMap<String, String>>,
+    /// What is not generated.
+    pub existing: Existing<'a>,
+}
+
+/// What exists in AWS already and is not generated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Existing<'a> {
+    /// Accounts that have the identity provider which their roles trust.
+    pub providers: ExistingProviders<'a>,
+    /// The roles of `via`, and the permission of the gateway's principal to assume roles.
+    pub gateway: bool,
+}
+
+/// Accounts that have an identity provider already.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum ExistingProviders<'a> {
+    /// None.
+    #[default]
+    Nowhere,
+    /// These.
+    In(&'a BTreeSet<AccountId>),
+    /// All.
+    Everywhere,
+}
+
+impl ExistingProviders<'_> {
+    /// Whether the account has it.
+    pub(super) fn contains(self, account: &AccountId) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::In(accounts) => accounts.contains(account),
+            Self::Everywhere => true,
+        }
+    }
+}
+
+impl<'a> Installation<'a> {
+    /// A gateway at its issuer, in partition `aws`, with the default settings, whose mail domains, principal and metadata are not known.
+    pub fn new(issuer: &'a Url, sts_region: &'a Region) -> Self {
+        Self {
+            issuer,
+            public_url: issuer,
+            partition: Partition::Aws,
+            role_claim: true,
+            sts_region,
+            signin_endpoint: None,
+            email_domains: &[],
+            principal: None,
+            saml_metadata: None,
+            provider_metadata: None,
+            existing: Existing::default(),
+        }
+    }
 }
 
 impl Installation<'_> {
@@ -72,6 +129,41 @@ text_newtype!(
     }
 );
 
+/// A kind of IAM principal with credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrincipalKind {
+    /// A role.
+    Role,
+    /// A user.
+    User,
+}
+
+impl GatewayPrincipal {
+    /// The partition of the principal.
+    pub fn partition(&self) -> Option<Partition> {
+        Partition::parse(self.as_str().split(':').nth(1)?)
+    }
+
+    /// The account of the principal.
+    pub fn account(&self) -> Option<AccountId> {
+        let account = self.as_str().split(':').nth(4)?;
+        AccountId::parse(account).ok()
+    }
+
+    /// Whether it is a role or a user.
+    pub fn kind(&self) -> PrincipalKind {
+        match self.as_str().contains(":role/") {
+            true => PrincipalKind::Role,
+            false => PrincipalKind::User,
+        }
+    }
+
+    /// The name without the path.
+    pub fn name(&self) -> &str {
+        self.as_str().rsplit('/').next().unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +174,15 @@ mod tests {
             "arn:aws:iam::999988887777:role/tools/rolecall-gateway",
             "arn:aws-cn:iam::999988887777:user/gateway",
         ] {
-            assert!(GatewayPrincipal::parse(good).is_ok(), "{good}");
+            let principal = GatewayPrincipal::parse(good).unwrap();
+            let is_role = principal.kind() == PrincipalKind::Role;
+            let name = if is_role {
+                "rolecall-gateway"
+            } else {
+                "gateway"
+            };
+            assert_eq!(principal.name(), name);
+            assert_eq!(principal.account(), AccountId::parse("999988887777").ok());
         }
         for bad in [
             "",

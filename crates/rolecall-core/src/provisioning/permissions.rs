@@ -2,7 +2,7 @@
 
 use super::document::{chars, document};
 use super::{AccountText, Node, PlanError};
-use crate::access::{Account, RolePermissions};
+use crate::access::{Account, PermissionSet, RolePermissions};
 use crate::aws::InlinePolicy;
 use crate::base::limits;
 
@@ -56,14 +56,62 @@ impl Permissions {
                 .as_ref()
                 .map(AccountText::policy_arn),
         };
-        match permissions.attached() {
+        permissions.within_quota(role)
+    }
+
+    fn within_quota(self, role: &str) -> Result<Self, PlanError> {
+        match self.attached() {
             count if count > limits::ROLE_MANAGED_POLICIES_MAX => Err(PlanError::TooManyPolicies {
                 role: role.to_owned(),
                 count,
             }),
-            _ => Ok(permissions),
+            _ => Ok(self),
         }
     }
+}
+
+/// What an IAM user may do that issues sessions of several permission sets: everything that one of them may do. A user has less
+/// room for inline policies than a role, so statements are in managed policies.
+pub(super) fn of_user(
+    sets: &[&PermissionSet],
+    account: &Account,
+    user: &str,
+) -> Result<Permissions, PlanError> {
+    let (mut managed, mut statements, mut boundary) = (Vec::new(), Vec::new(), None);
+    for set in sets {
+        let own = Permissions::new(&set.permissions, account, user)?;
+        for arn in own.managed {
+            if !managed.contains(&arn) {
+                managed.push(arn);
+            }
+        }
+        let inline = set.permissions.inline_policy.iter();
+        for statement in inline.flat_map(|policy| policy.statements()) {
+            let statement = Node::from(statement);
+            if !statements.contains(&statement) {
+                statements.push(statement);
+            }
+        }
+        match (&boundary, own.boundary) {
+            (None, of_set) => boundary = Some(of_set),
+            (Some(known), of_set) if *known == of_set => {}
+            (Some(_), _) => {
+                return Err(PlanError::UserBoundaries {
+                    account: account.name.to_string(),
+                });
+            }
+        }
+    }
+    let permissions = Permissions {
+        managed,
+        inline: None,
+        customer_managed: match statements.is_empty() {
+            true => Vec::new(),
+            false => distribute(statements, user)?,
+        },
+        boundary: boundary.flatten(),
+    };
+    permissions.within_quota(user)
 }
 
 /// A policy that is short enough to be inline, or several managed policies with its statements.
@@ -80,6 +128,14 @@ fn split(policy: &InlinePolicy, role: &str) -> Result<Split, PlanError> {
     if chars(&whole) <= limits::ROLE_INLINE_POLICIES_CHARS_MAX {
         return Ok(Split::Inline(whole));
     }
+    distribute(statements, role).map(Split::Managed)
+}
+
+/// Managed policies with these statements, in order.
+fn distribute(
+    statements: Vec<Node<AccountText>>,
+    role: &str,
+) -> Result<Vec<Node<AccountText>>, PlanError> {
     let mut policies = Vec::new();
     let mut current = Vec::new();
     for (number, statement) in (1..).zip(statements) {
@@ -98,5 +154,5 @@ fn split(policy: &InlinePolicy, role: &str) -> Result<Split, PlanError> {
         }
     }
     policies.push(document(current));
-    Ok(Split::Managed(policies))
+    Ok(policies)
 }

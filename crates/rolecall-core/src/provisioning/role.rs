@@ -82,6 +82,7 @@ pub struct RolePlan {
     description: String,
     permission_sets: Vec<String>,
     trust: PolicyDocument,
+    trust_chars: usize,
     max_session_seconds: u32,
     permissions: Permissions,
 }
@@ -99,10 +100,11 @@ impl RolePlan {
         let Some(trust) = trust_policy(account, installation, uses)? else {
             return Ok(None);
         };
-        if trust.chars() > limits::TRUST_POLICY_CHARS_MAX {
+        let trust_chars = trust.chars();
+        if trust_chars > limits::TRUST_POLICY_CHARS_MAX {
             return Err(PlanError::TrustTooLong {
                 role: arn.to_owned(),
-                chars: trust.chars(),
+                chars: trust_chars,
             });
         }
         let longest = uses.iter().map(|role_use| role_use.duration_max).max();
@@ -116,9 +118,30 @@ impl RolePlan {
                 None => format!("Rolecall: {}", path.name()),
             },
             trust,
+            trust_chars,
             max_session_seconds: longest.max(RoleSessionDuration::DEFAULT.seconds()),
             permissions: Permissions::new(shared_permissions(uses, arn)?, account, arn)?,
         }))
+    }
+
+    /// The plan of an intermediate role, which only assumes other roles.
+    pub(super) fn intermediate(
+        path: &RolePath,
+        trust: PolicyDocument,
+        permissions: &PolicyDocument,
+    ) -> Self {
+        Self {
+            path: path.clone(),
+            permission_sets: Vec::new(),
+            description: format!("Rolecall: intermediate role {}", path.name()),
+            trust_chars: trust.chars(),
+            trust,
+            max_session_seconds: RoleSessionDuration::DEFAULT.seconds(),
+            permissions: Permissions {
+                inline: Some(permissions.node()),
+                ..Permissions::default()
+            },
+        }
     }
 
     /// Path and name.
@@ -145,7 +168,7 @@ impl RolePlan {
         &self.description
     }
 
-    /// The permission sets and variants that use the role, as in the session tag.
+    /// The permission sets and variants that use the role, as in the session tag; none for a role of `via`.
     pub fn permission_sets(&self) -> &[String] {
         &self.permission_sets
     }
@@ -153,6 +176,11 @@ impl RolePlan {
     /// `AssumeRolePolicyDocument`
     pub fn trust(&self) -> &PolicyDocument {
         &self.trust
+    }
+
+    /// Characters of the trust policy that count against the quota of IAM.
+    pub(super) fn trust_chars(&self) -> usize {
+        self.trust_chars
     }
 
     /// `MaxSessionDuration` in seconds: 3,600 to 43,200.

@@ -10,7 +10,7 @@ use super::account::provider;
 use super::role::RoleUse;
 use super::{Installation, Plan, PlanError, PlanNote, ProviderPlan, RolePlan, plan, resource_name};
 use crate::access::{Account, AssignedRole, PermissionSetName, Policy, Trust};
-use crate::aws::{AccountId, RolePath};
+use crate::aws::{AccountId, Region, RolePath};
 
 /// Prefix of the names of StackSets.
 const PREFIX: &str = "rolecall";
@@ -42,7 +42,8 @@ pub enum StackSetContent {
 pub struct StackSets {
     /// By name; those of identity providers first.
     pub stack_sets: Vec<StackSetPlan>,
-    /// Names of accounts that are not part of a StackSet, because their trust has values of their own.
+    /// Names of accounts that are not part of a StackSet, because their trust has values of their own; IDs of those that only have
+    /// roles of `via` or the gateway's principal.
     pub left_out: Vec<String>,
     /// As of [`Plan`].
     pub notes: BTreeSet<PlanNote>,
@@ -57,6 +58,14 @@ enum Family {
     Saml {
         provider: String,
         recipient: Option<String>,
+    },
+    ProviderOidc {
+        issuer: String,
+        client_id: String,
+    },
+    ProviderSaml {
+        provider: String,
+        region: Option<String>,
     },
 }
 
@@ -74,10 +83,15 @@ impl Family {
                     (None, None) => None,
                 },
             }),
-            Trust::Caller(_)
-            | Trust::ProviderSaml(_)
-            | Trust::ProviderOidc(_)
-            | Trust::FederationToken(_) => None,
+            Trust::ProviderSaml(arn) => Some(Self::ProviderSaml {
+                provider: arn.name().to_owned(),
+                region: account.sts_region.as_ref().map(Region::to_string),
+            }),
+            Trust::ProviderOidc(provider) => Some(Self::ProviderOidc {
+                issuer: provider.issuer.clone(),
+                client_id: provider.client_id.clone(),
+            }),
+            Trust::Caller(_) | Trust::FederationToken(_) => None,
         }
     }
 
@@ -85,7 +99,10 @@ impl Family {
     fn prefix(&self, first: &Account) -> String {
         match self {
             Self::Oidc { .. } if first.audience.is_none() => PREFIX.to_owned(),
-            Self::Oidc { .. } | Self::Saml { .. } => {
+            Self::Oidc { .. }
+            | Self::Saml { .. }
+            | Self::ProviderOidc { .. }
+            | Self::ProviderSaml { .. } => {
                 format!("{PREFIX}-{}", resource_name(&format!("{self:?}")))
             }
         }
@@ -102,9 +119,11 @@ pub fn stack_sets(
     without: Option<&AccountId>,
 ) -> Result<StackSets, BTreeSet<PlanError>> {
     // Every role is checked in each of its accounts.
-    let Plan { notes, .. } = plan(policy, installation, None)?;
-    let (stack_sets, left_out) =
+    let Plan { notes, accounts } = plan(policy, installation, None)?;
+    let (stack_sets, mut left_out) =
         shared(policy, installation, without).map_err(|error| BTreeSet::from([error]))?;
+    let unlisted = accounts.iter().filter(|account| account.name.is_none());
+    left_out.extend(unlisted.map(|account| account.id.to_string()));
     Ok(StackSets {
         stack_sets,
         left_out,
@@ -136,10 +155,18 @@ fn shared(
             continue;
         };
         let prefix = family.prefix(first);
-        let provider = provider(first, installation)?.map(|plan| StackSetPlan {
+        let existing = installation.existing.providers;
+        let without = assigned
+            .iter()
+            .filter(|role| !existing.contains(&role.account.id));
+        let without: Vec<AssignedRole<'_>> = without.copied().collect();
+        let missing = without
+            .first()
+            .map(|role| provider(role.account, installation));
+        let provider = missing.transpose()?.flatten().map(|plan| StackSetPlan {
             name: format!("{prefix}-provider"),
             content: StackSetContent::Provider(plan),
-            accounts: ids(&assigned),
+            accounts: ids(&without),
             provider: None,
         });
         let provider_name = provider.as_ref().map(|provider| provider.name.clone());

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use super::document::{Action, Condition, Effect, Operator, PolicyDocument, Principal, Statement};
 use super::role::RoleUse;
 use super::{AccountText, Installation, PlanError};
-use crate::access::{ACCOUNT_TAG, Account, CallerTrust, GatewaySaml, PERMISSION_SET_TAG, Trust};
-use crate::aws::Recipient;
+use crate::access::{
+    ACCOUNT_TAG, Account, CallerTrust, GatewaySaml, PERMISSION_SET_TAG, ProviderOidc, Trust,
+};
+use crate::aws::{Recipient, SamlProviderArn};
 
 /// Prefix of the condition keys for tags of the request.
 const REQUEST_TAG: &str = "aws:RequestTag/";
@@ -18,25 +20,69 @@ const REQUESTED_SOURCE_IDENTITY: &str = "sts:SourceIdentity";
 /// The source identity of the session that makes the request.
 const SOURCE_IDENTITY: &str = "aws:SourceIdentity";
 
-/// What convinces the roles of an account; `None` if it has no roles, or if they trust an identity provider other than the
-/// gateway.
+/// The issuer that IAM knows without an OIDC provider.
+pub(super) const GOOGLE: &str = "accounts.google.com";
+
+/// What convinces the roles of an account.
 struct Proof {
     principal: Principal,
     action: Action,
     conditions: Vec<Condition>,
-    tag_prefix: &'static str,
-    source_identity_key: &'static str,
+    session: SessionKeys,
 }
 
-/// Whether the roles of an account can be generated.
-pub(super) fn is_supported(trust: &Trust) -> bool {
-    match trust {
-        Trust::GatewayOidc | Trust::GatewaySaml(_) | Trust::Caller(_) => true,
-        Trust::ProviderSaml(_) | Trust::ProviderOidc(_) | Trust::FederationToken(_) => false,
+/// What a role can require of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SessionKeys {
+    /// Tags and source identity that the request sets.
+    OfRequest,
+    /// Tags and source identity of the session that makes the request.
+    OfPrincipal,
+    /// The source identity that the request sets. Tags are not those of the gateway.
+    SourceIdentity,
+    /// Nothing: neither tags nor source identity are those of the gateway.
+    Nothing,
+}
+
+impl SessionKeys {
+    /// Prefix of the condition keys of session tags.
+    pub fn tag_prefix(self) -> Option<&'static str> {
+        match self {
+            Self::OfRequest => Some(REQUEST_TAG),
+            Self::OfPrincipal => Some(PRINCIPAL_TAG),
+            Self::SourceIdentity | Self::Nothing => None,
+        }
+    }
+
+    /// Condition key of the source identity.
+    pub fn source_identity(self) -> Option<&'static str> {
+        match self {
+            Self::OfRequest | Self::SourceIdentity => Some(REQUESTED_SOURCE_IDENTITY),
+            Self::OfPrincipal => Some(SOURCE_IDENTITY),
+            Self::Nothing => None,
+        }
     }
 }
 
-/// The trust policy of a role; `None` if the account is not [supported](is_supported).
+/// Names of permission sets, by the patterns of their source identities: those with the same patterns share a statement.
+pub(super) type NamesBySource = BTreeMap<Option<Vec<String>>, Vec<String>>;
+
+/// The names of the permission sets that use a role.
+pub(super) fn names_by_source(
+    uses: &[RoleUse<'_>],
+    installation: &Installation<'_>,
+) -> NamesBySource {
+    let mut names_by_source = NamesBySource::new();
+    for role_use in uses {
+        let template = role_use.permission_set.source_identity.as_ref();
+        let patterns = template.map(|template| template.patterns(installation.email_domains));
+        let names = names_by_source.entry(patterns).or_default();
+        names.extend(role_use.names());
+    }
+    names_by_source
+}
+
+/// The trust policy of a role; `None` if the account has no roles.
 pub(super) fn trust_policy(
     account: &Account,
     installation: &Installation<'_>,
@@ -45,18 +91,14 @@ pub(super) fn trust_policy(
     let Some(proof) = Proof::of(account, installation)? else {
         return Ok(None);
     };
-    // Permission sets with the same source identity share a statement.
-    let mut names_by_source: BTreeMap<Option<Vec<String>>, Vec<String>> = BTreeMap::new();
-    for role_use in uses {
-        let template = role_use.permission_set.source_identity.as_ref();
-        let patterns = template.map(|template| template.patterns(installation.email_domains));
-        let names = names_by_source.entry(patterns).or_default();
-        names.extend(role_use.names());
+    let mut statements: Vec<Statement> = Vec::new();
+    for (source, names) in names_by_source(uses, installation) {
+        let statement = proof.statement(names, source);
+        if !statements.contains(&statement) {
+            statements.push(statement);
+        }
     }
-    let statements = names_by_source
-        .into_iter()
-        .map(|(source, names)| proof.statement(names, source));
-    Ok(Some(PolicyDocument::new(statements.collect())))
+    Ok(Some(PolicyDocument::new(statements)))
 }
 
 impl Proof {
@@ -65,7 +107,56 @@ impl Proof {
             Trust::GatewayOidc => Ok(Some(Self::token(account, installation))),
             Trust::GatewaySaml(saml) => Self::saml(account, saml, installation).map(Some),
             Trust::Caller(caller) => Self::caller(account, caller, installation).map(Some),
-            Trust::ProviderSaml(_) | Trust::ProviderOidc(_) | Trust::FederationToken(_) => Ok(None),
+            Trust::ProviderOidc(provider) => Ok(Some(Self::id_token(provider, installation))),
+            Trust::ProviderSaml(arn) => Ok(Some(Self::provider_saml(account, arn, installation))),
+            Trust::FederationToken(_) => Ok(None),
+        }
+    }
+
+    /// An ID token of the identity provider, of which IAM compares only the client.
+    fn id_token(provider: &ProviderOidc, installation: &Installation<'_>) -> Self {
+        let name = provider.condition_prefix();
+        let principal = match name {
+            GOOGLE => AccountText::from(GOOGLE),
+            _ => AccountText::around_account_id(
+                format!("arn:{}:iam::", installation.partition),
+                format!(":oidc-provider/{name}"),
+            ),
+        };
+        Self {
+            principal: Principal::Federated(principal),
+            action: Action::AssumeRoleWithWebIdentity,
+            conditions: vec![Condition::one(
+                Operator::StringEquals,
+                format!("{name}:aud"),
+                provider.client_id.as_str(),
+            )],
+            session: SessionKeys::Nothing,
+        }
+    }
+
+    /// A SAML response that the identity provider issues for AWS, for the sign-in endpoint of the partition or of the Region.
+    fn provider_saml(
+        account: &Account,
+        arn: &SamlProviderArn,
+        installation: &Installation<'_>,
+    ) -> Self {
+        let partition = installation.partition;
+        let global = format!("https://{}/saml", partition.sign_in_domain());
+        let region = account.sts_region.as_ref();
+        let regional = Recipient::of(partition, region.unwrap_or(installation.sts_region));
+        let regional = regional.map(|recipient| recipient.to_string());
+        let regional = regional.filter(|recipient| *recipient != global);
+        let (before, after) = arn.around_account();
+        Self {
+            principal: Principal::Federated(AccountText::around_account_id(before, after)),
+            action: Action::AssumeRoleWithSaml,
+            conditions: vec![Condition::any(
+                Operator::StringEquals,
+                "SAML:aud",
+                std::iter::once(global).chain(regional),
+            )],
+            session: SessionKeys::SourceIdentity,
         }
     }
 
@@ -85,8 +176,7 @@ impl Proof {
             principal: Principal::Federated(AccountText::around_account_id(before, after)),
             action: Action::AssumeRoleWithWebIdentity,
             conditions,
-            tag_prefix: REQUEST_TAG,
-            source_identity_key: REQUESTED_SOURCE_IDENTITY,
+            session: SessionKeys::OfRequest,
         }
     }
 
@@ -115,8 +205,7 @@ impl Proof {
                 Condition::one(Operator::StringEquals, "SAML:aud", recipient.to_string()),
                 Condition::one(Operator::StringEquals, "SAML:iss", entity_id),
             ],
-            tag_prefix: REQUEST_TAG,
-            source_identity_key: REQUESTED_SOURCE_IDENTITY,
+            session: SessionKeys::OfRequest,
         })
     }
 
@@ -132,8 +221,7 @@ impl Proof {
                 principal: Principal::Aws(hop.as_str().into()),
                 action: Action::AssumeRole,
                 conditions: Vec::new(),
-                tag_prefix: PRINCIPAL_TAG,
-                source_identity_key: SOURCE_IDENTITY,
+                session: SessionKeys::OfPrincipal,
             });
         }
         let principal = installation
@@ -149,27 +237,24 @@ impl Proof {
             principal: Principal::Aws(principal.as_str().into()),
             action: Action::AssumeRole,
             conditions: external_id.into_iter().collect(),
-            tag_prefix: REQUEST_TAG,
-            source_identity_key: REQUESTED_SOURCE_IDENTITY,
+            session: SessionKeys::OfRequest,
         })
     }
 
     /// The statement for the permission sets with these names and one of these source identities.
     fn statement(&self, names: Vec<String>, source_identity: Option<Vec<String>>) -> Statement {
-        let tag = |name: &str| format!("{}{name}", self.tag_prefix);
-        let mut conditions = self.conditions.clone();
-        conditions.extend([
-            Condition::one(
-                Operator::StringEquals,
-                tag(ACCOUNT_TAG),
-                AccountText::account_id(),
-            ),
-            Condition::any(Operator::StringEquals, tag(PERMISSION_SET_TAG), names),
-        ]);
-        let mut actions = vec![self.action, Action::TagSession];
-        if let Some(patterns) = source_identity {
+        let (mut actions, mut conditions) = (vec![self.action], self.conditions.clone());
+        if let Some(prefix) = self.session.tag_prefix() {
+            let tag = |name: &str| format!("{prefix}{name}");
+            let account = AccountText::account_id();
+            actions.push(Action::TagSession);
+            conditions.extend([
+                Condition::one(Operator::StringEquals, tag(ACCOUNT_TAG), account),
+                Condition::any(Operator::StringEquals, tag(PERMISSION_SET_TAG), names),
+            ]);
+        }
+        if let Some((key, patterns)) = self.session.source_identity().zip(source_identity) {
             actions.push(Action::SetSourceIdentity);
-            let key = self.source_identity_key;
             conditions.push(Condition::any(Operator::StringLike, key, patterns));
         }
         Statement {
@@ -177,7 +262,7 @@ impl Proof {
             effect: Effect::Allow,
             principal: Some(self.principal.clone()),
             actions,
-            resource: None,
+            resources: Vec::new(),
             conditions,
         }
     }

@@ -1,7 +1,9 @@
 //! Plans of accounts: trust policies and roles.
 
 mod guard;
+mod intermediate;
 mod limits;
+mod providers;
 
 use std::collections::BTreeSet;
 
@@ -38,15 +40,11 @@ fn plan_at(
     let principal =
         GatewayPrincipal::parse("arn:aws:iam::999988887777:role/rolecall-gateway").unwrap();
     let mut installation = Installation {
-        issuer: &issuer,
         public_url: &public_url,
-        partition: Partition::Aws,
-        role_claim: true,
-        sts_region: &region,
-        signin_endpoint: None,
         email_domains: &domains,
         principal: Some(&principal),
         saml_metadata: Some("<EntityDescriptor/>"),
+        ..Installation::new(&issuer, &region)
     };
     with(&mut installation);
     plan(policy, &installation, None)
@@ -315,7 +313,8 @@ assignment = [
     let roles = plan.accounts.iter().map(|account| {
         let roles = account.roles.iter();
         let roles = roles.map(|role| (role.path().to_string(), role.max_session_seconds()));
-        (account.name.to_string(), roles.collect::<Vec<_>>())
+        let name = account.name.as_ref().map(ToString::to_string);
+        (name.unwrap_or_default(), roles.collect::<Vec<_>>())
     });
     let p = || ("P".to_owned(), 3_600);
     assert_eq!(

@@ -1,6 +1,8 @@
 //! Terraform reads generated configurations: its formatter has nothing to change, and expressions have the intended values.
 //!
-//! The AWS provider is a separate download that is not in any package registry, so expressions are evaluated as outputs.
+//! The AWS provider is a separate download that is not in any package registry. Without it, Terraform can neither validate nor plan
+//! resources of AWS, so expressions are evaluated as outputs, and a JSON Schema checks the arguments of resources. python-hcl2 parses
+//! the native syntax independently.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +14,7 @@ use rolecall_testkit::python;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{aws, configured};
+use super::{aws, configured, trusts};
 
 /// Arguments of resources, by address.
 type Arguments<T> = BTreeMap<String, T>;
@@ -53,7 +55,7 @@ fn expressions(hcl: &str) -> Result<Arguments<String>> {
         }
     }
     found.retain(|_, value| !value.trim_start_matches('[').starts_with("aws_iam_"));
-    ensure!(found.len() > 10, "{found:?}");
+    ensure!(found.len() >= 2, "{found:?}");
     Ok(found)
 }
 
@@ -99,6 +101,28 @@ fn parsed(value: &Value) -> Value {
         .unwrap_or_else(|| value.clone())
 }
 
+/// The configurations of all accounts of both policies: in the native syntax, and in JSON.
+fn configurations() -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for (folder, options) in [
+        (configured()?, &["--gateway-principal", super::PRINCIPAL]),
+        (trusts::configured()?, &trusts::METADATA),
+    ] {
+        for format in ["hcl", "json"] {
+            let arguments = ["terraform", "--out", "out", "--format", format];
+            let ran = aws(&folder, &[&arguments[..], options].concat())?;
+            ensure!(ran.code == 0, "{ran:?}");
+        }
+        for entry in fs::read_dir(folder.path().join("out"))? {
+            let module = entry?.path();
+            let read = |name| fs::read_to_string(module.join(name));
+            found.push((read("rolecall.tf")?, read("rolecall.tf.json")?));
+        }
+    }
+    ensure!(found.len() == 3 + trusts::ACCOUNTS.len());
+    Ok(found)
+}
+
 #[test]
 #[cfg_attr(
     not(target_arch = "x86_64"),
@@ -108,38 +132,145 @@ fn terraform_reads_both_syntaxes_in_the_same_way() -> Result<()> {
     let Some(_) = PYTHON_PEERS.path() else {
         return Ok(());
     };
-    let folder = configured()?;
-    let account = ["terraform", "--account", "payments-prod"];
-    let hcl = aws(&folder, &account)?.out;
-    let json = aws(&folder, &[&account[..], &["--format", "json"]].concat())?.out;
+    let (mut from_hcl, mut from_json) = (String::new(), serde_json::Map::new());
     let formatted = TempDir::new()?;
-    fs::write(formatted.path().join("rolecall.tf"), &hcl)?;
+    for (number, (hcl, json)) in configurations()?.into_iter().enumerate() {
+        fs::write(formatted.path().join(format!("{number}.tf")), &hcl)?;
+        // All in one run, because it is slow. Names of outputs are unique.
+        let name = |name: &str| format!("m{number}__{}", name.replace('.', "__"));
+        for (argument, value) in expressions(&hcl)? {
+            let argument = name(&argument);
+            from_hcl.push_str(&format!(
+                "output \"{argument}\" {{\n  value = {value}\n}}\n"
+            ));
+        }
+        for (argument, value) in values(&serde_json::from_str(&json)?)? {
+            from_json.insert(name(&argument), json!({ "value": value }));
+        }
+    }
     // It fails if it would change anything.
     terraform(formatted.path(), &["fmt", "-check", "-diff", "-no-color"])?;
-
-    let outputs = expressions(&hcl)?.into_iter().map(|(name, value)| {
-        format!(
-            "output \"{}\" {{\n  value = {value}\n}}\n",
-            name.replace('.', "__")
-        )
-    });
-    let from_hcl = evaluated("main.tf", &outputs.collect::<String>())?;
-    let outputs: BTreeMap<String, Value> = values(&serde_json::from_str(&json)?)?
-        .into_iter()
-        .map(|(name, value)| (name.replace('.', "__"), json!({ "value": value })))
-        .collect();
-    let from_json = evaluated("main.tf.json", &json!({ "output": outputs }).to_string())?;
-    ensure!(from_hcl.len() > 10);
+    let from_hcl = evaluated("main.tf", &from_hcl)?;
+    let from_json = evaluated("main.tf.json", &json!({ "output": from_json }).to_string())?;
+    ensure!(from_hcl.len() > 60, "{}", from_hcl.len());
     assert_eq!(from_hcl, from_json);
     let texts: Vec<String> = from_hcl.values().map(Value::to_string).collect();
     for expected in [
         r#""Build \"and\" run 100 %{services} for ${team}: it's Zoë's \\ role""#,
         r#""arn:aws:s3:::home-${aws:PrincipalTag/user}/*""#,
+        r#"${x} %{y} \"z\" \\ \n"#,
     ] {
         ensure!(
             texts.iter().any(|text| text.contains(expected)),
             "{expected}: {texts:#?}"
         );
+    }
+    Ok(())
+}
+
+/// An argument in the native syntax, as python-hcl2 reads it, and in JSON. An expression with `jsonencode` is a string there, and
+/// addresses of other resources are no templates.
+fn is_same(hcl: &Value, json: &Value) -> bool {
+    let text = hcl.as_str().unwrap_or_default();
+    if text.starts_with("${jsonencode(") {
+        return json.as_str().is_some_and(|text| text.starts_with('{'));
+    }
+    let addresses = |value: &Value| -> Option<Vec<String>> {
+        let items = value.as_array()?.iter();
+        items
+            .map(|item| {
+                Some(
+                    item.as_str()?
+                        .trim_start_matches("${")
+                        .trim_end_matches('}')
+                        .to_owned(),
+                )
+            })
+            .collect()
+    };
+    hcl == json || (addresses(hcl).is_some() && addresses(hcl) == addresses(json))
+}
+
+#[test]
+fn python_hcl2_reads_what_the_json_syntax_contains() -> Result<()> {
+    let Some(_) = PYTHON_PEERS.path() else {
+        return Ok(());
+    };
+    let folder = TempDir::new()?;
+    for (hcl, json) in configurations()? {
+        let file = folder.path().join("rolecall.tf");
+        fs::write(&file, &hcl)?;
+        let output = python::script("hcl.py")?.arg(file).output()?;
+        ensure!(
+            output.status.success(),
+            "{hcl}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let parsed: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>> =
+            serde_json::from_slice(&output.stdout)?;
+        let json: Value = serde_json::from_str(&json)?;
+        let expected: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>> =
+            serde_json::from_value(json["resource"].clone())?;
+        let names = |resources: &BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>| {
+            let kinds = resources.iter();
+            let names = kinds.flat_map(|(kind, named)| {
+                named.iter().map(move |(name, arguments)| {
+                    (
+                        format!("{kind}.{name}"),
+                        arguments.keys().cloned().collect::<Vec<_>>(),
+                    )
+                })
+            });
+            names.collect::<BTreeMap<String, Vec<String>>>()
+        };
+        assert_eq!(names(&parsed), names(&expected));
+        for (kind, named) in &expected {
+            for (name, arguments) in named {
+                for (argument, value) in arguments {
+                    let read = &parsed[kind][name][argument];
+                    ensure!(
+                        is_same(read, value),
+                        "{kind}.{name}.{argument}: {read} {value}"
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn json_syntax_is_valid_for_its_schema() -> Result<()> {
+    let Some(_) = PYTHON_PEERS.path() else {
+        return Ok(());
+    };
+    let schema =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/python/terraform.schema.json");
+    let folder = TempDir::new()?;
+    let validate = |text: &str| -> Result<(bool, String)> {
+        let file = folder.path().join("rolecall.tf.json");
+        fs::write(&file, text)?;
+        let output = python::script("json_schema.py")?
+            .arg(&schema)
+            .arg(file)
+            .output()?;
+        let text = String::from_utf8([output.stdout, output.stderr].concat())?;
+        Ok((output.status.success(), text))
+    };
+    for (_, json) in configurations()? {
+        let (valid, output) = validate(&json)?;
+        ensure!(valid, "{output}");
+        // It also rejects.
+        for (from, to) in [
+            ("\"name\":", "\"nme\":"),
+            ("\"resource\":", "\"resources\":"),
+            ("hashicorp/aws", "hashicorp/google"),
+            ("arn:aws:iam::aws:", "aws:"),
+        ] {
+            let wrong = json.replace(from, to);
+            let (valid, output) = validate(&wrong)?;
+            ensure!(wrong == json || !valid, "{from}: {output}");
+        }
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::aws::{AccountId, Partition, Region};
+use rolecall_core::aws::{AccountId, Region};
 use rolecall_core::drift::{Model, Observed, ObservedSamlProvider, Report, compare};
 use rolecall_core::identity::EmailDomain;
 use rolecall_core::provisioning::{
-    AccountPlan, GatewayPrincipal, Installation, ProviderPlan, RolePlan, plan,
+    AccountPlan, Existing, GatewayPrincipal, Installation, ProviderPlan, RolePlan, plan,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -49,15 +49,14 @@ impl Fixture {
         let principal = GatewayPrincipal::parse("arn:aws:iam::999988887777:role/rolecall-gateway");
         let principal = principal.unwrap();
         let installation = Installation {
-            public_url: &issuer,
-            issuer: &issuer,
-            partition: Partition::Aws,
-            role_claim: true,
-            sts_region: &region,
-            signin_endpoint: None,
             email_domains: &domains,
             principal: Some(&principal),
             saml_metadata: Some("<EntityDescriptor/>"),
+            existing: Existing {
+                gateway: true,
+                ..Existing::default()
+            },
+            ..Installation::new(&issuer, &region)
         };
         let plan = plan(&policy, &installation, None).unwrap();
         use_(&Model {

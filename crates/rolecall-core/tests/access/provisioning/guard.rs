@@ -11,17 +11,7 @@ fn resource_control_policy_concerns_this_issuer_only() {
         Url::parse("https://sso.example.com").unwrap(),
         Region::parse("eu-west-1").unwrap(),
     );
-    let installation = Installation {
-        issuer: &issuer,
-        public_url: &issuer,
-        partition: Partition::Aws,
-        role_claim: true,
-        sts_region: &region,
-        signin_endpoint: None,
-        email_domains: &[],
-        principal: None,
-        saml_metadata: None,
-    };
+    let installation = Installation::new(&issuer, &region);
     let document = resource_control_policy(&installation).unwrap();
     let account = AccountId::parse("111122223333").unwrap();
     let value: Value = serde_json::from_str(&document.node().fill(&account).compact()).unwrap();

@@ -106,7 +106,7 @@ fn long_inline_policies_become_managed_policies() {
             assert_eq!(all.collect::<Vec<_>>(), statements);
         }
         let quota = plan.notes.contains(&PlanNote::PoliciesQuota {
-            role: "P".to_owned(),
+            of: "role P".to_owned(),
             count: managed,
         });
         assert_eq!(quota, managed > 10, "{:?}", plan.notes);
@@ -136,7 +136,7 @@ fn notes_name_what_an_administrator_must_do() {
             &*provider,
             managed,
             https,
-            "one is left out: this version does not generate the setup for trust = \"provider-saml\"",
+            "the SAML provider rolecall in one is not generated",
         ),
     ] {
         let found = notes(&one_role(keys, set), issuer);
