@@ -12,6 +12,7 @@ mod figures;
 mod flood;
 mod floor;
 mod gateway;
+mod generate;
 mod http;
 mod load;
 mod memory;
@@ -64,6 +65,8 @@ enum Measure {
     Diff,
     /// Proof for AWS: token or SAML response
     Proof,
+    /// Templates that `rolecalld aws` generates
+    Generate,
     /// Time from start to ready
     Startup,
     /// Portal page
@@ -90,7 +93,12 @@ impl Bench {
         let in_this_process = |measure: &Measure| {
             matches!(
                 measure,
-                Measure::Policy | Measure::Diff | Measure::Proof | Measure::Saml | Measure::Trail
+                Measure::Policy
+                    | Measure::Diff
+                    | Measure::Proof
+                    | Measure::Generate
+                    | Measure::Saml
+                    | Measure::Trail
             )
         };
         self.only.is_empty() || !self.only.iter().all(in_this_process)
@@ -204,6 +212,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     }
     if selected(Measure::Proof) {
         rows.extend(proof::measure(effort).await?);
+    }
+    if selected(Measure::Generate) {
+        rows.extend(generate::measure(effort)?);
     }
     if selected(Measure::Saml) {
         rows.extend(saml::measure(effort).await?);
