@@ -110,7 +110,6 @@ fn metadata() -> String {
 #[test]
 fn every_trust_type_has_a_template() -> Result<()> {
     for (document, operation, resource) in [
-        ("README.md", "AssumeRoleWithWebIdentity", "OIDCProvider"),
         ("docs/operations.md", "AssumeRoleWithSAML", "SAMLProvider"),
         ("docs/saml.md", "AssumeRoleWithSAML", "SAMLProvider"),
         ("docs/sts.md", "AssumeRoleWithWebIdentity", "OIDCProvider"),
