@@ -12,6 +12,7 @@ use rolecalld::world::SystemEntropy;
 
 use crate::files::write_secret;
 use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use crate::seed_aws::gateway_principal;
 use crate::settings::TestStackSettings;
 
 /// Addresses of the other parts of the stack.
@@ -68,6 +69,7 @@ fn text(settings: &TestStackSettings, endpoints: &Endpoints<'_>) -> String {
     let issuer_url = settings.issuer_url.as_ref();
     let issuer_url = issuer_url.map_or_else(String::new, |url| format!("url = \"{url}\""));
     let (partition, regions) = (settings.partition.name(), settings.partition.regions());
+    let principal = gateway_principal(settings.partition);
     let (region, fallback_regions) = regions.split_first().unwrap_or((&"", &[]));
     format!(
         r#"public_url = "{public_url}"
@@ -96,6 +98,7 @@ partition = "{partition}"
 sts_region = "{region}"
 sts_fallback_regions = {fallback_regions:?}
 endpoints = {{ sts = "{sts}", signin = "{aws}" }}
+gateway_principal = "{principal}"
 
 [portal]
 contact = "platform@example.com"

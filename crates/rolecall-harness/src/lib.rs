@@ -4,6 +4,7 @@
 //! [`TestStack`] starts all parts. There is no network traffic beyond loopback, and all data is deleted when the stack is dropped.
 
 mod audit_trail;
+mod aws_application;
 mod clock;
 mod configuration;
 mod files;
@@ -13,7 +14,6 @@ mod saml;
 pub mod saml_verifier;
 pub mod sample_data;
 mod seed_aws;
-mod seed_trust;
 mod settings;
 mod stack;
 mod terminal;

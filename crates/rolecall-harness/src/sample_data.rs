@@ -10,9 +10,6 @@ pub const PROVIDER_ID: &str = "example";
 /// ID of the SAML provider in the gateway's configuration.
 pub const SAML_PROVIDER_ID: &str = "corporate";
 
-/// Name of the gateway as a SAML provider in all accounts.
-pub const SAML_PROVIDER: &str = "rolecall";
-
 /// An account of the sample data.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleAccount {
@@ -132,6 +129,7 @@ console = "saml-post"
 name = "Administrator"
 description = "Full access for one hour"
 role = "rolecall/Administrator"
+managed_policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]
 session_duration = "1h"
 source_identity = "{email}"
 
@@ -139,6 +137,7 @@ source_identity = "{email}"
 name = "Developer"
 description = "Development access"
 role = "rolecall/Developer"
+managed_policies = ["arn:aws:iam::aws:policy/PowerUserAccess"]
 session_duration = "4h"
 destination = "https://console.aws.amazon.com/cloudwatch/"
 session_tags = { user = "{email}" }
@@ -149,6 +148,7 @@ variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess
 name = "ReadOnly"
 description = "Read-only access"
 role = "rolecall/ReadOnly"
+managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
 session_duration = "8h"
 policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
 source_identity = "{email}"
@@ -238,6 +238,7 @@ name = "Auditor"
 description = "Read access to security settings"
 session_duration = "2h"
 policy_arns = ["arn:aws:iam::aws:policy/SecurityAudit"]
+managed_policies = ["arn:aws:iam::aws:policy/SecurityAudit"]
 
 [[assignment]]
 id = "data-developers"

@@ -1,89 +1,95 @@
-//! Accounts of the AWS emulator. Each trusts the gateway as an OIDC provider and as a SAML provider, and has the roles that the
-//! gateway issues. The access policy determines which trust is used.
+//! The AWS emulator is set up as an administrator sets up AWS: with the CloudFormation templates that `rolecalld aws
+//! cloudformation` generates from the configuration of the stack, and with access keys for the IAM users.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::Context as _;
-use rolecall_core::aws::Region;
-use rolecall_testkit::aws::{Aws, Partition, Role};
-use rolecalld::aws::keys::KeyDirectory;
-use rolecalld::aws::{AwsSettings, ResponseIssuer};
-use rolecalld::world::SystemEntropy;
+use aws_credential_types::Credentials;
+use rolecall_core::provisioning::{self, AccountPlan, Installation};
+use rolecall_testkit::aws::{AccessKey, Aws, Deployed, Partition};
+use rolecalld::aws::OwnCredentials;
+use rolecalld::config;
+use rolecalld::provisioning::cloudformation::{self, Delivery};
 
 use crate::clock::TestClock;
-use crate::sample_data::{ACCOUNTS, SAML_PROVIDER, SampleAccount};
+use crate::files::write_secret;
+use crate::sample_data::{FEDERATION_TOKEN, FEDERATION_TOKEN_FILES, GATEWAY_ACCOUNT};
 
-/// The permission sets with a role in every account.
-pub(crate) const PERMISSION_SETS: [&str; 3] = ["Administrator", "Developer", "ReadOnly"];
-/// `MaxSessionDuration` of the roles. The permission sets use less.
-pub(crate) const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
+/// Name of the gateway's IAM user.
+const GATEWAY_USER: &str = "rolecall-gateway";
 
-/// The tag `rolecall:permission-set` of sessions of a permission set, with and without a variant.
-pub(crate) fn permission_set_names(permission_set: &str) -> [String; 2] {
-    [permission_set.to_owned(), format!("{permission_set}@*")]
+/// `[aws] gateway_principal`: ARN of the gateway's IAM user.
+pub(crate) fn gateway_principal(partition: Partition) -> String {
+    let partition = partition.name();
+    format!("arn:{partition}:iam::{GATEWAY_ACCOUNT}:user/{GATEWAY_USER}")
 }
 
-/// Registers the gateway in every account and creates the roles that it issues.
-pub(crate) fn seed_aws(
+/// Creates the IAM user of the gateway, and returns its access key.
+pub(crate) fn create_gateway_user(aws: &Aws, clock: TestClock) -> anyhow::Result<OwnCredentials> {
+    let user = aws.account(GATEWAY_ACCOUNT)?.user(GATEWAY_USER)?;
+    let AccessKey {
+        access_key_id,
+        secret_access_key,
+        ..
+    } = user;
+    let key = Credentials::new(
+        access_key_id,
+        secret_access_key,
+        None,
+        None,
+        "rolecall-harness",
+    );
+    Ok(OwnCredentials::provided(key, std::sync::Arc::new(clock)))
+}
+
+/// Deploys the generated templates of all accounts, in place of those that were deployed before. `provider_metadata` is the metadata
+/// of SAML providers, by their names in IAM.
+///
+/// The access key of the account without roles is written to the files that the sample data names. A configuration that cannot be
+/// read is reported by the gateway.
+pub(crate) fn deploy(
     aws: &Aws,
-    issuer: &str,
-    keys: KeyDirectory,
-    clock: TestClock,
+    config: &Path,
+    provider_metadata: &BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
-    let saml = ResponseIssuer::open(
-        issuer,
-        keys,
-        AwsSettings {
-            partition: rolecall_core::aws::Partition::Aws,
-            role_claim: true,
-            sts_region: Region::parse("eu-west-1")?,
-            sts_fallback_regions: Vec::new(),
-            sts_endpoint: None,
-            signin_endpoint: Some(aws.url().parse()?),
-        },
-        Arc::new(clock),
-        Arc::new(SystemEntropy),
-    )?;
-    let metadata = saml.metadata().context("there is a key for SAML")?.body;
-    let host = issuer
-        .trim_start_matches("https://")
-        .trim_start_matches("http://");
-    for SampleAccount { id, .. } in ACCOUNTS {
-        let account = aws.account(id)?;
-        let oidc = account.oidc_provider(issuer, &["sts.amazonaws.com"])?;
-        let by_saml = account.saml_provider(SAML_PROVIDER, &metadata)?;
-        for permission_set in PERMISSION_SETS {
-            let statement = |provider: &str, action: &str, (key, value): (String, String)| {
-                serde_json::json!({
-                    "Effect": "Allow",
-                    "Principal": { "Federated": provider },
-                    "Action": [action, "sts:TagSession", "sts:SetSourceIdentity"],
-                    "Condition": {
-                        "StringEquals": { key: value, "aws:RequestTag/rolecall:account": id },
-                        "StringLike": { "aws:RequestTag/rolecall:permission-set": permission_set_names(permission_set), "sts:SourceIdentity": "*@example.com" },
-                    },
-                })
-            };
-            let mut by_token = statement(
-                &oidc,
-                "sts:AssumeRoleWithWebIdentity",
-                (format!("{host}:aud"), "sts.amazonaws.com".to_owned()),
-            );
-            // Elsewhere the gateway does not send the claim by default.
-            if aws.partition() == Partition::Aws {
-                by_token["Condition"]["Bool"] =
-                    serde_json::json!({ "sts:RoleAuthorizedByIdp": "true" });
-            }
-            let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [
-                by_token,
-                statement(&by_saml, "sts:AssumeRoleWithSAML", ("SAML:aud".to_owned(), format!("{}/saml", aws.url()))),
-            ] });
-            account.role(
-                &format!("rolecall/{permission_set}"),
-                Role::with_trust_policy(trust).with_max_session_duration(ROLE_SESSION_MAX),
-            )?;
+    let Ok(loaded) = config::load_offline(config, &[]) else {
+        return Ok(());
+    };
+    let settings = &loaded.settings;
+    let domains = settings.access.email_domains();
+    let saml_metadata = settings.saml_metadata();
+    let installation = Installation {
+        email_domains: &domains,
+        saml_metadata: saml_metadata.as_deref(),
+        provider_metadata: Some(provider_metadata),
+        ..settings.installation()
+    };
+    let plan = provisioning::plan(&loaded.access.policy, &installation, None)
+        .map_err(|errors| anyhow::anyhow!("nothing can be generated: {errors:?}"))?;
+    for account in &plan.accounts {
+        let deployed = deploy_account(aws, account)?;
+        if account.id.as_str() == FEDERATION_TOKEN.id
+            && let Some(key) = deployed.users.first()
+        {
+            let folder = config.parent().unwrap_or(Path::new("."));
+            let [id, secret] = FEDERATION_TOKEN_FILES;
+            write_secret(&folder.join(id), key.access_key_id.as_bytes())?;
+            write_secret(&folder.join(secret), key.secret_access_key.as_bytes())?;
         }
     }
     Ok(())
+}
+
+fn deploy_account(aws: &Aws, plan: &AccountPlan) -> anyhow::Result<Deployed> {
+    let account = aws.account(plan.id.as_str())?;
+    let mut all = Deployed::default();
+    let templates = cloudformation::templates(plan, Delivery::Inline)?;
+    for (number, template) in (1..).zip(templates) {
+        let number: usize = number;
+        let Deployed { roles, users } =
+            account.deploy(&format!("rolecall-{number}"), &template, &[])?;
+        all.roles.extend(roles);
+        all.users.extend(users);
+    }
+    Ok(all)
 }

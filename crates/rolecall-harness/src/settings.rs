@@ -11,7 +11,7 @@ use rolecalld::aws::OwnCredentials;
 use crate::saml::SamlStackSettings;
 use crate::sample_data::{ACCESS_POLICY, access_policy_with_every_trust};
 
-/// Configures the AWS emulator before the gateway starts, and writes files that the configuration names to the directory. Returns
+/// Configures the AWS emulator before the gateway starts, in place of generated templates, and writes files that the configuration names to the directory. Returns
 /// the AWS credentials of the gateway itself, if it has any.
 pub type PrepareAws = Box<dyn FnOnce(&Aws, &Path) -> anyhow::Result<Option<OwnCredentials>> + Send>;
 
@@ -60,7 +60,7 @@ pub struct TestStackSettings {
     pub requests_kept: usize,
     /// Partition of the AWS emulator and of the gateway.
     pub partition: Partition,
-    /// Additional configuration of the AWS emulator, if any.
+    /// Configuration of the AWS emulator that replaces the generated one, if any.
     pub prepare_aws: Option<PrepareAws>,
 }
 

@@ -1,5 +1,6 @@
 //! [`TestStack`]: starts the providers and AWS, writes a configuration for them, and starts the gateway with it.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,14 +14,14 @@ use rolecall_testkit::saml::SamlProvider;
 use rolecalld::aws::OwnCredentials;
 use tempfile::TempDir;
 
+use crate::aws_application;
 use crate::clock::TestClock;
 use crate::configuration::{self, Endpoints};
 use crate::gateway_keys;
 use crate::replica::Replica;
 use crate::saml;
-use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
-use crate::seed_aws::seed_aws;
-use crate::seed_trust::{register_aws, register_provider, seed_callers};
+use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID, SAML_PROVIDER_ID};
+use crate::seed_aws;
 use crate::settings::TestStackSettings;
 
 /// A running gateway with everything that it talks to. Dropping the stack stops all parts.
@@ -39,6 +40,8 @@ pub struct TestStack {
     authority: Option<Vec<u8>>,
     own_credentials: Option<OwnCredentials>,
     store_operation_max: Option<Duration>,
+    /// Metadata of the SAML provider, by its name in IAM.
+    provider_metadata: BTreeMap<String, String>,
 }
 
 impl TestStack {
@@ -70,13 +73,13 @@ impl TestStack {
             issuer_authority: authority.clone(),
             partition: settings.partition,
         })?;
-        let keys = gateway_keys::create(folder.path(), &gateway_clock)?;
-        seed_aws(&aws, &public_url, keys, gateway_clock.clone())?;
-        let own_credentials = match settings.prepare_aws.take() {
+        gateway_keys::create(folder.path(), &gateway_clock)?;
+        let prepare = settings.prepare_aws.take();
+        let is_generated = prepare.is_none();
+        let own_credentials = match prepare {
             Some(prepare) => prepare(&aws, folder.path())?,
-            None => Some(seed_callers(&aws, folder.path(), gateway_clock.clone())?),
+            None => Some(seed_aws::create_gateway_user(&aws, gateway_clock.clone())?),
         };
-        register_provider(&aws, &provider.issuer())?;
         let saml = settings.saml.as_ref();
         let saml = saml.map(|saml| saml.start(folder.path(), clock.clone()));
         let (saml, saml_provider) = saml.transpose()?.unzip();
@@ -89,6 +92,13 @@ impl TestStack {
         };
         configuration::write(folder.path(), &settings, &endpoints)?;
         let config = folder.path().join("rolecall.toml");
+        let mut provider_metadata = BTreeMap::new();
+        if let Some(saml) = &saml {
+            provider_metadata.insert(SAML_PROVIDER_ID.to_owned(), saml.metadata()?);
+        }
+        if is_generated {
+            seed_aws::deploy(&aws, &config, &provider_metadata)?;
+        }
         let own = own_credentials.clone();
         let gateway = Replica::start(
             &config,
@@ -100,7 +110,7 @@ impl TestStack {
         .await?;
         if let Some(saml) = &saml {
             saml::register_gateway(saml, &gateway.services)?;
-            register_aws(saml, &aws, &public_url)?;
+            aws_application::register(saml, settings.partition, &public_url);
         }
         Ok(Self {
             provider,
@@ -113,6 +123,7 @@ impl TestStack {
             authority,
             own_credentials,
             store_operation_max: settings.store_operation_max,
+            provider_metadata,
         })
     }
 
@@ -165,6 +176,14 @@ impl TestStack {
     /// If the gateway reports an error.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.gateway.stop().await
+    }
+
+    /// Generates the templates from the configuration as it is now, and deploys them in place of the earlier ones.
+    ///
+    /// # Errors
+    /// If there is no valid plan, or AWS rejects a template.
+    pub fn deploy_aws(&self) -> anyhow::Result<()> {
+        seed_aws::deploy(&self.aws, &self.config(), &self.provider_metadata)
     }
 
     /// Starts another gateway with the same configuration and public URL, but another address.
