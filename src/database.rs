@@ -4,6 +4,7 @@ mod open_error;
 mod pool;
 mod postgres_error;
 mod schema;
+mod statement;
 mod url;
 
 pub use self::open_error::OpenDatabaseError;
@@ -11,4 +12,5 @@ pub use self::pool::Database;
 pub(crate) use self::pool::{Backend, SQLITE_SETTINGS, answered};
 #[cfg(test)]
 pub(crate) use self::schema::SQLITE;
+pub(crate) use self::statement::{sortable, values};
 pub use self::url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -6,6 +6,7 @@ use sqlx::{
 };
 
 use super::row::{self, NAMES, Row};
+use crate::database::values;
 
 /// Its placeholders are the new sequence and hash, and the writer, old sequence, old hash and fence of [`HeadUpdate`].
 const MOVE_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5 AND fence = $6";
@@ -37,20 +38,20 @@ pub(super) fn sqlite(rows: usize, scope: Scope) -> String {
         Scope::Own => ("BEGIN IMMEDIATE; ", "COMMIT; "),
         Scope::Callers => ("", ""),
     };
-    let values = row::values(MOVE_HEAD_PLACEHOLDERS, row::COLUMNS, rows);
+    let rows = values(MOVE_HEAD_PLACEHOLDERS, row::COLUMNS, rows);
     format!(
         "{begin}{MOVE_HEAD}; \
-         INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {values}) WHERE changes() = 1; \
+         INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {rows}) WHERE changes() = 1; \
          {commit}SELECT changes()"
     )
 }
 
 /// The statement for PostgreSQL, where it is a transaction of its own unless it is part of another one. The rows are at least one.
 pub(super) fn postgres(rows: usize) -> String {
-    let values = row::values(MOVE_HEAD_PLACEHOLDERS, row::COLUMNS, rows);
+    let rows = values(MOVE_HEAD_PLACEHOLDERS, row::COLUMNS, rows);
     format!(
         "WITH moved AS ({MOVE_HEAD} RETURNING 1), written AS (\
-         INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {values}) AS fresh RETURNING 1) \
+         INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {rows}) AS fresh RETURNING 1) \
          SELECT count(*) FROM written"
     )
 }

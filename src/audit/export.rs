@@ -11,8 +11,8 @@ use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
-use super::row::{NAMES, Row, sortable};
-use crate::database::Database;
+use super::row::{NAMES, Row};
+use crate::database::{Database, sortable};
 
 /// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,19 +8,16 @@ use std::time::Duration;
 
 use rolecall_core::audit::{AuditEvent, AuditEventKind};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::time::Instant;
 
-use super::row::{self, NAMES, Row};
-use crate::database::Database;
+use super::row::{NAMES, Row};
+use crate::database::{Database, values};
 
 /// Events of one batch. In SQLite, a batch holds the write lock, and appends wait for it.
 const BATCH: i64 = 40;
 /// Bytes of a value that can be searched. PostgreSQL does not index longer values, and no event has them.
 const VALUE_BYTES_MAX: usize = 512;
-/// A process that hangs, or whose machine disappeared, must not block the others.
-const POSTGRES_SETTINGS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'; \
-     SET LOCAL idle_in_transaction_session_timeout = '15s'";
 
 const INDEX_NAMES: &str = "at, writer, sequence, event, outcome, reference, provider, subject, email, account, \
      permission_set, address, session, allowed_in";
@@ -109,15 +106,8 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     let mut rows: Vec<IndexRow> = rows.map(IndexRow::of).collect();
     complete(&mut rows, database).await?;
 
-    let mut connection = database.pool.acquire().await?;
-    let _write_lock = database.write_lock().await;
-    let mut transaction = connection.begin().await?;
-    if database.is_postgres() {
-        sqlx::raw_sql(POSTGRES_SETTINGS)
-            .execute(&mut *transaction)
-            .await?;
-    }
-    // Only if the number is still the one that was read, so that no batch is written twice and there is no gap.
+    // Only if the number is still the one that was read, so that no batch is written twice and there is no gap. Otherwise another
+    // process was faster.
     let advancing = match begun {
         0 => sqlx::query(BEGIN_CHAIN).bind(&writer).bind(reached),
         _ => sqlx::query(ADVANCE)
@@ -125,16 +115,14 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
             .bind(reached)
             .bind(indexed),
     };
-    let advanced = advancing.execute(&mut *transaction).await?;
-    if advanced.rows_affected() == 0 {
-        // Another process was faster.
-        transaction.rollback().await?;
-        return Ok(true);
-    }
-    if !rows.is_empty() {
-        insert(&rows, &mut transaction).await?;
-    }
-    transaction.commit().await?;
+    let writing = database.transact(async |transaction| {
+        let advanced = advancing.execute(&mut *transaction).await?;
+        if advanced.rows_affected() > 0 && !rows.is_empty() {
+            insert(&rows, transaction).await?;
+        }
+        Ok(())
+    });
+    writing.await?;
     Ok(true)
 }
 
@@ -166,7 +154,7 @@ async fn insert(rows: &[IndexRow], connection: &mut AnyConnection) -> Result<(),
     // A conflict is an event that was inserted manually; `audit verify` reports it.
     let statement = format!(
         "INSERT INTO audit_index ({INDEX_NAMES}) VALUES {} ON CONFLICT DO NOTHING",
-        row::values(0, COLUMNS, rows.len())
+        values(0, COLUMNS, rows.len())
     );
     let mut statement = sqlx::query(AssertSqlSafe(statement));
     for one in rows {

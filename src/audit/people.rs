@@ -5,8 +5,7 @@ use sqlx::Row as _;
 
 use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
 
-use super::row::sortable;
-use crate::database::Database;
+use crate::database::{Database, sortable};
 
 /// People that are listed at most.
 const PEOPLE_MAX: i64 = 100;

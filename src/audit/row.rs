@@ -1,7 +1,7 @@
 //! An event as a row: its canonical form, and columns that repeat parts of it for searching. The columns can be derived from
 //! the canonical form, so `verify` detects when one was changed.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use rolecall_core::audit::{AuditEvent, ChainHash};
 use serde::Deserialize;
 use sqlx::any::AnyRow;
@@ -9,6 +9,7 @@ use sqlx::query::Query;
 use sqlx::{Database, Encode, Row as _, Type};
 
 use super::chain::Entry;
+use crate::database::sortable;
 
 /// Larger than a page of SQLite, so that a probe takes new pages.
 const SAMPLE_BYTES: usize = 16 * 1024;
@@ -97,11 +98,6 @@ impl Columns {
     }
 }
 
-/// A time as text that sorts: UTC, RFC 3339, always with six decimals.
-pub(super) fn sortable(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
 /// A row of `audit_events`.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
@@ -142,19 +138,6 @@ impl Row {
             hash: row.try_get(10)?,
         })
     }
-}
-
-/// Placeholders of a `VALUES` clause with this many rows, numbered after `before` others: `($7, …, $17), ($18, …`.
-pub(super) fn values(before: usize, columns: usize, rows: usize) -> String {
-    let row = |row: usize| {
-        let first = before + row * columns + 1;
-        let numbers: Vec<String> = (first..first + columns)
-            .map(|number| format!("${number}"))
-            .collect();
-        format!("({})", numbers.join(", "))
-    };
-    let rows: Vec<String> = (0..rows).map(row).collect();
-    rows.join(", ")
 }
 
 /// Binds a row to the next placeholders.

@@ -10,8 +10,7 @@ use rolecall_core::record::StoreError;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::row::sortable;
-use crate::database::Database;
+use crate::database::{Database, sortable};
 
 /// Events of one session that are returned at most.
 const SESSION_EVENTS_MAX: usize = 1_000;

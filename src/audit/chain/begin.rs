@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Chain, Head, entry};
 use crate::audit::retry_queue::RetryQueue;
-use crate::audit::row::{self, sortable};
-use crate::database::Database;
+use crate::audit::row;
+use crate::database::{Database, sortable, values};
 
 impl Chain {
     /// A new chain with its first event.
@@ -63,7 +63,7 @@ impl Chain {
         let insert = format!(
             "INSERT INTO audit_events ({}) VALUES {}",
             row::NAMES,
-            row::values(0, row::COLUMNS, 1)
+            values(0, row::COLUMNS, 1)
         );
         row::bind(sqlx::query(AssertSqlSafe(insert)), first)
             .execute(&mut *transaction)
