@@ -1,6 +1,7 @@
 //! The command line of `rolecalld`. Exit codes: 0 success, 1 failed or negative result, 2 usage or configuration error.
 //! Errors print the problem, then `hint:` and the next step.
 
+mod access;
 mod accounts;
 mod audit;
 mod aws;
@@ -11,6 +12,7 @@ mod explain;
 mod keys;
 mod names;
 mod out;
+mod people;
 mod people_source;
 mod schema;
 mod serve;
@@ -22,6 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::config::{self, Loaded, LoadedOffline};
 use out::Failure;
@@ -66,6 +69,12 @@ enum Command {
     /// Revoke the sessions of a user
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    /// List and forget people as of their last sign-in
+    #[command(subcommand)]
+    People(people::People),
+    /// List and print the access policies that were in use
+    #[command(subcommand)]
+    Access(access::Access),
     /// Generate what AWS accounts need to trust this gateway, and compare it with what they have
     #[command(subcommand)]
     Aws(aws::AwsCommand),
@@ -124,6 +133,8 @@ pub fn main() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Keys(keys) => keys.run(),
         Command::Sessions(sessions) => sessions.run(),
+        Command::People(people) => people.run(),
+        Command::Access(access) => access.run(),
         Command::Aws(aws) => aws.run(),
         Command::Accounts(accounts) => accounts.run(),
         Command::Audit(audit) => audit.run(),
@@ -133,17 +144,21 @@ pub fn main() -> ExitCode {
 
 /// Runs a future to completion on a new runtime. Tasks that are still running afterwards are dropped.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
+}
+
+fn runtime() -> Result<Runtime, Failure> {
     // HTTP workers have threads of their own, one per core. This runtime serves the connections to Redis, AWS and the
     // database.
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.div_ceil(2))
         .enable_all()
         .build()
         .map_err(|error| {
             Failure::failed(format!("the async runtime could not be started: {error}"))
-        })?;
-    let outcome = runtime.block_on(work);
-    runtime.shutdown_background();
-    outcome
+        })
 }

@@ -23,6 +23,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use rolecall_core::base::limits;
 use rolecall_core::clients::StartUrls;
 use rolecall_core::config_file::{ConfigError, Document, Reader};
@@ -57,6 +58,8 @@ pub struct Settings {
     pub sealing_keys: Vec<SealingKey>,
     /// `[database]`: where the audit trail is kept.
     pub database: DatabaseUrl,
+    /// `[audit] people`: how long a person's last sign-in is kept. Zero: not at all.
+    pub people: TimeDelta,
     /// `[session]`
     pub lifetimes: Lifetimes,
     /// `[clients]`: device flow and lifetimes of tokens.
@@ -264,6 +267,17 @@ pub fn egress(path: &Path) -> Result<Egress, LoadError> {
 /// [`LoadError`].
 pub fn database(path: &Path) -> Result<DatabaseUrl, LoadError> {
     read_one(path, read::database)
+}
+
+/// Reads only `[database]`, and `[audit] people`, of the file at `path`. The other sections can be incomplete.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn recorded_people(path: &Path) -> Result<(DatabaseUrl, TimeDelta), LoadError> {
+    read_one(path, |root, folder| {
+        let kept = sections::audit(root.table("audit"));
+        Some((read::database(root, folder)?, kept))
+    })
 }
 
 fn read_one<T>(

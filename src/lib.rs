@@ -11,6 +11,8 @@ pub mod egress;
 mod file;
 mod hardening;
 pub mod idp;
+pub mod people;
+pub mod policy_archive;
 pub mod provisioning;
 mod regions;
 pub mod server;

@@ -1,6 +1,7 @@
 //! The composition root: builds adapters from the settings, a gateway from the adapters, and bound listeners. No other
 //! module constructs adapters.
 
+mod archiving;
 mod connections;
 mod embedded;
 mod gateway;
@@ -11,6 +12,7 @@ mod own_identity;
 mod probe;
 mod providers;
 mod published;
+mod recording;
 mod refusals;
 mod reload;
 mod site;
@@ -28,11 +30,14 @@ use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::gateway::Gateway;
+use rolecall_core::people::NoPeopleLog;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::audit::SqlAudit;
 use crate::aws::OwnCredentials;
 use crate::config::{Listen, Loaded, ProviderSource, Settings};
+use crate::people::{PeopleWriter, people_log};
+use crate::policy_archive::PolicyFiles;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
 use crate::web::{PendingWork, Site};
@@ -95,8 +100,10 @@ pub struct BoundServer {
     providers: Providers,
     provider_source: ProviderSource,
     audit: Arc<SqlAudit>,
+    people: PeopleWriter,
     settings: Arc<Settings>,
     digest: String,
+    policy_files: PolicyFiles,
     referenced_files: Vec<PathBuf>,
     draining: Draining,
     pending_work: PendingWork,
@@ -144,6 +151,7 @@ pub async fn gateway_for_cli(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<Sql
         entropy,
         issuers,
         audit: audit.clone(),
+        people: Arc::new(NoPeopleLog),
         providers: providers.adapters(),
         own_credentials: None,
     };
@@ -182,6 +190,8 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<BoundS
             .await
             .context("[database]")?,
     );
+    let (people, people_writer) =
+        people_log(audit.database().clone(), clock.clone(), settings.people);
     let gateway = Arc::new(
         build_gateway(
             &settings,
@@ -191,6 +201,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<BoundS
                 entropy: entropy.clone(),
                 issuers: issuers.clone(),
                 audit: audit.clone(),
+                people: Arc::new(people),
                 providers: providers.adapters(),
                 own_credentials,
             },
@@ -229,10 +240,12 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<BoundS
         issuers,
         entropy,
         audit,
+        people: people_writer,
         certificate,
         providers,
         provider_source,
         digest,
+        policy_files: access.files,
         referenced_files: access.referenced_files,
         draining,
         pending_work,
@@ -299,11 +312,11 @@ impl BoundServer {
     ///
     /// # Errors
     /// If a listener fails.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(mut self) -> anyhow::Result<()> {
         if let Err(error) = self
             .gateway
             .entitlements()
-            .record_load(self.digest.clone())
+            .record_load(self.digest.clone(), Some(self.policy_files.digest()))
             .await
         {
             tracing::error!(
@@ -312,6 +325,8 @@ impl BoundServer {
             );
         }
         self.metrics.policy_load(true);
+        let (policies, accepted) = archiving::policy_queue();
+        policies.keep(self.policy_files, self.gateway.now());
         let (gateway, draining) = (self.gateway.clone(), self.draining.clone());
         let (issuers, metrics) = (self.issuers.clone(), self.metrics.clone());
         let watched = Reloader {
@@ -322,10 +337,11 @@ impl BoundServer {
             providers: self.providers,
             provider_source: self.provider_source,
             metrics: self.metrics,
+            policies,
             referenced_files: self.referenced_files,
         };
         let management = self.management.handle();
-        let (served, _, (), (), (), (), (), begun) = tokio::join!(
+        let (served, _, (), (), (), (), (), (), (), begun) = tokio::join!(
             async {
                 let served = listener::until_ended(self.public, &draining).await;
                 management.stop(false).await;
@@ -335,6 +351,8 @@ impl BoundServer {
             watched.until(self.draining.begun()),
             refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
             indexing::fill_until(&self.audit, &draining),
+            recording::write_until(&mut self.people, &metrics, &draining),
+            archiving::keep_until(accepted, self.audit.database(), &draining),
             own_identity::keep_identified(&gateway, &draining),
             published::keep_compared(
                 issuers.published.as_deref(),
@@ -355,6 +373,7 @@ impl BoundServer {
             );
         }
         refusals::write_last(&gateway, LAST_WRITES_MAX).await;
+        recording::write_last(&mut self.people, &metrics, LAST_WRITES_MAX).await;
         if timeout(LAST_WRITES_MAX, self.audit.close()).await.is_err() {
             tracing::error!(
                 "the audit trail could not be closed in time: its disk or database does not respond"

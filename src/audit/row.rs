@@ -296,6 +296,7 @@ mod tests {
             },
             AuditEventKind::ConfigurationLoaded {
                 digest: text("d"),
+                policy: Some(text("p")),
                 changes: Some(AccessChanges {
                     assignments: 2,
                     denies: 1,

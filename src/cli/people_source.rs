@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rolecall_core::identity::ProviderId;
 
 use super::out::Failure;
+use super::people::KnownPeople;
 use crate::idp::ProviderSettings;
 
 pub use evaluate::{Evaluated, evaluate};
@@ -73,10 +74,10 @@ pub fn open(path: &Path, providers: &[ProviderId]) -> Result<RawPeople, Failure>
     Ok(Box::new(files::lines(path, BufReader::new(file))))
 }
 
-/// The people of a source. `config` names the database of the people who have signed in.
+/// The people of a source: files for these providers, or the people in the database of the configuration file `config`.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`], and if the database cannot be used.
 pub fn read(
     source: &PeopleSource,
     providers: &[ProviderSettings],
@@ -87,10 +88,27 @@ pub fn read(
             let ids = providers.iter().map(|provider| provider.id().clone());
             open(path, &ids.collect::<Vec<_>>())
         }
-        PeopleSource::Known => Err(Failure::configuration(format!(
-            "{}: this version of Rolecall does not record people at sign-in",
-            config.display()
-        ))
-        .hint("use --people with a directory of claim files or a JSONL file")),
+        PeopleSource::Known => known(config),
     }
+}
+
+/// The people that the gateway recorded.
+fn known(config: &Path) -> Result<RawPeople, Failure> {
+    let mut people = KnownPeople::open(config)?.peekable();
+    if people.peek().is_none() {
+        return Err(Failure::configuration("nobody is recorded yet").hint(
+            "people are recorded when they sign in; use --people with a directory of claim files or a JSONL file",
+        ));
+    }
+    Ok(Box::new(people.map(|person| {
+        let person = person?;
+        let line = person.to_line();
+        Ok(RawPerson {
+            place: format!("{}/{}", person.provider, person.subject),
+            provider: None,
+            text: line
+                .map_err(|error| Failure::failed(error.to_string()))?
+                .into_bytes(),
+        })
+    })))
 }

@@ -48,13 +48,15 @@ pub struct UserSelector {
     subject: Option<Subject>,
 }
 
+/// A person by provider and subject.
 #[derive(Clone, Debug)]
-struct Person {
-    provider: ProviderId,
-    subject: Subject,
+pub(super) struct Person {
+    pub(super) provider: ProviderId,
+    pub(super) subject: Subject,
 }
 
-fn parse_person(text: &str) -> Result<Person, String> {
+/// Parses `PROVIDER/SUBJECT`.
+pub(super) fn parse_person(text: &str) -> Result<Person, String> {
     let (provider, subject) = text
         .split_once('/')
         .ok_or("write PROVIDER/SUBJECT, or use --user with an e-mail address")?;
@@ -146,7 +148,7 @@ fn several(email: &EmailAddress, found: &[KnownPerson], config: &ConfigArg) -> F
 }
 
 /// Quotes a word for a POSIX shell where needed.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=,".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),

@@ -9,10 +9,11 @@ use rolecall_core::access::{Files, Policy, PolicyContext, PolicyFile, ProviderFa
 use rolecall_core::aws::Partition;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::EmailDomain;
-use sha2::{Digest as _, Sha256};
 
 use super::secret_ref::{self, Secrets};
 use super::{LoadError, folder, read_bounded, read_text};
+pub(super) use crate::policy_archive::digest;
+use crate::policy_archive::{FileKind, PolicyFiles};
 
 /// The location of the access files, and the parts of the configuration they refer to.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct AccessRead {
     pub policy: Policy,
     /// SHA-256 of all files, hexadecimal.
     pub digest: String,
+    /// All files, for the archive.
+    pub files: PolicyFiles,
     /// Files that the access files reference, such as session policies.
     pub referenced_files: Vec<PathBuf>,
 }
@@ -41,14 +44,16 @@ pub struct AccessRead {
 /// Reads referenced files relative to the referencing file, and records them.
 struct ReferencedFiles {
     secrets: Secrets,
-    read: RefCell<Vec<(PathBuf, String)>>,
+    read: RefCell<Vec<(PathBuf, FileKind, String)>>,
 }
 
 impl Files for ReferencedFiles {
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String> {
         let path = folder(relative_to).join(path);
         let text = read_bounded(&path).map_err(|error| error.to_string())?;
-        self.read.borrow_mut().push((path, text.clone()));
+        self.read
+            .borrow_mut()
+            .push((path, FileKind::Referenced, text.clone()));
         Ok(text)
     }
 
@@ -61,7 +66,7 @@ impl Files for ReferencedFiles {
             secret_ref::from_file(&path).map_err(|(message, hint)| format!("{message}; {hint}"))?;
         // A digest is sufficient to detect changes, so there is no second copy of the secret.
         let read = digest([secret.expose().as_bytes()]);
-        self.read.borrow_mut().push((path, read));
+        self.read.borrow_mut().push((path, FileKind::Secret, read));
         Ok(Some(secret))
     }
 }
@@ -125,7 +130,7 @@ impl AccessFiles {
         if !unreadable.is_empty() {
             return Err(LoadError(unreadable));
         }
-        self.parse(&sources, secrets)
+        self.parse(sources, secrets)
     }
 
     /// Parses the texts of access files without the secrets to which they refer.
@@ -133,10 +138,10 @@ impl AccessFiles {
     /// # Errors
     /// [`LoadError`], with all errors of all files.
     pub fn parse_offline(&self, sources: &[PolicyFile]) -> Result<AccessRead, LoadError> {
-        self.parse(sources, Secrets::Skip)
+        self.parse(sources.to_vec(), Secrets::Skip)
     }
 
-    fn parse(&self, sources: &[PolicyFile], secrets: Secrets) -> Result<AccessRead, LoadError> {
+    fn parse(&self, sources: Vec<PolicyFile>, secrets: Secrets) -> Result<AccessRead, LoadError> {
         let referenced = ReferencedFiles {
             secrets,
             read: RefCell::default(),
@@ -147,27 +152,19 @@ impl AccessFiles {
             files: &referenced,
             trusted_proxies: &self.trusted_proxies,
         };
-        let policy = Policy::parse(sources, &context)
+        let policy = Policy::parse(&sources, &context)
             .map_err(|errors| LoadError::in_files(errors.into_vec()))?;
-        let referenced_files = referenced.read.into_inner();
-        let texts = sources
-            .iter()
-            .map(|source| &source.text)
-            .chain(referenced_files.iter().map(|(_, text)| text));
+        let referenced = referenced.read.into_inner();
+        let referenced_files = referenced.iter().map(|(path, _, _)| path.clone());
+        let referenced_files = referenced_files.collect();
+        let sources = sources.into_iter();
+        let sources = sources.map(|file| (file.path, FileKind::Access, file.text));
+        let files = PolicyFiles::new(sources.chain(referenced).collect());
         Ok(AccessRead {
             policy,
-            digest: digest(texts.map(String::as_bytes)),
-            referenced_files: referenced_files.into_iter().map(|(path, _)| path).collect(),
+            digest: files.digest(),
+            files,
+            referenced_files,
         })
     }
-}
-
-/// SHA-256 over all parts, each preceded by its length; hexadecimal.
-pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    format!("{:x}", hash.finalize())
 }

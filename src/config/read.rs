@@ -57,6 +57,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|value| value.table("[store]"))
         .and_then(|section| sections::store(section, folder));
     let database = database(root, folder);
+    let people = sections::audit(root.table("audit"));
     let lifetimes = sections::session(root.table("session"));
     let (clients, labels) = clients::clients(root.table("clients"));
     let issuer = issuer::section(root, folder);
@@ -103,6 +104,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             store,
             sealing_keys,
             database: database?,
+            people,
             lifetimes,
             clients,
             limits,

@@ -108,6 +108,28 @@ fn sealing_key(value: &Value<'_>, folder: &Path) -> Option<SealingKey> {
     }
 }
 
+/// How long a person's last sign-in is kept by default.
+const PEOPLE_KEPT: TimeDelta = TimeDelta::days(90);
+
+/// Reads `[audit]`: how long a person's last sign-in is kept. Zero turns recording off.
+pub fn audit(section: Option<Reader<'_>>) -> TimeDelta {
+    let Some(section) = section else {
+        return PEOPLE_KEPT;
+    };
+    let people = section.duration("people");
+    if let Some(kept) = &people
+        && !kept.value.is_zero()
+        && kept.value < TimeDelta::days(1)
+    {
+        kept.spot.error(
+            "people are recorded for at least one day",
+            "write \"90d\", or \"0s\" to record nobody",
+        );
+    }
+    section.done();
+    people.map_or(PEOPLE_KEPT, |kept| kept.value)
+}
+
 /// Reads `[session]`; a missing section has the default lifetimes.
 pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
     let mut lifetimes = Lifetimes {

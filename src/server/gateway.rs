@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use rolecall_core::access::Policy;
 use rolecall_core::base::{Clock, Entropy, limits};
 use rolecall_core::gateway::{Gateway, Ports};
+use rolecall_core::people::PeopleLog;
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
 
@@ -20,6 +21,7 @@ pub(super) struct Parts {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) issuers: Issuers,
     pub(super) audit: Arc<SqlAudit>,
+    pub(super) people: Arc<dyn PeopleLog>,
     pub(super) providers: Vec<Arc<dyn IdentityProvider>>,
     /// Instead of those of the SDK's default chain.
     pub(super) own_credentials: Option<OwnCredentials>,
@@ -35,6 +37,7 @@ pub(super) async fn build_gateway(
         entropy,
         issuers,
         audit,
+        people,
         providers,
         own_credentials,
     } = parts;
@@ -53,6 +56,7 @@ pub(super) async fn build_gateway(
         providers,
         records: Records::new(store, keys, clock.clone(), entropy.clone()),
         audit,
+        people,
         sts: Arc::new(sts(settings, own_credentials, &clock)?),
         web_identity: issuers.tokens,
         saml: issuers.saml,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rolecall_core::gateway::Gateway;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::archiving::PolicyQueue;
 use super::issuers::Issuers;
 use super::providers::Providers;
 use super::tls::Certificate;
@@ -69,6 +70,8 @@ pub struct Reloader {
     pub provider_source: ProviderSource,
     /// The metrics of this gateway.
     pub metrics: Metrics,
+    /// Keeps accepted policies.
+    pub policies: PolicyQueue,
     /// The files that the access files reference.
     pub referenced_files: Vec<PathBuf>,
 }
@@ -187,7 +190,8 @@ impl Reloader {
         let (accepted, done) = match read {
             Ok(read) => {
                 let gateway = self.gateway.clone();
-                let accept = async |digest| Ok(gateway.entitlements().record_load(digest).await?);
+                let accept =
+                    async |digest| Ok(gateway.entitlements().record_load(digest, None).await?);
                 match self.providers.replace(read, accept).await {
                     Ok(0) => (true, true),
                     Ok(number) => {
@@ -257,6 +261,7 @@ impl Reloader {
                         roles = changes.roles,
                         "access policy reloaded: {changes}"
                     );
+                    self.policies.keep(access.files, self.gateway.now());
                     self.referenced_files = access.referenced_files;
                     (true, true)
                 }

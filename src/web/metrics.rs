@@ -29,6 +29,7 @@ pub struct Metrics {
     disk_free: IntGauge,
     issuer_documents: IntGauge,
     issuer_foreign_keys: IntGauge,
+    people: IntCounterVec,
 }
 
 impl Metrics {
@@ -132,6 +133,11 @@ impl Metrics {
                 "Access policy loads by outcome",
                 &["outcome"],
             )?,
+            people: counter(
+                "rolecall_people_total",
+                "Records of last sign-ins by outcome",
+                &["outcome"],
+            )?,
             policy_stale,
             connections_refused,
             files_stale,
@@ -203,6 +209,13 @@ impl Metrics {
     /// Counts a connection that was closed because its address had too many.
     pub fn connection_refused(&self) {
         self.connections_refused.inc();
+    }
+
+    /// Counts records of last sign-ins: `recorded`, `dropped` or `too_large`.
+    pub fn people(&self, outcome: &str, count: u64) {
+        if count > 0 {
+            self.people.with_label_values(&[outcome]).inc_by(count);
+        }
     }
 
     /// Records whether the store and the audit log are writable, and the free bytes for embedded databases.

@@ -67,10 +67,10 @@ enum Kind {
 }
 
 /// A database for one test.
-struct TestDatabase(Kind);
+pub struct TestDatabase(Kind);
 
 impl TestDatabase {
-    fn sqlite() -> Result<Self> {
+    pub fn sqlite() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("the trail.db");
         Ok(Self(Kind::Sqlite {
@@ -79,11 +79,11 @@ impl TestDatabase {
         }))
     }
 
-    async fn postgres() -> Result<Self> {
+    pub async fn postgres() -> Result<Self> {
         Ok(Self(Kind::Postgres(Postgres::start().await?)))
     }
 
-    fn url(&self) -> Result<DatabaseUrl> {
+    pub fn url(&self) -> Result<DatabaseUrl> {
         Ok(match &self.0 {
             Kind::Sqlite { file, .. } => DatabaseUrl::Sqlite(file.clone()),
             Kind::Postgres(server) => server.url().parse()?,
@@ -91,7 +91,7 @@ impl TestDatabase {
         })
     }
 
-    async fn writer(&self) -> Result<Arc<SqlAudit>> {
+    pub async fn writer(&self) -> Result<Arc<SqlAudit>> {
         Ok(Arc::new(
             SqlAudit::open(&self.url()?, &Noon, &ENTROPY).await?,
         ))
@@ -102,7 +102,7 @@ impl TestDatabase {
     }
 
     /// Executes SQL with all permissions.
-    async fn store_sql(&self, statement: &str) -> Result<()> {
+    pub async fn store_sql(&self, statement: &str) -> Result<()> {
         match &self.0 {
             Kind::Sqlite { .. } => {
                 let mut intruder = self.store_connection().await?;
@@ -134,7 +134,7 @@ impl TestDatabase {
     }
 
     /// Runs SQL on a PostgreSQL server and returns its output.
-    fn server_sql(&self, statement: &str) -> Result<String> {
+    pub fn server_sql(&self, statement: &str) -> Result<String> {
         match &self.0 {
             Kind::Postgres(server) => server.sql(statement),
             Kind::Sqlite { .. } | Kind::Shared { .. } => {
@@ -144,7 +144,7 @@ impl TestDatabase {
     }
 
     /// A separate connection to the SQLite file.
-    async fn store_connection(&self) -> Result<SqliteConnection> {
+    pub async fn store_connection(&self) -> Result<SqliteConnection> {
         match &self.0 {
             Kind::Sqlite { file, .. } => {
                 let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);

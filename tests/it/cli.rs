@@ -17,6 +17,7 @@ mod people;
 mod provider_oidc;
 mod proxies;
 mod publish;
+mod recorded;
 mod serve;
 mod sessions;
 mod start;

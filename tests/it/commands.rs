@@ -38,9 +38,11 @@ const ELSEWHERE: [(&str, &str); 8] = [
 ];
 
 /// Prefixes of commands that fail here, because they would need days or a sign-in; with the error message.
-const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 6] = [
     ("rolecalld audit search", "no matching events"),
     ("rolecalld sessions end", "no user with the e-mail address"),
+    ("rolecalld people forget", "no record of this person"),
+    ("rolecalld access show", "is kept"),
     ("rolecalld keys rotate", "a day"),
     ("rolecalld keys retire", "is active"),
 ];

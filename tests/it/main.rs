@@ -12,6 +12,7 @@ mod manual;
 mod misconfigurations;
 mod operate;
 mod package;
+mod people;
 mod readme;
 mod reference_config;
 mod schema;

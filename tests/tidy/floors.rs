@@ -253,8 +253,14 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "sqlx::",
-        &["src/store/sqlite", "src/database", "src/audit"],
-        "SQL is used in `store::sqlite`, `database` and `audit`",
+        &[
+            "src/store/sqlite",
+            "src/database",
+            "src/audit",
+            "src/people",
+            "src/policy_archive",
+        ],
+        "SQL is used in `store::sqlite`, `database` and the adapters over it",
     ),
     (
         "askama::",

@@ -88,17 +88,28 @@ impl BenchStack {
             let text = text.replace("[aws]", "[aws]\nsts_rate = 100000");
             format!("{text}\n[limits]\ncredentials = \"1000000/1m\"\n")
         };
-        self.start_gateway(raise_limits).await
+        self.start_gateway("bench", raise_limits).await
     }
 
     /// As [`Self::gateway`], with the default limits.
     pub async fn gateway_with_default_limits(&self) -> anyhow::Result<Gateway> {
-        let (gateway, _) = self.start_gateway(str::to_owned).await?;
+        let (gateway, _) = self.start_gateway("bench", str::to_owned).await?;
         Ok(gateway)
+    }
+
+    /// Another gateway that runs at the same time, with a configuration and an audit trail of this name. Records people for this
+    /// long.
+    pub async fn gateway_that_records(&self, name: &str, kept: &str) -> anyhow::Result<Gateway> {
+        let change = |text: &str| {
+            let text = text.replace("bench.db", &format!("{name}.db"));
+            format!("{text}\n[audit]\npeople = \"{kept}\"\n[limits]\nsign_in = \"1000000/1m\"\n")
+        };
+        Ok(self.start_gateway(name, change).await?.0)
     }
 
     async fn start_gateway(
         &self,
+        name: &str,
         change: impl FnOnce(&str) -> String,
     ) -> anyhow::Result<(Gateway, std::time::Duration)> {
         let ports = Ports::<2>::reserve()?;
@@ -111,7 +122,7 @@ impl BenchStack {
                 &format!("address = \"{public}\"\nmanagement = \"{management}\""),
             )
             .replace("other.db", "bench.db");
-        let config = self.stack.folder().join("bench.toml");
+        let config = self.stack.folder().join(format!("{name}.toml"));
         fs::write(&config, change(&text))?;
         Gateway::start(&config, public, management).await
     }

@@ -16,6 +16,7 @@ mod generate;
 mod http;
 mod load;
 mod memory;
+mod people;
 mod policy;
 mod polling;
 mod portal;
@@ -77,6 +78,8 @@ enum Measure {
     Client,
     /// Devices that wait for their user
     Polling,
+    /// Sign-ins while people are recorded
+    People,
     /// Resident memory
     Memory,
     /// Verification of a SAML sign-in
@@ -246,6 +249,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     }
     if selected(Measure::Polling) {
         rows.extend(polling::measure(&bench, effort).await?);
+    }
+    if selected(Measure::People) {
+        rows.extend(people::measure(&bench, effort).await?);
     }
     if selected(Measure::Memory) {
         rows.extend(memory::measure(&bench, effort).await?);

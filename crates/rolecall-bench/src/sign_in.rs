@@ -1,6 +1,7 @@
 //! Sign-in like that of a browser: at the gateway, at the identity provider, and back to the gateway with a code.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use url::Url;
@@ -32,6 +33,11 @@ impl Browser {
 
     /// Signs a user in and returns the cookie of the session.
     pub async fn sign_in(&mut self, username: &str) -> anyhow::Result<String> {
+        Ok(self.timed_sign_in(username).await?.0)
+    }
+
+    /// As [`Self::sign_in`], with the time that the gateway's callback took.
+    pub async fn timed_sign_in(&mut self, username: &str) -> anyhow::Result<(String, Duration)> {
         let start = get(&self.host, "/sign-in/example", "");
         let started = self.gateway.exchange(&start).await?;
         let browser_cookie = started.cookie("rc_t")?.to_owned();
@@ -50,9 +56,11 @@ impl Browser {
         let callback = path(response.header("location")?)?;
 
         let complete = get(&self.host, &callback, &browser_cookie);
+        let then = Instant::now();
         let completed = self.gateway.exchange(&complete).await?;
+        let time = then.elapsed();
         ensure!(completed.status == 303, "answered {}", completed.status);
-        Ok(completed.cookie("rc_s")?.to_owned())
+        Ok((completed.cookie("rc_s")?.to_owned(), time))
     }
 
     /// Opens an authorization page in this session and grants access. Returns the URL of the redirect.

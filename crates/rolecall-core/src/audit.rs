@@ -311,6 +311,9 @@ pub enum AuditEventKind {
     ConfigurationLoaded {
         /// SHA-256 of all files that were read, hexadecimal.
         digest: String,
+        /// SHA-256 of the files of the access policy, hexadecimal; absent if it was not read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
         /// Changes to the access policy, if the configuration replaced another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changes: Option<AccessChanges>,

@@ -164,7 +164,7 @@ impl Entitlements {
         })
     }
 
-    /// Replaces the policy for all following requests. Returns the changes. `digest` identifies the files.
+    /// Replaces the policy for all following requests. Returns the changes. `digest` identifies the files of the policy.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the change cannot be audited; the previous policy remains in use.
@@ -174,26 +174,37 @@ impl Entitlements {
         digest: String,
     ) -> Result<PolicyChanges, StoreError> {
         let changes = policy.changes_since(&self.policy());
-        self.record(digest, Some(changes)).await?;
+        self.record(digest.clone(), Some(digest), Some(changes))
+            .await?;
         self.policy.store(Arc::new(policy));
         Ok(changes)
     }
 
-    /// Audits that the configuration with this digest is in use.
+    /// Audits that the configuration with this digest is in use; `policy` is the digest of the policy's files, if they
+    /// were read.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn record_load(&self, digest: String) -> Result<(), StoreError> {
-        self.record(digest, None).await
+    pub async fn record_load(
+        &self,
+        digest: String,
+        policy: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.record(digest, policy, None).await
     }
 
     async fn record(
         &self,
         digest: String,
+        policy: Option<String>,
         changes: Option<PolicyChanges>,
     ) -> Result<(), StoreError> {
         let changes = changes.map(Into::into);
-        let loaded = AuditEventKind::ConfigurationLoaded { digest, changes };
+        let loaded = AuditEventKind::ConfigurationLoaded {
+            digest,
+            policy,
+            changes,
+        };
         self.journal
             .append(&self.journal.internal_context(), loaded)
             .await

@@ -18,6 +18,7 @@ use crate::base::{Clock, Entropy};
 use crate::clients::{Clients, StartUrls};
 use crate::entitlements::Entitlements;
 use crate::issue::Issuer;
+use crate::people::PeopleLog;
 use crate::record::Records;
 use crate::record::rate_limit::{RateCounters, RateLimits};
 use crate::session::{ClientRules, Lifetimes, Sessions};
@@ -33,6 +34,8 @@ pub struct Ports {
     pub records: Records,
     /// Audit trail, to which every flow appends.
     pub audit: Arc<dyn AuditLog>,
+    /// Keeps people as of their last sign-in.
+    pub people: Arc<dyn PeopleLog>,
     /// AWS STS, called for each credential request.
     pub sts: Arc<dyn Sts>,
     /// Issuer of the gateway's tokens.
@@ -88,6 +91,7 @@ impl Gateway {
             providers,
             records,
             audit,
+            people,
             sts,
             web_identity,
             saml,
@@ -124,6 +128,7 @@ impl Gateway {
             rates: rates.clone(),
             sessions: sessions.clone(),
             entitlements: entitlements.clone(),
+            people,
             clock: clock.clone(),
             entropy: entropy.clone(),
             lifetimes,

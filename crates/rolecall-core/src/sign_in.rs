@@ -33,6 +33,7 @@ use crate::base::secret::{SamlResponse, SecretDigest, SecretText, State};
 use crate::base::{BoxError, Clock, Entropy};
 use crate::entitlements::Entitlements;
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
+use crate::people::PeopleLog;
 use crate::record::rate_limit::{AddressSlots, RateCounters};
 use crate::record::{Record, Records};
 use crate::session::{Lifetimes, Sessions};
@@ -60,6 +61,7 @@ pub struct SignIns {
     pub(crate) rates: Arc<RateCounters>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) entitlements: Arc<Entitlements>,
+    pub(crate) people: Arc<dyn PeopleLog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifetimes: Lifetimes,

@@ -17,6 +17,9 @@ use crate::config::{Loaded, LoadedOffline, OfflineSettings};
 /// Upper limit of the errors that are printed: a mistake in a permission set can concern each account.
 const ERRORS_PRINTED_MAX: usize = 20;
 
+/// Accounts that are not in the access files, each with the error.
+type Unlisted = Vec<(AccountId, Failure)>;
+
 /// Configuration, accounts, and what the configuration does not contain.
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
@@ -92,8 +95,8 @@ impl PlanArgs {
     fn selected(
         &self,
         policy: &Policy,
-    ) -> Result<(Option<BTreeSet<AccountId>>, Vec<(AccountId, Failure)>), Failure> {
-        let (mut only, mut unlisted) = (BTreeSet::new(), Vec::new());
+    ) -> Result<(Option<BTreeSet<AccountId>>, Unlisted), Failure> {
+        let (mut only, mut unlisted) = (BTreeSet::new(), Unlisted::new());
         for wanted in &self.account {
             match (names::account(policy, wanted), AccountId::parse(wanted)) {
                 (Ok(account), _) => drop(only.insert(account.id.clone())),

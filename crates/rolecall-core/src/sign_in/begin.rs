@@ -5,6 +5,7 @@ use crate::base::limits;
 use crate::base::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::caller::SessionId;
 use crate::identity::{Identity, ProviderId};
+use crate::people::RecordedPerson;
 use crate::record::StoreError;
 use crate::record::rate_limit::AddressSlots;
 use crate::session::{Owner, Session};
@@ -259,6 +260,13 @@ impl SignIns {
         if let Some(replaced) = replaced {
             self.replace_session(context, replaced).await?;
         }
+        let Session {
+            identity,
+            started_at,
+            ..
+        } = &signed_in.session;
+        self.people
+            .record(RecordedPerson::new(identity, &policy, *started_at));
         Ok(signed_in)
     }
 

@@ -20,6 +20,7 @@ mod filter;
 mod form_errors;
 mod hostile;
 mod names;
+mod people;
 mod policy_errors;
 mod properties;
 mod provider_oidc;

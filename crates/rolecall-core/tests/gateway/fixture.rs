@@ -4,6 +4,7 @@ mod aws;
 mod call_log;
 mod gate;
 mod outage;
+mod people;
 mod policy;
 mod provider;
 mod saml;
@@ -24,6 +25,7 @@ use rolecall_core::clients::StartUrls;
 use rolecall_core::gateway::{Gateway, Ports};
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::{IssueError, IssuedRole};
+use rolecall_core::people::NoPeopleLog;
 use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::session::{ClientRules, Lifetimes, Session};
@@ -36,6 +38,7 @@ use url::Url;
 pub use aws::{Aws, LinkRequest};
 pub use call_log::CallLog;
 pub use gate::Gate;
+pub use people::People;
 pub use policy::{ACCESS, NO_DELETE, parse, policy};
 pub use provider::{ID_TOKEN_LIFE, Provider};
 pub use saml::{
@@ -73,6 +76,7 @@ pub struct Fixture {
     pub clock: Arc<ManualClock>,
     pub store: Arc<Store>,
     pub trail: Arc<Trail>,
+    pub people: Arc<People>,
     pub okta: Arc<Provider>,
     pub google: Arc<Provider>,
     pub aws: Arc<Aws>,
@@ -112,8 +116,10 @@ impl Fixture {
         let okta = Arc::new(Provider::new("okta", clock.clone(), call_log.clone()));
         let google = Arc::new(Provider::new("google", clock.clone(), call_log.clone()));
         let aws = Arc::new(Aws::new(clock.clone(), call_log.clone(), gate.clone()));
+        let people = Arc::<People>::default();
         let ports = Ports {
             providers: vec![okta.clone(), google.clone()],
+            people: people.clone(),
             entropy: Arc::new(entropy),
             ..ports(&store, &clock, &trail, &aws)
         };
@@ -122,6 +128,7 @@ impl Fixture {
             clock,
             store,
             trail,
+            people,
             okta,
             google,
             aws,
@@ -314,6 +321,7 @@ fn ports(
         providers: vec![],
         records: Records::new(store.clone(), keys, clock.clone(), entropy.clone()),
         audit: trail.clone(),
+        people: Arc::new(NoPeopleLog),
         sts: aws.clone(),
         web_identity: aws.clone(),
         saml: aws.clone(),

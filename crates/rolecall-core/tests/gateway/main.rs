@@ -28,6 +28,7 @@ mod login;
 mod login_proof;
 mod outages;
 mod packed;
+mod people;
 mod properties;
 mod provider_oidc;
 mod refusals;

@@ -19,6 +19,7 @@ fn with_provider(issuer: &str, account: &str, permission_set: &str) -> Policy {
         issuer: issuer.to_owned(),
         client_id: "0oa1b2".to_owned(),
         is_confidential: true,
+        has_extra_audiences: false,
     });
     let text = format!("{ONE_ROLE}{permission_set}\n");
     let text = text.replace("name = \"one\"\n", &format!("name = \"one\"\n{account}\n"));
