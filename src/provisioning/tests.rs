@@ -56,6 +56,7 @@ assignment = [{{ id = "a", who = {{ everyone = true }}, accounts = ["*"], permis
             issuer: "https://okta.example".to_owned(),
             client_id: text.to_owned(),
             is_confidential: true,
+            has_extra_audiences: false,
         }),
     };
     let context = PolicyContext {

@@ -83,6 +83,7 @@ fn all_generated(
             issuer: issuer.to_owned(),
             client_id: CLIENT_ID.to_owned(),
             is_confidential: true,
+            has_extra_audiences: false,
         }),
     };
     let context = PolicyContext {
