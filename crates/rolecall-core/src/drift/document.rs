@@ -71,7 +71,7 @@ impl Principal {
     }
 
     /// Whether it is `*`.
-    pub fn is_everyone(&self) -> bool {
+    fn is_everyone(&self) -> bool {
         self.value == "*"
     }
 
@@ -81,9 +81,14 @@ impl Principal {
         self.kind == "AWS" && (id("AROA") || id("AIDA"))
     }
 
-    /// The account ID in an ARN.
-    pub fn account(&self) -> Option<&str> {
-        self.value.split(':').nth(4)
+    /// Whether a policy that names `other` names this principal: `other` is the same, everyone, or its account.
+    pub fn is_in(&self, other: &Self) -> bool {
+        let account = || self.value.split(':').nth(4);
+        self == other
+            || other.is_everyone()
+            || (self.kind == "AWS"
+                && other.kind == "AWS"
+                && account() == Some(other.value.as_str()))
     }
 }
 

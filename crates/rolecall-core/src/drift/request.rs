@@ -73,14 +73,7 @@ impl<'m> Request<'m> {
 
     /// Whether the statement applies to the principal of the request.
     pub fn is_made_by(&self, statement: &Statement) -> bool {
-        let named = |principal: &Principal| {
-            principal == self.principal
-                || principal.is_everyone()
-                // The account of the principal.
-                || (self.principal.kind == "AWS"
-                    && principal.kind == "AWS"
-                    && Some(principal.value.as_str()) == self.principal.account())
-        };
+        let named = |principal: &Principal| self.principal.is_in(principal);
         match &statement.principals {
             Some(Selection::Only(principals)) => principals.iter().any(named),
             Some(Selection::Except(principals)) => !principals.iter().any(named),

@@ -118,13 +118,13 @@ fn looser(model: &Document, found: &Statement) -> Vec<Difference> {
         }
     };
     let known = self::principals(model);
-    let everyone = principals.iter().any(Principal::is_everyone);
     // A deleted principal cannot assume anything.
     let living: BTreeSet<&Principal> = principals.iter().filter(|one| !one.is_deleted()).collect();
     if living.is_empty() {
         return Vec::new();
     }
-    if !everyone && !living.iter().any(|one| known.contains(*one)) {
+    let includes_known = |found: &Principal| known.iter().any(|one| one.is_in(found));
+    if !living.iter().copied().any(includes_known) {
         let text = format!("allows {}", names(&living));
         return vec![difference(FindingKind::TrustStatementExtra, text)];
     }

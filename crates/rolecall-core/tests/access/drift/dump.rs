@@ -15,11 +15,13 @@ use crate::support::{now, policy};
 
 const POLICY: &str = include_str!("access.toml");
 
-const NAMES: [(&str, &str); 4] = [
+const NAMES: [(&str, &str); 5] = [
     ("prod", "111122223333"),
     ("data", "444455556666"),
     ("legacy", "777788889999"),
     ("vendor", "123412341234"),
+    // The account of the gateway's principal, which has no roles of permission sets.
+    ("gateway", "999988887777"),
 ];
 const THUMBPRINT: &str = "9e99a48a9960b14926bb7f3b02e22da2b0ab7280";
 
@@ -147,7 +149,9 @@ impl Dump {
             })
         });
         let durations: Vec<Value> = durations.collect();
-        self.durations.insert(name, json!({ "Roles": durations }));
+        if !durations.is_empty() {
+            self.durations.insert(name, json!({ "Roles": durations }));
+        }
         self.details.insert(
             name,
             json!({
