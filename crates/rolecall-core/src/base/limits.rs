@@ -146,7 +146,7 @@ pub const RETURN_TO_BYTES_MAX: usize = 5_632;
 pub const DESTINATION_BYTES_MAX: usize = 4_096;
 
 /// People that a report on the differences of two policies names for each role.
-pub const COMPARED_NAMES_MAX: usize = 200;
+pub const COMPARED_NAMES_MAX: usize = 50;
 /// Rules that it names for each role and difference.
 pub const COMPARED_CAUSES_MAX: usize = 8;
 /// Roles that it lists.

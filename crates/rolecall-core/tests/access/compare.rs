@@ -250,7 +250,7 @@ fn equal_differences_of_accounts_are_one_entry() {
     let (report, tally) = compare(&policy(&narrow), &policy(&wide), &people);
     let gained = report.iter().find(|one| one.kind == "gained").unwrap();
     assert_eq!(gained.roles, ["dev/Admin", "prod/Admin"]);
-    assert_eq!((gained.people, gained.first.len()), (500, 200));
+    assert_eq!((gained.people, gained.first.len()), (500, 50));
     assert_eq!(tally.people().len(), 500);
     assert_eq!(tally.people()[0].gained, 4);
 }
