@@ -22,8 +22,9 @@ use crate::idp::ProviderSettings;
 use crate::world::{SystemClock, SystemEntropy};
 
 /// Sections that are not read.
-const UNREAD: [&str; 10] = [
+const UNREAD: [&str; 11] = [
     "administrator",
+    "audit",
     "clients",
     "database",
     "egress",
