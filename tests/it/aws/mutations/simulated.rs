@@ -111,7 +111,7 @@ async fn iam_simulate_agrees_on_mutations_under_the_documented_policy() -> Resul
     let Some((allowed, denied)) = compare(&forge, documented).await? else {
         return Ok(());
     };
-    // Other people of the domain, other subjects, other teams and variants of the permission set.
+    // Other people of the domain, other subjects and other teams.
     ensure!(allowed > 30 && denied > 40, "{allowed} {denied}");
     Ok(())
 }
