@@ -7,6 +7,7 @@ mod outage;
 mod people;
 mod policy;
 mod provider;
+mod roles;
 mod saml;
 mod store;
 mod time;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{Policy, RoleRequest};
 use rolecall_core::audit::{ReferenceId, RequestContext};
-use rolecall_core::aws::{AccountId, Partition};
+use rolecall_core::aws::Partition;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, SecretText, SessionSecret, State};
 use rolecall_core::caller::ClientInfo;
@@ -41,6 +42,7 @@ pub use gate::Gate;
 pub use people::People;
 pub use policy::{ACCESS, NO_DELETE, parse, policy};
 pub use provider::{ID_TOKEN_LIFE, Provider};
+pub use roles::{developer, plain, role};
 pub use saml::{
     ASSERTION_LIFE, PROVIDER_SESSION, PostResponse, UNSIGNED, logout, saml, saml_callback,
 };
@@ -384,22 +386,4 @@ pub fn context_from(address: &str) -> RequestContext {
             user_agent: Some("Mozilla/5.0 (canary-browser)".to_owned()),
         },
     }
-}
-
-pub fn role(account: &str, permission_set: &str) -> RoleRequest {
-    RoleRequest {
-        account: AccountId::parse(account).unwrap(),
-        permission_set: permission_set.to_owned(),
-        variant: None,
-    }
-}
-
-/// A role that is granted to everyone.
-pub fn plain() -> RoleRequest {
-    role("777788889999", "Plain")
-}
-
-/// A role that is granted to alice and not to bob.
-pub fn developer() -> RoleRequest {
-    role("111122223333", "Developer")
 }
