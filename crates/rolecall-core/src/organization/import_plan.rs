@@ -17,7 +17,7 @@ pub struct ImportOptions {
     pub keep_tags: bool,
 }
 
-/// The result of [`plan`].
+/// The result of `plan`.
 #[derive(Debug, Default)]
 pub struct ImportPlan {
     /// The files that change, in the order of the configuration.
