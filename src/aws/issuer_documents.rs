@@ -118,6 +118,11 @@ impl IssuerDocuments {
         self.keys.len()
     }
 
+    /// The keys in the key set.
+    pub fn key_ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.keys()
+    }
+
     /// Keys that wait for activation.
     pub fn next_keys(&self) -> impl Iterator<Item = &KeyId> {
         let waiting = self.keys.iter();

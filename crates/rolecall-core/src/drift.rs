@@ -25,7 +25,7 @@ use crate::access::{Policy, Trust};
 use crate::aws::AccountId;
 use crate::provisioning::{AccountPlan, Installation, Plan, RolePlan};
 pub use finding::{ConditionProblem, Finding, FindingKind, Fix, Severity, TrustKey};
-pub use issuer::{discovery, issuer_unreachable, issuer_url, key_set};
+pub use issuer::{discovery, issuer_foreign_key, issuer_unreachable, issuer_url, key_set};
 pub use observed::{
     Observed, ObservedAccount, ObservedOidcProvider, ObservedRole, ObservedSamlProvider, PolicyText,
 };

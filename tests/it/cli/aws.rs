@@ -2,6 +2,7 @@
 
 mod doctor;
 mod doctor_live;
+mod doctor_published;
 mod doctor_saml;
 mod lint;
 mod stack;

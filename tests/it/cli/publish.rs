@@ -31,7 +31,7 @@ fn set_url(folder: &TempDir, url: &str) -> Result<()> {
 }
 
 /// A folder whose documents are published in a bucket, with an active key.
-fn published(path: &str) -> Result<(TempDir, Bucket)> {
+pub fn published(path: &str) -> Result<(TempDir, Bucket)> {
     let (folder, bucket) = (folder()?, Bucket::start()?);
     set_url(&folder, &format!("{}{path}", bucket.url()))?;
     generate(&folder)?;
@@ -77,13 +77,13 @@ fn age_times(value: &mut Value) {
     }
 }
 
-fn foreign_key() -> Result<Value> {
+pub fn foreign_key() -> Result<Value> {
     let key = SigningKey::generate(KeyAlgorithm::Es256, DateTime::UNIX_EPOCH)?;
     Ok(key.jwk().clone())
 }
 
 /// Adds a key to the key set in the bucket.
-fn inject(bucket: &Bucket, path: &str, key: Value) -> Result<()> {
+pub fn inject(bucket: &Bucket, path: &str, key: Value) -> Result<()> {
     let mut jwks: Value = serde_json::from_str(&bucket.get(path).context("no key set")?)?;
     jwks["keys"].as_array_mut().context("keys")?.push(key);
     bucket.put(path, jwks.to_string());

@@ -290,6 +290,8 @@ kinds! {
     IssuerDiscovery, "issuer-discovery", Medium, "AWS cannot find the keys of the gateway and refuses its tokens";
     /// The key set.
     IssuerKeys, "issuer-keys", Medium, "AWS refuses tokens whose key it does not find or does not support";
+    /// The published key set contains a key of somebody else.
+    IssuerForeignKey, "issuer-foreign-key", High, "whoever owns it can assume every role that trusts this issuer";
     /// The published key set is not that of the gateway.
     IssuerKeysStale, "issuer-keys-stale", Medium, "AWS refuses tokens that are signed with a key that is not published";
     /// The documents cannot be fetched.

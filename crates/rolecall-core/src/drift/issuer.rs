@@ -73,6 +73,19 @@ pub fn issuer_unreachable(url: &str, reason: &str) -> Finding {
     }
 }
 
+/// The key set contains a key with which somebody else can sign tokens.
+pub fn issuer_foreign_key(url: &str, found: &str) -> Finding {
+    Finding {
+        kind: FindingKind::IssuerForeignKey,
+        account: None,
+        resource: Some(url.to_owned()),
+        found: shown(found),
+        fix: fix::advice(
+            "find out who can write to this address, and see \"The published documents were changed\" in docs/issuer.md",
+        ),
+    }
+}
+
 /// Whether AWS can use the discovery document (OpenID Connect Discovery 1.0 section 3). Returns the URL of the key set as well.
 pub fn discovery(issuer: &Url, body: &[u8]) -> (Vec<Finding>, Option<Url>) {
     let issuer = issuer.as_str().trim_end_matches('/');

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use rolecall_core::base::text;
 use rolecall_core::drift::{self, Finding, Report};
-use serde_json::Value;
 use url::Url;
 
-use crate::aws::TokenIssuer;
 use crate::aws::keys::KeyDirectory;
+use crate::aws::{IssuerDocuments, Severity, TokenIssuer};
 use crate::cli::out::Failure;
 use crate::config::OfflineSettings;
 use crate::egress::Egress;
@@ -66,7 +65,7 @@ impl IssuerReport {
             findings: drift::issuer_url(issuer),
             unseen: None,
         };
-        let own = own_issuer(settings).map(|own| key_ids(&own.jwks().body));
+        let own = own_issuer(settings).map(|own| own.documents());
         if let Err(error) = &own {
             report.unseen = Some(format!(
                 "whether the published keys are those of this installation: {error}"
@@ -93,8 +92,15 @@ impl IssuerReport {
         };
         match http.get_json(&address).await {
             Ok(body) => {
-                let found = drift::key_set(address.as_str(), &body, own.as_ref().ok());
+                let own = own.as_ref().ok();
+                let ids = own.map(|own| own.key_ids().map(ToString::to_string));
+                let ids: Option<BTreeSet<String>> = ids.map(Iterator::collect);
+                let found = drift::key_set(address.as_str(), &body, ids.as_ref());
                 report.findings.extend(found);
+                report.findings.extend(
+                    own.map(|own| foreign(own, &address, &body))
+                        .unwrap_or_default(),
+                );
             }
             Err(error) => report.findings.push(unreachable(&address, error)),
         }
@@ -114,10 +120,13 @@ fn own_issuer(settings: &OfflineSettings) -> Result<TokenIssuer, String> {
     TokenIssuer::open(origin, directory, Arc::new(SystemClock)).map_err(|error| text::chain(&error))
 }
 
-/// The key IDs of a key set (RFC 7517 4.5).
-fn key_ids(jwks: &str) -> BTreeSet<String> {
-    let jwks: Value = serde_json::from_str(jwks).unwrap_or_default();
-    let keys = jwks["keys"].as_array().into_iter().flatten();
-    let ids = keys.filter_map(|key| key["kid"].as_str());
-    ids.map(str::to_owned).collect()
+/// Keys that are not of this installation, even if their `kid` is.
+fn foreign(own: &IssuerDocuments, jwks_uri: &Url, jwks: &[u8]) -> Vec<Finding> {
+    let differences = own.compare(own.discovery.body.as_bytes(), jwks).differences;
+    let dangers = differences
+        .iter()
+        .filter(|one| one.severity() == Severity::Danger);
+    dangers
+        .map(|one| drift::issuer_foreign_key(jwks_uri.as_str(), &one.to_string()))
+        .collect()
 }
