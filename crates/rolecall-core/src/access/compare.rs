@@ -6,6 +6,7 @@
 //! The cost per person depends on the rules that match the person and on the accounts that they cover. A [`Tally`] holds
 //! a bounded number of names for each role, so memory does not depend on people times roles.
 
+mod durations;
 mod outcome;
 mod person;
 mod report;

@@ -69,6 +69,17 @@ proptest! {
             let conditions = changes.iter().find(|(what, _)| *what == "conditions");
             prop_assert_eq!(conditions.map(|(_, effect)| *effect), expected, "{}: {:?}", label, report);
         }
+        // A longer session is never missed, with or without a second factor.
+        for (before, after) in [(&before, &after), (&before_without, &after_without)] {
+            for (label, duration) in after {
+                let earlier = before.iter().find(|(one, _)| one == label);
+                if earlier.is_some_and(|(_, earlier)| duration > earlier) {
+                    let mut entries = report.iter().filter(|one| one.roles.contains(label));
+                    let is_longer = entries.any(|one| one.changes.iter().any(|change| change.what == "session_duration" && change.effect == Effect::Gain));
+                    prop_assert!(is_longer, "{}: {:?}", label, report);
+                }
+            }
+        }
         // Without people, a gain is never missed.
         let gains = report.iter().any(|one| one.effect == Effect::Gain && one.changes.iter().all(|change| change.what != "session_duration"));
         let rules = Comparison::new(&old, &new, now()).rule_differences();

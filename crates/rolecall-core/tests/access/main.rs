@@ -9,6 +9,7 @@
 mod account_import;
 mod changes;
 mod compare;
+mod compare_limits;
 mod compare_properties;
 mod compare_rules;
 mod corpus;

@@ -53,7 +53,14 @@ fn scope() -> impl Strategy<Value = String> {
 
 pub fn rule(kind: &'static str) -> impl Strategy<Value = String> {
     let when = prop::sample::select(match kind {
-        "assignment" => vec!["", "when = { mfa = true }\n", "session_duration = \"2h\"\n"],
+        "assignment" => vec![
+            "",
+            "when = { mfa = true }\n",
+            "session_duration = \"2h\"\n",
+            "session_duration = \"30m\"\n",
+            "when = { mfa = true }\nsession_duration = \"30m\"\n",
+            "when = { mfa = true }\nsession_duration = \"4h\"\n",
+        ],
         _ => vec![""],
     });
     (who(), scope(), when)

@@ -1,5 +1,6 @@
 //! What a change of the matching rules means for one role.
 
+use crate::access::compare::durations::longer;
 use crate::access::compare::role_changes::{Limits, Slot};
 use crate::access::compare::side::Ways;
 use crate::access::compare::{Change, Comparison, Effect, longest};
@@ -78,12 +79,15 @@ impl Comparison {
             duration: Some(duration),
             changes: Vec::new(),
         };
-        if let Some(limits) = old {
+        if let Some(old_limits) = old {
             delta.kind = Kind::Changed;
             let before = widest(&self.ways, old_ways);
             delta.changes.extend(conditions(&before, &alternatives));
-            let earlier = self.longest(old_ways, limits);
+            let earlier = self.longest(old_ways, old_limits);
             delta.changes.extend(durations(earlier, duration));
+            if duration <= earlier && self.lasts_longer((old_ways, old_limits), (ways, limits)) {
+                delta.changes.push(longer());
+            }
             delta.changes.extend(slot.changes.iter().cloned());
             delta.changes.extend(account.iter().cloned());
             if delta.changes.is_empty() {
@@ -93,7 +97,7 @@ impl Comparison {
         Some(delta)
     }
 
-    fn longest(&self, ways: &[u32], limits: Limits) -> RoleSessionDuration {
+    pub(super) fn longest(&self, ways: &[u32], limits: Limits) -> RoleSessionDuration {
         let limited = ways.iter().map(|way| self.ways.limit(*way));
         longest(limited, limits.of_set, limits.of_variant)
     }

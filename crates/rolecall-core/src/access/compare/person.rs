@@ -1,6 +1,6 @@
 //! The comparison for one person. Accounts that the same matching rules cover are evaluated once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::access::compare::outcome::Kind;
 use crate::access::compare::side::{Rule, Side};
@@ -69,8 +69,8 @@ impl Comparison {
         };
         let mut old = of_side(&self.old, old_facts).unwrap_or_default();
         let new = of_side(&self.new, new_facts).unwrap_or_default();
-        self.add_unknown(tally, person, &old, &new);
         self.assume_gains(&mut old, &new);
+        self.add_unknown(tally, person, &old, &new);
         if is_same && self.is_unchanged(&old, &new) {
             return;
         }
@@ -126,18 +126,47 @@ impl Comparison {
         {
             return false;
         }
-        let is_static = |number: &u32| {
-            let rule = &one.assignments[*number as usize];
-            let mut sets = self.masks[rule.mask as usize].iter();
-            let mut accounts = self.lists[rule.list as usize].iter();
-            !sets.any(|set| self.sets[*set as usize].differs)
-                && (self.account_changes.len() == 1
-                    || !accounts.any(|account| self.account_change[*account as usize] != 0))
-        };
-        old.assignments.iter().all(is_static)
+        let mut granted = old.assignments.iter();
+        granted.all(|number| self.is_static(&one.assignments[*number as usize]))
     }
 
-    /// Records rules of the new policy that may match by a claim that is not known, and did not before.
+    /// Whether nothing that the assignment grants differs.
+    fn is_static(&self, rule: &Rule) -> bool {
+        let mut sets = self.masks[rule.mask as usize].iter();
+        let mut accounts = self.lists[rule.list as usize].iter();
+        !sets.any(|set| self.sets[*set as usize].differs)
+            && (self.account_changes.len() == 1
+                || !accounts.any(|account| self.account_change[*account as usize] != 0))
+    }
+
+    /// Whether the access by an assignment that both policies have is the same, if it matches: its roles do not differ, and
+    /// the same deny rules and limits apply to them.
+    fn is_settled(&self, rule: &Rule, old: &Standing, new: &Standing) -> bool {
+        let (before, after) = (&self.old, &self.new);
+        let denies =
+            |side: &Side, numbers: &[u32]| self.contents(rule, &side.denies, numbers, true);
+        let limits =
+            |side: &Side, numbers: &[u32]| self.contents(rule, &side.assignments, numbers, false);
+        self.is_static(rule)
+            && denies(before, &old.denies) == denies(after, &new.denies)
+            && limits(before, &old.assignments) == limits(after, &new.assignments)
+    }
+
+    /// The contents of rules that cover a role of `rule`: of all, or of those that limit sessions.
+    fn contents(&self, rule: &Rule, rules: &[Rule], numbers: &[u32], all: bool) -> BTreeSet<u32> {
+        let mut contents = BTreeSet::new();
+        for number in numbers {
+            let one = &rules[*number as usize];
+            let counts = all || self.ways.limit(one.way).1.is_some();
+            if counts && self.share_role(rule, one) {
+                contents.insert(one.content);
+            }
+        }
+        contents
+    }
+
+    /// Records rules of the new policy that may match by a claim that is not known: deny rules that did not before, and
+    /// assignments unless their access is the same as before.
     fn add_unknown(&self, tally: &mut Tally, person: u32, old: &Standing, new: &Standing) {
         let only_new = |old: &[u32], olds: &[Rule], new: &[u32], news: &[Rule]| -> Vec<u32> {
             let same =
@@ -150,8 +179,12 @@ impl Comparison {
         };
         let before = [old.assignments.as_slice(), &old.possible].concat();
         let (olds, news) = (&self.old.assignments, &self.new.assignments);
-        for number in only_new(&before, olds, &new.possible, news) {
-            tally.add_unknown(UnknownRule::Assignment(number), person);
+        let only = only_new(&before, olds, &new.possible, news);
+        for number in &new.possible {
+            let rule = &news[*number as usize];
+            if only.contains(number) || !self.is_settled(rule, old, new) {
+                tally.add_unknown(UnknownRule::Assignment(*number), person);
+            }
         }
         let before = [old.denies.as_slice(), &old.possible_denies].concat();
         let (olds, news) = (&self.old.denies, &self.new.denies);

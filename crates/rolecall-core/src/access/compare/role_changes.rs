@@ -191,11 +191,13 @@ fn permissions(old: &RolePermissions, new: &RolePermissions) -> Vec<Change> {
         let mut arns = of.managed_policies.iter();
         let only = arns.find(|arn| !from.managed_policies.contains(arn))?;
         Some(Change {
-            effect: if added { Effect::Gain } else { Effect::Loss },
+            effect: Effect::Gain,
             what: "managed_policies",
             text: match added {
                 true => format!("the role gets {only} and possibly others"),
-                false => format!("the role loses {only} and possibly others"),
+                false => {
+                    format!("the role loses {only} and possibly others, which may contain denies")
+                }
             },
         })
     };
@@ -237,16 +239,21 @@ pub(super) fn account_changes(old: &Policy, new: &Policy, id: &AccountId) -> Vec
         return Vec::new();
     };
     let differs = [
-        ("trust", !same(&old.trust, &new.trust)),
-        ("audience", old.audience != new.audience),
-        ("verify", old.verify != new.verify),
+        (
+            "trust",
+            !same(&old.trust, &new.trust),
+            Effect::Gain,
+            "; another principal may assume the roles, and sessions may last longer",
+        ),
+        ("audience", old.audience != new.audience, Effect::None, ""),
+        ("verify", old.verify != new.verify, Effect::None, ""),
     ];
-    let differs = differs.into_iter().filter(|(_, differs)| *differs);
+    let differs = differs.into_iter().filter(|(_, differs, _, _)| *differs);
     differs
-        .map(|(what, _)| Change {
-            effect: Effect::None,
+        .map(|(what, _, effect, consequence)| Change {
+            effect,
             what,
-            text: format!("`{what}` of the account differs"),
+            text: format!("`{what}` of the account differs{consequence}"),
         })
         .collect()
 }

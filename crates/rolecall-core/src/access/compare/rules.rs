@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::access::assignment::{Assignment, Deny, RuleLocation};
+use crate::access::compare::durations::longer;
 use crate::access::compare::outcome::durations;
 use crate::access::compare::side::{Rule, Side};
 use crate::access::compare::{Change, Comparison, Effect};
@@ -96,12 +97,16 @@ impl Comparison {
                     .is_some_and(|one| !others.iter().any(|other| self.covers(*other, one)))
             };
             let (more, less) = (beyond(after, &old), beyond(before, &new));
-            let effect = match (if is_assignment { more } else { less }, more || less) {
+            let frees = is_assignment && before.is_some_and(|one| self.frees_sessions(one, &new));
+            let gives = if is_assignment { more || frees } else { less };
+            let effect = match (gives, more || less) {
                 (true, _) => Effect::Gain,
                 (false, true) => Effect::Loss,
                 (false, false) => Effect::None,
             };
             let location = after.or(before).map(|entry| place(entry.location));
+            let mut changes = self.entry_changes(before, after, is_assignment);
+            changes.extend(frees.then(longer));
             differences.push(RuleDifference {
                 kind,
                 id: id.clone(),
@@ -112,7 +117,7 @@ impl Comparison {
                 },
                 effect,
                 place: location,
-                changes: self.entry_changes(before, after, is_assignment),
+                changes,
             });
         }
         differences
@@ -120,6 +125,11 @@ impl Comparison {
 
     /// Whether `wide` matches everyone whom `narrow` matches and covers its roles at least as long and as unconditionally.
     fn covers(&self, wide: Entry<'_>, narrow: Entry<'_>) -> bool {
+        self.covers_roles(wide, narrow) && self.way_covers(wide.rule.way, narrow.rule.way)
+    }
+
+    /// Whether `wide` matches everyone whom `narrow` matches and covers its roles.
+    fn covers_roles(&self, wide: Entry<'_>, narrow: Entry<'_>) -> bool {
         let contains = |all: &[Vec<u32>], wide: u32, narrow: u32| {
             let has = |one: &u32| all[wide as usize].binary_search(one).is_ok();
             wide == narrow || all[narrow as usize].iter().all(has)
@@ -127,7 +137,16 @@ impl Comparison {
         contains(&self.masks, wide.rule.mask, narrow.rule.mask)
             && contains(&self.lists, wide.rule.list, narrow.rule.list)
             && wide.who.covers(narrow.who)
-            && self.way_covers(wide.rule.way, narrow.rule.way)
+    }
+
+    /// Whether an assignment of the old policy limited sessions that can last longer with the assignments of the new one.
+    fn frees_sessions(&self, one: Entry<'_>, new: &[Entry<'_>]) -> bool {
+        let mut live = new.iter().filter(|other| !other.rule.expired);
+        !one.rule.expired
+            && self.exceeds_limit(&one.rule)
+            && !live.any(|other| {
+                self.covers_roles(*other, one) && self.limits_as(other.rule.way, one.rule.way)
+            })
     }
 
     fn way_covers(&self, wide: u32, narrow: u32) -> bool {
@@ -270,7 +289,8 @@ impl Comparison {
 
     fn set_differences(&self) -> Vec<RuleDifference> {
         let mut differences = Vec::new();
-        for set in self.sets.iter().filter(|set| set.differs) {
+        let sets = (0u32..).zip(&self.sets);
+        for (number, set) in sets.filter(|(_, set)| set.differs) {
             for slot in &set.slots {
                 let id = match &slot.variant {
                     Some(variant) => format!("{}@{variant}", set.name),
@@ -290,7 +310,11 @@ impl Comparison {
                             let limits = std::iter::once((false, None));
                             super::longest(limits, one.of_set, one.of_variant)
                         };
-                        changes.extend(durations(longest(old), longest(new)));
+                        let (earlier, later) = (longest(old), longest(new));
+                        changes.extend(durations(earlier, later));
+                        if later <= earlier && self.exceeds_old_limits(number, old, new) {
+                            changes.push(longer());
+                        }
                         if changes.is_empty() {
                             continue;
                         }
