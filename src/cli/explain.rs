@@ -7,7 +7,7 @@ use rolecall_core::access::{
     DurationReason, EvaluatedRule, Explanation, Grant, KeyCheck, Locked, Policy, RuleOutcome, Unmet,
 };
 use rolecall_core::aws::{AccountId, FederatedUserName, RoleSessionDuration};
-use rolecall_core::base::{Clock as _, json};
+use rolecall_core::base::{Clock as _, json, text};
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::{Identity, ProviderId};
 use serde::Serialize;
@@ -295,7 +295,9 @@ fn print(output: &ExplainOutput<'_>) -> Result<(), Failure> {
             let reasons = if entry.reasons.is_empty() {
                 String::new()
             } else {
-                format!(": {}", entry.reasons.join("; "))
+                const REASONS_CHARS_MAX: usize = 4_000;
+                let reasons = entry.reasons.join("; ");
+                format!(": {}", text::one_line(&reasons, REASONS_CHARS_MAX))
             };
             out::line(format!(
                 "  {} ({}): {outcome}{reasons}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::access::{PersonAccess, Policy, RoleRules, RuleView};
-use rolecall_core::base::Clock as _;
+use rolecall_core::base::{Clock as _, text};
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::config_file::suggest;
 use serde::Serialize;
@@ -12,6 +12,9 @@ use super::out::{self, CommandStatus, Failure};
 use super::people_source::{self, PeopleSource, Person, PersonName, Profile, TimeSpan};
 use super::{AccessArg, ConfigArg, names};
 use crate::world::SystemClock;
+
+/// Characters of the reason of a deny rule, which is as long as the access files allow.
+const REASON_CHARS_MAX: usize = 256;
 
 /// Show who may use a role, through which assignment and under which conditions, and who is denied.
 #[derive(Debug, clap::Args)]
@@ -271,7 +274,8 @@ fn print(output: &Output<'_>) -> Result<(), Failure> {
         out::line("Deny rules:")?;
     }
     for rule in &output.denies {
-        let reason = rule.reason.as_ref().map(|reason| format!(": {reason}"));
+        let reason = rule.reason.as_ref();
+        let reason = reason.map(|reason| format!(": {}", text::one_line(reason, REASON_CHARS_MAX)));
         let reason = reason.unwrap_or_default();
         out::line(format!(
             "  {} ({}): {}{reason}",

@@ -154,3 +154,19 @@ fn nobody_is_exit_code_1_and_unknown_names_are_2() -> Result<()> {
     }
     Ok(())
 }
+
+/// The access files may contain formatting characters, which would reorder the line on a terminal.
+#[test]
+fn reason_of_deny_rule_is_printed_without_formatting_characters() -> Result<()> {
+    let folder = folder()?;
+    let path = folder.path().join("access.toml");
+    let access = fs::read_to_string(&path)?;
+    let deny = "\n[[deny]]\nid = \"leavers\"\nwho = { groups = [\"leavers\"] }\nreason = \"left\\u202e the company\"\n";
+    fs::write(&path, access + deny)?;
+    let ran = rolecalld(folder.path(), &ROLE)?;
+    ensure!(
+        ran.code == 0 && ran.out.contains(": left the company\n"),
+        "{ran:?}"
+    );
+    Ok(())
+}

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::access::assignment::{Assignment, Deny, RuleLocation};
 use crate::access::condition::Condition;
 use crate::access::who::Who;
+use crate::base::text;
 use crate::identity::{EmailAddress, ProviderId, Subject};
 
 /// The keys of `who`; absent keys are left out.
@@ -193,7 +194,10 @@ impl RuleView {
     }
 }
 
-/// File and line.
+/// File and line, without control and formatting characters.
 pub(super) fn place(location: &RuleLocation) -> String {
-    format!("{}:{}", location.path.display(), location.line)
+    const PATH_CHARS_MAX: usize = 1_000;
+    let path = location.path.display().to_string();
+    let path = text::one_line(&path, PATH_CHARS_MAX);
+    format!("{path}:{}", location.line)
 }
