@@ -1,6 +1,7 @@
 //! `rolecalld diff`: who gains and who loses access, role by role.
 
 mod markdown;
+mod providers;
 mod report;
 mod text;
 
@@ -9,14 +10,13 @@ use std::path::{Path, PathBuf};
 use clap::ArgGroup;
 use rolecall_core::access::{Comparison, Tally};
 use rolecall_core::base::Clock as _;
-use rolecall_core::identity::ProviderId;
 
 use super::out::{self, CommandStatus, Failure};
-use super::people_source::{self, Evaluated, PeopleSource, Person, Profile, RawPerson};
+use super::people_source::{self, PeopleSource, Person, Profile, RawPerson};
 use crate::config::{self, LoadedOffline};
-use crate::idp::ProviderSettings;
 use crate::world::SystemClock;
-use report::Report;
+use providers::ProviderDifference;
+use report::{ComparedPeople, Report};
 
 /// Show who gains and who loses access between two configurations, or between two versions of the access files. The exit
 /// code is 1 if somebody gains access.
@@ -67,11 +67,16 @@ impl Diff {
             policy: &loaded.access.policy,
             now,
         });
+        // One configuration is the same for both versions of the access files.
+        let providers = match self.config.as_slice() {
+            [_] => Vec::new(),
+            _ => providers::differences(before.providers, after.providers),
+        };
         let people = match &self.people {
             None => None,
-            Some(source) => Some(compare(source, &comparison, &before, &after)?),
+            Some(source) => Some(compare(source, &comparison, (&before, &after), &providers)?),
         };
-        let report = Report::new(&comparison, people);
+        let report = Report::new(&comparison, people, providers);
         if self.json {
             out::json(&report)?;
         } else if self.markdown {
@@ -107,39 +112,33 @@ impl Diff {
 fn compare(
     source: &PeopleSource,
     comparison: &Comparison,
-    old: &Profile<'_>,
-    new: &Profile<'_>,
-) -> Result<Evaluated<Tally>, Failure> {
-    let raw = people_source::read(source, new.providers, new.config)?;
-    let equal = equal_providers(old, new);
-    people_source::evaluate(raw, |tally: &mut Tally, number, raw: &RawPerson| {
+    (old, new): (&Profile<'_>, &Profile<'_>),
+    providers: &[ProviderDifference],
+) -> Result<ComparedPeople, Failure> {
+    let (raw, skipped) = people_source::read(source, new, Some(old))?;
+    let evaluated = people_source::evaluate(raw, |tally: &mut Tally, number, raw: &RawPerson| {
         let person = Person::parse(raw)?;
-        let is_same = person
-            .provider_id(new.providers)
-            .is_some_and(|id| equal.contains(id));
+        let id = person.provider_id(new.providers);
+        let differs = id.is_some_and(|id| providers.iter().any(|one| one.id == *id));
+        if let (Person::Recorded(_), true, Some(id)) = (&person, differs, id) {
+            return Err(format!(
+                "the settings of the provider {id} differ, and a record contains only what the settings at the sign-in \
+                 made of the claims; use a claim file for this person"
+            ));
+        }
         let before = person.identity(old);
         let after = person.identity(new);
         let name = match (&after, &before) {
             (Ok(identity), _) | (Err(_), Ok(identity)) => person.name(identity),
             (Err(reason), Err(_)) => return Err(reason.clone()),
         };
-        let is_same = is_same && before.is_ok() && after.is_ok();
+        let is_same = id.is_some() && !differs && before.is_ok() && after.is_ok();
         let [before, after] = [before, after].map(Result::ok);
         comparison.add(tally, number, before.as_ref(), after.as_ref(), is_same);
         Ok(name)
+    })?;
+    Ok(ComparedPeople {
+        evaluated,
+        skipped: skipped.report(),
     })
-}
-
-/// The providers whose settings are the same, so that they assert the same identities.
-fn equal_providers(old: &Profile<'_>, new: &Profile<'_>) -> Vec<ProviderId> {
-    let text = |profile: &Profile<'_>, id: &ProviderId| {
-        let mut providers = profile.providers.iter();
-        let found = providers.find(|one| one.id() == id)?;
-        Some(format!("{found:?}"))
-    };
-    let ids = new
-        .providers
-        .iter()
-        .map(|one| ProviderSettings::id(one).clone());
-    ids.filter(|id| text(old, id) == text(new, id)).collect()
 }

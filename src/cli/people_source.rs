@@ -4,13 +4,15 @@ mod evaluate;
 mod files;
 mod person;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rolecall_core::identity::ProviderId;
 
-use super::out::Failure;
+use super::out::{self, Failure};
 use super::people::KnownPeople;
 use crate::idp::ProviderSettings;
 
@@ -74,32 +76,78 @@ pub fn open(path: &Path, providers: &[ProviderId]) -> Result<RawPeople, Failure>
     Ok(Box::new(files::lines(path, BufReader::new(file))))
 }
 
-/// The people of a source: files for these providers, or the people in the database of the configuration file `config`.
+/// The number of recorded people that were left out while the source was read.
+#[derive(Clone, Debug, Default)]
+pub struct Skipped(Rc<Cell<usize>>);
+
+impl Skipped {
+    /// The number so far. Prints a note unless it is 0.
+    pub fn report(&self) -> usize {
+        let number = self.0.get();
+        match number {
+            0 => {}
+            1 => out::note("1 recorded person is left out: the provider is not configured"),
+            _ => out::note(format!(
+                "{number} recorded people are left out: their providers are not configured"
+            )),
+        }
+        number
+    }
+}
+
+/// Whether a number is left out of JSON.
+pub fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// The people of a source: files for the providers of the new profile, or the people in the database of its configuration
+/// file. Recorded people whose provider is in none of the profiles are left out and counted.
 ///
 /// # Errors
 /// As [`open`], and if the database cannot be used.
 pub fn read(
     source: &PeopleSource,
-    providers: &[ProviderSettings],
-    config: &Path,
-) -> Result<RawPeople, Failure> {
-    match source {
-        PeopleSource::Files(path) => {
-            let ids = providers.iter().map(|provider| provider.id().clone());
-            open(path, &ids.collect::<Vec<_>>())
+    new: &Profile<'_>,
+    old: Option<&Profile<'_>>,
+) -> Result<(RawPeople, Skipped), Failure> {
+    let ids = |providers: &[ProviderSettings]| -> Vec<ProviderId> {
+        let providers = providers.iter();
+        providers.map(|provider| provider.id().clone()).collect()
+    };
+    let skipped = Skipped::default();
+    let people = match source {
+        PeopleSource::Files(path) => open(path, &ids(new.providers))?,
+        PeopleSource::Known => {
+            let mut known_ids = ids(new.providers);
+            known_ids.extend(old.map(|old| ids(old.providers)).into_iter().flatten());
+            known(new.config, known_ids, skipped.clone())?
         }
-        PeopleSource::Known => known(config),
-    }
+    };
+    Ok((people, skipped))
 }
 
-/// The people that the gateway recorded.
-fn known(config: &Path) -> Result<RawPeople, Failure> {
+/// The people that the gateway recorded, without those of other providers.
+fn known(
+    config: &Path,
+    providers: Vec<ProviderId>,
+    skipped: Skipped,
+) -> Result<RawPeople, Failure> {
     let mut people = KnownPeople::open(config)?.peekable();
     if people.peek().is_none() {
         return Err(Failure::configuration("nobody is recorded yet").hint(
             "people are recorded when they sign in; use --people with a directory of claim files or a JSONL file",
         ));
     }
+    let people = people.filter(move |person| {
+        let is_configured = match person {
+            Ok(person) => providers.contains(&person.provider),
+            Err(_) => true,
+        };
+        if !is_configured {
+            skipped.0.set(skipped.0.get() + 1);
+        }
+        is_configured
+    });
     Ok(Box::new(people.map(|person| {
         let person = person?;
         let line = person.to_line();

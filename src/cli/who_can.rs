@@ -9,7 +9,7 @@ use rolecall_core::config_file::suggest;
 use serde::Serialize;
 
 use super::out::{self, CommandStatus, Failure};
-use super::people_source::{self, PeopleSource, Person, PersonName, Profile, TimeSpan};
+use super::people_source::{self, PeopleSource, Person, PersonName, Profile, TimeSpan, is_zero};
 use super::{AccessArg, ConfigArg, names};
 use crate::world::SystemClock;
 
@@ -67,6 +67,9 @@ struct Role {
 struct PeopleOutput {
     /// Number of people that were evaluated.
     evaluated: usize,
+    /// Number of recorded people whose provider is not configured.
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: usize,
     /// The sign-ins as of which recorded people are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<TimeSpan>,
@@ -213,7 +216,7 @@ fn people(
         device_flow: false,
     };
     let (account, set) = (&rules.account.id, rules.permission_set.name.as_str());
-    let raw = people_source::read(source, profile.providers, profile.config)?;
+    let (raw, skipped) = people_source::read(source, profile, None)?;
     let evaluated = people_source::evaluate(raw, |found: &mut Vec<PersonOutput>, number, raw| {
         let person = Person::parse(raw)?;
         let identity = person.identity(profile)?;
@@ -246,6 +249,7 @@ fn people(
         .partition(|person| person.access.is_unknown());
     Ok(PeopleOutput {
         evaluated: evaluated.people.len(),
+        skipped: skipped.report(),
         as_of: TimeSpan::of(evaluated.people.iter().map(|person| &person.name)),
         allowed,
         denied,

@@ -24,6 +24,27 @@ impl ProviderSettings {
         }
     }
 
+    /// The settings on which the identities of people depend, as text for comparisons: all but the title and the keys and
+    /// secrets of the gateway.
+    pub fn identity_settings(&self) -> String {
+        match self {
+            Self::Oidc(settings) => {
+                let mut settings = settings.clone();
+                settings.title.clear();
+                settings.client_secret = None;
+                settings.client_key = None;
+                format!("{settings:?}")
+            }
+            Self::Saml(settings) => {
+                let mut settings = settings.clone();
+                settings.title.clear();
+                settings.signing_keys.clear();
+                settings.encryption_keys.clear();
+                format!("{settings:?}")
+            }
+        }
+    }
+
     /// Warnings that can be determined without a request.
     pub fn warnings(&self, now: DateTime<Utc>) -> Vec<String> {
         let Self::Saml(settings) = self else {

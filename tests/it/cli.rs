@@ -6,6 +6,7 @@ mod aws;
 mod aws_credentials;
 mod check;
 mod diff;
+mod diff_providers;
 mod egress;
 mod explain;
 mod google;

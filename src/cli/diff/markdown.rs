@@ -29,6 +29,15 @@ pub fn render(report: &Report) -> String {
             false => "**Nobody gains access.** The people were not compared.\n",
         }),
     }
+    let providers = report.providers.iter().map(|provider| {
+        let effect = effect(provider.effect);
+        format!(
+            "| {effect} | {} |\n",
+            code(&text::provider_line(provider), 400)
+        )
+    });
+    let head = "| | provider |\n|---|---|\n";
+    page.table("Providers", head, providers.collect(), false);
     if !report.rules.is_empty() {
         let rows = report.rules.iter().map(|rule| {
             let effect = effect(rule.effect);

@@ -5,7 +5,8 @@ use rolecall_core::access::{
 };
 use serde::Serialize;
 
-use crate::cli::people_source::{Evaluated, PersonName, TimeSpan};
+use super::providers::ProviderDifference;
+use crate::cli::people_source::{Evaluated, PersonName, TimeSpan, is_zero};
 
 /// The result.
 #[derive(Serialize)]
@@ -15,8 +16,18 @@ pub struct Report {
     /// The people, if they were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<PeopleReport>,
+    /// The identity providers that differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<ProviderDifference>,
     /// The entries of the policies that differ.
     pub rules: Vec<RuleDifference>,
+}
+
+/// People as they were compared.
+pub struct ComparedPeople {
+    pub evaluated: Evaluated<Tally>,
+    /// Number of recorded people whose provider is in neither configuration.
+    pub skipped: usize,
 }
 
 /// The differences for people.
@@ -24,6 +35,9 @@ pub struct Report {
 pub struct PeopleReport {
     /// Number of people that were compared.
     pub compared: u64,
+    /// Number of recorded people who were left out, because their provider is in neither configuration.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skipped: usize,
     /// The sign-ins as of which recorded people are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<TimeSpan>,
@@ -62,7 +76,11 @@ pub struct Affected {
 
 impl Report {
     /// The report on a comparison.
-    pub fn new(comparison: &Comparison, people: Option<Evaluated<Tally>>) -> Self {
+    pub fn new(
+        comparison: &Comparison,
+        people: Option<ComparedPeople>,
+        providers: Vec<ProviderDifference>,
+    ) -> Self {
         let rules = comparison.rule_differences();
         let people = people.map(|people| PeopleReport::new(comparison, people));
         let gains = match &people {
@@ -70,25 +88,32 @@ impl Report {
                 let mut unknown = people.unknown.iter();
                 people.gaining > 0 || unknown.any(|one| one.what.effect == Effect::Gain)
             }
-            None => rules.iter().any(|rule| rule.effect == Effect::Gain),
+            None => {
+                let rules = rules.iter().map(|rule| rule.effect);
+                let mut effects = rules.chain(providers.iter().map(|one| one.effect));
+                effects.any(|effect| effect == Effect::Gain)
+            }
         };
         Self {
             gains,
             people,
+            providers,
             rules,
         }
     }
 }
 
 impl PeopleReport {
-    fn new(comparison: &Comparison, people: Evaluated<Tally>) -> Self {
-        let Evaluated { results, people } = people;
+    fn new(comparison: &Comparison, people: ComparedPeople) -> Self {
+        let ComparedPeople { evaluated, skipped } = people;
+        let Evaluated { results, people } = evaluated;
         let tally = results.into_iter().reduce(Tally::merge).unwrap_or_default();
         let name = |number: &u32| people.get(*number as usize).map(|one| one.name.clone());
         let named = |first: &[u32]| first.iter().filter_map(name).collect();
         let affected = tally.people().iter();
         Self {
             compared: tally.compared(),
+            skipped,
             as_of: TimeSpan::of(people.iter().map(|person| &person.name)),
             gaining: affected.clone().filter(|one| one.gains()).count(),
             losing: affected.clone().filter(|one| one.loses()).count(),

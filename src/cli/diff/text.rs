@@ -2,6 +2,7 @@
 
 use rolecall_core::access::{Effect, RoleDifference, RuleDifference, RuleEdit};
 
+use super::providers::ProviderDifference;
 use super::report::{Named, PeopleReport, Report};
 use crate::cli::out::{self, Failure};
 use crate::cli::people_source::PersonName;
@@ -13,6 +14,12 @@ const NAMES_MAX: usize = 10;
 pub fn print(report: &Report) -> Result<(), Failure> {
     if let Some(people) = &report.people {
         print_people(people)?;
+    }
+    if !report.providers.is_empty() {
+        out::line("Providers:")?;
+    }
+    for provider in &report.providers {
+        out::line(format!("  {}", provider_line(provider)))?;
     }
     if report.rules.is_empty() {
         out::line("The rules are the same.")?;
@@ -127,6 +134,16 @@ pub fn unknown_line(unknown: &Named<rolecall_core::access::UnknownMatches>) -> S
             claims => format!("the claims {}", claims.join(", ")),
         }
     )
+}
+
+/// A provider that differs.
+pub fn provider_line(provider: &ProviderDifference) -> String {
+    let id = &provider.id;
+    match provider.edit {
+        RuleEdit::Added => format!("provider {id} added, may give access"),
+        RuleEdit::Changed => format!("settings of provider {id} differ, may give access"),
+        RuleEdit::Removed => format!("provider {id} removed, may take access"),
+    }
 }
 
 /// An entry that differs.

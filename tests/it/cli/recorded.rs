@@ -116,6 +116,44 @@ async fn people_are_listed_as_of_their_last_sign_in() -> Result<()> {
         ensure!(ran.out.contains(part), "{part}: {ran:?}");
     }
 
+    // Records of a provider that is no longer configured are left out, and counted.
+    let settings = fs::read_to_string(stack.folder().join("rolecall.toml"))?;
+    let renamed = settings.replace("id = \"corporate\"", "id = \"company\"");
+    ensure!(renamed != settings);
+    fs::write(stack.folder().join("renamed.toml"), renamed)?;
+    let of_renamed = [
+        &["who-can", "--config", "renamed.toml"],
+        &role[..],
+        &["--people", "known", "--json"],
+    ]
+    .concat();
+    let ran = rolecalld(stack.folder(), &of_renamed)?;
+    ensure!(ran.code == 0, "{ran:?}");
+    ensure!(
+        ran.err.trim() == "1 recorded person is left out: the provider is not configured",
+        "{ran:?}"
+    );
+    let output: Value = serde_json::from_str(&ran.out)?;
+    ensure!(
+        output["people"]["skipped"] == 1 && output["people"]["evaluated"] == 2,
+        "{output}"
+    );
+    // A provider of the old configuration is compared.
+    let both = [
+        "diff",
+        "--config",
+        "rolecall.toml",
+        "--config",
+        "renamed.toml",
+        "--people",
+        "known",
+        "--json",
+    ];
+    let ran = rolecalld(stack.folder(), &both)?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    let output: Value = serde_json::from_str(&ran.out)?;
+    ensure!(output["people"]["compared"] == 3, "{output}");
+
     // Another sign-in replaces the record.
     sign_in(&stack, "example", "alice").await?;
     until("replaced", async || {
