@@ -226,7 +226,8 @@ impl ForgetSelector {
             return Ok(CommandStatus::Negative);
         }
         out::line(
-            "Events of the audit trail are not changed. The next sign-in is recorded again.",
+            "Events of the audit trail are not changed. The next sign-in is recorded again. A sign-in that a running gateway has \
+             not written yet can still be recorded: run the command again in a minute.",
         )?;
         Ok(CommandStatus::Success)
     }

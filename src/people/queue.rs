@@ -1,4 +1,5 @@
-//! The queue between sign-ins and the task that writes their records. It is bounded by number and by bytes.
+//! The queue between sign-ins and the task that writes their records. The queue and the records that the task has taken
+//! are each bounded by number, and both together by bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use crate::database::Database;
 
 /// Records that may wait: those of several seconds when a large company begins its day.
 pub(super) const QUEUE_MAX: usize = 4_096;
-/// Bytes of waiting records.
+/// Bytes of waiting records: those in the queue, and those that the task has taken and not written yet.
 const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Records that were not kept, since they were last reported.
@@ -94,10 +95,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// A record that waits; `None` if none does.
+    /// A record that waits; `None` if none does. Its bytes count until [`Self::release`].
     pub(super) fn next(&mut self) -> Option<Row> {
-        let row = self.queue.try_recv().ok()?;
+        self.queue.try_recv().ok()
+    }
+
+    /// This record is written, replaced or dropped.
+    pub(super) fn release(&self, row: &Row) {
         self.waiting.fetch_sub(row.bytes(), Ordering::Relaxed);
-        Some(row)
     }
 }

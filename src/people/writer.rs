@@ -106,16 +106,29 @@ impl PeopleWriter {
         Ok(more)
     }
 
-    /// Takes the waiting records. While the database fails, they stay in the queue.
+    /// Takes the waiting records, and keeps the latest of each person. While the database fails, they wait here, and their
+    /// bytes count as those in the queue.
     fn collect(&mut self) {
         while self.pending.len() < QUEUE_MAX
             && let Some(row) = self.source.next()
         {
             let key = (row.provider.clone(), row.subject.clone());
             let is_later = |known: &Row| known.signed_in_at > row.signed_in_at;
-            if !self.pending.get(&key).is_some_and(is_later) {
-                self.pending.insert(key, row);
+            let has_later = self.pending.get(&key).is_some_and(is_later);
+            let obsolete = match has_later {
+                true => Some(row),
+                false => self.pending.insert(key, row),
+            };
+            if let Some(obsolete) = obsolete {
+                self.source.release(&obsolete);
             }
+        }
+    }
+
+    /// Removes the first record.
+    fn pop_first(&mut self) {
+        if let Some((_, row)) = self.pending.pop_first() {
+            self.source.release(&row);
         }
     }
 
@@ -137,11 +150,12 @@ impl PeopleWriter {
         let writing = self
             .database
             .transact(async |connection| table::upsert(&batch, future, connection).await);
-        match in_time(writing).await {
+        let written = in_time(writing).await;
+        match written {
             Ok(()) => {
                 self.failures = 0;
                 for _ in 0..count {
-                    self.pending.pop_first();
+                    self.pop_first();
                 }
                 Ok(count as u64)
             }
@@ -149,7 +163,7 @@ impl PeopleWriter {
                 self.failures = self.failures.saturating_add(1);
                 let is_rejected = error.as_database_error().is_some();
                 if is_rejected && count == 1 && self.failures >= ATTEMPTS_MAX {
-                    self.pending.pop_first();
+                    self.pop_first();
                     self.losses.dropped.fetch_add(1, Ordering::Relaxed);
                     self.failures = 1;
                 }

@@ -184,6 +184,7 @@ async fn person_is_forgotten_by_address_or_subject() -> Result<()> {
         &["people", "forget", "--user", "Alice@example.com", "--yes"],
     )?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    ensure!(ran.out.contains("can still be recorded"), "{ran:?}");
     ensure!(people(&stack)?.len() == 1);
     let ran = run(&stack, &["people", "forget", "example/00u-bob"])?;
     ensure!(ran.code == 0, "{ran:?}");

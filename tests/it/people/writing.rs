@@ -263,6 +263,59 @@ async fn rejected_record_does_not_block_others() -> Result<()> {
     Ok(())
 }
 
+/// The database rejects everything: the records that the task has taken count as waiting, and are not more than the queue
+/// may contain. Afterwards there is space again.
+#[tokio::test]
+async fn records_are_bounded_while_the_database_fails() -> Result<()> {
+    const ROUNDS: u64 = 4;
+    let test = TestDatabase::sqlite()?;
+    let database = migrated(&test).await?;
+    test.store_sql(
+        "CREATE TRIGGER outage BEFORE INSERT ON people BEGIN SELECT RAISE(ABORT, 'outage'); END",
+    )
+    .await?;
+    let large = "x".repeat(limits::CLAIM_VALUE_BYTES_MAX);
+    let large = vec![large.as_str(); 900];
+    let mut recorder = Recorder::new(&database, KEPT);
+    let mut dropped = 0;
+    for round in 0..ROUNDS {
+        for n in 0..50 {
+            recorder.record(&format!("{round} {n}"), recorder.now(), &large)?;
+        }
+        let (written, outcome) = recorder.writer.write_batch().await;
+        ensure!(outcome.is_err() && written.more, "{written:?}");
+        dropped += written.dropped;
+    }
+    // 32 MiB are at most 36 records of 900 KiB.
+    ensure!(dropped >= ROUNDS * 50 - 40, "{dropped}");
+    test.store_sql("DROP TRIGGER outage").await?;
+    ensure!(recorder.write_all().await? == ROUNDS * 50 - dropped);
+    for n in 0..30 {
+        recorder.record(&format!("later {n}"), recorder.now(), &large)?;
+    }
+    ensure!(recorder.write_all().await? == 30);
+    Ok(())
+}
+
+/// Earlier sign-ins of a person who signs in again take no space.
+#[tokio::test]
+async fn replaced_records_take_no_space() -> Result<()> {
+    let test = TestDatabase::sqlite()?;
+    let database = migrated(&test).await?;
+    let large = "x".repeat(limits::CLAIM_VALUE_BYTES_MAX);
+    let large = vec![large.as_str(); 900];
+    let mut recorder = Recorder::new(&database, KEPT);
+    let now = recorder.now();
+    for _ in 0..3 {
+        // In order, and out of order.
+        for seconds in (0..15).chain((0..15).rev()) {
+            recorder.record("one", now + TimeDelta::seconds(seconds), &large)?;
+        }
+        ensure!(recorder.write_all().await? == 1);
+    }
+    Ok(())
+}
+
 /// Nobody writes the queue: its size is bounded, and what does not fit is counted.
 #[tokio::test]
 async fn queue_is_bounded() -> Result<()> {

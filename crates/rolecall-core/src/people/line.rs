@@ -16,6 +16,7 @@ const RECORD_MEMBERS: [&str; 12] = [
     "groups",
     "claims",
     "mfa",
+    // Ignored. Records of earlier versions contain it.
     "unconfirmed_mfa",
     "authenticated_at",
     "auth_time",

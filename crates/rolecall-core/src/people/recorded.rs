@@ -37,9 +37,6 @@ pub struct RecordedPerson {
     /// Whether a second factor was used.
     #[serde(default)]
     pub mfa: bool,
-    /// See [`Identity::unconfirmed_mfa`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unconfirmed_mfa: Option<String>,
     /// Time of authentication, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated_at: Option<DateTime<Utc>>,
@@ -68,7 +65,6 @@ impl RecordedPerson {
             groups: identity.groups.clone(),
             claims: identity.read_claims(policy.claims_named_for(&identity.provider)),
             mfa: identity.mfa,
-            unconfirmed_mfa: identity.unconfirmed_mfa.clone(),
             authenticated_at,
             auth_time: match (identity.auth_time, authenticated_at) {
                 (AuthTime::Unrecorded, Some(_)) => AuthTime::Stated,
@@ -98,7 +94,8 @@ impl RecordedPerson {
             claims: self.claims.clone(),
             unread_claims: UnreadClaims::all_others(),
             mfa: self.mfa,
-            unconfirmed_mfa: self.unconfirmed_mfa.clone(),
+            // A text for the person's own pages, which no rule compares.
+            unconfirmed_mfa: None,
             asserted_at: self.authenticated_at.unwrap_or(self.signed_in_at),
             auth_time: match (self.auth_time, self.authenticated_at) {
                 (AuthTime::Stated | AuthTime::Assumed, None) => AuthTime::Unstated,

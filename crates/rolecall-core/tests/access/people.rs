@@ -173,6 +173,22 @@ fn record_grants_what_the_sign_in_granted() {
     }
 }
 
+/// What the provider sent instead of a second factor is not kept. Records that contain it can be read.
+#[test]
+fn unconfirmed_second_factor_is_not_recorded() {
+    let identity = Identity {
+        unconfirmed_mfa: Some("amr is canary".to_owned()),
+        ..person("alice")
+    };
+    let (_, record) = at_sign_in(&policy(POLICY), &identity);
+    let line = record.to_line().unwrap();
+    assert!(!line.contains("canary"), "{line}");
+    let earlier = line.replacen('{', "{\"unconfirmed_mfa\":\"amr is pwd\",", 1);
+    assert_eq!(RecordedPerson::parse(&earlier), Ok(record.clone()));
+    let parsed = PersonLine::parse(earlier.as_bytes());
+    assert_eq!(parsed, Ok(PersonLine::Recorded(Box::new(record))));
+}
+
 #[test]
 fn only_claims_that_the_policy_names_are_recorded() {
     let policy = policy(POLICY);
