@@ -1,6 +1,10 @@
-//! Parsing of `sqlite:FILE` URLs, which the store and the database share.
+//! Files: `sqlite:FILE` URLs, which the store and the database share, and atomic replacement.
+
+mod replacement;
 
 use std::path::PathBuf;
+
+pub(crate) use replacement::{keep_copy, remove_if_there, replace, replace_exclusively};
 
 /// Why the text after `sqlite:` is not a file name: message and hint.
 pub(crate) type InvalidSqliteFile = (&'static str, &'static str);

@@ -2,7 +2,7 @@
 //! accepted as it is: files of mode 0440 behind the symbolic link `..data`; see [`super::permissions`].
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 use super::permissions::{FilePermissions, PermissionProblem, Process};
+use crate::file;
 
 const LOCK: &str = "keys.lock";
 /// Maximum file size. The largest file is the index; a private RSA key takes 2 KiB.
@@ -128,43 +129,22 @@ impl Directory {
 
     /// Writes a file atomically and durably.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), KeyError> {
-        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
-        let write = || -> io::Result<()> {
-            // Left behind by an interrupted run; the lock ensures that it is not in use.
-            remove_if_there(&new)?;
-            let mut file = OpenOptions::new()
-                .create_new(true)
-                .write(true)
-                .mode(0o600)
-                .open(&new)?;
-            file.write_all(bytes)?;
-            chown_to_directory_owner(&file, &self.0)?;
-            file.sync_all()?;
-            std::fs::rename(&new, &path)?;
-            File::open(&self.0)?.sync_all()
-        };
-        write().map_err(|source| KeyError::Io {
-            path: path.clone(),
-            source,
-        })
+        let path = self.0.join(name);
+        let chown = |file: &File| chown_to_directory_owner(file, &self.0);
+        // The lock excludes other writers.
+        file::replace_exclusively(&path, bytes, 0o600, chown)
+            .map_err(|source| KeyError::Io { path, source })
     }
 
     /// Removes a file; a missing file is not an error.
     pub fn remove(&self, name: &str) -> Result<(), KeyError> {
         let path = self.0.join(name);
-        remove_if_there(&path)
+        file::remove_if_there(&path)
             .and_then(|()| File::open(&self.0)?.sync_all())
             .map_err(|source| KeyError::Io {
                 path: path.clone(),
                 source,
             })
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -1,81 +1,90 @@
-//! Replaces a file atomically and durably. Permissions and owner stay, and the former content is kept beside it.
+//! Replaces an access file. Permissions and owner stay, and the former content is kept beside it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
+
+use crate::file;
 
 /// Replaces the content of the file. `former` is its content as it was read; `None` creates the file. Returns the path of
 /// the copy of the former content.
 pub fn replace(path: &Path, former: Option<&str>, text: &str) -> io::Result<Option<PathBuf>> {
-    // A symbolic link stays, and the file that it names is replaced.
-    let path = match former {
-        Some(_) => fs::canonicalize(path)?,
-        None => path.to_owned(),
+    let Some(former) = former else {
+        file::replace(path, text.as_bytes(), 0o644, |_| is_missing(path))?;
+        return Ok(None);
     };
-    let (new, backup) = (beside(&path, "new"), beside(&path, "bak"));
-    if former.is_none() && path.exists() {
-        return Err(io::Error::new(
+    // A symbolic link stays, and the file that it names is replaced.
+    let path = fs::canonicalize(path)?;
+    let backup = backup(&path);
+    file::replace(&path, text.as_bytes(), 0o600, |new| {
+        keep_permissions(&path, new)?;
+        if fs::read(&path)? != former.as_bytes() {
+            let message = "it changed while the command ran: run the command again";
+            return Err(io::Error::new(ErrorKind::ResourceBusy, message));
+        }
+        file::keep_copy(&path, &backup)
+    })?;
+    Ok(Some(backup))
+}
+
+fn is_missing(path: &Path) -> io::Result<()> {
+    match path.exists() {
+        false => Ok(()),
+        true => Err(io::Error::new(
             ErrorKind::AlreadyExists,
             "it exists now: run the command again",
-        ));
+        )),
     }
-    let result = write(&path, &new, former.is_some(), text).and_then(|()| {
-        if let Some(former) = former {
-            if fs::read(&path)? != former.as_bytes() {
-                let message = "it changed while the command ran: run the command again";
-                return Err(io::Error::new(ErrorKind::ResourceBusy, message));
-            }
-            remove_if_there(&backup)?;
-            fs::hard_link(&path, &backup).or_else(|_| fs::copy(&path, &backup).map(|_| ()))?;
-        }
-        fs::rename(&new, &path)
-    });
-    if let Err(error) = result {
-        // The error of the write matters more than that of the removal.
-        let _ = remove_if_there(&new);
-        return Err(error);
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(former.map(|_| backup))
 }
 
-/// Writes the new content into a file of its own, with permissions and owner of the file that it replaces.
-fn write(path: &Path, new: &Path, replaces: bool, text: &str) -> io::Result<()> {
-    // Left behind by an interrupted run.
-    remove_if_there(new)?;
-    let mode = if replaces { 0o600 } else { 0o644 };
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(mode)
-        .open(new)?;
-    file.write_all(text.as_bytes())?;
-    if replaces {
-        let (former, own) = (fs::metadata(path)?, file.metadata()?);
-        if (former.uid(), former.gid()) != (own.uid(), own.gid()) {
-            fchown(&file, Some(former.uid()), Some(former.gid()))?;
-        }
-        file.set_permissions(former.permissions())?;
+/// Gives the new file permissions and owner of the file that it replaces.
+fn keep_permissions(path: &Path, new: &File) -> io::Result<()> {
+    let (former, own) = (fs::metadata(path)?, new.metadata()?);
+    if (former.uid(), former.gid()) != (own.uid(), own.gid()) {
+        fchown(new, Some(former.uid()), Some(former.gid()))?;
     }
-    file.sync_all()
+    new.set_permissions(former.permissions())
 }
 
-/// `access.toml` becomes `.access.toml.new`: directories of access files are searched for `*.toml`.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(match end {
-        "bak" => format!("{name}.{end}"),
-        _ => format!(".{name}.{end}"),
-    })
+/// `access.toml` becomes `access.toml.bak`: directories of access files are searched for `*.toml`.
+fn backup(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".bak");
+    path.with_file_name(name)
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earlier_backup_stays_until_there_is_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.toml");
+        let backup = folder.path().join("access.toml.bak");
+        fs::write(&path, "changed").unwrap();
+        fs::write(&backup, "earlier").unwrap();
+        let error = replace(&path, Some("read"), "new").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        assert_eq!(fs::read(&path).unwrap(), b"changed");
+        assert_eq!(fs::read(&backup).unwrap(), b"earlier");
+        let kept = replace(&path, Some("changed"), "new").unwrap();
+        assert_eq!(
+            kept.map(|kept| fs::read(kept).unwrap()),
+            Some(b"changed".to_vec())
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn file_that_exists_now_is_not_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.toml");
+        assert_eq!(replace(&path, None, "new").unwrap(), None);
+        let error = replace(&path, None, "other").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 }

@@ -1,8 +1,8 @@
 //! `rolecalld keys publish`: writes the two documents that AWS fetches to a directory, for a bucket or a web server.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rolecall_core::base::Clock as _;
@@ -171,24 +171,9 @@ fn write(file: &Path, body: &[u8]) -> io::Result<bool> {
     if fs::read(file).is_ok_and(|found| found == body) {
         return Ok(false);
     }
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = folder.join(name);
-    // Left behind by an interrupted run.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut opened = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(FILE_MODE)
-        .open(&new)?;
-    opened.write_all(body)?;
     // Whatever the umask is.
-    opened.set_permissions(Permissions::from_mode(FILE_MODE))?;
-    opened.sync_all()?;
-    fs::rename(&new, file)?;
+    let publish = |new: &File| new.set_permissions(Permissions::from_mode(FILE_MODE));
+    crate::file::replace(file, body, FILE_MODE, publish)?;
     Ok(true)
 }
 

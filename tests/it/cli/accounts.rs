@@ -171,7 +171,10 @@ fn large_organization_is_imported_once() -> Result<()> {
     let after = access(&folder)?;
     ensure!(path.metadata()?.mode() & 0o777 == 0o640);
     ensure!(fs::read_to_string(folder.path().join("access.toml.bak"))? == before);
-    ensure!(!folder.path().join(".access.toml.new").exists());
+    for entry in fs::read_dir(folder.path())? {
+        let name = entry?.file_name();
+        ensure!(!name.to_string_lossy().ends_with(".new"), "{name:?}");
+    }
     let ran = rolecalld(folder.path(), &["check", "--config", "rolecall.toml"])?;
     ensure!(ran.code == 0 && ran.out.contains("200 accounts"), "{ran:?}");
     let ran = import(&folder, &["organization"])?;
@@ -204,7 +207,7 @@ fn differences_from_the_organization_are_reported() -> Result<()> {
 
 /// 1,000 accounts, and 1,000 assignments that select them.
 #[test]
-fn thousand_accounts_take_seconds() -> Result<()> {
+fn thousand_accounts_are_imported_for_a_thousand_assignments() -> Result<()> {
     let folder = folder()?;
     let mut policy = access(&folder)?;
     for n in 0..1_000 {
