@@ -55,7 +55,8 @@ use tls::Certificate;
 /// After a stop request, new connections are accepted for this long while `/readyz` already fails, so that load
 /// balancers notice.
 const DRAIN_DELAY: Duration = Duration::from_secs(2);
-/// Time limit for writing the last summaries, and again for closing the audit trail. Both normally take milliseconds.
+/// Time limit for writing the last summaries, and again for other last writes and for closing the audit trail. Each
+/// normally takes milliseconds.
 const LAST_WRITES_MAX: Duration = Duration::from_secs(10);
 
 /// Replacements that tests use for the clock, the random source and the listeners.
@@ -352,7 +353,7 @@ impl BoundServer {
             refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
             indexing::fill_until(&self.audit, &draining),
             recording::write_until(&mut self.people, &metrics, &draining),
-            archiving::keep_until(accepted, self.audit.database(), &draining),
+            archiving::keep_until(accepted, self.audit.database(), &draining, LAST_WRITES_MAX),
             own_identity::keep_identified(&gateway, &draining),
             published::keep_compared(
                 issuers.published.as_deref(),

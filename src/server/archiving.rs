@@ -41,8 +41,24 @@ pub fn policy_queue() -> (PolicyQueue, Receiver<Accepted>) {
     (PolicyQueue(sender), queue)
 }
 
-/// Keeps policies until the gateway stops. Those that wait then are tried once more.
-pub async fn keep_until(mut queue: Receiver<Accepted>, database: &Database, draining: &Draining) {
+/// Keeps policies until the gateway stops. Those that wait then are tried once more, all within `longest`.
+pub async fn keep_until(
+    queue: Receiver<Accepted>,
+    database: &Database,
+    draining: &Draining,
+    longest: Duration,
+) {
+    tokio::select! {
+        () = keep_all(queue, database, draining) => {}
+        () = draining.begun_for(longest) => {
+            tracing::warn!(
+                "timeout while keeping access policies in the database; the next start keeps those that are in use"
+            );
+        }
+    }
+}
+
+async fn keep_all(mut queue: Receiver<Accepted>, database: &Database, draining: &Draining) {
     loop {
         let next = tokio::select! {
             next = queue.recv() => next,
@@ -90,4 +106,47 @@ fn report(error: &KeepPolicyError) {
         error = error as &dyn std::error::Error,
         "an access policy could not be kept in the database; it is in use"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::DatabaseUrl;
+
+    /// The gateway stops while another writer holds the database.
+    #[tokio::test]
+    async fn blocked_database_does_not_delay_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("audit.db"));
+        let database = Database::open_or_create(&url).await.unwrap();
+        let _held = database.write_lock().await;
+        let (policies, accepted) = policy_queue();
+        for _ in 0..2 {
+            policies.keep(PolicyFiles::default(), DateTime::UNIX_EPOCH);
+        }
+        let draining = Draining::default();
+        let longest = Duration::from_millis(100);
+        let ended = timeout(KEEP_MAX / 2, async {
+            let stop = async {
+                tokio::time::sleep(longest).await;
+                draining.begin();
+            };
+            tokio::join!(keep_until(accepted, &database, &draining, longest), stop)
+        });
+        ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn waiting_policies_are_kept_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("audit.db"));
+        let database = Database::open_or_create(&url).await.unwrap();
+        let (policies, accepted) = policy_queue();
+        policies.keep(PolicyFiles::default(), DateTime::UNIX_EPOCH);
+        let draining = Draining::default();
+        draining.begin();
+        keep_until(accepted, &database, &draining, KEEP_MAX).await;
+        let kept = crate::policy_archive::kept_policies(&database, 10).await;
+        assert_eq!(kept.unwrap().len(), 1);
+    }
 }

@@ -20,13 +20,9 @@ pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: D
             () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = draining.begun() => return,
         }
-        let given_up = async {
-            draining.begun().await;
-            tokio::time::sleep(longest).await;
-        };
         let written = tokio::select! {
             written = gateway.journal().write_refusals(false) => written,
-            () = given_up => return,
+            () = draining.begun_for(longest) => return,
         };
         match written {
             Ok(()) => failing = false,

@@ -6,6 +6,7 @@ use rolecall_core::gateway::Health;
 use rolecall_core::record::StoreError;
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::web::site::Site;
@@ -24,6 +25,12 @@ impl Draining {
     pub async fn begun(&self) {
         // The sender lives as long as `self`, so waiting ends only when the value changes.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Waits until draining started this long ago.
+    pub async fn begun_for(&self, duration: Duration) {
+        self.begun().await;
+        tokio::time::sleep(duration).await;
     }
 
     /// Whether draining has started.
