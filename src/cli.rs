@@ -27,6 +27,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use crate::config::{self, Loaded, LoadedOffline};
+use crate::database::{Database, DatabaseUrl};
 use out::Failure;
 
 /// Gateway between identity providers and AWS: single sign-on to AWS accounts and roles.
@@ -140,6 +141,18 @@ pub fn main() -> ExitCode {
         Command::Audit(audit) => audit.run(),
     };
     out::finish(outcome)
+}
+
+/// Opens the database for a command that needs the current schema, because it reads the table of these records.
+async fn open_database(url: &DatabaseUrl, records: &str) -> Result<Database, Failure> {
+    let database = Database::open(url).await.map_err(anyhow::Error::from)?;
+    match database.is_up_to_date() {
+        true => Ok(database),
+        false => Err(Failure::configuration(format!(
+            "the database has no table of {records}: its schema is older than this version of rolecalld"
+        ))
+        .hint("start `rolecalld serve` of this version once; it migrates the schema")),
+    }
 }
 
 /// Runs a future to completion on a new runtime. Tasks that are still running afterwards are dropped.

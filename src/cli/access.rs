@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::out::{self, CommandStatus, Failure};
-use super::{ConfigArg, block_on};
+use super::{ConfigArg, block_on, open_database};
 use crate::config;
 use crate::database::Database;
 use crate::policy_archive::{
@@ -92,14 +92,7 @@ impl Access {
 
 async fn open(config: &ConfigArg) -> Result<Database, Failure> {
     let url = config::database(&config.config)?;
-    let database = Database::open(&url).await.map_err(anyhow::Error::from)?;
-    match database.is_up_to_date() {
-        true => Ok(database),
-        false => Err(Failure::configuration(
-            "the database has no table of policies: its schema is older than this version of rolecalld",
-        )
-        .hint("start `rolecalld serve` of this version once; it migrates the schema")),
-    }
+    open_database(&url, "policies").await
 }
 
 fn history(config: &ConfigArg, limit: u16, json: bool) -> Result<CommandStatus, Failure> {

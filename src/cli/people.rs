@@ -9,14 +9,15 @@ use tokio::runtime::Runtime;
 
 use super::out::{self, CommandStatus, Failure};
 use super::sessions::{Person, parse_person, quoted};
-use super::{ConfigArg, block_on, runtime};
+use super::{ConfigArg, block_on, open_database, runtime};
 use crate::config;
-use crate::database::{Database, DatabaseUrl};
 use crate::people::{
     KeptPerson, PeoplePage, PeopleReader, UnreadablePerson, find_people, forget_person,
 };
 use crate::world::SystemClock;
 
+/// What the table contains, in messages.
+const RECORDS: &str = "people";
 /// Maximum length of a field in the text output, in characters.
 const FIELD_CHARS_MAX: usize = 128;
 
@@ -94,7 +95,7 @@ impl KnownPeople {
             .hint("set [audit] people = \"90d\", or name a file or directory with people"));
         }
         let runtime = runtime()?;
-        let database = runtime.block_on(open(&url))?;
+        let database = runtime.block_on(open_database(&url, RECORDS))?;
         let reader = PeopleReader::new(database, SystemClock.now() - kept);
         Ok(Self {
             runtime,
@@ -142,17 +143,6 @@ fn unreadable(one: &UnreadablePerson) -> Failure {
     .hint("delete it with `rolecalld people forget PROVIDER/SUBJECT`; the next sign-in creates a new one")
 }
 
-async fn open(url: &DatabaseUrl) -> Result<Database, Failure> {
-    let database = Database::open(url).await.map_err(anyhow::Error::from)?;
-    match database.is_up_to_date() {
-        true => Ok(database),
-        false => Err(Failure::configuration(
-            "the database has no table of people: its schema is older than this version of rolecalld",
-        )
-        .hint("start `rolecalld serve` of this version once; it migrates the schema")),
-    }
-}
-
 fn list(config: &Path, json: bool) -> Result<(), Failure> {
     let (mut number, mut failed) = (0, None);
     for person in KnownPeople::open(config)? {
@@ -195,7 +185,7 @@ fn line(person: &RecordedPerson) -> String {
 
 impl ForgetSelector {
     async fn forget(self, config: &ConfigArg) -> Result<CommandStatus, Failure> {
-        let database = open(&config::database(&config.config)?).await?;
+        let database = open_database(&config::database(&config.config)?, RECORDS).await?;
         let people = match (self.person, self.user) {
             (Some(person), _) => vec![person],
             (None, Some(email)) => {
