@@ -13,7 +13,7 @@ use rolecall_core::identity::{Identity, ProviderId};
 use serde::Serialize;
 
 use super::out::{self, CommandStatus, Failure};
-use super::{AccessArg, ConfigArg, claims, names};
+use super::{AccessArg, ConfigArg, claims, names, people_source};
 use crate::world::SystemClock;
 
 /// Show which roles a user gets, and why, from the claims that an identity provider would send.
@@ -65,10 +65,9 @@ impl Explain {
                     .hint(format!("known identity providers: {}", known.join(", ")))
             })?;
         let shown = self.claims.display();
-        let text = std::fs::read_to_string(&self.claims)
-            .map_err(|error| Failure::configuration(format!("{shown}: cannot read: {error}")))?;
+        let text = people_source::read_claims(&self.claims, None)?.text;
         // Parsed with the same strictness as a token.
-        let parsed = json::object(text.as_bytes()).map_err(|error| {
+        let parsed = json::object(&text).map_err(|error| {
             Failure::configuration(format!("{shown}: not a JSON object: {error}"))
                 .hint("write the claims as in an ID token: {\"sub\": \"…\", \"groups\": [\"…\"]}")
         })?;

@@ -17,6 +17,7 @@ use super::people::KnownPeople;
 use crate::idp::ProviderSettings;
 
 pub use evaluate::{Evaluated, evaluate};
+pub use files::person as read_claims;
 pub use person::{Person, PersonName, Profile, TimeSpan, day};
 
 /// Where people come from.

@@ -10,11 +10,17 @@ use crate::config::read_text;
 
 /// Maximum number of files: four for each of the accounts that a policy can have.
 const FILES_MAX: usize = 400_000;
+/// Maximum size of all files together, in bytes. They are read before any is parsed.
+const BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Upper limit of the errors that are printed.
 const ERRORS_PRINTED_MAX: usize = 20;
 
 /// Reads files, and the `*.json` files of directories.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<SavedFile>, Failure> {
+    read_up_to(paths, BYTES_MAX)
+}
+
+fn read_up_to(paths: &[PathBuf], bytes_max: usize) -> Result<Vec<SavedFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -28,12 +34,19 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<SavedFile>, Failure> {
             )));
         }
     }
-    let mut saved = Vec::new();
+    let (mut saved, mut bytes) = (Vec::new(), 0);
     for path in files {
         let text = read_text(&path).map_err(|error| {
             Failure::configuration(error.to_string())
                 .hint("name files that contain the output of `aws organizations`")
         })?;
+        bytes += text.len();
+        if bytes > bytes_max {
+            return Err(Failure::configuration(format!(
+                "the files are larger than {bytes_max} bytes together"
+            ))
+            .hint("name only files that contain the output of `aws organizations`"));
+        }
         saved.push(SavedFile { path, text });
     }
     Ok(saved)
@@ -75,4 +88,21 @@ pub fn failure(errors: &BTreeSet<SavedError>) -> Failure {
         out::count(errors.len(), "error")
     ));
     Failure::configuration(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn size_of_all_files_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.json", "b.json"] {
+            std::fs::write(folder.path().join(name), "12345").unwrap();
+        }
+        let paths = [folder.path().to_owned()];
+        assert_eq!(read_up_to(&paths, 10).unwrap().len(), 2);
+        let failure = read_up_to(&paths, 9).unwrap_err();
+        assert!(format!("{failure:?}").contains("larger than 9 bytes together"));
+    }
 }

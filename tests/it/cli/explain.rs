@@ -34,6 +34,19 @@ fn bob() -> Value {
 }
 
 #[test]
+fn size_of_the_claim_file_is_bounded() -> Result<()> {
+    let folder = folder()?;
+    let claims = json!({ "sub": "alice", "padding": "x".repeat(1024 * 1024) });
+    let ran = explain(&folder, &claims, &[])?;
+    ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
+    ensure!(
+        ran.err.contains("claims.json: longer than 1048576 bytes") && ran.err.contains("hint: "),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+#[test]
 fn explains_the_roles_of_the_demo_users() -> Result<()> {
     let folder = folder()?;
     let ran = explain(&folder, &alice(), &[])?;
