@@ -15,8 +15,8 @@ use crate::aws::keys::KeyId;
 /// AWS reads this many keys of a key set.
 const KEYS_READ_BY_AWS: usize = 100;
 
-/// Further foreign keys are not listed.
-const DIFFERENCES_MAX: usize = 20;
+/// Further foreign keys are not listed. Other differences do not count, because they must not hide a foreign key.
+const FOREIGN_KEYS_MAX: usize = 20;
 
 /// What AWS would find.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,7 +261,7 @@ impl IssuerDocuments {
         if keys.len() > KEYS_READ_BY_AWS {
             differences.insert(Difference::TooManyKeys(keys.len()));
         }
-        let mut served = BTreeSet::new();
+        let (mut served, mut foreign) = (BTreeSet::new(), 0_usize);
         for (position, key) in keys.iter().enumerate() {
             let id = KeyId::of_jwk(key);
             // A key whose `kid` is that of another key would verify the tokens that name it.
@@ -278,8 +278,9 @@ impl IssuerDocuments {
                 Some(id) if self.expired.contains(&id) => {
                     differences.insert(Difference::Expired(id));
                 }
-                Some(_) | None if differences.len() >= DIFFERENCES_MAX => {}
+                Some(_) | None if foreign >= FOREIGN_KEYS_MAX => {}
                 Some(_) | None => {
+                    foreign += 1;
                     let described = match key.get("kid") {
                         Some(kid) => format!("the key {}", shown(Some(kid))),
                         None => "a key without kid".to_owned(),

@@ -240,7 +240,7 @@ fn long_key_sets_are_reported_and_bounded() {
     let own = &fixture.own;
     let compared = own.compare(own.discovery.body.as_bytes(), jwks.as_bytes());
     assert!(compared.served.is_empty(), "AWS does not read them");
-    assert!(compared.differences.len() <= DIFFERENCES_MAX + 3);
+    assert_eq!(compared.differences.len(), FOREIGN_KEYS_MAX + 4);
     assert!(compared.differences.contains(&Difference::TooManyKeys(103)));
     for other in ["", "{}", "{\"keys\":{}}", "[]"] {
         let found = fixture.differences(own.discovery.body.as_bytes(), other.as_bytes());
@@ -249,4 +249,31 @@ fn long_key_sets_are_reported_and_bounded() {
             "{other}: {found:?}"
         );
     }
+}
+
+#[test]
+fn retired_keys_do_not_hide_a_foreign_key() {
+    let fixture = Fixture::new();
+    let retired: Vec<Arc<SigningKey>> = (0..FOREIGN_KEYS_MAX)
+        .map(|_| key(KeyAlgorithm::Es256))
+        .collect();
+    let own = IssuerDocuments::new(
+        ISSUER,
+        &KeySet {
+            active: Arc::clone(&fixture.active),
+            published: [Arc::clone(&fixture.active)].into(),
+            replaced: vec![],
+            next: vec![],
+            expired: vec![],
+            retired: retired.iter().map(|key| key.id().clone()).collect(),
+        },
+    );
+    let mut keys: Vec<Value> = retired.iter().map(|key| key.jwk().clone()).collect();
+    keys.push(fixture.active.jwk().clone());
+    keys.push(key(KeyAlgorithm::Es256).jwk().clone());
+    let jwks = json!({ "keys": keys }).to_string();
+    let compared = own.compare(own.discovery.body.as_bytes(), jwks.as_bytes());
+    assert_eq!(compared.differences.len(), FOREIGN_KEYS_MAX + 1);
+    assert_eq!(compared.differences[0].severity(), Severity::Danger);
+    assert!(matches!(compared.differences[0], Difference::ForeignKey(_)));
 }
