@@ -27,10 +27,19 @@ impl VerificationFailure {
             Self::Sts(error) => error.refusal().map_or("sts_unavailable", StsRefusal::code),
         }
     }
+
+    /// Whether there is an answer, and it is not one of STS about the session that was issued: that of another principal, one that
+    /// contradicts itself, or one of another server.
+    fn is_wrong_answer(&self) -> bool {
+        match self {
+            Self::OtherIdentity { .. } => true,
+            Self::Sts(error) => error.refusal() == Some(StsRefusal::NotSts),
+        }
+    }
 }
 
 /// Whose credentials are, according to STS: the result of a check that the person requested. Credentials of another principal
-/// are not delivered ([`IssueError::Unverified`]).
+/// are not delivered ([`IssueError::Unverified`]), and neither are credentials after an answer that is not one of STS.
 #[derive(Debug)]
 pub enum CallerReport {
     /// They belong to the role that was assumed.
@@ -82,7 +91,8 @@ impl Issuer {
     }
 
     /// Asks STS whose credentials these are, on request of the person. A failure is audited. The person receives the credentials
-    /// even if STS does not answer, but not those of another principal.
+    /// even if STS refuses the question or does not answer, but not those of another principal, and not after an answer that is
+    /// not one of STS.
     ///
     /// # Errors
     /// [`IssueError::Unverified`], [`IssueError::SessionEnded`] if the session ended meanwhile, [`IssueError::Unavailable`].
@@ -98,11 +108,11 @@ impl Issuer {
         let lives = self.check_session(caller).await;
         let report = match answer {
             Ok(identity) => CallerReport::Confirmed(identity),
-            Err(failure @ VerificationFailure::OtherIdentity { .. }) => {
+            Err(failure) if failure.is_wrong_answer() => {
                 self.audit_unverified(context, &failure, false).await?;
                 return Err(IssueError::Unverified(Box::new(failure)));
             }
-            Err(failure @ VerificationFailure::Sts(_)) => {
+            Err(failure) => {
                 let delivered = lives.is_ok();
                 self.audit_unverified(context, &failure, delivered).await?;
                 CallerReport::Unanswered(failure.code())

@@ -244,6 +244,26 @@ async fn other_credentials_are_not_delivered_on_request() {
     }
 }
 
+/// `Arn` and `Account` of the answer contradict each other, or another server answered.
+#[tokio::test]
+async fn wrong_answer_to_a_check_on_request_delivers_nothing() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let (issuer, request) = (fixture.gateway.issuer(), on_request(developer()));
+    fixture.trail.take();
+    fixture.aws.fail_identity_once(Some(StsRefusal::NotSts));
+    let issued = issuer.credentials_page(&context(), &alice, &request).await;
+    let error = issued.unwrap_err();
+    assert!(matches!(error, IssueError::Unverified(_)), "{error:?}");
+    let events = fixture.trail.take();
+    let words: Vec<_> = events.iter().map(event_name).collect();
+    assert_eq!(words, ["issue_intended", "issue_done", "issue_unverified"]);
+    assert!(
+        matches!(&events[2], AuditEventKind::IssueUnverified { reason, caller: None, on_request: false } if reason == "not_sts"),
+        "{events:?}"
+    );
+}
+
 #[tokio::test]
 async fn session_that_ends_during_the_check_receives_nothing() {
     ends_during_the_check(Fixture::new, &on_request(developer())).await;
