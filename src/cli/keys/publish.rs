@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rolecall_core::base::Clock as _;
+use rolecall_wire::shell;
 use serde::Serialize;
 
 use crate::aws::keys::KeyDirectory;
@@ -149,7 +150,7 @@ fn explain(
     for (one, path) in published.iter().zip([JWKS_PATH, DISCOVERY_PATH]) {
         out::line(format!(
             "  aws s3 cp {} s3://BUCKET{}{path} --content-type {} --cache-control \"{}\"",
-            one.file,
+            shell::sh(&one.file),
             prefix.trim_end_matches('/'),
             one.content_type,
             one.cache_control

@@ -59,7 +59,7 @@ fn documents_are_public_and_stay_the_same() -> Result<()> {
         again.out
     );
     ensure!(
-        again.out.contains("  aws s3 cp a/out/jwks s3://BUCKET/rolecall/jwks --content-type application/json --cache-control \"public, max-age=300\"\n")
+        again.out.contains("  aws s3 cp 'a/out/jwks' s3://BUCKET/rolecall/jwks --content-type application/json --cache-control \"public, max-age=300\"\n")
             && again.out.contains("\nNever upload anything of keys/."),
         "{}",
         again.out
@@ -78,6 +78,17 @@ fn documents_are_public_and_stay_the_same() -> Result<()> {
         ]),
         "{json}"
     );
+    Ok(())
+}
+
+#[test]
+fn upload_commands_are_quoted() -> Result<()> {
+    let folder = folder()?;
+    set_url(&folder, "https://issuer.example.com")?;
+    generate(&folder)?;
+    let ran = keys(&folder, &["publish", "o'ut; id"])?;
+    let expected = r"aws s3 cp 'o'\''ut; id/jwks' s3://BUCKET/jwks --content-type ";
+    ensure!(ran.code == 0 && ran.out.contains(expected), "{ran:?}");
     Ok(())
 }
 
