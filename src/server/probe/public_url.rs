@@ -1,7 +1,6 @@
 //! Requests the gateway itself at `public_url`, as its clients do, to check that proxies in front of it pass on
 //! everything it needs. Connects directly and not through the proxy of `[egress]`, which is for outgoing requests.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use url::Url;
 
 use super::Issuers;
 use super::client_address::{FORGED_ADDRESS, ObservedAddress};
-use crate::aws::{DISCOVERY_PATH, JWKS_PATH};
+use crate::aws::{DISCOVERY_PATH, Difference, IssuerDocuments, JWKS_PATH};
 use crate::client_address::SeenAddress;
 use crate::config::Settings;
 use crate::idp::http::{HttpError, HttpResponse};
@@ -23,6 +22,8 @@ use crate::idp::{HttpClient, ProbeReport};
 
 /// Time limit of a connection that determines the local address.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// Further differences of the documents are counted.
+const DIFFERENCES_SHOWN_MAX: usize = 5;
 const TOKEN: HeaderName = HeaderName::from_static(BEARER_TOKEN);
 
 /// A fault on the path to the gateway, with the change to make.
@@ -235,32 +236,14 @@ impl PublicUrlProbe<'_> {
                 "{DISCOVERY_PATH} and /jwks are reachable; this host has no keys to compare"
             ));
         };
-        let (issuer, found) = (parsed(&own.tokens.discovery().body), &discovery["issuer"]);
-        let issuer = &issuer["issuer"];
-        if issuer != found {
-            return Err(PublicUrlError::new(
-                format!("{DISCOVERY_PATH} contains the issuer {found} instead of {issuer}"),
-                "public_url leads to a different gateway, or the running gateway uses another configuration; restart it, or correct public_url",
-            ));
-        }
-        let (ours, theirs) = (key_ids(&parsed(&own.tokens.jwks().body)), key_ids(&jwks));
-        if ours != theirs {
-            let list = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
-            return Err(PublicUrlError::new(
-                format!(
-                    "/jwks contains other keys than this installation: {} instead of {}",
-                    list(&theirs),
-                    list(&ours)
-                ),
-                "public_url leads to a different gateway, or replicas have different keys; see \"Issuer keys\" in docs/operations.md",
-            ));
-        }
+        compare(&own.tokens.documents(), &discovery, &jwks)?;
         Ok(format!(
             "{DISCOVERY_PATH} and /jwks match the issuer and keys of this installation"
         ))
     }
 
-    async fn document(&self, path: &str) -> Result<Value, PublicUrlError> {
+    /// A document, which is JSON.
+    async fn document(&self, path: &str) -> Result<Vec<u8>, PublicUrlError> {
         let read = self.get(path, &[]).await.and_then(HttpResponse::json);
         let fault = |reason: String| {
             PublicUrlError::new(
@@ -269,7 +252,10 @@ impl PublicUrlProbe<'_> {
             )
         };
         let body = read.map_err(|error| fault(error.to_string()))?;
-        serde_json::from_slice(&body).map_err(|_| fault("the response is not JSON".to_owned()))
+        match serde_json::from_slice::<Value>(&body) {
+            Ok(_) => Ok(body),
+            Err(_) => Err(fault("the response is not JSON".to_owned())),
+        }
     }
 }
 
@@ -282,15 +268,32 @@ fn json(answer: &HttpResponse) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
-fn parsed(document: &str) -> Value {
-    serde_json::from_str(document).unwrap_or_default()
-}
-
-/// The key IDs of a key set (RFC 7517 4.5).
-fn key_ids(jwks: &Value) -> BTreeSet<String> {
-    let keys = jwks["keys"].as_array().into_iter().flatten();
-    let ids = keys.filter_map(|key| key["kid"].as_str());
-    ids.map(str::to_owned).collect()
+/// The documents that the gateway serves must be those of this installation.
+fn compare(own: &IssuerDocuments, discovery: &[u8], jwks: &[u8]) -> Result<(), PublicUrlError> {
+    let compared = own.compare(discovery, jwks);
+    let faults: Vec<&Difference> = compared.faults().collect();
+    let mut remaining = faults.iter();
+    if let Some(other) = remaining.find(|fault| matches!(fault, Difference::OtherIssuer { .. })) {
+        return Err(PublicUrlError::new(
+            format!("{DISCOVERY_PATH}: {other}"),
+            "public_url leads to a different gateway, or the running gateway uses another configuration; restart it, or correct public_url",
+        ));
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let shown = faults.iter().take(DIFFERENCES_SHOWN_MAX);
+    let mut listed: Vec<String> = shown.map(ToString::to_string).collect();
+    if let Some(more @ 1..) = faults.len().checked_sub(DIFFERENCES_SHOWN_MAX) {
+        listed.push(format!("and {more} more"));
+    }
+    Err(PublicUrlError::new(
+        format!(
+            "{DISCOVERY_PATH} and {JWKS_PATH} differ from those of this installation: {}",
+            listed.join("; ")
+        ),
+        "public_url leads to a different gateway, or replicas have different keys; see \"Issuer keys\" in docs/operations.md",
+    ))
 }
 
 /// The local address of a connection to `url`.
@@ -299,4 +302,51 @@ async fn local(url: &Url) -> Option<IpAddr> {
     let connected = TcpStream::connect((host, url.port_or_known_default()?));
     let connection = timeout(CONNECT_MAX, connected).await.ok()?.ok()?;
     Some(connection.local_addr().ok()?.ip().to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::keys::{KeyAlgorithm, KeySet, SigningKey};
+
+    fn key() -> Arc<SigningKey> {
+        Arc::new(SigningKey::generate(KeyAlgorithm::Es256, DateTime::UNIX_EPOCH).unwrap())
+    }
+
+    #[test]
+    fn foreign_key_with_the_id_of_an_own_key_is_reported() {
+        let active = key();
+        let own = IssuerDocuments::new(
+            "https://sso.example.com",
+            &KeySet {
+                active: Arc::clone(&active),
+                published: vec![Arc::clone(&active)],
+                replaced: vec![],
+                next: vec![],
+                expired: vec![],
+                retired: vec![],
+            },
+        );
+        let discovery = own.discovery.body.as_bytes();
+        compare(&own, discovery, own.jwks.body.as_bytes()).unwrap();
+        let mut foreign = key().jwk().clone();
+        foreign["kid"] = active.jwk()["kid"].clone();
+        for keys in [
+            vec![foreign.clone()],
+            vec![active.jwk().clone(), foreign],
+            vec![key().jwk().clone(); 20],
+        ] {
+            let jwks = json!({ "keys": keys }).to_string();
+            let fault = compare(&own, discovery, jwks.as_bytes()).unwrap_err();
+            assert!(
+                fault.problem.contains("is not a key of this installation"),
+                "{fault}"
+            );
+        }
+    }
 }

@@ -159,9 +159,9 @@ async fn documents_of_another_installation_are_reported() -> Result<()> {
     let ran = check(stack)?;
     ensure!(
         ran.code == 1
-            && ran
-                .err
-                .contains("public_url: /jwks contains other keys than this installation")
+            && ran.err.contains(
+                "/jwks differ from those of this installation: the key set contains the key "
+            )
             && ran.err.contains("\"Issuer keys\" in docs/operations.md"),
         "{ran:?}"
     );
@@ -177,7 +177,7 @@ async fn documents_of_another_installation_are_reported() -> Result<()> {
     )?;
     let ran = check(&fixture.stack)?;
     let expected = format!(
-        "contains the issuer \"{secure}\" instead of \"{}\"",
+        "the discovery document has the issuer \"{secure}\" instead of \"{}\"",
         balancer.url()
     );
     ensure!(ran.code == 1 && ran.err.contains(&expected), "{ran:?}");
