@@ -26,6 +26,10 @@ fn fixture_with(statements: &str, trust: &str) -> Fixture {
     let own = r#"session_policy = { file = "no-delete.json" }"#;
     let access = ACCESS.replacen(own, &policy, 1);
     assert!(access.contains(&policy));
+    // A federated user has no permissions without a session policy.
+    let elsewhere = "name = \"Elsewhere\"\n";
+    let policy = r#"policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#;
+    let access = access.replacen(elsewhere, &format!("{elsewhere}{policy}\n"), 1);
     Fixture::with_access(&access.replacen("audience = \"rolecall-payments\"", trust, 1))
 }
 

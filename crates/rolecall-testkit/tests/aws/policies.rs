@@ -250,7 +250,7 @@ async fn federated_user_has_permissions_of_both_policies() -> Result<()> {
     );
     assert!(decided(Some(arn)).await?.is_allowed());
     assert!(
-        decided(Some("arn:aws:iam::aws:policy/SecurityAudit"))
+        decided(Some("arn:aws:iam::aws:policy/Unknown"))
             .await
             .is_err()
     );
