@@ -89,9 +89,9 @@ pub fn compare(model: &Model<'_>, observed: &Observed) -> Report {
     for account in &model.plan.accounts {
         if let Some(trust) = uncompared(model, account) {
             let name = account.name.as_ref().map_or("", |name| name.as_str());
-            report
-                .unseen
-                .insert(format!("{name}: there is no model for trust = {trust:?}"));
+            report.unseen.insert(format!(
+                "{name}: accounts with trust = {trust:?} are not compared"
+            ));
             continue;
         }
         match observed.accounts.get(&account.id) {

@@ -235,7 +235,7 @@ kinds! {
     /// A role with another path.
     RolePath, "role-path", Medium, "the ARN of the role differs from the one that the gateway requests, so AWS refuses the sessions";
     /// A role of a permission set that is not assigned in the account.
-    RoleNotAssigned, "role-not-assigned", High, "the role trusts the gateway, but no assignment grants it; a stolen signing key could use it";
+    RoleNotAssigned, "role-not-assigned", High, "the role trusts the gateway, but no assignment grants it through the gateway; a stolen signing key could use it";
     /// A role that trusts the gateway and is not of a permission set.
     RoleNotInModel, "role-not-in-model", High, "the role trusts the gateway, but the access files do not know it; a stolen signing key could use it";
     /// `MaxSessionDuration` is shorter than the permission set.

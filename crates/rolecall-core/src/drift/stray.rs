@@ -6,21 +6,24 @@ use super::document::{Principal, shown};
 use super::finding::{Finding, FindingKind, Fix};
 use super::fix;
 use super::observed::{ObservedAccount, ObservedRole};
-use super::{Model, trust};
+use super::{Model, trust, uncompared};
 use crate::access::Trust;
 use crate::aws::{AccountId, OidcProviderName, RoleArn};
 
 const STRAY_NOTE: &str =
     "or add an assignment that grants the permission set of the role, if the role is intended";
+const OTHER_TRUST_NOTE: &str = "the access files grant this role, but not through the gateway: remove the gateway from its trust policy, or deploy the generated files of the account again";
 
 /// Finds roles that trust the gateway and are not in the plan.
 pub(super) struct StrayRoles<'a> {
     model: &'a Model<'a>,
-    /// Names of the roles in the plan, in lower case, by account.
+    /// Paths with names of the roles in the plan that trust the gateway, by account.
     planned: BTreeMap<&'a AccountId, BTreeSet<String>>,
+    /// Those of the roles in the plan that do not trust the gateway.
+    others: BTreeMap<&'a AccountId, BTreeSet<String>>,
     /// The gateway's principals besides its OIDC provider and its own AWS principal, by account.
     principals: BTreeMap<&'a AccountId, BTreeSet<Principal>>,
-    /// Names of the roles of all permission sets and variants, in lower case.
+    /// Paths with names of the roles of all permission sets and variants.
     known: BTreeSet<String>,
     /// ARNs of intermediate roles, which trust the gateway as well.
     intermediate: BTreeSet<&'a str>,
@@ -28,17 +31,21 @@ pub(super) struct StrayRoles<'a> {
 
 impl<'a> StrayRoles<'a> {
     pub fn new(model: &'a Model<'a>) -> Self {
-        let planned = model.plan.accounts.iter().map(|account| {
-            let names = account.roles.iter();
-            let names = names.map(|role| role.path().name().to_lowercase());
-            (&account.id, names.collect())
-        });
+        let (mut planned, mut others) = (BTreeMap::new(), BTreeMap::new());
+        for account in &model.plan.accounts {
+            let paths = account.roles.iter().map(|role| role.path().to_string());
+            let paths: BTreeSet<String> = paths.collect();
+            match uncompared(model, account) {
+                None => planned.insert(&account.id, paths),
+                Some(_) => others.insert(&account.id, paths),
+            };
+        }
         let sets = model.policy.permission_sets();
         let known = sets.flat_map(|set| {
             let variants = set.variants.iter();
             let own = variants.filter_map(|variant| variant.role.as_ref());
             let roles = own.chain([&set.role]);
-            roles.map(|role| role.name().to_lowercase())
+            roles.map(|role| role.to_string())
         });
         let (mut intermediate, mut principals) = (BTreeSet::new(), BTreeMap::new());
         for account in model.policy.accounts() {
@@ -60,7 +67,8 @@ impl<'a> StrayRoles<'a> {
         }
         Self {
             model,
-            planned: planned.collect(),
+            planned,
+            others,
             principals,
             known: known.collect(),
             intermediate,
@@ -76,27 +84,38 @@ impl<'a> StrayRoles<'a> {
             principals.insert(aws(principal.as_str()));
         }
         principals.extend(self.principals.get(account).into_iter().flatten().cloned());
-        let planned = self.planned.get(account);
-        let roles = observed.roles.iter();
-        let strays = roles.filter(|(name, role)| {
-            planned.is_none_or(|planned| !planned.contains(*name))
-                && !self.intermediate.contains(role.arn.as_str())
+        let is_in = |roles: &BTreeMap<&AccountId, BTreeSet<String>>, role: &ObservedRole| {
+            let paths = roles.get(account);
+            paths.is_some_and(|paths| paths.contains(path(role)))
+        };
+        let roles = observed.roles.values();
+        let strays = roles.filter(|role| {
+            !is_in(&self.planned, role) && !self.intermediate.contains(role.arn.as_str())
         });
-        let findings = strays.filter_map(|(name, role)| {
+        let findings = strays.filter_map(|role| {
             let policy = role.trust.document().ok()?;
-            trust::names_principal(&policy, &principals).then(|| Finding {
-                kind: match self.known.contains(name) {
+            trust::names_principal(&policy, &principals, account).then(|| Finding {
+                kind: match self.known.contains(path(role)) {
                     true => FindingKind::RoleNotAssigned,
                     false => FindingKind::RoleNotInModel,
                 },
                 account: Some(account.clone()),
                 resource: Some(shown(&role.arn)),
                 found: "its trust policy allows the gateway".to_owned(),
-                fix: delete(role),
+                fix: match is_in(&self.others, role) {
+                    true => fix::advice(OTHER_TRUST_NOTE),
+                    false => delete(role),
+                },
             })
         });
         findings.collect()
     }
+}
+
+/// Path and name of a role.
+fn path(role: &ObservedRole) -> &str {
+    let found = role.arn.split_once(":role/");
+    found.map_or("", |(_, path)| path)
 }
 
 fn aws(arn: &str) -> Principal {

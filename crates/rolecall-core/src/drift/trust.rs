@@ -10,6 +10,7 @@ use super::document::{Document, Principal, Selection, Statement, listed, shown};
 use super::finding::{ConditionProblem, FindingKind, TrustKey};
 use super::pattern::Pattern;
 use super::request::{Request, Truth};
+use crate::aws::AccountId;
 
 /// The operations that assume a role.
 const ASSUMING: [&str; 3] = [
@@ -67,11 +68,20 @@ pub(super) fn differences(
         .collect()
 }
 
-/// Whether a policy names one of the principals in a statement that allows something.
-pub(super) fn names_principal(policy: &Document, principals: &BTreeSet<Principal>) -> bool {
-    let named = |statement: &Statement| {
-        let principals_found = only(&statement.principals);
-        principals_found.is_some_and(|found| !found.is_disjoint(principals))
+/// Whether a policy of a role in `account` names one of the principals in a statement that allows something: itself, everyone, or
+/// its account. The role's own account is usual in trust policies and does not count.
+pub(super) fn names_principal(
+    policy: &Document,
+    principals: &BTreeSet<Principal>,
+    account: &AccountId,
+) -> bool {
+    let includes_one = |found: &Principal| {
+        found.value != account.as_str() && principals.iter().any(|own| own.is_in(found))
+    };
+    let named = |statement: &Statement| match &statement.principals {
+        Some(Selection::Only(found)) => found.iter().any(includes_one),
+        Some(Selection::Except(_)) => true,
+        None => false,
     };
     policy.statements.iter().any(|one| one.allows && named(one))
 }

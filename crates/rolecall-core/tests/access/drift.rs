@@ -3,6 +3,7 @@
 mod changes;
 mod dump;
 mod hostile;
+mod strays;
 
 use std::collections::BTreeSet;
 

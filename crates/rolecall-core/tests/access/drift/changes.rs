@@ -198,6 +198,7 @@ changes! {
         let role = dump.role("prod", "Operator");
         role["Path"] = "/".into();
         role["Arn"] = "arn:aws:iam::111122223333:role/Operator".into();
+        role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] = json!({ "Service": "ec2.amazonaws.com" });
     };
     "data stray": "role-not-assigned" => |dump| copy_role(dump, ("prod", "ReadOnly"), "data", "Operator");
     "prod stray": "role-not-in-model" => |dump| copy_role(dump, ("prod", "ReadOnly"), "prod", "Copy");

@@ -15,11 +15,12 @@ use crate::support::{now, policy};
 
 const POLICY: &str = include_str!("access.toml");
 
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     ("prod", "111122223333"),
     ("data", "444455556666"),
     ("legacy", "777788889999"),
     ("vendor", "123412341234"),
+    ("partner", "121212121212"),
     // The account of the gateway's principal, which has no roles of permission sets.
     ("gateway", "999988887777"),
 ];
