@@ -87,22 +87,23 @@ impl IssuerReport {
         };
         let (findings, jwks) = drift::discovery(issuer, &body);
         report.findings.extend(findings);
-        let Some(address) = jwks else {
-            return Ok(report);
-        };
-        match http.get_json(&address).await {
-            Ok(body) => {
-                let own = own.as_ref().ok();
-                let ids = own.map(|own| own.key_ids().map(ToString::to_string));
-                let ids: Option<BTreeSet<String>> = ids.map(Iterator::collect);
-                let found = drift::key_set(address.as_str(), &body, ids.as_ref());
-                report.findings.extend(found);
-                report.findings.extend(
-                    own.map(|own| foreign(own, &address, &body))
-                        .unwrap_or_default(),
-                );
+        let ids = own.as_ref().ok().map(|own| {
+            let ids = own.key_ids().map(|id| id.as_str().to_owned());
+            ids.collect::<BTreeSet<String>>()
+        });
+        let mut keys = None;
+        if let Some(address) = jwks {
+            match http.get_json(&address).await {
+                Ok(found) => {
+                    let findings = drift::key_set(address.as_str(), &found, ids.as_ref());
+                    report.findings.extend(findings);
+                    keys = Some(found);
+                }
+                Err(error) => report.findings.push(unreachable(&address, error)),
             }
-            Err(error) => report.findings.push(unreachable(&address, error)),
+        }
+        if let Ok(own) = &own {
+            report.findings.extend(foreign(own, &body, keys.as_deref()));
         }
         Ok(report)
     }
@@ -120,13 +121,62 @@ fn own_issuer(settings: &OfflineSettings) -> Result<TokenIssuer, String> {
     TokenIssuer::open(origin, directory, Arc::new(SystemClock)).map_err(|error| text::chain(&error))
 }
 
-/// Keys that are not of this installation, even if their `kid` is.
-fn foreign(own: &IssuerDocuments, jwks_uri: &Url, jwks: &[u8]) -> Vec<Finding> {
-    let differences = own.compare(own.discovery.body.as_bytes(), jwks).differences;
-    let dangers = differences
-        .iter()
-        .filter(|one| one.severity() == Severity::Danger);
+/// Keys in the fetched documents with which somebody else can sign. Without a key set, only the discovery document is compared.
+fn foreign(own: &IssuerDocuments, discovery: &[u8], keys: Option<&[u8]>) -> Vec<Finding> {
+    let compared = own.compare(discovery, keys.unwrap_or(own.jwks.body.as_bytes()));
+    let differences = compared.differences.iter();
+    let dangers = differences.filter(|one| one.severity() == Severity::Danger);
     dangers
-        .map(|one| drift::issuer_foreign_key(jwks_uri.as_str(), &one.to_string()))
+        .map(|one| drift::issuer_foreign_key(own.issuer(), &one.to_string()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use rolecall_core::drift::FindingKind;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::keys::{KeyAlgorithm, KeySet, SigningKey};
+
+    fn key() -> Arc<SigningKey> {
+        Arc::new(SigningKey::generate(KeyAlgorithm::Es256, DateTime::UNIX_EPOCH).unwrap())
+    }
+
+    #[test]
+    fn foreign_keys_are_found_by_content() {
+        let (active, other) = (key(), key());
+        let keys = KeySet {
+            active: Arc::clone(&active),
+            published: vec![Arc::clone(&active)],
+            replaced: Vec::new(),
+            next: Vec::new(),
+            expired: Vec::new(),
+            retired: Vec::new(),
+        };
+        let own = IssuerDocuments::new("https://sso.example.com", &keys);
+        let discovery = own.discovery.body.as_bytes();
+        let judge = |discovery: &[u8], keys: Option<&Value>| {
+            let keys = keys.map(Value::to_string);
+            let found = foreign(&own, discovery, keys.as_deref().map(str::as_bytes));
+            let kind = |one: &Finding| one.kind == FindingKind::IssuerForeignKey;
+            assert!(found.iter().all(kind), "{found:?}");
+            found.len()
+        };
+        assert_eq!(judge(discovery, None), 0);
+        let good = json!({ "keys": [active.jwk()] });
+        assert_eq!(judge(discovery, Some(&good)), 0);
+        let mut disguised = other.jwk().clone();
+        disguised["kid"] = active.id().as_str().into();
+        let both = json!({ "keys": [active.jwk(), disguised] });
+        assert_eq!(judge(discovery, Some(&both)), 1);
+        let replaced = json!({ "keys": [disguised] });
+        assert_eq!(judge(discovery, Some(&replaced)), 1);
+        let mut elsewhere: Value = serde_json::from_slice(discovery).unwrap();
+        elsewhere["jwks_uri"] = "https://keys.example.org/jwks".into();
+        let elsewhere = elsewhere.to_string();
+        assert_eq!(judge(elsewhere.as_bytes(), Some(&good)), 1);
+        assert_eq!(judge(elsewhere.as_bytes(), None), 1);
+    }
 }
