@@ -2,6 +2,7 @@
 
 mod certificate;
 mod files;
+mod host;
 mod issuer;
 mod live;
 mod output;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 
 use rolecall_core::base::Clock as _;
 use rolecall_core::drift::{self, FindingKind, Model, Observed, Report};
-use rolecall_core::provisioning::{self, Existing, Installation, ProviderPlan};
+use rolecall_core::provisioning::{self, Existing, ExistingProviders, Installation, ProviderPlan};
 
 use super::plan_args::PlanArgs;
 use crate::cli::block_on;
@@ -20,6 +21,7 @@ use crate::cli::out::{CommandStatus, Failure};
 use crate::config::LoadedOffline;
 use crate::world::SystemClock;
 use files::OfAccount;
+use host::Unknown;
 use issuer::IssuerReport;
 
 /// Compare accounts with the access files: trust policies, roles, permissions, identity providers, and the documents that AWS
@@ -81,16 +83,18 @@ impl Doctor {
         self.read(&loaded, &mut observed)?;
         let (mut report, of_tokens) = self.plan.with_installation(&loaded, |installation| {
             let policy = &loaded.access.policy;
-            // Intermediate roles and the gateway's own principal are not compared.
+            let unknown = Unknown::of(policy, installation, only.as_ref());
+            // Intermediate roles and the gateway's own principal are not compared; identity providers always are.
             let existing = Existing {
                 gateway: true,
-                ..installation.existing
+                providers: ExistingProviders::In(&unknown.providers),
             };
             let installation = &Installation {
                 existing,
                 ..*installation
             };
-            let plan = provisioning::plan(policy, installation, only.as_ref())?;
+            let planned = unknown.planned(policy, only.as_ref());
+            let plan = provisioning::plan(policy, installation, planned.as_ref())?;
             let model = Model {
                 plan: &plan,
                 policy,
@@ -101,7 +105,8 @@ impl Doctor {
                 thumbprints: thumbprints.clone(),
                 saml_metadata: &|text| saml_metadata::parse(text).ok(),
             };
-            let report = drift::compare(&model, &observed);
+            let mut report = drift::compare(&model, &observed);
+            report.unseen.extend(unknown.unseen.iter().cloned());
             let issuer = installation.issuer.as_str().trim_end_matches('/');
             let is_own = |provider: &ProviderPlan| match provider {
                 ProviderPlan::Oidc { url, .. } => url == issuer,

@@ -110,6 +110,14 @@ fn metadata_of_other_keys_are_found() -> Result<()> {
             .contains("aws iam create-saml-provider --name rolecall"),
         "{ran:?}"
     );
+    // The option is for generated files: what exists is compared.
+    let existing = ["--existing-provider", "legacy"];
+    let listed = ["doctor", "--saml-provider", "list.json", "--json"];
+    let ran = aws(&folder, &[&listed[..], &existing].concat())?;
+    ensure!(
+        ran.code == 1 && ran.out.contains("\"saml-provider-missing\""),
+        "{ran:?}"
+    );
     fs::write(
         folder.path().join("saml.json"),
         json!({ "SAMLMetadataDocument": "<a/>" }).to_string(),
@@ -119,5 +127,34 @@ fn metadata_of_other_keys_are_found() -> Result<()> {
         ran.code == 2 && ran.err.contains("saml.json: invalid metadata"),
         "{ran:?}"
     );
+    Ok(())
+}
+
+#[test]
+fn host_without_a_saml_key_compares_the_rest() -> Result<()> {
+    let folder = folder()?;
+    fs::write(folder.path().join("access.toml"), ACCESS)?;
+    let list =
+        json!({ "SAMLProviderList": [{ "Arn": "arn:aws:iam::111122223333:saml-provider/okta" }] });
+    fs::write(folder.path().join("list.json"), list.to_string())?;
+    let ran = aws(&folder, &["doctor", "--saml-provider", "list.json"])?;
+    let unseen = "SAML provider of legacy: this host has no SAML key: add --saml-metadata";
+    ensure!(ran.code == 0 && ran.out.contains(unseen), "{ran:?}");
+    Ok(())
+}
+
+#[test]
+fn accounts_of_an_unknown_principal_are_named() -> Result<()> {
+    let folder = folder()?;
+    let saml = "saml_provider_arn = \"arn:aws:iam::111122223333:saml-provider/rolecall\"\n";
+    let access = ACCESS.replace(saml, "").replace("gateway-saml", "caller");
+    fs::write(folder.path().join("access.toml"), access)?;
+    let list = json!({ "OpenIDConnectProviderList": [
+        { "Arn": "arn:aws:iam::111122223333:oidc-provider/other.example.com" },
+    ] });
+    fs::write(folder.path().join("list.json"), list.to_string())?;
+    let ran = aws(&folder, &["doctor", "--oidc-provider", "list.json"])?;
+    let unseen = "roles of legacy: the gateway's principal is not known: add --gateway-principal";
+    ensure!(ran.code == 0 && ran.out.contains(unseen), "{ran:?}");
     Ok(())
 }
