@@ -15,6 +15,9 @@ use crate::provisioning::{Node, RolePlan};
 /// The longest session with role chaining (IAM User Guide, "Roles terms and concepts").
 const CHAINED_SECONDS_MAX: u32 = 3_600;
 
+const DENY_NOTE: &str =
+    "keep the policy until the sessions that it may revoke have expired, then delete it";
+
 /// A role of the plan, and what the account has in its place.
 pub(super) struct RoleComparison<'a> {
     pub account: &'a AccountId,
@@ -284,10 +287,15 @@ impl RoleComparison<'_> {
             if Some(policy.as_str()) == accounted {
                 continue;
             }
-            let kind = match document.document() {
-                Ok(document) if document.only_denies() => FindingKind::InlineDenyExtra,
-                Ok(_) | Err(_) => FindingKind::InlinePolicyExtra,
-            };
+            let found = format!("there is an inline policy {}", shown(policy));
+            match document.document() {
+                Ok(document) if document.only_denies() => {
+                    let fix = fix::advice(DENY_NOTE);
+                    self.add(FindingKind::InlineDenyExtra, found, fix);
+                    continue;
+                }
+                Ok(_) | Err(_) => {}
+            }
             let delete = vec![
                 "aws",
                 "iam",
@@ -297,8 +305,8 @@ impl RoleComparison<'_> {
                 "--policy-name",
                 policy,
             ];
-            let found = format!("there is an inline policy {}", shown(policy));
-            self.add(kind, found, fix::of_role([delete]));
+            let fix = fix::of_role([delete]);
+            self.add(FindingKind::InlinePolicyExtra, found, fix);
         }
     }
 

@@ -157,3 +157,21 @@ fn missing_output_is_named() {
         );
     }
 }
+
+#[test]
+fn a_policy_that_revokes_sessions_is_not_deleted_by_a_command() {
+    let fixture = Fixture::new();
+    let mut dump = Dump::of(&fixture);
+    dump.role("prod", "ReadOnly")["RolePolicyList"] = serde_json::json!([{
+        "PolicyName": "AWSRevokeOlderSessions",
+        "PolicyDocument": { "Version": "2012-10-17", "Statement": [{
+            "Effect": "Deny", "Action": ["*"], "Resource": ["*"],
+            "Condition": { "DateLessThan": { "aws:TokenIssueTime": "2026-06-15T11:00:00Z" } },
+        }] },
+    }]);
+    let report = fixture.compare(&dump);
+    assert_eq!(ids(&report), ["inline-deny-extra".to_owned()].into());
+    let fix = &report.findings[0].fix;
+    assert!(fix.commands.is_empty(), "{fix:?}");
+    assert!(fix.note.is_some_and(|note| note.contains("have expired")));
+}
