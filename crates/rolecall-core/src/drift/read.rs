@@ -1,7 +1,7 @@
 //! Saved output of the AWS CLI: `aws iam get-account-authorization-details`, `list-roles`, `get-open-id-connect-provider` and
 //! `list-open-id-connect-providers`. Several documents in a file are read one after the other, as `--no-paginate` prints them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -199,17 +199,19 @@ fn documents<T: DeserializeOwned>(
 }
 
 impl Observed {
-    /// Adds the output of `aws iam get-account-authorization-details`: all pages, or some of them.
+    /// Adds the output of `aws iam get-account-authorization-details`: all pages, or some of them, of one or more accounts. The
+    /// roles of an account are complete if its last page is, and some page has a role: output with another filter has none.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn add_authorization_details(&mut self, bytes: &[u8]) -> Result<(), ReadError> {
         let pages: Vec<Page> = documents(bytes, "get-account-authorization-details")?;
-        let truncated = pages
-            .last()
-            .is_some_and(|last| last.is_truncated || last.next_token.is_some());
-        let mut accounts = BTreeSet::new();
+        // Whether the last page of an account says that there are more.
+        let mut truncated = BTreeMap::new();
+        let mut previous = BTreeSet::new();
         for page in pages {
+            let continued = page.is_truncated || page.next_token.is_some();
+            let mut accounts = BTreeSet::new();
             let named = page.user_detail_list.iter().chain(&page.group_detail_list);
             accounts.extend(named.filter_map(|one| account_of(&one.arn)));
             for role in page.role_detail_list {
@@ -218,12 +220,19 @@ impl Observed {
             for policy in page.policies {
                 accounts.extend(self.add_policy(policy));
             }
+            // A page without a name belongs to the account of the page before it.
+            if accounts.is_empty() {
+                accounts.clone_from(&previous);
+            }
+            truncated.extend(accounts.iter().map(|id| (id.clone(), continued)));
+            previous = accounts;
         }
-        if accounts.is_empty() {
+        if truncated.is_empty() {
             return Err(ReadError::NoAccount);
         }
-        for id in accounts {
-            self.account(id).roles_complete |= !truncated;
+        for (id, truncated) in truncated {
+            let account = self.account(id);
+            account.roles_complete |= !truncated && !account.roles.is_empty();
         }
         Ok(())
     }

@@ -52,6 +52,41 @@ fn pages_are_read_together() {
 }
 
 #[test]
+fn each_account_of_a_file_has_its_own_last_page() {
+    let (truncated, complete) = (page(&[role("A")], true), page(&[role("A")], false));
+    let other = complete.replace("111122223333", "444455556666");
+    for (file, incomplete) in [
+        (format!("{truncated}{other}"), 1),
+        (format!("{other}{truncated}"), 1),
+        (format!("{complete}{other}"), 0),
+        (format!("{truncated}{}{other}", page(&[], false)), 0),
+    ] {
+        let mut observed = Observed::default();
+        observed.add_authorization_details(file.as_bytes()).unwrap();
+        assert_eq!(observed.account_ids().count(), 2, "{file}");
+        assert_eq!(observed.incomplete().count(), incomplete, "{file}");
+        assert_eq!(
+            observed.account(account()).roles_complete,
+            incomplete == 0,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn output_without_roles_does_not_say_that_there_are_none() {
+    let users = json!({
+        "UserDetailList": [{ "Arn": "arn:aws:iam::111122223333:user/a" }],
+        "RoleDetailList": [], "IsTruncated": false,
+    });
+    let mut observed = Observed::default();
+    observed
+        .add_authorization_details(users.to_string().as_bytes())
+        .unwrap();
+    assert!(!observed.account(account()).roles_complete);
+}
+
+#[test]
 fn other_documents_are_errors() {
     for bad in [
         "",
