@@ -30,7 +30,7 @@ pub use observed::{
     Observed, ObservedAccount, ObservedOidcProvider, ObservedRole, ObservedSamlProvider, PolicyText,
 };
 use provider::ProviderComparison;
-pub use read::ReadError;
+pub use read::{ReadError, account_of, documents};
 use role::RoleComparison;
 use stray::StrayRoles;
 

@@ -152,7 +152,7 @@ struct OidcProvider {
 }
 
 /// The account ID in an ARN of IAM.
-fn account_of(arn: &str) -> Option<AccountId> {
+pub fn account_of(arn: &str) -> Option<AccountId> {
     AccountId::parse(arn.split(':').nth(4)?).ok()
 }
 
@@ -181,8 +181,11 @@ fn policies_of_accounts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Manage
     from.deserialize_seq(Policies)
 }
 
-/// All documents of a file.
-fn documents<T: DeserializeOwned>(
+/// All documents of a file, which can begin with a byte order mark. `command` is the subcommand of `aws iam` that prints them.
+///
+/// # Errors
+/// [`ReadError::Format`].
+pub fn documents<T: DeserializeOwned>(
     bytes: &[u8],
     command: &'static str,
 ) -> Result<Vec<T>, ReadError> {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rolecall_core::aws::AccountId;
 use rolecall_core::base::timestamp;
-use rolecall_core::drift::{Observed, ObservedSamlProvider, ReadError};
+use rolecall_core::drift::{Observed, ObservedSamlProvider, ReadError, account_of, documents};
 use serde::Deserialize;
 
 use super::{Doctor, saml_metadata};
@@ -86,7 +86,7 @@ impl Doctor {
         }
         for file in &self.saml_provider {
             let account = self.account(loaded, observed, file)?;
-            add_saml_provider(observed, account, file)?;
+            add_saml_provider(observed, account.as_ref(), file)?;
         }
         Ok(())
     }
@@ -114,50 +114,45 @@ impl Doctor {
 
 fn add_saml_provider(
     observed: &mut Observed,
-    account: Option<AccountId>,
+    account: Option<&AccountId>,
     file: &OfAccount,
 ) -> Result<(), Failure> {
+    const COMMAND: &str = "get-saml-provider";
     let fail = |error: ReadError| failure(&file.path, &error);
-    let format = |reason: String| {
-        fail(ReadError::Format {
-            command: "get-saml-provider",
-            reason,
-        })
-    };
-    let output: SamlOutput = serde_json::from_slice(&read(&file.path)?)
-        .map_err(|error| format(rolecall_core::base::text::one_line(&error.to_string(), 200)))?;
-    if let Some(listed) = output.providers {
-        let arns: Vec<String> = listed.into_iter().map(|one| one.arn).collect();
-        let of_arn = arns
-            .iter()
-            .find_map(|arn| AccountId::parse(arn.split(':').nth(4)?).ok());
-        let id = of_arn
-            .or(account)
+    let outputs: Vec<SamlOutput> = documents(&read(&file.path)?, COMMAND).map_err(fail)?;
+    for output in outputs {
+        if let Some(listed) = output.providers {
+            let arns: Vec<String> = listed.into_iter().map(|one| one.arn).collect();
+            let of_arn = arns.iter().find_map(|arn| account_of(arn));
+            let id = of_arn
+                .or_else(|| account.cloned())
+                .ok_or_else(|| fail(ReadError::WhichAccount))?;
+            let known = observed
+                .account(id)
+                .saml_provider_arns
+                .get_or_insert_default();
+            known.extend(arns);
+            continue;
+        }
+        let metadata = output.metadata.ok_or_else(|| {
+            fail(ReadError::Format {
+                command: COMMAND,
+                reason: "there is no SAMLMetadataDocument".to_owned(),
+            })
+        })?;
+        let id = account
+            .cloned()
             .ok_or_else(|| fail(ReadError::WhichAccount))?;
-        let known = observed
-            .account(id)
-            .saml_provider_arns
-            .get_or_insert_default();
-        known.extend(arns);
-        return Ok(());
-    }
-    let metadata = output
-        .metadata
-        .ok_or_else(|| format("there is no SAMLMetadataDocument".to_owned()))?;
-    let id = account.ok_or_else(|| fail(ReadError::WhichAccount))?;
-    let parsed = saml_metadata::parse(&metadata)
-        .map_err(|error| Failure::configuration(format!("{}: {error}", file.path.display())))?;
-    let until = output
-        .valid_until
-        .as_deref()
-        .and_then(timestamp::from_rfc3339);
-    observed
-        .account(id)
-        .saml_providers
-        .push(ObservedSamlProvider {
+        let parsed = saml_metadata::parse(&metadata)
+            .map_err(|error| Failure::configuration(format!("{}: {error}", file.path.display())))?;
+        let until = output.valid_until.as_deref();
+        let until = until.and_then(timestamp::from_rfc3339);
+        let known = &mut observed.account(id).saml_providers;
+        known.push(ObservedSamlProvider {
             valid_until: until.or(parsed.valid_until),
             ..parsed
         });
+    }
     Ok(())
 }
 

@@ -110,6 +110,20 @@ fn metadata_of_other_keys_are_found() -> Result<()> {
             .contains("aws iam create-saml-provider --name rolecall"),
         "{ran:?}"
     );
+    // Several documents, with the byte order mark of PowerShell.
+    let one = json!({ "SAMLMetadataDocument": first, "ValidUntil": later });
+    fs::write(
+        folder.path().join("both.json"),
+        format!("\u{feff}{list}\n{one}"),
+    )?;
+    let ran = aws(
+        &folder,
+        &["doctor", "--saml-provider", "legacy=both.json", "--json"],
+    )?;
+    ensure!(
+        ran.code == 1 && ran.out.contains("\"saml-key-missing\""),
+        "{ran:?}"
+    );
     // The option is for generated files: what exists is compared.
     let existing = ["--existing-provider", "legacy"];
     let listed = ["doctor", "--saml-provider", "list.json", "--json"];
