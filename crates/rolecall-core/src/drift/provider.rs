@@ -7,7 +7,7 @@ use super::document::{listed, shown};
 use super::finding::{Finding, FindingKind, Fix};
 use super::fix;
 use super::observed::{ObservedAccount, ObservedOidcProvider, ObservedSamlProvider};
-use crate::aws::{AccountId, OidcProviderName};
+use crate::aws::AccountId;
 use crate::provisioning::ProviderPlan;
 
 const PROVIDER_NOTE: &str =
@@ -89,7 +89,6 @@ impl ProviderComparison<'_> {
     }
 
     fn oidc_provider(&mut self, arn: &str, client_id: &str, found: &ObservedOidcProvider) {
-        let is_own = found.url == OidcProviderName::of(self.model.installation.issuer).as_str();
         let provider = |operation, id| {
             let line = vec![
                 "aws",
@@ -111,14 +110,13 @@ impl ProviderComparison<'_> {
             );
             self.add(FindingKind::OidcClientIdMissing, arn, text, fix);
         }
-        // Other clients of an identity provider are none of the gateway's business.
         let others = found.client_ids.iter().filter(|id| *id != client_id);
-        for id in others.filter(|_| is_own) {
+        for id in others {
             let fix = provider("remove-client-id-from-open-id-connect-provider", id);
             let text = format!("{} is registered as client ID", shown(id));
             self.add(FindingKind::OidcClientIdExtra, arn, text, fix);
         }
-        if found.thumbprints.is_empty() || !is_own {
+        if found.thumbprints.is_empty() {
             return;
         }
         let served = &self.model.thumbprints;
@@ -151,7 +149,7 @@ impl ProviderComparison<'_> {
     fn saml(&mut self, name: &str, metadata: &str) {
         let arn = self.arn(&format!("saml-provider/{name}"));
         let own = (self.model.saml_metadata)(metadata);
-        // Metadata of the gateway are at the URL of its entity ID; those of other identity providers are with their administrators.
+        // The metadata are at the URL of the entity ID.
         let url = own.as_ref().map_or("", |own| own.entity_id.as_str());
         let fetch = vec!["curl", "-fsSo", "metadata.xml", url];
         const DOCUMENT: [&str; 2] = ["--saml-metadata-document", "file://metadata.xml"];

@@ -43,10 +43,7 @@ impl<'m> Request<'m> {
         let Some(Selection::Only(principals)) = &statement.principals else {
             return Vec::new();
         };
-        // Nothing is known about sessions of other identity providers, which have no tags of the gateway.
-        let own = statement.names_action("sts:tagsession");
-        let absent = absent.iter().filter(|_| own);
-        let absent = absent.map(|key| (key.clone(), KeyValue::Absent));
+        let absent = absent.iter().map(|key| (key.clone(), KeyValue::Absent));
         let known: BTreeMap<String, KeyValue> = absent.collect();
         let new = |principal| Self {
             principal,
