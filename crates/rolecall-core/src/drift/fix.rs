@@ -11,6 +11,9 @@ const ROLE_NOTE: &str = "if CloudFormation or Terraform manages the role, deploy
 const UNSAFE_NOTE: &str =
     "the name contains control characters, so no command is shown: use the AWS console";
 
+/// The only option without a value.
+const FLAG: &str = "--set-as-default";
+
 /// A command line for a POSIX shell; `None` if an argument has characters that a terminal does not show.
 pub(super) fn command(arguments: &[&str]) -> Option<String> {
     let visible = arguments.iter().all(|argument| text::is_visible(argument));
@@ -18,11 +21,25 @@ pub(super) fn command(arguments: &[&str]) -> Option<String> {
         let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@,+".contains(&b);
         !argument.is_empty() && argument.bytes().all(harmless)
     };
-    let quoted = arguments.iter().map(|argument| match plain(argument) {
-        true => (*argument).to_owned(),
+    let quoted = |argument: &str| match plain(argument) {
+        true => argument.to_owned(),
         false => shell::sh(argument),
-    });
-    visible.then(|| quoted.collect::<Vec<_>>().join(" "))
+    };
+    let mut words: Vec<String> = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let takes_value = argument.starts_with("--") && *argument != FLAG;
+        let value = rest.as_slice().first().filter(|_| takes_value);
+        match value.filter(|value| value.starts_with('-')) {
+            // Otherwise the value would be read as an option.
+            Some(value) => {
+                rest.next();
+                words.push(format!("{argument}={}", quoted(value)));
+            }
+            None => words.push(quoted(argument)),
+        }
+    }
+    visible.then(|| words.join(" "))
 }
 
 /// Commands in order, with a note; without them if one cannot be written.
@@ -98,6 +115,15 @@ mod tests {
         );
         let fix = of_role([vec!["aws"], vec!["aws", "\u{1b}[2J"]]);
         assert!(fix.commands.is_empty() && fix.note == Some(UNSAFE_NOTE));
+        let fix = of_role([vec![
+            "aws",
+            "--set-as-default",
+            "--name",
+            "-x y",
+            "--b",
+            "--c",
+        ]]);
+        assert_eq!(fix.commands, ["aws --set-as-default --name='-x y' --b=--c"]);
         let fix = deploy("a b.toml", "111122223333", None);
         assert!(fix.commands[0].contains("--config 'a b.toml'"));
     }
