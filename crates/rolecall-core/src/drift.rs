@@ -34,6 +34,9 @@ pub use read::{ReadError, account_of, documents};
 use role::RoleComparison;
 use stray::StrayRoles;
 
+const DEPLOY_NOTE: &str = "if a StackSet or Terraform manages the account, deploy those files instead; with --out, if the account needs several templates";
+const PATH_NOTE: &str = "delete the existing role first: the path of a role cannot be changed; or change `role` of the permission set; if a StackSet or Terraform manages the account, deploy those files instead";
+
 /// What accounts should have.
 pub struct Model<'a> {
     /// The accounts.
@@ -44,8 +47,8 @@ pub struct Model<'a> {
     pub installation: &'a Installation<'a>,
     /// Only these accounts are compared; `None`: all.
     pub only: Option<&'a BTreeSet<AccountId>>,
-    /// Path of the configuration, for commands.
-    pub config: &'a str,
+    /// Options of `rolecalld aws` with which the plan was made, for commands.
+    pub options: &'a [String],
     /// The current time.
     pub now: DateTime<Utc>,
     /// SHA-1 thumbprints of the certificates that the issuer sends, in this order; empty if they are not known.
@@ -195,7 +198,7 @@ fn missing(model: &Model<'_>, plan: &AccountPlan, role: &RolePlan) -> Finding {
         account: Some(plan.id.clone()),
         resource: Some(arn(model, plan, role)),
         found: format!("there is no role {}", role.path().name()),
-        fix: fix::deploy(model.config, plan.id.as_str(), None),
+        fix: fix::deploy(model.options, plan.id.as_str(), DEPLOY_NOTE),
     }
 }
 
@@ -210,13 +213,7 @@ fn other_path(
         account: Some(plan.id.clone()),
         resource: Some(arn(model, plan, role)),
         found: format!("the role is {}", document::shown(&found.arn)),
-        fix: fix::deploy(
-            model.config,
-            plan.id.as_str(),
-            Some(
-                "delete the existing role first: the path of a role cannot be changed; or change `role` of the permission set",
-            ),
-        ),
+        fix: fix::deploy(model.options, plan.id.as_str(), PATH_NOTE),
     }
 }
 

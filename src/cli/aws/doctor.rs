@@ -81,6 +81,7 @@ impl Doctor {
             }
         }
         self.read(&loaded, &mut observed)?;
+        let options = self.plan.options();
         let (mut report, of_tokens) = self.plan.with_installation(&loaded, |installation| {
             let policy = &loaded.access.policy;
             let unknown = Unknown::of(policy, installation, only.as_ref());
@@ -100,7 +101,7 @@ impl Doctor {
                 policy,
                 installation,
                 only: only.as_ref(),
-                config: &self.plan.config.config.display().to_string(),
+                options: &options,
                 now: SystemClock.now(),
                 thumbprints: thumbprints.clone(),
                 saml_metadata: &|text| saml_metadata::parse(text).ok(),

@@ -52,6 +52,29 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
+    /// The options for the configuration and for what it does not contain, to be repeated in commands.
+    pub fn options(&self) -> Vec<String> {
+        let shown = |path: &Path| path.display().to_string();
+        let mut options = vec!["--config".to_owned(), shown(&self.config.config)];
+        let mut add = |name: &str, value: String| options.extend([name.to_owned(), value]);
+        for path in &self.access.access {
+            add("--access", shown(path));
+        }
+        if let Some(principal) = &self.gateway_principal {
+            add("--gateway-principal", principal.as_str().to_owned());
+        }
+        if let Some(path) = &self.saml_metadata {
+            add("--saml-metadata", shown(path));
+        }
+        for (name, path) in &self.provider_metadata {
+            add("--provider-metadata", format!("{name}={}", shown(path)));
+        }
+        for account in &self.existing_provider {
+            add("--existing-provider", account.clone());
+        }
+        options
+    }
+
     /// Loads the configuration without secrets.
     pub fn load(&self) -> Result<LoadedOffline, Failure> {
         self.config.load_offline(&self.access)

@@ -70,18 +70,12 @@ pub(super) fn advice(note: &'static str) -> Fix {
     }
 }
 
-/// Deploying the generated template of an account.
-pub(super) fn deploy(config: &str, account: &str, note: Option<&'static str>) -> Fix {
-    let generate = command(&[
-        "rolecalld",
-        "aws",
-        "cloudformation",
-        "--config",
-        config,
-        "--account",
-        account,
-    ]);
-    let Some(generate) = generate else {
+/// Deploying the generated template of an account. `options` are those of `rolecalld aws`.
+pub(super) fn deploy(options: &[String], account: &str, note: &'static str) -> Fix {
+    let mut line = vec!["rolecalld", "aws", "cloudformation"];
+    line.extend(options.iter().map(String::as_str));
+    line.extend(["--account", account]);
+    let Some(generate) = command(&line) else {
         return advice(UNSAFE_NOTE);
     };
     let file = format!("rolecall-{account}.json");
@@ -89,8 +83,8 @@ pub(super) fn deploy(config: &str, account: &str, note: Option<&'static str>) ->
         "aws cloudformation deploy --stack-name rolecall --template-file {file} --capabilities CAPABILITY_NAMED_IAM"
     );
     Fix {
-        commands: vec![format!("{generate} > {file}"), deploy],
-        note,
+        commands: vec![format!("{generate} > {file} && {deploy}")],
+        note: Some(note),
     }
 }
 
@@ -124,7 +118,8 @@ mod tests {
             "--c",
         ]]);
         assert_eq!(fix.commands, ["aws --set-as-default --name='-x y' --b=--c"]);
-        let fix = deploy("a b.toml", "111122223333", None);
+        let options = ["--config", "a b.toml"].map(str::to_owned);
+        let fix = deploy(&options, "111122223333", "");
         assert!(fix.commands[0].contains("--config 'a b.toml'"));
     }
 }

@@ -175,3 +175,27 @@ fn a_policy_that_revokes_sessions_is_not_deleted_by_a_command() {
     assert!(fix.commands.is_empty(), "{fix:?}");
     assert!(fix.note.is_some_and(|note| note.contains("have expired")));
 }
+
+#[test]
+fn a_missing_role_is_deployed_with_the_same_options() {
+    let fixture = Fixture::new();
+    let mut dump = Dump::of(&fixture);
+    dump.roles("prod")
+        .retain(|role| role["RoleName"] != "Operator");
+    let report = fixture.compare(&dump);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{report:?}")
+    };
+    let file = "rolecall-111122223333.json";
+    let expected = format!(
+        "rolecalld aws cloudformation --config rolecall.toml --account 111122223333 > {file} && \
+         aws cloudformation deploy --stack-name rolecall --template-file {file} --capabilities CAPABILITY_NAMED_IAM"
+    );
+    assert_eq!(finding.fix.commands, [expected]);
+    assert!(
+        finding
+            .fix
+            .note
+            .is_some_and(|note| note.contains("StackSet"))
+    );
+}

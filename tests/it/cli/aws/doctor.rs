@@ -217,6 +217,26 @@ fn findings_have_stable_members_and_a_command() -> Result<()> {
 }
 
 #[test]
+fn commands_repeat_the_options() -> Result<()> {
+    let (folder, mut output) = prepared()?;
+    let roles = output.details["RoleDetailList"].as_array_mut();
+    roles
+        .context("roles")?
+        .retain(|role| role["RoleName"] != "Audit");
+    output.save(&folder)?;
+    let options = "--access access.toml --existing-provider payments-prod --json";
+    let options: Vec<&str> = options.split(' ').collect();
+    let ran = doctor(&folder, &[&SAVED[..], &options[..]].concat())?;
+    let report: Value = serde_json::from_str(&ran.out).with_context(|| format!("{ran:?}"))?;
+    ensure!(ids(&report) == ["role-missing"], "{report}");
+    let command = report["findings"][0]["fix"]["commands"][0].as_str();
+    let command = command.context("a command")?;
+    let expected = "--access access.toml --existing-provider payments-prod --account 111122223333";
+    ensure!(command.contains(expected), "{command}");
+    Ok(())
+}
+
+#[test]
 fn wrong_input_is_explained() -> Result<()> {
     let (folder, output) = prepared()?;
     let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text);

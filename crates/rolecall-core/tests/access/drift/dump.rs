@@ -67,7 +67,7 @@ impl Fixture {
             policy: &policy,
             installation: &installation,
             only: None,
-            config: "rolecall.toml",
+            options: &["--config", "rolecall.toml"].map(str::to_owned),
             now: now(),
             thumbprints: vec![THUMBPRINT.to_owned()],
             saml_metadata: &|_| Some(saml_metadata()),
