@@ -327,7 +327,7 @@ fn samples_validate_with_jsonschema() -> Result<()> {
 }
 
 fn validate(input: &Value) -> Result<Vec<Vec<Vec<String>>>> {
-    let mut peer = python::script("schema.py")?
+    let mut peer = python::script("schema_check.py")?
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
