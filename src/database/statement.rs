@@ -30,6 +30,9 @@ pub(crate) fn values(before: usize, columns: usize, rows: usize) -> String {
 impl Database {
     /// Runs `work` in one transaction, and commits it. In SQLite, no other writer of this process interferes.
     ///
+    /// After a failure, the connection is closed: SQLite ends a transaction itself after some errors of the disk, which the driver
+    /// does not notice. Its next transaction would be a savepoint, and after another failure keep the write lock.
+    ///
     /// # Errors
     /// If the database fails. Then nothing was written, unless the commit itself failed.
     pub(crate) async fn transact<T>(
@@ -38,6 +41,18 @@ impl Database {
     ) -> Result<T, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         let _write_lock = self.write_lock().await;
+        let done = self.commit(&mut connection, work).await;
+        if done.is_err() {
+            connection.close_on_drop();
+        }
+        done
+    }
+
+    async fn commit<T>(
+        &self,
+        connection: &mut AnyConnection,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
         let mut transaction = connection.begin().await?;
         if self.is_postgres() {
             sqlx::raw_sql(POSTGRES_LIMITS)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rolecall_testkit::blocking;
 use rolecall_testkit::process::{Process, Signal};
 
 use super::saml::SamlFixture;
@@ -25,8 +26,13 @@ async fn json_log_lines_are_single_objects() -> Result<()> {
             "debug",
         ])
         .current_dir(fixture.stack.folder());
-    let mut process = Process::start(command)?;
-    let line = process.wait_for_line("\"serving\"", Duration::from_secs(60))?;
+    // The stack's own gateway is in this process and must not wait in the middle of a transaction on the same database.
+    let (mut process, line) = blocking(move || {
+        let mut process = Process::start(command)?;
+        let line = process.wait_for_line("\"serving\"", Duration::from_secs(60))?;
+        Ok((process, line))
+    })
+    .await?;
     let serving: Value = serde_json::from_str(&line)?;
     let address = serving["address"]
         .as_str()
