@@ -84,7 +84,7 @@ async fn foreign_key_with_the_id_of_an_own_key_is_a_finding() -> Result<()> {
     let report = doctor(&folder, &moto)?;
     let found = finding(&report, "issuer-foreign-key").with_context(|| report.to_string())?;
     ensure!(
-        found["severity"] == "high" && found["resource"] == format!("{}/a/jwks", bucket.url()),
+        found["severity"] == "high" && found["resource"] == format!("{}/a", bucket.url()),
         "{found}"
     );
     ensure!(
